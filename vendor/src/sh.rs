@@ -1,0 +1,278 @@
+//! Runs other programs: shows each command as a line that can be pasted, keeps its log, and explains
+//! its failure. The only place in the workspace that starts a process for the build.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use crate::Error;
+
+/// Lines of a failed tool's log that an error shows; under `CI` all of them.
+const TAIL: usize = 100;
+
+/// A program with its arguments, environment changes and directory.
+#[derive(Debug, Clone)]
+pub struct Cmd {
+    program: OsString,
+    args: Vec<OsString>,
+    env: Vec<(OsString, Option<OsString>)>,
+    dir: Option<PathBuf>,
+    limit: Option<Duration>,
+}
+
+impl Cmd {
+    /// A command that runs `program`, found through `PATH` unless it is a path.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        let program = program.as_ref().to_owned();
+        Self { program, args: Vec::new(), env: Vec::new(), dir: None, limit: None }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds several arguments.
+    #[must_use]
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable of the child's environment.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), Some(value.as_ref().to_owned())));
+        self
+    }
+
+    /// Removes a variable from the child's environment.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), None));
+        self
+    }
+
+    /// Runs in `dir` instead of the current directory.
+    #[must_use]
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// Ends [`Self::run_logged`] with an error after `limit`.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Standard output as text.
+    ///
+    /// # Errors
+    /// When the program cannot be started or fails; its output is in the error.
+    pub fn read(&self) -> Result<String, Error> {
+        let output = self.command().stdin(Stdio::null()).output().map_err(|e| self.no_start(&e))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let both = [output.stdout, output.stderr].concat();
+        let lines = String::from_utf8_lossy(&both).lines().map(str::to_owned).collect();
+        Err(self.failed(output.status, lines))
+    }
+
+    /// Runs with the caller's own input and output.
+    ///
+    /// # Errors
+    /// When the program cannot be started or fails.
+    pub fn run(&self) -> Result<(), Error> {
+        let status = self.command().status().map_err(|e| self.no_start(&e))?;
+        if status.success() { Ok(()) } else { Err(self.failed(status, Vec::new())) }
+    }
+
+    /// Runs with both outputs going line by line to `log` and `on_line`.
+    ///
+    /// # Errors
+    /// When the program cannot be started or fails; the error shows the end of the log.
+    pub fn run_logged(&self, log: &Path, mut on_line: impl FnMut(&str)) -> Result<(), Error> {
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(|e| Error::io("write the log", log, &e))?;
+        let mut child = self
+            .command()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|e| self.no_start(&e))?;
+        let mut lines = vec![];
+        let (output, deadline) =
+            (merged_output(&mut child), self.limit.map(|limit| Instant::now() + limit));
+        loop {
+            match next_line(&output, deadline) {
+                Ok(line) => {
+                    // A full disk must not hide what the tool says.
+                    let _ = writeln!(file, "{line}");
+                    on_line(&line);
+                    lines.push(line);
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => return Err(self.too_long(&mut child, lines)),
+            }
+        }
+        let status = child.wait().map_err(|e| self.no_start(&e))?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(self.failed(status, lines).hint(format!("the whole log is {}", log.display())))
+    }
+
+    /// The process to be, for callers that manage its life themselves.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
+        let mut command = Command::new(&self.program);
+        command.args(&self.args);
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        command
+    }
+
+    fn no_start(&self, error: &std::io::Error) -> Error {
+        Error::new(format!("cannot run `{}`: {error}", self.program.to_string_lossy()))
+    }
+
+    fn too_long(&self, child: &mut Child, lines: Vec<String>) -> Error {
+        // Its own children may go on for a while; their output is not waited for.
+        let _ = child.kill();
+        let _ = child.wait();
+        let seconds = self.limit.unwrap_or_default().as_secs_f32();
+        Error::new(format!("a command took longer than {seconds} s: {self}")).log(tail(lines))
+    }
+
+    fn failed(&self, status: ExitStatus, lines: Vec<String>) -> Error {
+        Error::new(format!("a command failed with {status}: {self}")).log(tail(lines))
+    }
+}
+
+/// The command as a shell line.
+impl fmt::Display for Cmd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(dir) = &self.dir {
+            write!(f, "cd {} && ", quote(dir.as_os_str()))?;
+        }
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => write!(f, "{}={} ", name.to_string_lossy(), quote(value))?,
+                None => write!(f, "env -u {} ", name.to_string_lossy())?,
+            }
+        }
+        f.write_str(&quote(&self.program))?;
+        for arg in &self.args {
+            write!(f, " {}", quote(arg))?;
+        }
+        Ok(())
+    }
+}
+
+fn quote(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn tail(mut lines: Vec<String>) -> Vec<String> {
+    #[expect(clippy::disallowed_methods, reason = "decides how much is shown, not what is built")]
+    let all = std::env::var_os("CI").is_some();
+    if !all && lines.len() > TAIL {
+        lines.drain(..lines.len() - TAIL);
+    }
+    lines
+}
+
+fn next_line(
+    output: &mpsc::Receiver<String>,
+    deadline: Option<Instant>,
+) -> Result<String, RecvTimeoutError> {
+    match deadline {
+        Some(deadline) => output.recv_timeout(deadline.saturating_duration_since(Instant::now())),
+        None => output.recv().map_err(|_| RecvTimeoutError::Disconnected),
+    }
+}
+
+/// Lines of both outputs in the order in which they come.
+fn merged_output(child: &mut Child) -> mpsc::Receiver<String> {
+    fn forward(from: impl Read + Send + 'static, to: mpsc::Sender<String>) {
+        std::thread::spawn(move || {
+            for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                if to.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    let (sender, lines) = mpsc::channel();
+    forward(child.stdout.take().expect("piped by the caller"), sender.clone());
+    forward(child.stderr.take().expect("piped by the caller"), sender);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_prints_as_a_line_that_can_be_pasted() {
+        let cmd = Cmd::new("cmake").args(["-B", "a b", "-DX='y'"]).env("CC", "gcc 12").dir("/s p");
+        assert_eq!(cmd.to_string(), r"cd '/s p' && CC='gcc 12' cmake -B 'a b' '-DX='\''y'\'''");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_failure_shows_command_status_and_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let cmd = Cmd::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]);
+        let error = cmd.run_logged(&log, |_| ()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("a command failed with exit status: 3: sh -c 'echo out;"),
+            "{error}"
+        );
+        assert!(error.contains("\n  | out") && error.contains("\n  | err"), "{error}");
+        assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_that_takes_too_long_is_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let cmd = Cmd::new("sh").args(["-c", "echo begun; exec sleep 60"]);
+        let cmd = cmd.limit(Duration::from_millis(300));
+        let error = cmd.run_logged(&dir.path().join("log"), |_| ()).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "a command took longer than 0.3 s: sh -c 'echo begun; exec sleep 60'\n  | begun"
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! Folders as git sees them: the files in them, and the git tree id that proves what they are.
+//!
+//! A tree id covers names, contents and the executable bit. Where a file system has no such bit
+//! (Windows) the list of executables comes from the archive, and later from the stamp that was written
+//! after verification (`stamp.rs`).
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+use std::time::SystemTime;
+
+use sha1::{Digest, Sha1};
+
+use crate::Error;
+
+/// A file of a tree.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Path inside the tree, with `/` between folders.
+    pub path: String,
+    /// Size in bytes.
+    pub len: u64,
+    /// Time of last change.
+    pub modified: SystemTime,
+    /// True if the owner may execute it; never where the file system has no such bit.
+    pub executable: bool,
+}
+
+/// All files below `dir` that `keep` wants, in git's order. `keep` is asked for folders too (with a
+/// trailing `/`), and a folder that it does not want is not entered. A top-level `.git` is no part of a tree.
+///
+/// # Errors
+/// When something cannot be read, or is neither file nor folder, or its name is not UTF-8.
+pub fn walk(dir: &Path, keep: &dyn Fn(&str) -> bool) -> Result<Vec<Entry>, Error> {
+    let mut entries = Vec::new();
+    collect(dir, "", keep, &mut entries)?;
+    // Full paths in byte order are git's order: a folder sorts as if its name ended in `/`.
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
+}
+
+/// The git tree id of the files `entries` below `dir`. `executables` replaces the file system's opinion on
+/// which files are executable.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn id(
+    dir: &Path,
+    entries: &[Entry],
+    executables: Option<&BTreeSet<String>>,
+) -> Result<String, Error> {
+    let executable = |entry: &Entry| match executables {
+        Some(list) => list.contains(&entry.path),
+        None => entry.executable,
+    };
+    Ok(hex(&tree(dir, entries, 0, &executable)?))
+}
+
+/// Lower-case hexadecimal text of `bytes`.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn collect(
+    dir: &Path,
+    prefix: &str,
+    keep: &dyn Fn(&str) -> bool,
+    entries: &mut Vec<Entry>,
+) -> Result<(), Error> {
+    let failed = |e| Error::io("read the folder", dir, &e);
+    for item in fs::read_dir(dir).map_err(failed)? {
+        let item = item.map_err(failed)?;
+        let at = item.path();
+        let Some(name) = item.file_name().to_str().map(str::to_owned) else {
+            return Err(Error::new(format!(
+                "not a UTF-8 name in the source tree: {}",
+                at.display()
+            )));
+        };
+        let path = format!("{prefix}{name}");
+        let kind = item.file_type().map_err(|e| Error::io("read", &at, &e))?;
+        if path == ".git" || !keep(&if kind.is_dir() { format!("{path}/") } else { path.clone() }) {
+            continue;
+        }
+        if kind.is_dir() {
+            collect(&at, &format!("{path}/"), keep, entries)?;
+        } else if kind.is_file() {
+            let meta = item.metadata().map_err(|e| Error::io("read", &at, &e))?;
+            let modified = meta.modified().map_err(|e| Error::io("read", &at, &e))?;
+            let executable = is_executable(&meta);
+            entries.push(Entry { path, len: meta.len(), modified, executable });
+        } else {
+            let what = format!("neither a file nor a folder in the source tree: {}", at.display());
+            return Err(Error::new(what).hint("put a copy there instead of a link"));
+        }
+    }
+    Ok(())
+}
+
+/// Hashes the tree whose entries share the first `skip` bytes of their paths.
+fn tree(
+    dir: &Path,
+    entries: &[Entry],
+    skip: usize,
+    executable: &dyn Fn(&Entry) -> bool,
+) -> Result<[u8; 20], Error> {
+    let mut body = Vec::new();
+    let mut rest = entries;
+    while let Some(first) = rest.first() {
+        let name = &first.path[skip..];
+        let (mode, name, count, id) = if let Some((folder, _)) = name.split_once('/') {
+            let inside = &first.path[..=skip + folder.len()];
+            let count = rest.iter().take_while(|entry| entry.path.starts_with(inside)).count();
+            ("40000", folder, count, tree(dir, &rest[..count], inside.len(), executable)?)
+        } else {
+            let mode = if executable(first) { "100755" } else { "100644" };
+            (mode, name, 1, blob(&dir.join(&first.path))?)
+        };
+        body.extend_from_slice(format!("{mode} {name}\0").as_bytes());
+        body.extend_from_slice(&id);
+        rest = &rest[count..];
+    }
+    let mut hash = Sha1::new();
+    hash.update(format!("tree {}\0", body.len()));
+    hash.update(&body);
+    Ok(hash.finalize().into())
+}
+
+fn blob(path: &Path) -> Result<[u8; 20], Error> {
+    let failed = |e| Error::io("read", path, &e);
+    let mut file = File::open(path).map_err(failed)?;
+    let len = file.metadata().map_err(failed)?.len();
+    let mut content = Vec::with_capacity(usize::try_from(len).unwrap_or_default() + 1);
+    file.read_to_end(&mut content).map_err(failed)?;
+    let mut hash = Sha1::new();
+    hash.update(format!("blob {}\0", content.len()));
+    hash.update(&content);
+    Ok(hash.finalize().into())
+}
+
+#[cfg(unix)]
+fn is_executable(meta: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    meta.permissions().mode() & 0o100 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id_of(dir: &Path, executables: &[&str]) -> String {
+        let list = executables.iter().map(|path| (*path).to_owned()).collect();
+        id(dir, &walk(dir, &|_| true).unwrap(), Some(&list)).unwrap()
+    }
+
+    #[test]
+    fn ids_are_those_of_git() {
+        let dir = tempfile::tempdir().unwrap();
+        // Git's well-known id of the empty tree.
+        assert_eq!(id_of(dir.path(), &[]), "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
+        // `a-b`, `a.c`, `a/` and `a0` sort differently as names and as paths; the id is from `git write-tree`.
+        fs::create_dir_all(dir.path().join("a/ü")).unwrap();
+        for path in ["a/ü/x", "a-b", "a.c", "a0", "run"] {
+            fs::write(dir.path().join(path), format!("{path}\n")).unwrap();
+        }
+        assert_eq!(id_of(dir.path(), &["run"]), "7f24bbc78f99d8742d6fd77c652acf9f00fcb267");
+        fs::create_dir_all(dir.path().join(".git")).unwrap();
+        fs::write(dir.path().join(".git/HEAD"), "").unwrap();
+        assert_eq!(id_of(dir.path(), &["run"]), "7f24bbc78f99d8742d6fd77c652acf9f00fcb267");
+        assert_ne!(id_of(dir.path(), &[]), "7f24bbc78f99d8742d6fd77c652acf9f00fcb267");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", dir.path().join("link")).unwrap();
+        let error = walk(dir.path(), &|_| true).unwrap_err().to_string();
+        let at = dir.path().join("link");
+        assert_eq!(
+            error,
+            format!(
+                "neither a file nor a folder in the source tree: {}\n  hint: put a copy there instead of a link",
+                at.display()
+            )
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! The web UI: built once from the tree's `tools/ui` with npm, in a copy, and kept by content beside the
+//! source. Without it the server works, so the caller turns what goes wrong here into one warning.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::place::{Lock, Staging};
+use crate::sh::Cmd;
+use crate::{Error, Progress, Report, Request, SourceTree, tree};
+
+/// A built web UI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ui {
+    /// The folder with `index.html`; goes into `tools/ui/dist` of the copy that is built.
+    pub dir: PathBuf,
+}
+
+/// Why there is no web UI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoUi {
+    /// npm is not installed.
+    NoNpm,
+    /// It could not be built.
+    Failed(Error),
+}
+
+/// `npm ci` and the build take two minutes on two cores.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// Files that the page needs, as upstream's `scripts/ui-assets.cmake` checks them: (start, end) of the name.
+const ASSETS: &[(&str, &str)] = &[
+    ("index", ".html"),
+    ("manifest", ".webmanifest"),
+    ("sw", ".js"),
+    ("build", ".json"),
+    ("version", ".json"),
+    ("bundle", ".js"),
+    ("bundle", ".css"),
+    ("workbox", ".js"),
+];
+
+impl From<Error> for NoUi {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Ui {
+    /// The web UI of `tree`: the kept one, or a new one.
+    ///
+    /// # Errors
+    /// When there is none and none can be built.
+    pub fn prepare(
+        tree: &SourceTree,
+        request: &Request,
+        report: &mut Report<'_>,
+    ) -> Result<Self, NoUi> {
+        let name = name(tree, request)?;
+        if let Some(ui) = kept(request, &name) {
+            return Ok(ui);
+        }
+        if request.offline {
+            return Err(Error::new("the web UI is not built yet, and offline mode is on")
+                .hint("build it with a network: cargo xtask vendor")
+                .into());
+        }
+        check_npm(request)?;
+        let lock = Lock::first(&request.homes(), report)?;
+        // Another process may have built it while this one waited.
+        if let Some(ui) = kept(request, &name) {
+            return Ok(ui);
+        }
+        let staging = Staging::new(&lock, "ui")?;
+        let log = lock.dir().join(".ui.log");
+        let dist = build(tree, request, staging.dir(), &log, report)?;
+        validate(&dist)?;
+        let dir = lock.dir().join("ui").join(&name);
+        staging.publish(&dist, &dir)?;
+        Ok(Self { dir })
+    }
+}
+
+/// The name under which the UI is kept: everything that decides what it looks like.
+fn name(source: &SourceTree, request: &Request) -> Result<String, Error> {
+    let id = if source.verified {
+        request.pin.ui_tree.clone()
+    } else {
+        let dir = source.dir.join("tools/ui");
+        tree::id(&dir, &tree::walk(&dir, &is_source)?, None)?
+    };
+    Ok(format!("{}-{}", request.pin.tag, &id[..12]))
+}
+
+/// False for what npm leaves in the folder.
+fn is_source(path: &str) -> bool {
+    !["node_modules/", ".svelte-kit/", "dist/"].contains(&path)
+}
+
+fn kept(request: &Request, name: &str) -> Option<Ui> {
+    let dirs = request.homes().into_iter().map(|home| home.join("ui").join(name));
+    dirs.filter(|dir| validate(dir).is_ok()).map(|dir| Ui { dir }).next()
+}
+
+fn check_npm(request: &Request) -> Result<(), NoUi> {
+    let npm = Cmd::new(&request.npm).arg("--version");
+    let mut command = npm.command();
+    match command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(NoUi::NoNpm),
+        _ => Ok(()),
+    }
+}
+
+fn build(
+    source: &SourceTree,
+    request: &Request,
+    work: &Path,
+    log: &Path,
+    report: &mut Report<'_>,
+) -> Result<PathBuf, Error> {
+    let from = source.dir.join("tools/ui");
+    if !from.join("package.json").is_file() {
+        return Err(Error::new(format!("no source of the web UI in {}", source.dir.display()))
+            .looked_in(from.join("package.json").display().to_string())
+            .hint("fetch the whole release: cargo xtask vendor --force"));
+    }
+    let copy = work.join("src");
+    for entry in tree::walk(&from, &is_source)? {
+        let to = copy.join(&entry.path);
+        let folder = to.parent().expect("a file is inside a folder");
+        fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
+        fs::copy(from.join(&entry.path), &to).map_err(|e| Error::io("write", &to, &e))?;
+    }
+    let _ = fs::remove_file(log);
+    for args in [&["ci", "--include=dev", "--no-audit", "--no-fund"][..], &["run", "build"][..]] {
+        let npm = npm(request, &copy).args(args);
+        report(Progress::Say(&format!("building the web UI: npm {}", args.join(" "))));
+        npm.run_logged(log, |_| ())?;
+    }
+    Ok(copy.join("dist"))
+}
+
+fn npm(request: &Request, dir: &Path) -> Cmd {
+    Cmd::new(&request.npm)
+        .dir(dir)
+        .limit(LIMIT)
+        // What upstream's Dockerfiles pass; the page shows it.
+        .env("LLAMA_BUILD_NUMBER", &request.pin.tag)
+        .env_remove("LLAMA_UI_OUT_DIR")
+        .env_remove("NODE_ENV")
+        // npm's own defaults wait for minutes on a network that is not there.
+        .env("npm_config_fetch_retries", "1")
+        .env("npm_config_fetch_retry_mintimeout", "1000")
+        .env("npm_config_fetch_retry_maxtimeout", "5000")
+        .env("npm_config_fetch_timeout", "60000")
+        .env("npm_config_update_notifier", "false")
+}
+
+/// Fails when `dir` lacks something that the page needs.
+fn validate(dir: &Path) -> Result<(), Error> {
+    let files = tree::walk(dir, &|_| true)?;
+    let names: Vec<&str> = files.iter().filter_map(|file| file.path.rsplit('/').next()).collect();
+    let has = |(start, end): &(&str, &str)| {
+        names.iter().any(|name| name.starts_with(start) && name.ends_with(end))
+    };
+    let missing: Vec<String> = ASSETS
+        .iter()
+        .filter(|asset| !has(asset))
+        .map(|(start, end)| format!("{start}*{end}"))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing = missing.join(", ");
+    Err(Error::new(format!("the web UI in {} lacks {missing}", dir.display())))
+}
+
+#[cfg(test)]
+#[path = "ui_tests.rs"]
+mod tests;

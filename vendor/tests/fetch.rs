@@ -1,0 +1,225 @@
+//! Fetching from a web server of our own that behaves and misbehaves, and from a made-up PyPI.
+#![cfg(feature = "fetch")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[expect(dead_code, reason = "each test file uses its part")]
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use llama_src::pin::Mirror;
+use llama_src::{Origin, Request};
+use support::{Manner, TREE, archive, folder, names, prepare, request, serve};
+
+/// Prepares from a server with these manners; says what was said with the address made short.
+fn outcome(manner: Manner, archive: Vec<u8>, change: impl FnOnce(&mut Request)) -> String {
+    let (_temp, root) = folder();
+    let server = serve(manner, archive);
+    let mut request = request(&root, &server.url);
+    change(&mut request);
+    let (_, tree) = prepare(&request);
+    let url = server.url.replace("{tag}", "b1");
+    match tree {
+        Ok(tree) => {
+            assert!(tree.verified && tree.dir.join("src/llama.cpp").is_file());
+            assert_eq!(names(&root), [".llama.cpp.verified", ".lock", "llama.cpp"]);
+            assert_eq!(tree.origin, Origin::Mirror(url));
+            "ok".into()
+        }
+        Err(error) => {
+            assert_eq!(names(&root), [".lock"], "a failed fetch leaves nothing");
+            error.replace(&url, "URL").replace(&root.display().to_string(), "ROOT")
+        }
+    }
+}
+
+fn failure(reason: &str) -> String {
+    format!(
+        "no mirror gave llama.cpp b1\n  | URL: {reason}\n  hint: with a network: cargo xtask vendor\n  \
+         hint: with an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz\n  \
+         hint: with a tree of your own: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp"
+    )
+}
+
+#[test]
+fn a_good_mirror_and_a_redirect() {
+    assert_eq!(outcome(Manner::Good, archive("two", 0), |_| ()), "ok");
+    assert_eq!(outcome(Manner::Redirect, archive("two", 0), |_| ()), "ok");
+}
+
+#[test]
+fn what_is_there_is_used_without_asking_anyone() {
+    let (_temp, root) = folder();
+    let server = serve(Manner::Good, archive("two", 0));
+    let mut request = request(&root, &server.url);
+    prepare(&request).1.unwrap();
+    assert_eq!(prepare(&request).1.unwrap().origin, Origin::Present);
+    request.offline = true;
+    assert_eq!(prepare(&request).1.unwrap().origin, Origin::Present);
+    assert_eq!(server.requests.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_tampered_archive_is_refused() {
+    let tree = failure("its tree is @TAMPERED@, the pin says @PINNED@").replace("@PINNED@", TREE);
+    let error = outcome(Manner::Good, archive("evil", 0), |_| ());
+    let found = error.split("its tree is ").nth(1).unwrap()[..40].to_owned();
+    assert_eq!(error, tree.replace("@TAMPERED@", &found));
+}
+
+#[test]
+fn a_bad_server_is_named_with_its_reason() {
+    let whole = archive("two", 200_000);
+    let half = whole.len() / 2;
+    assert_eq!(
+        outcome(Manner::Missing, Vec::new(), |_| ()),
+        failure("the server answered 404 Not Found")
+    );
+    assert_eq!(
+        outcome(Manner::Stalled, whole.clone(), |_| ()),
+        failure(&format!("stalled: no data for 0.4 s after {half} bytes"))
+    );
+    assert_eq!(
+        outcome(Manner::Truncated, whole.clone(), |_| ()),
+        failure(&format!(
+            "broke off after {half} bytes: end of file before message length reached"
+        ))
+    );
+    assert_eq!(
+        outcome(Manner::Downgrade, Vec::new(), |_| ()),
+        failure("redirected to http://example.invalid/x, which is not https")
+    );
+    let limited = |request: &mut Request| request.limits.bytes = 1000;
+    assert_eq!(outcome(Manner::Good, whole.clone(), limited), failure("more than 1000 bytes"));
+    let hurried = |request: &mut Request| request.limits.total = Duration::from_millis(200);
+    let slow = outcome(Manner::Slow, whole, hurried);
+    assert!(slow.contains("URL: too slow: ") && slow.contains(" bytes in 0.2 s\n"), "{slow}");
+}
+
+#[test]
+fn only_https_is_fetched() {
+    let (_temp, root) = folder();
+    let error = prepare(&request(&root, "http://example.invalid/a.tar.gz")).1.unwrap_err();
+    assert!(error.contains("a.tar.gz: refused: only https addresses are fetched\n"), "{error}");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = prepare(&request(&root, &format!("http://{nobody}/a"))).1.unwrap_err();
+    assert!(error.contains("/a: cannot connect: Connection refused (os error "), "{error}");
+}
+
+#[test]
+fn an_archive_that_is_none_is_damaged() {
+    let error = outcome(Manner::Good, b"<html>".to_vec(), |_| ());
+    let reason = "damaged archive ROOT/.llama.cpp.new/archive.tar.gz: ";
+    assert!(
+        error.starts_with(&format!("no mirror gave llama.cpp b1\n  | URL: {reason}")),
+        "{error}"
+    );
+}
+
+/// A `python3` that says what pip would say, in a folder of the test.
+#[cfg(unix)]
+fn fake_python(dir: &Path, download: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let at = dir.join("python3");
+    let script =
+        format!("#!/bin/sh\ncase \"$3\" in --version) echo pip 23; exit;; esac\n{download}\n");
+    fs::write(&at, script).unwrap();
+    fs::set_permissions(&at, fs::Permissions::from_mode(0o755)).unwrap();
+    at
+}
+
+#[cfg(unix)]
+#[test]
+fn the_second_mirror_is_tried_when_the_first_one_fails() {
+    let (_temp, root) = folder();
+    let (_tools, tools) = folder();
+    fs::write(tools.join("sdist"), archive("two", 0)).unwrap();
+    let server = serve(Manner::Missing, Vec::new());
+    let mut request = request(&root, &server.url);
+    let pypi = |folder: &str| Mirror::Pypi {
+        package: "x".into(),
+        version: "1".into(),
+        sha256: "ab".into(),
+        folder: folder.into(),
+    };
+    request.pin.mirrors.push(pypi("llama.cpp-b1"));
+    let copy = format!(
+        "while [ \"$1\" != -d ]; do shift; done; grep -qx 'x==1 --hash=sha256:ab' \"$4\" || exit 9\n\
+         cp '{}/sdist' \"$2/x-1.tar.gz\"; echo Saved",
+        tools.display()
+    );
+    request.python = fake_python(&tools, &copy).into();
+    let (said, tree) = prepare(&request);
+    assert_eq!(tree.unwrap().origin, Origin::Mirror("PyPI x==1".into()));
+    let url = server.url.replace("{tag}", "b1");
+    assert_eq!(
+        said,
+        [
+            format!("fetching llama.cpp b1 from {url}"),
+            format!("{url} failed: the server answered 404 Not Found"),
+            "fetching llama.cpp b1 from PyPI x==1".into(),
+            "Saved".into(),
+        ]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn both_mirrors_down_tells_both_reasons() {
+    let (_temp, root) = folder();
+    let (_tools, tools) = folder();
+    let mut request = request(&root, &serve(Manner::Missing, Vec::new()).url);
+    let url = request.pin.mirrors[0].name("b1");
+    request.pin.mirrors.push(llama_src::Pin::load().mirrors.remove(1));
+    let tell = |request: &Request| {
+        let error = prepare(request).1.unwrap_err();
+        assert_eq!(names(&root), [".lock"]);
+        error.replace(&url, "URL").replace(&tools.display().to_string(), "T")
+    };
+    let expected = |reason: &str| {
+        let name = request.pin.mirrors[1].name("");
+        failure(&format!("the server answered 404 Not Found\n  | {name}: {reason}"))
+    };
+    let missing = expected(
+        "cannot run `T/none`: No such file or directory (os error 2)\n  \
+         |   hint: install it: apt-get install python3-pip",
+    );
+    let no_pip = expected(
+        "`T/python3` cannot run pip: T/python3: No module named pip\n  \
+         |   hint: install it: apt-get install python3-pip",
+    );
+    let tampered = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE";
+    let mut with = request.clone();
+    with.python = tools.join("none").into();
+    assert_eq!(tell(&with), missing);
+    with.python = fake_python(&tools, &format!("echo '{tampered}' >&2; exit 1")).into();
+    let error = tell(&with);
+    assert!(
+        error.contains("a command failed with exit status: 1: 'T/python3' -m pip download "),
+        "{error}"
+    );
+    assert!(
+        error.contains(&format!("\n  |   | {tampered}\n")) && !error.contains("whole log"),
+        "{error}"
+    );
+    fs::write(tools.join("python3"), "#!/bin/sh\necho \"$0: No module named pip\" >&2; exit 1\n")
+        .unwrap();
+    assert_eq!(tell(&with), no_pip);
+}
+
+#[test]
+fn a_cache_takes_the_place_of_a_vendor_folder_that_cannot_be_written() {
+    let (_temp, dir) = folder();
+    let server = serve(Manner::Good, archive("two", 0));
+    // A file where the folder should be: not even root can write there.
+    fs::write(dir.join("vendor"), "").unwrap();
+    let mut request = request(&dir.join("vendor"), &server.url);
+    request.cache_dir = Some(dir.join("cache"));
+    let tree = prepare(&request).1.unwrap();
+    assert_eq!(tree.dir, dir.join("cache/b1/llama.cpp"));
+    assert_eq!(prepare(&request).1.unwrap().origin, Origin::Present);
+    assert_eq!(server.requests.load(Ordering::SeqCst), 1);
+}
