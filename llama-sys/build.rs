@@ -1,0 +1,62 @@
+//! Builds llama.cpp with CMake and tells Cargo how to link it.
+
+use std::process::ExitCode;
+
+use llama_build::cmake::{self, Layout};
+use llama_build::progress::Progress;
+use llama_build::source::Source;
+use llama_build::{Error, FlagSet, Manifest, Pin, cargo, link, system, toolchain};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            cargo::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Error> {
+    if cargo::is_docs_rs() {
+        return Ok(());
+    }
+    let pin = Pin::load();
+    let (config, settled) = cargo::read_config()?.settle();
+    settled.iter().for_each(|text| cargo::warning(text));
+    if config.features.system {
+        let include = system::link(&pin, cfg!(feature = "bindgen"))?;
+        return declare(&include, &cargo::out_dir()?);
+    }
+    let flags = FlagSet::new(&config, &pin);
+    if let Some(dir) = &config.overrides.prebuilt_dir {
+        let manifest = Manifest::prebuilt(dir, &flags)?;
+        link::emit(&manifest);
+        return declare(&[manifest.artifacts.include], &cargo::out_dir()?);
+    }
+    let toolchain = toolchain::check(&config)?;
+    let layout = Layout::new(&cargo::out_dir()?);
+    let progress = Progress::new(cargo::progress_file());
+    let source = Source::prepare(&layout, &config, &pin, &progress)?;
+    let artifacts = cmake::build(&layout, &flags, &toolchain, &config, &progress)?;
+    let include = artifacts.include.clone();
+    let manifest = source.manifest(artifacts, flags, toolchain.cmake_version, &config, &pin);
+    manifest.write()?;
+    link::emit(&manifest);
+    declare(&[include], &layout.root)
+}
+
+/// With the feature `bindgen`, writes the declarations from the headers of what is linked.
+#[cfg(feature = "bindgen")]
+fn declare(include: &[std::path::PathBuf], out: &std::path::Path) -> Result<(), Error> {
+    let include: Vec<&std::path::Path> = include.iter().map(AsRef::as_ref).collect();
+    llama_build::bindings::UNITS.iter().try_for_each(|unit| {
+        let path = out.join(format!("{}.rs", unit.name));
+        std::fs::write(&path, unit.generate(&include)?).map_err(|e| Error::io("write", &path, &e))
+    })
+}
+
+#[cfg(not(feature = "bindgen"))]
+fn declare(_include: &[std::path::PathBuf], _out: &std::path::Path) -> Result<(), Error> {
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! Turns the public C headers into Rust declarations, once per upstream version.
+//!
+//! The text is checked in, so nobody who builds the crate needs libclang; this module writes it for
+//! `cargo xtask bindings` and for the feature `bindgen`.
+
+use std::path::Path;
+
+use crate::Error;
+
+/// One generated file: its name under `llama-sys/src`, the headers it covers, whose names it takes.
+pub struct Unit {
+    /// File name without `.rs`.
+    pub name: &'static str,
+    headers: &'static [&'static str],
+    names: &'static str,
+    prelude: &'static [&'static str],
+}
+
+/// Every generated file.
+pub const UNITS: &[Unit] = &[
+    Unit {
+        name: "bindings",
+        headers: &[
+            "llama.h",
+            "ggml.h",
+            "ggml-backend.h",
+            "ggml-cpu.h",
+            "ggml-alloc.h",
+            "gguf.h",
+            "ggml-opt.h",
+        ],
+        names: "(llama|ggml|gguf)_.*",
+        prelude: &["use super::{CEnum, FILE};"],
+    },
+    Unit {
+        name: "bindings_mtmd",
+        headers: &["mtmd.h", "mtmd-helper.h"],
+        names: "mtmd_.*",
+        prelude: &[
+            "use super::CEnum;",
+            "#[allow(clippy::wildcard_imports, reason = \"the types of the other generated file\")]",
+            "use super::*;",
+        ],
+    },
+];
+
+impl Unit {
+    /// Declarations for this unit's headers, which lie in `include` directories.
+    ///
+    /// # Errors
+    /// When libclang is missing or does not accept a header.
+    pub fn generate(&self, include: &[&Path]) -> Result<String, Error> {
+        let wrapper: String = self.headers.iter().map(|h| format!("#include \"{h}\"\n")).collect();
+        let mut builder = bindgen::Builder::default()
+            .header_contents("llama-sys.h", &wrapper)
+            .clang_args(["-xc", "-std=c11", "--target=x86_64-unknown-linux-gnu"])
+            .clang_args(include.iter().map(|dir| format!("-I{}", dir.display())))
+            .allowlist_item(self.names)
+            .allowlist_item(self.names.to_uppercase())
+            .blocklist_type("FILE|_IO_.*|__.*")
+            .blocklist_file(".*/stdio.h")
+            .default_enum_style(bindgen::EnumVariation::Consts)
+            .prepend_enum_name(false)
+            .use_core()
+            .ctypes_prefix("::core::ffi")
+            .merge_extern_blocks(true)
+            .derive_default(false)
+            .layout_tests(true)
+            .sort_semantically(false)
+            .disable_header_comment()
+            .formatter(bindgen::Formatter::Prettyplease);
+        if self.name != "bindings" {
+            builder = builder.blocklist_item("(llama|ggml|gguf)_.*");
+        }
+        let text = builder
+            .generate()
+            .map_err(|e| Error::new(format!("bindgen does not accept the headers: {e}")))?
+            .to_string();
+        Ok(portable(&text, self.prelude))
+    }
+}
+
+/// Makes one text right for every 64-bit target: C enums without negative values are unsigned
+/// everywhere but in MSVC's ABI, and layouts are asserted where they were measured.
+fn portable(text: &str, prelude: &[&str]) -> String {
+    let mut out = String::from(
+        "// Written by `cargo xtask bindings` from the pinned headers; do not edit.\n\n",
+    );
+    for line in prelude {
+        out.push_str(line);
+        out.push('\n');
+    }
+    out.push('\n');
+    let has_constants = |name: &str| text.contains(&format!(": {name} = "));
+    for line in text.lines() {
+        if let Some(name) = line
+            .strip_prefix("pub type ")
+            .and_then(|rest| rest.strip_suffix(" = ::core::ffi::c_uint;"))
+            .filter(|name| has_constants(name))
+        {
+            out.push_str(&format!("pub type {name} = CEnum;\n"));
+            continue;
+        }
+        if line.starts_with("const _: () = {") {
+            out.push_str("#[cfg(all(test, target_pointer_width = \"64\"))]\n");
+        }
+        out.push_str(line);
+        out.push('\n');
+    }
+    out
+}

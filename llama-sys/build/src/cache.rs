@@ -1,0 +1,130 @@
+//! Reads `CMakeCache.txt` back: what was asked for must have been taken.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::Error;
+use crate::config::Config;
+use crate::flags::FlagSet;
+
+/// Checks the cache of `build` against what was asked for, and CMake's own complaint about
+/// definitions that nothing read.
+///
+/// # Errors
+/// Names every value that did not take, and every word of `LLAMA_SYS_CMAKE_ARGS` that means nothing
+/// to llama.cpp.
+pub(crate) fn check(
+    build: &Path,
+    flags: &FlagSet,
+    config: &Config,
+    log: &str,
+) -> Result<(), Error> {
+    let path = build.join("CMakeCache.txt");
+    let text = std::fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
+    let cache = entries(&text);
+    let mut errors = mismatches(&cache, flags);
+    errors.extend(unmet(&cache, config));
+    let unused = unused(log);
+    for (name, _) in &config.overrides.cmake_args {
+        if unused.contains(&name.as_str()) {
+            let error = Error::new(format!("llama.cpp reads no CMake variable `{name}`"));
+            errors.push(error.hint("correct the name in LLAMA_SYS_CMAKE_ARGS"));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Error::all(errors)) }
+}
+
+fn entries(text: &str) -> BTreeMap<&str, &str> {
+    text.lines()
+        .filter(|line| !line.starts_with(['#', '/']))
+        .filter_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            let (name, _type) = key.rsplit_once(':')?;
+            Some((name, value))
+        })
+        .collect()
+}
+
+fn mismatches(cache: &BTreeMap<&str, &str>, flags: &FlagSet) -> Vec<Error> {
+    flags
+        .iter()
+        .filter_map(|(name, asked)| {
+            // CMake keeps compilers and toolchain files in files of its own when it resolves them.
+            let got = *cache.get(name)?;
+            let same = got == asked || is_path_of(got, asked);
+            (!same).then(|| {
+                Error::new(format!("CMake has {name}={got}, asked was {asked}"))
+                    .hint("remove what sets it: an environment variable or LLAMA_SYS_CMAKE_ARGS")
+            })
+        })
+        .collect()
+}
+
+/// CMake writes `gcc` back as `/usr/bin/gcc`.
+fn is_path_of(got: &str, asked: &str) -> bool {
+    !asked.is_empty() && Path::new(got).ends_with(Path::new(asked))
+}
+
+/// Features that upstream gives up with a warning only.
+fn unmet(cache: &BTreeMap<&str, &str>, config: &Config) -> Vec<Error> {
+    let features = &config.features;
+    let on = |name: &str| matches!(cache.get(name), Some(&("ON" | "1" | "TRUE")));
+    let mut errors = Vec::new();
+    if features.openmp && !on("GGML_OPENMP_ENABLED") {
+        let error = Error::new("CMake found no OpenMP for feature `openmp`");
+        errors.push(
+            error.hint("install the compiler's OpenMP, or build without the feature `openmp`"),
+        );
+    }
+    if features.server && features.tls && !on("OPENSSL_VERSION_SUPPORTED") {
+        let error = Error::new("CMake found no OpenSSL 3 for feature `tls`");
+        errors.push(error.hint("install OpenSSL 3, or build without the feature `tls`"));
+    }
+    errors
+}
+
+/// Names below CMake's warning about definitions that no script read.
+fn unused(log: &str) -> Vec<&str> {
+    log.lines()
+        .skip_while(|line| !line.contains("Manually-specified variables were not used"))
+        .skip(1)
+        .skip_while(|line| line.trim().is_empty())
+        .take_while(|line| line.starts_with("    "))
+        .map(str::trim)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_did_not_take_is_told_at_once() {
+        let cache = entries(
+            "# comment\n//help\nGGML_CUDA:BOOL=OFF\nCMAKE_C_COMPILER:FILEPATH=/usr/bin/gcc\n\
+             GGML_OPENMP_ENABLED:INTERNAL=OFF\nA-ADVANCED:INTERNAL=1\n",
+        );
+        let mut flags = FlagSet::default();
+        flags.set("GGML_CUDA", "ON");
+        flags.set("CMAKE_C_COMPILER", "gcc");
+        flags.set("NOT_THERE", "1");
+        let errors = mismatches(&cache, &flags);
+        assert_eq!(errors.len(), 1);
+        assert!(
+            errors[0].to_string().starts_with("CMake has GGML_CUDA=OFF, asked was ON\n  hint: ")
+        );
+        let config = crate::tests::config("x86_64-unknown-linux-gnu", "openmp tls server");
+        let errors: Vec<String> = unmet(&cache, &config).iter().map(ToString::to_string).collect();
+        assert_eq!(errors.len(), 2);
+        assert!(errors[0].starts_with("CMake found no OpenMP for feature `openmp`\n  hint: "));
+        assert!(errors[1].starts_with("CMake found no OpenSSL 3 for feature `tls`\n  hint: "));
+    }
+
+    #[test]
+    fn unused_definitions_are_found_in_the_log() {
+        let log = "-- x\nCMake Warning:\n  Manually-specified variables were not used by the project:\n\n    \
+                   GGML_TYPO\n    OTHER\n\n\n-- Build files";
+        assert_eq!(unused(log), ["GGML_TYPO", "OTHER"]);
+        assert!(unused("all fine").is_empty());
+    }
+}

@@ -1,0 +1,172 @@
+//! Runs CMake: configures always (it is incremental), checks what it took, builds the targets that
+//! the features name.
+
+use std::path::{Path, PathBuf};
+
+use llama_src::sh::Cmd;
+
+use crate::artifacts::Artifacts;
+use crate::config::Config;
+
+use crate::flags::FlagSet;
+use crate::progress::Progress;
+use crate::toolchain::{self, Toolchain};
+use crate::{Error, cache, file_api, jobs};
+
+/// Folders of one build, all under Cargo's `OUT_DIR`.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// Cargo's `OUT_DIR`.
+    pub root: PathBuf,
+    /// The patched copy of llama.cpp.
+    pub source: PathBuf,
+    /// CMake's folder.
+    pub build: PathBuf,
+}
+
+impl Layout {
+    /// The layout under `root`.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.into(), source: root.join("llama.cpp"), build: root.join("build") }
+    }
+}
+
+/// Configures and builds; the files that come of it.
+///
+/// # Errors
+/// A failing tool with its command and the end of its log; values that CMake did not take.
+pub fn build(
+    layout: &Layout,
+    flags: &FlagSet,
+    toolchain: &Toolchain,
+    config: &Config,
+    progress: &Progress,
+) -> Result<Artifacts, Error> {
+    std::fs::create_dir_all(&layout.build).map_err(|e| Error::io("create", &layout.build, &e))?;
+    file_api::ask(&layout.build)?;
+    let all = with_tools(flags, toolchain, config);
+    configure(layout, &all, toolchain, config, progress)?;
+    compile(layout, toolchain, config, progress)?;
+    Artifacts::gather(layout, &file_api::read(&layout.build)?, config)
+}
+
+/// The flag set and what follows from this machine's tools; words of the user stay the last.
+fn with_tools(flags: &FlagSet, toolchain: &Toolchain, config: &Config) -> FlagSet {
+    let mut all = flags.clone();
+    for (name, value) in toolchain::flags(toolchain, config) {
+        if !config.overrides.cmake_args.iter().any(|(named, _)| *named == name) {
+            all.set(&name, value);
+        }
+    }
+    all
+}
+
+fn configure(
+    layout: &Layout,
+    flags: &FlagSet,
+    toolchain: &Toolchain,
+    config: &Config,
+    progress: &Progress,
+) -> Result<(), Error> {
+    progress.say("llama.cpp: configuring");
+    let probe = layout.root.join("link-probe.cmake");
+    std::fs::write(&probe, include_str!("../cmake/link-probe.cmake"))
+        .map_err(|e| Error::io("write", &probe, &e))?;
+    let mut cmd =
+        Cmd::new(&toolchain.cmake).arg("-S").arg(&layout.source).arg("-B").arg(&layout.build);
+    if let Some(ninja) = &toolchain.ninja {
+        cmd = cmd
+            .args(["-G", "Ninja"])
+            .arg(define("CMAKE_MAKE_PROGRAM", &ninja.display().to_string()));
+    }
+    let inject = define("CMAKE_PROJECT_llama.cpp_INCLUDE", &probe.display().to_string());
+    cmd = cmd.arg(inject).args(flags.iter().map(|(name, value)| define(name, value)));
+    if let Some((_, root)) = &toolchain.hip {
+        cmd = cmd.env("HIP_PATH", root);
+    }
+    // A value that is no longer asked for must not live on in the cache.
+    let asked = format!("{}\n{cmd}\n", toolchain.cmake_version);
+    let stamp = layout.build.join("llama-sys.configured");
+    if std::fs::read_to_string(&stamp).is_ok_and(|last| last != asked) || !stamp.exists() {
+        forget(&layout.build)?;
+    }
+    let log = layout.root.join("configure.log");
+    let mut text = String::new();
+    // The log of the last run is of no use; whether there was one does not matter.
+    let _ = std::fs::remove_file(&log);
+    cmd.run_logged(&log, |line| {
+        text.push_str(line);
+        text.push('\n');
+        println!("{line}");
+    })
+    .map_err(explain)?;
+    cache::check(&layout.build, flags, config, &text)?;
+    std::fs::write(&stamp, asked).map_err(|e| Error::io("write", &stamp, &e))
+}
+
+/// What `cmake --fresh` does, which came with CMake 3.24.
+fn forget(build: &Path) -> Result<(), Error> {
+    let absent = |e: &std::io::Error| e.kind() == std::io::ErrorKind::NotFound;
+    for path in [build.join("CMakeCache.txt"), build.join("llama-sys.configured")] {
+        std::fs::remove_file(&path)
+            .or_else(|e| if absent(&e) { Ok(()) } else { Err(Error::io("remove", &path, &e)) })?;
+    }
+    let files = build.join("CMakeFiles");
+    std::fs::remove_dir_all(&files)
+        .or_else(|e| if absent(&e) { Ok(()) } else { Err(Error::io("remove", &files, &e)) })
+}
+
+fn compile(
+    layout: &Layout,
+    toolchain: &Toolchain,
+    config: &Config,
+    progress: &Progress,
+) -> Result<(), Error> {
+    let jobs = jobs::count(config, jobs::available_memory());
+    progress.say(&format!("llama.cpp: compiling, {jobs} at a time"));
+    let unfinished = layout.build.join("llama-sys.unfinished");
+    let mut cmd = Cmd::new(&toolchain.cmake)
+        .arg("--build")
+        .arg(&layout.build)
+        .args(["--config", "Release", "--parallel", &jobs.to_string(), "--target"])
+        .args(targets(config));
+    // Make believes in the half of an object file that a killed compiler leaves; Ninja does not.
+    if unfinished.exists() && toolchain.ninja.is_none() {
+        cmd = cmd.arg("--clean-first");
+    }
+    if toolchain.launcher.is_some() {
+        // Two clones of one pin share what they compile.
+        cmd = cmd.env("CCACHE_BASEDIR", &layout.root).env("CCACHE_NOHASHDIR", "1");
+    }
+    std::fs::write(&unfinished, "").map_err(|e| Error::io("write", &unfinished, &e))?;
+    let log = layout.root.join("build.log");
+    let _ = std::fs::remove_file(&log);
+    cmd.run_logged(&log, |line| progress.step("llama.cpp", line)).map_err(explain)?;
+    std::fs::remove_file(&unfinished).map_err(|e| Error::io("remove", &unfinished, &e))
+}
+
+/// CMake targets for the features; backends hang on them.
+fn targets(config: &Config) -> Vec<&'static str> {
+    let features = &config.features;
+    if features.server {
+        return vec!["llama-server"];
+    }
+    if features.mtmd { vec!["llama", "mtmd"] } else { vec!["llama"] }
+}
+
+/// Adds what is known about the usual reasons.
+fn explain(error: Error) -> Error {
+    let text = error.to_string();
+    if text.contains("No space left on device") {
+        return error.hint("free some disk space and run the same command again");
+    }
+    if text.contains("Killed signal") || text.contains("out of memory") {
+        return error.hint("use less memory: LLAMA_SYS_JOBS=1 cargo build");
+    }
+    error
+}
+
+fn define(name: &str, value: &str) -> String {
+    format!("-D{name}={value}")
+}

@@ -1,0 +1,249 @@
+//! The CMake definitions of a build: pure, so that every target can be looked at from any machine.
+//!
+//! The text of a [`FlagSet`] is what golden tests compare, what the log shows and what the manifest
+//! records. The starting point are upstream's own flag sets (`.devops/*.Dockerfile` and
+//! `.github/workflows/release.yml` of the pinned tree; `cargo xtask check` compares). Where a value
+//! differs from upstream's default for another reason than a feature, [`OURS`] says why.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::backend::Backend;
+use crate::config::Config;
+use crate::target::Os;
+
+/// Definitions that neither a feature nor upstream's official sets ask for: name, value, reason.
+pub const OURS: &[(&str, &str, &str)] = &[
+    ("GGML_CCACHE", "OFF", "the launcher is named below, not whatever is found"),
+    ("LLAMA_BUILD_APP", "OFF", "only what the product needs"),
+    ("LLAMA_BUILD_EXAMPLES", "OFF", "only what the product needs"),
+    ("LLAMA_BUILD_UI", "OFF", "the web UI is built once, beside the source"),
+    ("LLAMA_USE_PREBUILT_UI", "OFF", "a build downloads nothing"),
+];
+
+/// Android's first version with everything that the server uses, as in `release.yml`.
+const ANDROID_PLATFORM: &str = "android-28";
+/// As in `release.yml`.
+const MACOS_DEPLOYMENT_TARGET: &str = "13.3";
+/// As in `build-xcframework.sh`.
+const IOS_DEPLOYMENT_TARGET: &str = "16.4";
+
+/// Names and values for CMake, in the order in which they are given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FlagSet(Vec<(String, String)>);
+
+impl FlagSet {
+    /// What `config` asks for.
+    #[must_use]
+    pub fn new(config: &Config, pin: &llama_src::Pin) -> Self {
+        let mut flags = Self::default();
+        flags.product(config, pin);
+        flags.linkage(config);
+        flags.cpu(config);
+        flags.backends(config);
+        flags.platform(config);
+        for (name, value) in &config.overrides.cmake_args {
+            flags.set(name, value);
+        }
+        flags
+    }
+
+    /// Sets `name`, in its old place when it is there already.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = value.into(),
+            None => self.0.push((name.into(), value.into())),
+        }
+    }
+
+    /// Names and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The value of `name`, if it is in the set.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    fn switch(&mut self, name: &str, on: bool) {
+        self.set(name, if on { "ON" } else { "OFF" });
+    }
+
+    /// What is built and what it calls itself.
+    fn product(&mut self, config: &Config, pin: &llama_src::Pin) {
+        let features = &config.features;
+        self.set("CMAKE_BUILD_TYPE", "Release");
+        self.set("LLAMA_BUILD_NUMBER", pin.build_number.to_string());
+        self.set("LLAMA_BUILD_COMMIT", pin.tag.as_str());
+        self.switch("LLAMA_BUILD_TESTS", false);
+        for (name, value, _) in OURS {
+            self.set(name, *value);
+        }
+        self.switch("LLAMA_BUILD_COMMON", features.server);
+        self.switch("LLAMA_BUILD_TOOLS", features.server);
+        self.switch("LLAMA_BUILD_SERVER", features.server);
+        self.switch("LLAMA_BUILD_MTMD", features.mtmd && !features.server);
+        self.switch("LLAMA_OPENSSL", features.server && features.tls);
+    }
+
+    fn linkage(&mut self, config: &Config) {
+        let shared = config.features.backend_dl;
+        self.switch("BUILD_SHARED_LIBS", shared);
+        self.switch("GGML_BACKEND_DL", shared);
+        self.switch("GGML_CPU_ALL_VARIANTS", config.features.cpu_all_variants);
+        if config.target.os == Os::Windows {
+            return;
+        }
+        if shared {
+            let origin = if config.target.is_apple() { "@loader_path" } else { "$ORIGIN" };
+            self.set("CMAKE_INSTALL_RPATH", origin);
+            self.switch("CMAKE_BUILD_WITH_INSTALL_RPATH", true);
+        } else {
+            // The archives end in position-independent Rust programs.
+            self.switch("CMAKE_POSITION_INDEPENDENT_CODE", true);
+        }
+    }
+
+    /// The CPU backend. Without `native` and without variants the instruction set is written out:
+    /// upstream's default depends on whether the build is a cross build and on `SOURCE_DATE_EPOCH`.
+    fn cpu(&mut self, config: &Config) {
+        let features = &config.features;
+        self.switch("GGML_NATIVE", features.native);
+        self.switch("GGML_OPENMP", features.openmp);
+        if features.native || features.cpu_all_variants {
+            return;
+        }
+        match config.target.arch.as_str() {
+            "x86_64" => {
+                for name in ["GGML_SSE42", "GGML_AVX", "GGML_AVX2", "GGML_BMI2"] {
+                    self.switch(name, true);
+                }
+                // MSVC has no switches for these two, AVX2 implies them.
+                if !config.target.is_msvc() {
+                    self.switch("GGML_FMA", true);
+                    self.switch("GGML_F16C", true);
+                }
+            }
+            // Upstream's default needs vectors, which riscv64gc does not have.
+            "riscv64gc" => {
+                for name in [
+                    "GGML_RVV",
+                    "GGML_RV_ZFH",
+                    "GGML_RV_ZVFH",
+                    "GGML_RV_ZICBOP",
+                    "GGML_RV_ZIHINTPAUSE",
+                ] {
+                    self.switch(name, false);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn backends(&mut self, config: &Config) {
+        let features = &config.features;
+        for backend in Backend::ALL {
+            self.switch(backend.switch(), features.backends.contains(&backend));
+        }
+        if features.backends.contains(&Backend::Cuda) {
+            self.switch("GGML_CUDA_NCCL", false);
+            if let Some(architectures) = &config.overrides.cuda_architectures {
+                self.set("CMAKE_CUDA_ARCHITECTURES", architectures);
+            }
+            if config.target.os == Os::Linux {
+                // The driver's libcuda is there only where the program runs.
+                self.set("CMAKE_EXE_LINKER_FLAGS", "-Wl,--allow-shlib-undefined");
+            }
+        }
+        if features.backends.contains(&Backend::Rocm) {
+            self.set("HIP_PLATFORM", "amd");
+            if let Some(targets) = &config.overrides.rocm_targets {
+                self.set("AMDGPU_TARGETS", targets);
+            }
+        }
+        if features.backends.contains(&Backend::Metal) {
+            self.switch("GGML_METAL_EMBED_LIBRARY", true);
+        }
+    }
+
+    /// Compilers, and what CMake must be told about a system that is not the host's.
+    fn platform(&mut self, config: &Config) {
+        let target = &config.target;
+        match target.os {
+            Os::Android => self.android(config),
+            Os::MacOs => {
+                self.set("CMAKE_OSX_ARCHITECTURES", target.cmake_processor());
+                self.set("CMAKE_OSX_DEPLOYMENT_TARGET", MACOS_DEPLOYMENT_TARGET);
+            }
+            Os::Ios => {
+                let simulator = target.env == "sim" || target.arch == "x86_64";
+                self.set("CMAKE_SYSTEM_NAME", "iOS");
+                self.set("CMAKE_OSX_ARCHITECTURES", target.cmake_processor());
+                self.set(
+                    "CMAKE_OSX_SYSROOT",
+                    if simulator { "iphonesimulator" } else { "iphoneos" },
+                );
+                self.set("CMAKE_OSX_DEPLOYMENT_TARGET", IOS_DEPLOYMENT_TARGET);
+            }
+            _ if config.is_cross() && config.compilers.toolchain_file.is_none() => {
+                self.set("CMAKE_SYSTEM_NAME", target.cmake_system());
+                self.set("CMAKE_SYSTEM_PROCESSOR", target.cmake_processor());
+            }
+            _ => {}
+        }
+        if target.is_msvc() {
+            let dll = if config.crt_static { "" } else { "DLL" };
+            self.set("CMAKE_MSVC_RUNTIME_LIBRARY", format!("MultiThreaded{dll}"));
+        }
+        self.compilers(config);
+    }
+
+    fn compilers(&mut self, config: &Config) {
+        let compilers = &config.compilers;
+        let path = |path: &std::path::Path| path.display().to_string();
+        if let Some(file) = &compilers.toolchain_file {
+            self.set("CMAKE_TOOLCHAIN_FILE", path(file));
+        }
+        if let Some(cc) = &compilers.cc {
+            self.set("CMAKE_C_COMPILER", path(cc));
+        }
+        if let Some(cxx) = &compilers.cxx {
+            self.set("CMAKE_CXX_COMPILER", path(cxx));
+        }
+        if let Some(cflags) = &compilers.cflags {
+            self.set("CMAKE_C_FLAGS", cflags);
+        }
+        if let Some(cxxflags) = &compilers.cxxflags {
+            self.set("CMAKE_CXX_FLAGS", cxxflags);
+        }
+        if let Some(root) = &config.openssl_root {
+            self.set("OPENSSL_ROOT_DIR", path(root));
+        }
+    }
+
+    fn android(&mut self, config: &Config) {
+        let abi = match config.target.arch.as_str() {
+            "aarch64" => "arm64-v8a",
+            "armv7" | "thumbv7neon" => "armeabi-v7a",
+            "i686" => "x86",
+            arch => arch,
+        };
+        if let Some(ndk) = &config.android_ndk {
+            let file = ndk.join("build/cmake/android.toolchain.cmake");
+            self.set("CMAKE_TOOLCHAIN_FILE", file.display().to_string());
+        }
+        self.set("ANDROID_ABI", abi);
+        self.set("ANDROID_PLATFORM", ANDROID_PLATFORM);
+    }
+}
+
+/// One `NAME=VALUE` a line.
+impl fmt::Display for FlagSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))
+    }
+}

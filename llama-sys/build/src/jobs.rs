@@ -1,0 +1,113 @@
+//! How many compilers run at once: as Cargo says, but no more than the memory holds.
+
+use std::path::{Path, PathBuf};
+
+use crate::backend::Backend;
+use crate::config::Config;
+
+/// Memory of one C++ compiler, bytes. The largest unit of b11549 takes 0.68 GB.
+const CXX_JOB: u64 = 1 << 30;
+/// Memory of one GPU compiler, bytes.
+const GPU_JOB: u64 = 3 << 30;
+
+/// Compile jobs for `config` when `memory` bytes are free; `None` means unknown.
+#[must_use]
+pub fn count(config: &Config, memory: Option<u64>) -> usize {
+    if let Some(jobs) = config.overrides.jobs {
+        return jobs;
+    }
+    let heavy = [Backend::Cuda, Backend::Rocm, Backend::Sycl];
+    let gpu = heavy.iter().any(|backend| config.features.backends.contains(backend));
+    let job = if gpu { GPU_JOB } else { CXX_JOB };
+    let fit =
+        memory.map_or(usize::MAX, |memory| usize::try_from(memory / job).unwrap_or(usize::MAX));
+    config.cargo_jobs.min(fit).max(1)
+}
+
+/// Memory that this process may still use, bytes: what the machine has available and what its
+/// control groups allow, whichever is less. `None` where neither can be read.
+#[must_use]
+pub fn available_memory() -> Option<u64> {
+    available_memory_under(Path::new("/"))
+}
+
+fn available_memory_under(root: &Path) -> Option<u64> {
+    let machine = std::fs::read_to_string(root.join("proc/meminfo")).ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+    });
+    [machine, group_memory(root)].into_iter().flatten().min()
+}
+
+/// The tightest limit less use over all control groups that hold this process.
+fn group_memory(root: &Path) -> Option<u64> {
+    let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    let mut free = None;
+    for line in groups.lines() {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (fields.next()?, fields.next()?);
+        let (mount, limit, usage) = match controllers {
+            "" => ("sys/fs/cgroup", "memory.max", "memory.current"),
+            _ if controllers.split(',').any(|c| c == "memory") => {
+                ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes")
+            }
+            _ => continue,
+        };
+        let mount = root.join(mount);
+        let mut dir: PathBuf = mount.join(path.trim_start_matches('/'));
+        while dir.starts_with(&mount) {
+            let read = |name: &str| -> Option<u64> {
+                std::fs::read_to_string(dir.join(name)).ok()?.trim().parse().ok()
+            };
+            if let (Some(limit), Some(usage)) = (read(limit), read(usage)) {
+                let left = limit.saturating_sub(usage);
+                free = Some(free.map_or(left, |free: u64| free.min(left)));
+            }
+            dir.pop();
+        }
+    }
+    free
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn the_tightest_of_machine_and_groups_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        assert_eq!(available_memory_under(root), None);
+        write(root, "proc/meminfo", "MemTotal: 9 kB\nMemAvailable:   8388608 kB\n");
+        assert_eq!(available_memory_under(root), Some(8 << 30));
+        write(root, "proc/self/cgroup", "0::/a/b\n");
+        write(root, "sys/fs/cgroup/a/memory.max", "4294967296\n");
+        write(root, "sys/fs/cgroup/a/memory.current", "1073741824\n");
+        write(root, "sys/fs/cgroup/a/b/memory.max", "max\n");
+        write(root, "sys/fs/cgroup/a/b/memory.current", "1\n");
+        assert_eq!(available_memory_under(root), Some(3 << 30));
+        write(root, "proc/self/cgroup", "5:cpu,memory:/x\n");
+        write(root, "sys/fs/cgroup/memory/x/memory.limit_in_bytes", "2147483648");
+        write(root, "sys/fs/cgroup/memory/x/memory.usage_in_bytes", "0");
+        assert_eq!(available_memory_under(root), Some(2 << 30));
+    }
+
+    #[test]
+    fn jobs_fit_into_memory_and_the_user_has_the_last_word() {
+        let mut config = crate::tests::config("x86_64-unknown-linux-gnu", "cuda");
+        config.cargo_jobs = 16;
+        assert_eq!(count(&config, Some(12 << 30)), 4);
+        assert_eq!(count(&config, Some(1)), 1);
+        assert_eq!(count(&config, None), 16);
+        config.features.backends.clear();
+        assert_eq!(count(&config, Some(12 << 30)), 12);
+        config.overrides.jobs = Some(99);
+        assert_eq!(count(&config, Some(1)), 99);
+    }
+}

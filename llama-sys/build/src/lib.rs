@@ -1,0 +1,55 @@
+//! Builds llama.cpp with its own CMake: [`Config`] → [`FlagSet`] → CMake → [`Artifacts`].
+//!
+//! A library, so that `llama-sys`' build script and `cargo xtask` use the same code and all that
+//! decides can be tested for every target from one machine.
+
+pub mod artifacts;
+pub mod backend;
+#[cfg(feature = "bindgen")]
+pub mod bindings;
+mod cache;
+pub mod cargo;
+pub mod cmake;
+pub mod config;
+mod file_api;
+pub mod flags;
+pub mod jobs;
+pub mod link;
+pub mod manifest;
+pub mod progress;
+pub mod requirement;
+pub mod source;
+pub mod system;
+pub mod target;
+pub mod toolchain;
+
+pub use artifacts::Artifacts;
+pub use config::{Config, Features};
+pub use flags::FlagSet;
+pub use llama_src::{Error, Pin};
+pub use manifest::Manifest;
+
+#[cfg(test)]
+mod tests {
+    //! Shared by the unit tests of the modules.
+    use super::*;
+    use crate::config::{Compilers, Overrides, Toolkits};
+    use crate::target::Target;
+
+    /// A configuration for `triple` with `features`, built on Linux.
+    pub(crate) fn config(triple: &str, features: &str) -> Config {
+        let features = features.split_whitespace();
+        Config {
+            target: Target::parse(triple),
+            host: Target::parse("x86_64-unknown-linux-gnu"),
+            features: Features::parse(features).unwrap(),
+            overrides: Overrides::default(),
+            compilers: Compilers::default(),
+            toolkits: Toolkits::default(),
+            crt_static: false,
+            openssl_root: None,
+            android_ndk: None,
+            cargo_jobs: 2,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Tells Cargo how to link a build, and dependents where everything is.
+
+use std::path::Path;
+
+use crate::artifacts::Link;
+use crate::cargo;
+use crate::manifest::{FILE, Manifest};
+
+/// Directives for the crate itself.
+pub fn emit(manifest: &Manifest) {
+    let artifacts = &manifest.artifacts;
+    cargo::link_search("native", &artifacts.lib);
+    for link in &artifacts.link {
+        match link {
+            Link::Static(path) => cargo::link_lib("static", &name(path)),
+            Link::Shared(path) => cargo::link_lib("dylib", &name(path)),
+            Link::System(dir, name) => {
+                if let Some(dir) = dir {
+                    cargo::link_search("native", dir);
+                }
+                cargo::link_lib("dylib", name);
+            }
+            Link::Framework(name) => cargo::link_lib("framework", name),
+        }
+    }
+    metadata(manifest);
+}
+
+/// `DEP_LLAMA_*` for dependents.
+fn metadata(manifest: &Manifest) {
+    let artifacts = &manifest.artifacts;
+    let paths = [
+        ("root", &artifacts.root),
+        ("include", &artifacts.include),
+        ("libdir", &artifacts.lib),
+        ("bindir", &artifacts.bin),
+        ("manifest", &artifacts.root.join(FILE)),
+    ];
+    for (key, path) in paths {
+        cargo::metadata(key, path.display());
+    }
+    if let Some(server) = &artifacts.server {
+        cargo::metadata("server", server.path.display());
+    }
+    if !artifacts.backends.is_empty() {
+        cargo::metadata("backend_dir", artifacts.bin.display());
+    }
+    cargo::metadata("version", &manifest.version);
+    cargo::metadata("build_number", manifest.build_number);
+}
+
+/// `libllama.so.0.6.0` and `libllama.a` are `llama` for rustc.
+fn name(path: &Path) -> String {
+    let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = file.split(".so").next().unwrap_or(&file);
+    let stem = stem.strip_suffix(".dylib").unwrap_or(stem);
+    let stem = stem.strip_suffix(".a").or(stem.strip_suffix(".lib")).unwrap_or(stem);
+    // `libllama.0.6.0.dylib`
+    let stem = stem.split('.').next().unwrap_or(stem);
+    stem.strip_prefix("lib").unwrap_or(stem).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_become_library_names() {
+        for (file, expected) in [
+            ("/b/libllama.a", "llama"),
+            ("/b/libggml-base.so.0.26.0", "ggml-base"),
+            ("/b/libggml-cpu.0.26.0.dylib", "ggml-cpu"),
+            ("/b/llama.lib", "llama"),
+        ] {
+            assert_eq!(name(Path::new(file)), expected);
+        }
+    }
+}

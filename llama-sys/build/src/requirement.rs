@@ -1,0 +1,277 @@
+//! What a configuration needs on the machine that builds: one row a tool, with the package that
+//! brings it. `cargo xtask doctor` shows the rows, a build fails on what is missing.
+
+use std::path::PathBuf;
+
+use crate::backend::Backend;
+use crate::config::Config;
+use crate::target::Os;
+
+/// System package managers whose commands a hint can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manager {
+    /// Debian, Ubuntu.
+    Apt,
+    /// Fedora, RHEL.
+    Dnf,
+    /// macOS.
+    Brew,
+    /// Arch.
+    Pacman,
+    /// Windows.
+    Winget,
+}
+
+impl Manager {
+    /// Every manager, in the order in which they are looked for.
+    pub const ALL: [Self; 5] = [Self::Apt, Self::Dnf, Self::Brew, Self::Pacman, Self::Winget];
+
+    /// The program.
+    #[must_use]
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Apt => "apt-get",
+            Self::Dnf => "dnf",
+            Self::Brew => "brew",
+            Self::Pacman => "pacman",
+            Self::Winget => "winget",
+        }
+    }
+
+    /// Words before the package names: `apt-get install`.
+    #[must_use]
+    pub fn install(self) -> &'static str {
+        match self {
+            Self::Apt => "apt-get install",
+            Self::Dnf => "dnf install",
+            Self::Brew => "brew install",
+            Self::Pacman => "pacman -S",
+            Self::Winget => "winget install",
+        }
+    }
+}
+
+/// Package names by manager, in the order of [`Manager::ALL`]; empty: it has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packages(pub [&'static str; 5]);
+
+impl Packages {
+    /// The packages of `manager`, separated by spaces, if it has any.
+    #[must_use]
+    pub fn of(self, manager: Manager) -> Option<&'static str> {
+        let index = Manager::ALL.iter().position(|known| *known == manager)?;
+        Some(self.0[index]).filter(|packages| !packages.is_empty())
+    }
+}
+
+/// How to tell whether it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// A program: one of `names`, in `places` first, then in `PATH`.
+    Program {
+        /// Any of these.
+        names: &'static [&'static str],
+        /// What makes it print its version.
+        version: &'static [&'static str],
+        /// The oldest that works.
+        minimum: Option<(u32, u32)>,
+        /// Label and, when set, folder.
+        places: Vec<(String, Option<PathBuf>)>,
+    },
+    /// A header that the C compiler finds.
+    Header(&'static str),
+}
+
+/// One thing that a configuration needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// What a person calls it.
+    pub name: &'static str,
+    /// Which part of the build asks for it.
+    pub needed_for: String,
+    /// Without it the build fails; otherwise it only gets slower or smaller.
+    pub required: bool,
+    /// How to find it.
+    pub probe: Probe,
+    /// Which package has it.
+    pub packages: Packages,
+}
+
+/// Everything that `config` needs, most general first.
+#[must_use]
+pub fn all(config: &Config) -> Vec<Requirement> {
+    if config.features.system {
+        return vec![program(
+            "pkg-config",
+            &["pkg-config", "pkgconf"],
+            None,
+            "feature `system`",
+            PKG_CONFIG,
+        )];
+    }
+    let mut rows = basics(config);
+    let features = &config.features;
+    if features.server && features.tls && config.openssl_root.is_none() {
+        rows.push(header("OpenSSL", "openssl/ssl.h", "feature `tls`", OPENSSL));
+    }
+    if features.openmp && !config.target.is_msvc() {
+        rows.push(header("OpenMP", "omp.h", "feature `openmp`", OPENMP));
+    }
+    for backend in &features.backends {
+        rows.extend(backend_rows(*backend, config));
+    }
+    rows
+}
+
+fn basics(config: &Config) -> Vec<Requirement> {
+    let mut rows = vec![program("cmake", &["cmake"], Some((3, 19)), "every build", CMAKE)];
+    if !config.target.is_msvc() && config.target.os != Os::Android {
+        rows.push(compiler("C compiler", &["cc", "gcc", "clang"], config.compilers.cc.clone()));
+        rows.push(compiler(
+            "C++ compiler",
+            &["c++", "g++", "clang++"],
+            config.compilers.cxx.clone(),
+        ));
+    }
+    let ninja = program("ninja", &["ninja", "ninja-build"], None, "faster builds", NINJA);
+    rows.push(Requirement { required: false, ..ninja });
+    if config.overrides.compiler_launcher.is_none() {
+        let launcher = program("ccache", &["ccache", "sccache"], None, "faster rebuilds", CCACHE);
+        rows.push(Requirement { required: false, ..launcher });
+    }
+    if config.features.ui {
+        rows.push(Requirement {
+            required: false,
+            ..program("npm", &["npm"], None, "the web UI (feature `ui`)", NPM)
+        });
+    }
+    rows
+}
+
+fn backend_rows(backend: Backend, config: &Config) -> Vec<Requirement> {
+    let feature = format!("feature `{backend}`");
+    let toolkits = &config.toolkits;
+    match backend {
+        Backend::Cuda => vec![cuda_compiler(config, feature)],
+        Backend::Rocm => {
+            let places = vec![
+                ("$ROCM_PATH".to_owned(), toolkits.rocm.as_ref().map(|dir| dir.join("bin"))),
+                ("/opt/rocm/bin".to_owned(), Some("/opt/rocm/bin".into())),
+            ];
+            let mut row = program("ROCm (hipconfig)", &["hipconfig"], Some((6, 1)), &feature, ROCM);
+            set_places(&mut row.probe, places);
+            vec![row]
+        }
+        Backend::Vulkan => {
+            let sdk = toolkits.vulkan.as_ref().map(|dir| dir.join("bin"));
+            let mut glslc = program("glslc", &["glslc"], None, &feature, GLSLC);
+            set_places(&mut glslc.probe, vec![("$VULKAN_SDK".to_owned(), sdk)]);
+            if toolkits.vulkan.is_some() || config.target.is_msvc() {
+                return vec![glslc];
+            }
+            vec![
+                glslc,
+                header("Vulkan headers", "vulkan/vulkan.h", &feature, VULKAN),
+                header("SPIR-V headers", "spirv/unified1/spirv.h", &feature, SPIRV),
+            ]
+        }
+        Backend::Sycl => vec![program("oneAPI compiler", &["icpx"], None, &feature, ONEAPI)],
+        Backend::OpenCl => vec![
+            header("OpenCL headers", "CL/cl.h", &feature, OPENCL),
+            program("python3", &["python3"], None, &feature, PYTHON),
+        ],
+        Backend::Blas if config.target.is_apple() => vec![],
+        Backend::Blas => vec![header("BLAS", "cblas.h", &feature, BLAS)],
+        Backend::Metal | Backend::Rpc => vec![],
+    }
+}
+
+fn cuda_compiler(config: &Config, feature: String) -> Requirement {
+    let toolkits = &config.toolkits;
+    let parent = |path: &PathBuf| path.parent().map(PathBuf::from);
+    let places = vec![
+        ("$CUDACXX".to_owned(), toolkits.cudacxx.as_ref().and_then(parent)),
+        ("$CUDA_PATH".to_owned(), toolkits.cuda.as_ref().map(|dir| dir.join("bin"))),
+        ("/usr/local/cuda/bin".to_owned(), Some("/usr/local/cuda/bin".into())),
+    ];
+    let mut row = program("CUDA compiler (nvcc)", &["nvcc"], Some((11, 7)), &feature, CUDA);
+    set_places(&mut row.probe, places);
+    row
+}
+
+fn set_places(probe: &mut Probe, new: Vec<(String, Option<PathBuf>)>) {
+    if let Probe::Program { places, .. } = probe {
+        *places = new;
+    }
+}
+
+fn compiler(
+    name: &'static str,
+    names: &'static [&'static str],
+    named: Option<PathBuf>,
+) -> Requirement {
+    let mut row = program(name, names, None, "every build", COMPILER);
+    if let Some(path) = named {
+        let label = if name == "C compiler" { "$CC" } else { "$CXX" };
+        set_places(&mut row.probe, vec![(label.to_owned(), Some(path))]);
+    }
+    row
+}
+
+fn program(
+    name: &'static str,
+    names: &'static [&'static str],
+    minimum: Option<(u32, u32)>,
+    needed_for: &str,
+    packages: Packages,
+) -> Requirement {
+    let probe = Probe::Program { names, version: &["--version"], minimum, places: vec![] };
+    Requirement { name, needed_for: needed_for.into(), required: true, probe, packages }
+}
+
+fn header(
+    name: &'static str,
+    file: &'static str,
+    needed_for: &str,
+    packages: Packages,
+) -> Requirement {
+    let probe = Probe::Header(file);
+    Requirement { name, needed_for: needed_for.into(), required: true, probe, packages }
+}
+
+// Packages, in the order of `Manager::ALL`: apt, dnf, brew, pacman, winget.
+const CMAKE: Packages = Packages(["cmake", "cmake", "cmake", "cmake", "Kitware.CMake"]);
+const COMPILER: Packages =
+    Packages(["g++", "gcc-c++", "gcc", "gcc", "Microsoft.VisualStudio.2022.BuildTools"]);
+const NINJA: Packages =
+    Packages(["ninja-build", "ninja-build", "ninja", "ninja", "Ninja-build.Ninja"]);
+const CCACHE: Packages = Packages(["ccache", "ccache", "ccache", "ccache", "Ccache.Ccache"]);
+const NPM: Packages = Packages(["npm", "npm", "node", "npm", "OpenJS.NodeJS"]);
+const OPENSSL: Packages = Packages(["libssl-dev", "openssl-devel", "openssl@3", "openssl", ""]);
+const OPENMP: Packages = Packages(["libgomp1 g++", "libgomp gcc-c++", "libomp", "gcc", ""]);
+const PKG_CONFIG: Packages = Packages(["pkg-config", "pkgconf", "pkgconf", "pkgconf", ""]);
+const CUDA: Packages = Packages(["nvidia-cuda-toolkit", "cuda-toolkit", "", "cuda", "Nvidia.CUDA"]);
+const ROCM: Packages = Packages([
+    "hipcc libamdhip64-dev libhipblas-dev librocblas-dev",
+    "hipcc rocm-hip-devel hipblas-devel rocblas-devel",
+    "",
+    "rocm-hip-sdk",
+    "",
+]);
+const GLSLC: Packages =
+    Packages(["glslc", "glslc", "shaderc", "shaderc", "KhronosGroup.VulkanSDK"]);
+const VULKAN: Packages =
+    Packages(["libvulkan-dev", "vulkan-devel", "vulkan-loader vulkan-headers", "vulkan-devel", ""]);
+const SPIRV: Packages =
+    Packages(["spirv-headers", "spirv-headers-devel", "spirv-headers", "spirv-headers", ""]);
+const ONEAPI: Packages =
+    Packages(["", "", "", "intel-oneapi-dpcpp-cpp", "Intel.OneAPI.BaseToolkit"]);
+const OPENCL: Packages = Packages([
+    "opencl-headers ocl-icd-opencl-dev",
+    "opencl-headers ocl-icd-devel",
+    "",
+    "opencl-headers ocl-icd",
+    "",
+]);
+const PYTHON: Packages = Packages(["python3", "python3", "python", "python", "Python.Python.3.12"]);
+const BLAS: Packages = Packages(["libopenblas-dev", "openblas-devel", "openblas", "openblas", ""]);

@@ -1,0 +1,44 @@
+//! Feature `system`: links an installed llama.cpp through pkg-config.
+
+use std::path::PathBuf;
+
+use crate::{Error, cargo};
+
+/// Links the installed llama.cpp and tells dependents where its headers are; the folders of those.
+///
+/// # Errors
+/// When pkg-config finds none, or one of another version and the declarations are the checked-in
+/// ones: they hold for the pinned version only.
+pub fn link(pin: &llama_src::Pin, own_declarations: bool) -> Result<Vec<PathBuf>, Error> {
+    let library = pkg_config::Config::new().cargo_metadata(false).probe("llama").map_err(|e| {
+        Error::new("no installed llama.cpp for feature `system`")
+            .looked_in("pkg-config llama")
+            .log(e.to_string().lines().map(str::to_owned))
+            .hint("install it: apt-get install libllama-dev")
+            .hint("or build without the feature `system`")
+    })?;
+    let release =
+        |version: &str| version.split(['.', '-']).take(2).map(str::to_owned).collect::<Vec<_>>();
+    if !own_declarations && release(&library.version) != release(&pin.version) {
+        return Err(Error::new(format!(
+            "the installed llama.cpp is {}, the declarations are of {}",
+            library.version, pin.version
+        ))
+        .hint("declare the installed one: add the feature `bindgen`")
+        .hint("or build without the feature `system`"));
+    }
+    for dir in &library.link_paths {
+        cargo::link_search("native", dir);
+    }
+    for name in &library.libs {
+        cargo::link_lib("dylib", name);
+    }
+    if let Some(dir) = library.link_paths.first() {
+        cargo::metadata("libdir", dir.display());
+    }
+    if let Some(dir) = library.include_paths.first() {
+        cargo::metadata("include", dir.display());
+    }
+    cargo::metadata("version", &library.version);
+    Ok(library.include_paths)
+}

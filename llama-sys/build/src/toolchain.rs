@@ -1,0 +1,337 @@
+//! Preflight: looks for everything that a configuration needs and reports all that is missing at
+//! once, before CMake starts.
+
+use std::path::{Path, PathBuf};
+
+use llama_src::sh::Cmd;
+
+use crate::Error;
+use crate::backend::Backend;
+use crate::config::Config;
+use crate::requirement::{self, Manager, Probe, Requirement};
+
+/// A requirement and what was found of it.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// What was looked for.
+    pub requirement: Requirement,
+    /// Where it is, or why what is there does not do.
+    pub result: Result<Found, Missing>,
+}
+
+/// A tool that will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The program, or the header's name.
+    pub path: PathBuf,
+    /// As the tool prints it; empty for a header.
+    pub version: String,
+}
+
+/// A tool that is not there, or is too old.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Set when something is there: which version, and which is needed.
+    pub too_old: Option<String>,
+    /// Places that were tried.
+    pub looked_in: Vec<String>,
+}
+
+/// The tools that a build uses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Toolchain {
+    /// CMake.
+    pub cmake: PathBuf,
+    /// Its version.
+    pub cmake_version: String,
+    /// Ninja, when it is there.
+    pub ninja: Option<PathBuf>,
+    /// Compiler cache, when it is there or named.
+    pub launcher: Option<PathBuf>,
+    /// CUDA compiler.
+    pub nvcc: Option<PathBuf>,
+    /// Clang of ROCm and its root (`HIP_PATH`).
+    pub hip: Option<(PathBuf, PathBuf)>,
+}
+
+/// Looks for everything that `config` needs.
+#[must_use]
+pub fn inspect(config: &Config) -> Vec<Finding> {
+    requirement::all(config).into_iter().map(|requirement| find(requirement, config)).collect()
+}
+
+/// Looks for one thing.
+#[must_use]
+pub fn find(requirement: Requirement, config: &Config) -> Finding {
+    let result = match &requirement.probe {
+        Probe::Header(name) => look_for_header(name, config),
+        Probe::Program { names, version, minimum, places } => {
+            look_for_program(names, version, *minimum, places)
+        }
+    };
+    Finding { requirement, result }
+}
+
+/// The tools for `config`.
+///
+/// # Errors
+/// Names everything that is missing, each with the command that installs it.
+pub fn check(config: &Config) -> Result<Toolchain, Error> {
+    let findings = inspect(config);
+    let missing: Vec<&Finding> =
+        findings.iter().filter(|f| f.requirement.required && f.result.is_err()).collect();
+    if !missing.is_empty() {
+        return Err(report(&missing, manager()));
+    }
+    let path = |name: &str| {
+        let finding = findings.iter().find(|finding| finding.requirement.name == name)?;
+        finding.result.as_ref().ok().cloned()
+    };
+    let cmake =
+        path("cmake").unwrap_or_else(|| Found { path: "cmake".into(), version: String::new() });
+    Ok(Toolchain {
+        cmake: cmake.path,
+        cmake_version: cmake.version,
+        ninja: path("ninja").map(|found| found.path),
+        launcher: launcher(config, path("ccache").map(|found| found.path))?,
+        nvcc: path("CUDA compiler (nvcc)").map(|found| found.path),
+        hip: path("ROCm (hipconfig)").map(|found| hip(&found.path)).transpose()?,
+    })
+}
+
+/// The first package manager of this machine.
+#[must_use]
+pub fn manager() -> Option<Manager> {
+    Manager::ALL.into_iter().find(|manager| which::which(manager.program()).is_ok())
+}
+
+/// The error for `missing`, with hints for `manager`, or for all managers when there is none.
+#[must_use]
+pub fn report(missing: &[&Finding], manager: Option<Manager>) -> Error {
+    let mut errors: Vec<Error> = missing.iter().map(|finding| describe(finding, manager)).collect();
+    let packages: Vec<&str> = manager
+        .into_iter()
+        .flat_map(|manager| missing.iter().filter_map(move |f| f.requirement.packages.of(manager)))
+        .flat_map(str::split_whitespace)
+        .collect();
+    if missing.len() > 1 && !packages.is_empty() {
+        let install = manager.map_or("", Manager::install);
+        let mut unique = Vec::new();
+        packages.into_iter().for_each(|package| {
+            if !unique.contains(&package) {
+                unique.push(package);
+            }
+        });
+        errors.push(
+            Error::new(format!("{} tools are missing", missing.len()))
+                .hint(format!("install them all: {install} {}", unique.join(" "))),
+        );
+    }
+    Error::all(errors)
+}
+
+fn describe(finding: &Finding, manager: Option<Manager>) -> Error {
+    let Requirement { name, needed_for, packages, .. } = &finding.requirement;
+    let missing = finding.result.as_ref().expect_err("only what is missing is described");
+    let what = match &missing.too_old {
+        Some(too_old) => format!("{name} is too old for {needed_for}: {too_old}"),
+        None => format!("no {name} for {needed_for}"),
+    };
+    let mut error = Error::new(what);
+    for place in &missing.looked_in {
+        error = error.looked_in(place.as_str());
+    }
+    let managers = manager.map_or(Manager::ALL.to_vec(), |manager| vec![manager]);
+    let commands: Vec<String> = managers
+        .into_iter()
+        .filter_map(|manager| Some(format!("{} {}", manager.install(), packages.of(manager)?)))
+        .collect();
+    if !commands.is_empty() {
+        error = error.hint(format!("install it: {}", commands.join(" | ")));
+    }
+    match needed_for.strip_prefix("feature ") {
+        Some(feature) => error.hint(format!("or build without the feature {feature}")),
+        None => error,
+    }
+}
+
+fn look_for_program(
+    names: &[&str],
+    version: &[&str],
+    minimum: Option<(u32, u32)>,
+    places: &[(String, Option<PathBuf>)],
+) -> Result<Found, Missing> {
+    let mut missing = Missing { too_old: None, looked_in: Vec::new() };
+    let mut candidates = Vec::new();
+    for (label, place) in places {
+        missing.looked_in.push(match place {
+            Some(path) if label.starts_with('$') => format!("{label} ({})", path.display()),
+            Some(_) => label.clone(),
+            None => format!("{label} (unset)"),
+        });
+        if let Some(place) = place {
+            // `$CC` names the program itself, the others name a folder.
+            candidates.extend(which::which(place));
+            candidates.extend(names.iter().filter_map(|name| which::which(place.join(name)).ok()));
+        }
+    }
+    missing.looked_in.push("PATH".into());
+    candidates.extend(names.iter().filter_map(|name| which::which(name).ok()));
+    for path in candidates {
+        let text = Cmd::new(&path).args(version).read().unwrap_or_default();
+        let found = version_in(&text);
+        match (minimum, &found) {
+            (Some((major, minor)), Some(version)) if numbers(version) < (major, minor) => {
+                let there = format!("{} is {version}, {major}.{minor} is needed", path.display());
+                missing.too_old.get_or_insert(there);
+            }
+            _ => return Ok(Found { path, version: found.unwrap_or_default() }),
+        }
+    }
+    Err(missing)
+}
+
+fn look_for_header(name: &str, config: &Config) -> Result<Found, Missing> {
+    let cc = config.compilers.cc.clone().unwrap_or_else(|| "cc".into());
+    let found = Found { path: name.into(), version: String::new() };
+    // Microsoft's compiler has no such question; CMake's own search then has the word.
+    if config.target.is_msvc() {
+        return Ok(found);
+    }
+    let mut cmd = Cmd::new(&cc).args(["-E", "-include", name, "-x", "c", "/dev/null"]);
+    if let Some(cflags) = &config.compilers.cflags {
+        cmd = cmd.args(cflags.split_whitespace());
+    }
+    match cmd.read() {
+        Ok(_) => Ok(found),
+        Err(_) => {
+            let looked_in = vec![format!("headers of `{}` ({name})", cc.display())];
+            Err(Missing { too_old: None, looked_in })
+        }
+    }
+}
+
+fn launcher(config: &Config, found: Option<PathBuf>) -> Result<Option<PathBuf>, Error> {
+    match config.overrides.compiler_launcher.as_deref() {
+        None => Ok(found),
+        Some("none") => Ok(None),
+        Some(name) => which::which(name).map(Some).map_err(|_| {
+            Error::new(format!("no compiler launcher `{name}`"))
+                .looked_in("PATH")
+                .hint("set LLAMA_SYS_COMPILER_LAUNCHER to ccache, sccache, a path, or none")
+        }),
+    }
+}
+
+fn hip(hipconfig: &Path) -> Result<(PathBuf, PathBuf), Error> {
+    let ask = |what: &str| Cmd::new(hipconfig).arg(what).read().map(|text| text.trim().to_owned());
+    Ok((PathBuf::from(ask("-l")?).join("clang"), ask("-R")?.into()))
+}
+
+/// The first thing in `text` that looks like a version.
+fn version_in(text: &str) -> Option<String> {
+    let starts = |word: &&str| {
+        let number = word.trim_start_matches(['v', 'V']);
+        number.starts_with(|c: char| c.is_ascii_digit()) && number.contains('.')
+    };
+    // nvcc's first number is a year of its copyright; its version follows the word `release`.
+    let text = text.split_once("release ").map_or(text, |(_, rest)| rest);
+    let word = text.split_whitespace().find(starts)?;
+    let number = word.trim_start_matches(['v', 'V']);
+    let end = number.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(number.len());
+    Some(number[..end].trim_end_matches('.').to_owned())
+}
+
+fn numbers(version: &str) -> (u32, u32) {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+/// Definitions that follow from where tools are, in the order of the flag set.
+#[must_use]
+pub fn flags(toolchain: &Toolchain, config: &Config) -> Vec<(String, String)> {
+    let mut flags = Vec::new();
+    let mut add =
+        |name: &str, value: &Path| flags.push((name.to_owned(), value.display().to_string()));
+    let features = &config.features;
+    if let Some(launcher) = &toolchain.launcher {
+        add("CMAKE_C_COMPILER_LAUNCHER", launcher);
+        add("CMAKE_CXX_COMPILER_LAUNCHER", launcher);
+    }
+    if let Some(nvcc) =
+        toolchain.nvcc.as_ref().filter(|_| features.backends.contains(&Backend::Cuda))
+    {
+        add("CMAKE_CUDA_COMPILER", nvcc);
+        if let Some(launcher) = &toolchain.launcher {
+            add("CMAKE_CUDA_COMPILER_LAUNCHER", launcher);
+        }
+    }
+    if let Some((clang, _)) = &toolchain.hip {
+        add("CMAKE_HIP_COMPILER", clang);
+        if let Some(launcher) = &toolchain.launcher {
+            add("CMAKE_HIP_COMPILER_LAUNCHER", launcher);
+        }
+    }
+    if features.backends.contains(&Backend::Sycl) {
+        add("CMAKE_C_COMPILER", Path::new("icx"));
+        add("CMAKE_CXX_COMPILER", Path::new("icpx"));
+    }
+    flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_as_the_tools_print_them() {
+        let version = |text: &str| version_in(text).unwrap_or_default();
+        assert_eq!(version("cmake version 3.25.1\n\nCMake suite"), "3.25.1");
+        assert_eq!(version("1.11.1\n"), "1.11.1");
+        assert_eq!(version("gcc (Debian 12.2.0-14+deb12u1) 12.2.0"), "12.2.0");
+        let nvcc = "nvcc: NVIDIA (R) Cuda compiler driver\nCopyright (c) 2005-2025 NVIDIA\n\
+                    Cuda compilation tools, release 13.0, V13.0.88";
+        assert_eq!(version(nvcc), "13.0");
+        assert_eq!(version("shaderc v2023.2 v2023.2"), "2023.2");
+        assert_eq!(version("no numbers"), "");
+        assert!(numbers("3.9") < (3, 19));
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_told_at_once() {
+        let config = crate::tests::config("x86_64-unknown-linux-gnu", "cuda tls server");
+        let findings: Vec<Finding> = requirement::all(&config)
+            .into_iter()
+            .filter(|row| ["cmake", "CUDA compiler (nvcc)", "OpenSSL"].contains(&row.name))
+            .map(|requirement| {
+                let places = match &requirement.probe {
+                    Probe::Program { places, .. } => places.iter().map(|p| p.0.clone()).collect(),
+                    Probe::Header(name) => vec![format!("headers of `cc` ({name})")],
+                };
+                Finding { requirement, result: Err(Missing { too_old: None, looked_in: places }) }
+            })
+            .collect();
+        let findings: Vec<&Finding> = findings.iter().collect();
+        let text = report(&findings, Some(Manager::Apt)).to_string();
+        let golden = "\
+no cmake for every build
+  hint: install it: apt-get install cmake
+no OpenSSL for feature `tls`
+  looked in: headers of `cc` (openssl/ssl.h)
+  hint: install it: apt-get install libssl-dev
+  hint: or build without the feature `tls`
+no CUDA compiler (nvcc) for feature `cuda`
+  looked in: $CUDACXX, $CUDA_PATH, /usr/local/cuda/bin
+  hint: install it: apt-get install nvidia-cuda-toolkit
+  hint: or build without the feature `cuda`
+3 tools are missing
+  hint: install them all: apt-get install cmake libssl-dev nvidia-cuda-toolkit";
+        assert_eq!(text, golden);
+        let text = report(&findings[..1], None).to_string();
+        assert_eq!(
+            text,
+            "no cmake for every build\n  hint: install it: apt-get install cmake | dnf install cmake | \
+             brew install cmake | pacman -S cmake | winget install Kitware.CMake"
+        );
+    }
+}

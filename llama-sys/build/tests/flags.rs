@@ -1,0 +1,131 @@
+//! The flag set of every target × feature set that matters, compared with `tests/golden/*.txt`.
+//! `UPDATE=1 cargo test -p llama-build --test flags` rewrites them.
+#![expect(clippy::disallowed_methods, reason = "a test's own switch")]
+
+use std::fmt::Write;
+use std::path::Path;
+
+use llama_build::config::{Compilers, Config, Features, Overrides, Toolkits};
+use llama_build::target::{Os, Target};
+use llama_build::{FlagSet, Pin};
+
+const TARGETS: &[&str] = &[
+    "x86_64-unknown-linux-gnu",
+    "x86_64-unknown-linux-musl",
+    "aarch64-unknown-linux-gnu",
+    "aarch64-unknown-linux-musl",
+    "riscv64gc-unknown-linux-gnu",
+    "riscv64gc-unknown-linux-musl",
+    "x86_64-apple-darwin",
+    "aarch64-apple-darwin",
+    "x86_64-pc-windows-msvc",
+    "aarch64-pc-windows-msvc",
+    "x86_64-pc-windows-gnu",
+    "aarch64-linux-android",
+    "x86_64-linux-android",
+    "aarch64-apple-ios",
+    "aarch64-apple-ios-sim",
+    "x86_64-unknown-freebsd",
+];
+
+const SETS: &[(&str, &str)] = &[
+    ("library", ""),
+    ("default", "server ui openmp tls"),
+    ("native", "server ui openmp tls native"),
+    ("shared", "server ui openmp tls backend-dl"),
+    ("variants", "server ui openmp tls cpu-all-variants"),
+    ("cuda", "server ui openmp tls cpu-all-variants cuda"),
+    ("rocm", "server ui openmp tls cpu-all-variants rocm"),
+    ("vulkan", "server ui openmp tls cpu-all-variants vulkan"),
+    ("static-cuda", "server ui openmp tls cuda"),
+    (
+        "everything",
+        "server ui openmp tls mtmd native cpu-all-variants blas cuda metal opencl rocm rpc sycl vulkan",
+    ),
+];
+
+fn config(triple: &str, features: &str) -> Config {
+    let target = Target::parse(triple);
+    Config {
+        host: Target::parse("x86_64-unknown-linux-gnu"),
+        features: Features::parse(features.split_whitespace()).unwrap(),
+        overrides: Overrides::default(),
+        compilers: Compilers::default(),
+        toolkits: Toolkits::default(),
+        crt_static: target.is_musl(),
+        openssl_root: None,
+        android_ndk: (target.os == Os::Android).then(|| "/ndk".into()),
+        cargo_jobs: 2,
+        target,
+    }
+}
+
+fn text(triple: &str) -> String {
+    let pin = Pin::load();
+    let mut text = String::new();
+    let mut default: Option<FlagSet> = None;
+    for (name, features) in SETS {
+        let (config, said) = config(triple, features).settle();
+        let flags = FlagSet::new(&config, &pin);
+        writeln!(text, "# {name}: {features}").unwrap();
+        said.iter().for_each(|line| writeln!(text, "# warning: {line}").unwrap());
+        // The first set in full, the others as what they change: a person can read that.
+        for (name, value) in flags.iter() {
+            let known = default.as_ref().and_then(|default| default.value(name));
+            if known != Some(value) {
+                writeln!(text, "{name}={value}").unwrap();
+            }
+        }
+        if let Some(default) = &default {
+            let gone = default.iter().filter(|(name, _)| flags.value(name).is_none());
+            gone.for_each(|(name, _)| writeln!(text, "-{name}").unwrap());
+        }
+        default.get_or_insert(flags);
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn flag_sets_are_as_checked_in() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let update = std::env::var_os("UPDATE").is_some();
+    let mut differ = Vec::new();
+    for triple in TARGETS {
+        let (path, text) = (golden.join(format!("{triple}.txt")), text(triple));
+        if update {
+            std::fs::write(&path, &text).unwrap();
+        } else if std::fs::read_to_string(&path).unwrap_or_default() != text {
+            differ.push(format!("{}\n{text}", path.display()));
+        }
+    }
+    assert!(
+        differ.is_empty(),
+        "differ (UPDATE=1 cargo test -p llama-build --test flags):\n{}",
+        differ.join("\n")
+    );
+}
+
+#[test]
+fn the_words_of_the_user_come_last() {
+    let mut config = config("x86_64-unknown-linux-gnu", "server cuda");
+    config.overrides.cuda_architectures = Some("90".into());
+    config.overrides.cmake_args =
+        vec![("GGML_AVX2".into(), "OFF".into()), ("GGML_LTO".into(), "ON".into())];
+    let flags = FlagSet::new(&config.settle().0, &Pin::load());
+    assert_eq!(flags.value("GGML_AVX2"), Some("OFF"));
+    assert_eq!(flags.value("CMAKE_CUDA_ARCHITECTURES"), Some("90"));
+    assert_eq!(flags.iter().last(), Some(("GGML_LTO", "ON")));
+}
+
+#[test]
+fn nothing_is_left_to_what_cmake_finds() {
+    let (config, _) = config("x86_64-unknown-linux-gnu", "").settle();
+    let flags = FlagSet::new(&config, &Pin::load());
+    for name in
+        ["GGML_NATIVE", "GGML_CCACHE", "GGML_BLAS", "GGML_METAL", "GGML_OPENMP", "LLAMA_OPENSSL"]
+    {
+        assert_eq!(flags.value(name), Some("OFF"), "{name}");
+    }
+    assert_eq!(flags.value("LLAMA_USE_PREBUILT_UI"), Some("OFF"));
+}
