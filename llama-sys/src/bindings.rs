@@ -42,8 +42,9 @@ pub const LLAMA_STATE_SEQ_FLAGS_NONE: u32 = 0;
 pub const LLAMA_STATE_SEQ_FLAGS_SWA_ONLY: u32 = 1;
 pub const LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY: u32 = 1;
 pub const LLAMA_STATE_SEQ_FLAGS_ON_DEVICE: u32 = 2;
-pub type ggml_abort_callback_t =
-    ::core::option::Option<unsafe extern "C" fn(error_message: *const ::core::ffi::c_char)>;
+pub type ggml_abort_callback_t = ::core::option::Option<
+    unsafe extern "C" fn(error_message: *const ::core::ffi::c_char),
+>;
 pub const GGML_STATUS_ALLOC_FAILED: ggml_status = -2;
 pub const GGML_STATUS_FAILED: ggml_status = -1;
 pub const GGML_STATUS_SUCCESS: ggml_status = 0;
@@ -60,7 +61,9 @@ pub struct ggml_bf16_t {
 const _: () = {
     ["Size of ggml_bf16_t"][::core::mem::size_of::<ggml_bf16_t>() - 2usize];
     ["Alignment of ggml_bf16_t"][::core::mem::align_of::<ggml_bf16_t>() - 2usize];
-    ["Offset of field: ggml_bf16_t::bits"][::core::mem::offset_of!(ggml_bf16_t, bits) - 0usize];
+    [
+        "Offset of field: ggml_bf16_t::bits",
+    ][::core::mem::offset_of!(ggml_bf16_t, bits) - 0usize];
 };
 #[repr(C)]
 #[derive(Debug)]
@@ -323,13 +326,18 @@ pub struct ggml_init_params {
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of ggml_init_params"][::core::mem::size_of::<ggml_init_params>() - 24usize];
-    ["Alignment of ggml_init_params"][::core::mem::align_of::<ggml_init_params>() - 8usize];
-    ["Offset of field: ggml_init_params::mem_size"]
-        [::core::mem::offset_of!(ggml_init_params, mem_size) - 0usize];
-    ["Offset of field: ggml_init_params::mem_buffer"]
-        [::core::mem::offset_of!(ggml_init_params, mem_buffer) - 8usize];
-    ["Offset of field: ggml_init_params::no_alloc"]
-        [::core::mem::offset_of!(ggml_init_params, no_alloc) - 16usize];
+    [
+        "Alignment of ggml_init_params",
+    ][::core::mem::align_of::<ggml_init_params>() - 8usize];
+    [
+        "Offset of field: ggml_init_params::mem_size",
+    ][::core::mem::offset_of!(ggml_init_params, mem_size) - 0usize];
+    [
+        "Offset of field: ggml_init_params::mem_buffer",
+    ][::core::mem::offset_of!(ggml_init_params, mem_buffer) - 8usize];
+    [
+        "Offset of field: ggml_init_params::no_alloc",
+    ][::core::mem::offset_of!(ggml_init_params, no_alloc) - 16usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -354,28 +362,53 @@ pub struct ggml_tensor {
 const _: () = {
     ["Size of ggml_tensor"][::core::mem::size_of::<ggml_tensor>() - 336usize];
     ["Alignment of ggml_tensor"][::core::mem::align_of::<ggml_tensor>() - 8usize];
-    ["Offset of field: ggml_tensor::type_"][::core::mem::offset_of!(ggml_tensor, type_) - 0usize];
-    ["Offset of field: ggml_tensor::buffer"][::core::mem::offset_of!(ggml_tensor, buffer) - 8usize];
-    ["Offset of field: ggml_tensor::ne"][::core::mem::offset_of!(ggml_tensor, ne) - 16usize];
-    ["Offset of field: ggml_tensor::nb"][::core::mem::offset_of!(ggml_tensor, nb) - 48usize];
-    ["Offset of field: ggml_tensor::op"][::core::mem::offset_of!(ggml_tensor, op) - 80usize];
-    ["Offset of field: ggml_tensor::op_params"]
-        [::core::mem::offset_of!(ggml_tensor, op_params) - 84usize];
-    ["Offset of field: ggml_tensor::flags"][::core::mem::offset_of!(ggml_tensor, flags) - 148usize];
-    ["Offset of field: ggml_tensor::src"][::core::mem::offset_of!(ggml_tensor, src) - 152usize];
-    ["Offset of field: ggml_tensor::view_src"]
-        [::core::mem::offset_of!(ggml_tensor, view_src) - 232usize];
-    ["Offset of field: ggml_tensor::view_offs"]
-        [::core::mem::offset_of!(ggml_tensor, view_offs) - 240usize];
-    ["Offset of field: ggml_tensor::data"][::core::mem::offset_of!(ggml_tensor, data) - 248usize];
-    ["Offset of field: ggml_tensor::name"][::core::mem::offset_of!(ggml_tensor, name) - 256usize];
-    ["Offset of field: ggml_tensor::extra"][::core::mem::offset_of!(ggml_tensor, extra) - 320usize];
-    ["Offset of field: ggml_tensor::padding"]
-        [::core::mem::offset_of!(ggml_tensor, padding) - 328usize];
+    [
+        "Offset of field: ggml_tensor::type_",
+    ][::core::mem::offset_of!(ggml_tensor, type_) - 0usize];
+    [
+        "Offset of field: ggml_tensor::buffer",
+    ][::core::mem::offset_of!(ggml_tensor, buffer) - 8usize];
+    [
+        "Offset of field: ggml_tensor::ne",
+    ][::core::mem::offset_of!(ggml_tensor, ne) - 16usize];
+    [
+        "Offset of field: ggml_tensor::nb",
+    ][::core::mem::offset_of!(ggml_tensor, nb) - 48usize];
+    [
+        "Offset of field: ggml_tensor::op",
+    ][::core::mem::offset_of!(ggml_tensor, op) - 80usize];
+    [
+        "Offset of field: ggml_tensor::op_params",
+    ][::core::mem::offset_of!(ggml_tensor, op_params) - 84usize];
+    [
+        "Offset of field: ggml_tensor::flags",
+    ][::core::mem::offset_of!(ggml_tensor, flags) - 148usize];
+    [
+        "Offset of field: ggml_tensor::src",
+    ][::core::mem::offset_of!(ggml_tensor, src) - 152usize];
+    [
+        "Offset of field: ggml_tensor::view_src",
+    ][::core::mem::offset_of!(ggml_tensor, view_src) - 232usize];
+    [
+        "Offset of field: ggml_tensor::view_offs",
+    ][::core::mem::offset_of!(ggml_tensor, view_offs) - 240usize];
+    [
+        "Offset of field: ggml_tensor::data",
+    ][::core::mem::offset_of!(ggml_tensor, data) - 248usize];
+    [
+        "Offset of field: ggml_tensor::name",
+    ][::core::mem::offset_of!(ggml_tensor, name) - 256usize];
+    [
+        "Offset of field: ggml_tensor::extra",
+    ][::core::mem::offset_of!(ggml_tensor, extra) - 320usize];
+    [
+        "Offset of field: ggml_tensor::padding",
+    ][::core::mem::offset_of!(ggml_tensor, padding) - 328usize];
 };
 pub const GGML_TENSOR_SIZE: usize = 336;
-pub type ggml_abort_callback =
-    ::core::option::Option<unsafe extern "C" fn(data: *mut ::core::ffi::c_void) -> bool>;
+pub type ggml_abort_callback = ::core::option::Option<
+    unsafe extern "C" fn(data: *mut ::core::ffi::c_void) -> bool,
+>;
 pub type ggml_guid = [u8; 16usize];
 pub type ggml_guid_t = *mut ggml_guid;
 pub const GGML_OP_POOL_MAX: ggml_op_pool = 0;
@@ -459,21 +492,30 @@ pub struct ggml_type_traits {
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of ggml_type_traits"][::core::mem::size_of::<ggml_type_traits>() - 56usize];
-    ["Alignment of ggml_type_traits"][::core::mem::align_of::<ggml_type_traits>() - 8usize];
-    ["Offset of field: ggml_type_traits::type_name"]
-        [::core::mem::offset_of!(ggml_type_traits, type_name) - 0usize];
-    ["Offset of field: ggml_type_traits::blck_size"]
-        [::core::mem::offset_of!(ggml_type_traits, blck_size) - 8usize];
-    ["Offset of field: ggml_type_traits::blck_size_interleave"]
-        [::core::mem::offset_of!(ggml_type_traits, blck_size_interleave) - 16usize];
-    ["Offset of field: ggml_type_traits::type_size"]
-        [::core::mem::offset_of!(ggml_type_traits, type_size) - 24usize];
-    ["Offset of field: ggml_type_traits::is_quantized"]
-        [::core::mem::offset_of!(ggml_type_traits, is_quantized) - 32usize];
-    ["Offset of field: ggml_type_traits::to_float"]
-        [::core::mem::offset_of!(ggml_type_traits, to_float) - 40usize];
-    ["Offset of field: ggml_type_traits::from_float_ref"]
-        [::core::mem::offset_of!(ggml_type_traits, from_float_ref) - 48usize];
+    [
+        "Alignment of ggml_type_traits",
+    ][::core::mem::align_of::<ggml_type_traits>() - 8usize];
+    [
+        "Offset of field: ggml_type_traits::type_name",
+    ][::core::mem::offset_of!(ggml_type_traits, type_name) - 0usize];
+    [
+        "Offset of field: ggml_type_traits::blck_size",
+    ][::core::mem::offset_of!(ggml_type_traits, blck_size) - 8usize];
+    [
+        "Offset of field: ggml_type_traits::blck_size_interleave",
+    ][::core::mem::offset_of!(ggml_type_traits, blck_size_interleave) - 16usize];
+    [
+        "Offset of field: ggml_type_traits::type_size",
+    ][::core::mem::offset_of!(ggml_type_traits, type_size) - 24usize];
+    [
+        "Offset of field: ggml_type_traits::is_quantized",
+    ][::core::mem::offset_of!(ggml_type_traits, is_quantized) - 32usize];
+    [
+        "Offset of field: ggml_type_traits::to_float",
+    ][::core::mem::offset_of!(ggml_type_traits, to_float) - 40usize];
+    [
+        "Offset of field: ggml_type_traits::from_float_ref",
+    ][::core::mem::offset_of!(ggml_type_traits, from_float_ref) - 48usize];
 };
 pub const GGML_SCHED_PRIO_LOW: ggml_sched_priority = -1;
 pub const GGML_SCHED_PRIO_NORMAL: ggml_sched_priority = 0;
@@ -494,21 +536,30 @@ pub struct ggml_threadpool_params {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of ggml_threadpool_params"][::core::mem::size_of::<ggml_threadpool_params>() - 528usize];
-    ["Alignment of ggml_threadpool_params"]
-        [::core::mem::align_of::<ggml_threadpool_params>() - 4usize];
-    ["Offset of field: ggml_threadpool_params::cpumask"]
-        [::core::mem::offset_of!(ggml_threadpool_params, cpumask) - 0usize];
-    ["Offset of field: ggml_threadpool_params::n_threads"]
-        [::core::mem::offset_of!(ggml_threadpool_params, n_threads) - 512usize];
-    ["Offset of field: ggml_threadpool_params::prio"]
-        [::core::mem::offset_of!(ggml_threadpool_params, prio) - 516usize];
-    ["Offset of field: ggml_threadpool_params::poll"]
-        [::core::mem::offset_of!(ggml_threadpool_params, poll) - 520usize];
-    ["Offset of field: ggml_threadpool_params::strict_cpu"]
-        [::core::mem::offset_of!(ggml_threadpool_params, strict_cpu) - 524usize];
-    ["Offset of field: ggml_threadpool_params::paused"]
-        [::core::mem::offset_of!(ggml_threadpool_params, paused) - 525usize];
+    [
+        "Size of ggml_threadpool_params",
+    ][::core::mem::size_of::<ggml_threadpool_params>() - 528usize];
+    [
+        "Alignment of ggml_threadpool_params",
+    ][::core::mem::align_of::<ggml_threadpool_params>() - 4usize];
+    [
+        "Offset of field: ggml_threadpool_params::cpumask",
+    ][::core::mem::offset_of!(ggml_threadpool_params, cpumask) - 0usize];
+    [
+        "Offset of field: ggml_threadpool_params::n_threads",
+    ][::core::mem::offset_of!(ggml_threadpool_params, n_threads) - 512usize];
+    [
+        "Offset of field: ggml_threadpool_params::prio",
+    ][::core::mem::offset_of!(ggml_threadpool_params, prio) - 516usize];
+    [
+        "Offset of field: ggml_threadpool_params::poll",
+    ][::core::mem::offset_of!(ggml_threadpool_params, poll) - 520usize];
+    [
+        "Offset of field: ggml_threadpool_params::strict_cpu",
+    ][::core::mem::offset_of!(ggml_threadpool_params, strict_cpu) - 524usize];
+    [
+        "Offset of field: ggml_threadpool_params::paused",
+    ][::core::mem::offset_of!(ggml_threadpool_params, paused) - 525usize];
 };
 #[repr(C)]
 #[derive(Debug)]
@@ -542,13 +593,18 @@ pub struct ggml_tallocr {
 const _: () = {
     ["Size of ggml_tallocr"][::core::mem::size_of::<ggml_tallocr>() - 32usize];
     ["Alignment of ggml_tallocr"][::core::mem::align_of::<ggml_tallocr>() - 8usize];
-    ["Offset of field: ggml_tallocr::buffer"]
-        [::core::mem::offset_of!(ggml_tallocr, buffer) - 0usize];
-    ["Offset of field: ggml_tallocr::base"][::core::mem::offset_of!(ggml_tallocr, base) - 8usize];
-    ["Offset of field: ggml_tallocr::alignment"]
-        [::core::mem::offset_of!(ggml_tallocr, alignment) - 16usize];
-    ["Offset of field: ggml_tallocr::offset"]
-        [::core::mem::offset_of!(ggml_tallocr, offset) - 24usize];
+    [
+        "Offset of field: ggml_tallocr::buffer",
+    ][::core::mem::offset_of!(ggml_tallocr, buffer) - 0usize];
+    [
+        "Offset of field: ggml_tallocr::base",
+    ][::core::mem::offset_of!(ggml_tallocr, base) - 8usize];
+    [
+        "Offset of field: ggml_tallocr::alignment",
+    ][::core::mem::offset_of!(ggml_tallocr, alignment) - 16usize];
+    [
+        "Offset of field: ggml_tallocr::offset",
+    ][::core::mem::offset_of!(ggml_tallocr, offset) - 24usize];
 };
 #[repr(C)]
 #[derive(Debug)]
@@ -597,19 +653,27 @@ pub struct ggml_backend_dev_caps {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of ggml_backend_dev_caps"][::core::mem::size_of::<ggml_backend_dev_caps>() - 5usize];
-    ["Alignment of ggml_backend_dev_caps"]
-        [::core::mem::align_of::<ggml_backend_dev_caps>() - 1usize];
-    ["Offset of field: ggml_backend_dev_caps::async_"]
-        [::core::mem::offset_of!(ggml_backend_dev_caps, async_) - 0usize];
-    ["Offset of field: ggml_backend_dev_caps::host_buffer"]
-        [::core::mem::offset_of!(ggml_backend_dev_caps, host_buffer) - 1usize];
-    ["Offset of field: ggml_backend_dev_caps::buffer_from_host_ptr"]
-        [::core::mem::offset_of!(ggml_backend_dev_caps, buffer_from_host_ptr) - 2usize];
-    ["Offset of field: ggml_backend_dev_caps::events"]
-        [::core::mem::offset_of!(ggml_backend_dev_caps, events) - 3usize];
-    ["Offset of field: ggml_backend_dev_caps::mmap_support"]
-        [::core::mem::offset_of!(ggml_backend_dev_caps, mmap_support) - 4usize];
+    [
+        "Size of ggml_backend_dev_caps",
+    ][::core::mem::size_of::<ggml_backend_dev_caps>() - 5usize];
+    [
+        "Alignment of ggml_backend_dev_caps",
+    ][::core::mem::align_of::<ggml_backend_dev_caps>() - 1usize];
+    [
+        "Offset of field: ggml_backend_dev_caps::async_",
+    ][::core::mem::offset_of!(ggml_backend_dev_caps, async_) - 0usize];
+    [
+        "Offset of field: ggml_backend_dev_caps::host_buffer",
+    ][::core::mem::offset_of!(ggml_backend_dev_caps, host_buffer) - 1usize];
+    [
+        "Offset of field: ggml_backend_dev_caps::buffer_from_host_ptr",
+    ][::core::mem::offset_of!(ggml_backend_dev_caps, buffer_from_host_ptr) - 2usize];
+    [
+        "Offset of field: ggml_backend_dev_caps::events",
+    ][::core::mem::offset_of!(ggml_backend_dev_caps, events) - 3usize];
+    [
+        "Offset of field: ggml_backend_dev_caps::mmap_support",
+    ][::core::mem::offset_of!(ggml_backend_dev_caps, mmap_support) - 4usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -625,23 +689,33 @@ pub struct ggml_backend_dev_props {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of ggml_backend_dev_props"][::core::mem::size_of::<ggml_backend_dev_props>() - 56usize];
-    ["Alignment of ggml_backend_dev_props"]
-        [::core::mem::align_of::<ggml_backend_dev_props>() - 8usize];
-    ["Offset of field: ggml_backend_dev_props::name"]
-        [::core::mem::offset_of!(ggml_backend_dev_props, name) - 0usize];
-    ["Offset of field: ggml_backend_dev_props::description"]
-        [::core::mem::offset_of!(ggml_backend_dev_props, description) - 8usize];
-    ["Offset of field: ggml_backend_dev_props::memory_free"]
-        [::core::mem::offset_of!(ggml_backend_dev_props, memory_free) - 16usize];
-    ["Offset of field: ggml_backend_dev_props::memory_total"]
-        [::core::mem::offset_of!(ggml_backend_dev_props, memory_total) - 24usize];
-    ["Offset of field: ggml_backend_dev_props::type_"]
-        [::core::mem::offset_of!(ggml_backend_dev_props, type_) - 32usize];
-    ["Offset of field: ggml_backend_dev_props::device_id"]
-        [::core::mem::offset_of!(ggml_backend_dev_props, device_id) - 40usize];
-    ["Offset of field: ggml_backend_dev_props::caps"]
-        [::core::mem::offset_of!(ggml_backend_dev_props, caps) - 48usize];
+    [
+        "Size of ggml_backend_dev_props",
+    ][::core::mem::size_of::<ggml_backend_dev_props>() - 56usize];
+    [
+        "Alignment of ggml_backend_dev_props",
+    ][::core::mem::align_of::<ggml_backend_dev_props>() - 8usize];
+    [
+        "Offset of field: ggml_backend_dev_props::name",
+    ][::core::mem::offset_of!(ggml_backend_dev_props, name) - 0usize];
+    [
+        "Offset of field: ggml_backend_dev_props::description",
+    ][::core::mem::offset_of!(ggml_backend_dev_props, description) - 8usize];
+    [
+        "Offset of field: ggml_backend_dev_props::memory_free",
+    ][::core::mem::offset_of!(ggml_backend_dev_props, memory_free) - 16usize];
+    [
+        "Offset of field: ggml_backend_dev_props::memory_total",
+    ][::core::mem::offset_of!(ggml_backend_dev_props, memory_total) - 24usize];
+    [
+        "Offset of field: ggml_backend_dev_props::type_",
+    ][::core::mem::offset_of!(ggml_backend_dev_props, type_) - 32usize];
+    [
+        "Offset of field: ggml_backend_dev_props::device_id",
+    ][::core::mem::offset_of!(ggml_backend_dev_props, device_id) - 40usize];
+    [
+        "Offset of field: ggml_backend_dev_props::caps",
+    ][::core::mem::offset_of!(ggml_backend_dev_props, caps) - 48usize];
 };
 pub type ggml_backend_comm_init_t = ::core::option::Option<
     unsafe extern "C" fn(
@@ -649,8 +723,9 @@ pub type ggml_backend_comm_init_t = ::core::option::Option<
         n_backends: usize,
     ) -> *mut ::core::ffi::c_void,
 >;
-pub type ggml_backend_comm_free_t =
-    ::core::option::Option<unsafe extern "C" fn(comm_ctx: *mut ::core::ffi::c_void)>;
+pub type ggml_backend_comm_free_t = ::core::option::Option<
+    unsafe extern "C" fn(comm_ctx: *mut ::core::ffi::c_void),
+>;
 pub type ggml_backend_comm_allreduce_tensor_t = ::core::option::Option<
     unsafe extern "C" fn(
         comm_ctx: *mut ::core::ffi::c_void,
@@ -685,12 +760,18 @@ pub struct ggml_backend_feature {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of ggml_backend_feature"][::core::mem::size_of::<ggml_backend_feature>() - 16usize];
-    ["Alignment of ggml_backend_feature"][::core::mem::align_of::<ggml_backend_feature>() - 8usize];
-    ["Offset of field: ggml_backend_feature::name"]
-        [::core::mem::offset_of!(ggml_backend_feature, name) - 0usize];
-    ["Offset of field: ggml_backend_feature::value"]
-        [::core::mem::offset_of!(ggml_backend_feature, value) - 8usize];
+    [
+        "Size of ggml_backend_feature",
+    ][::core::mem::size_of::<ggml_backend_feature>() - 16usize];
+    [
+        "Alignment of ggml_backend_feature",
+    ][::core::mem::align_of::<ggml_backend_feature>() - 8usize];
+    [
+        "Offset of field: ggml_backend_feature::name",
+    ][::core::mem::offset_of!(ggml_backend_feature, name) - 0usize];
+    [
+        "Offset of field: ggml_backend_feature::value",
+    ][::core::mem::offset_of!(ggml_backend_feature, value) - 8usize];
 };
 pub type ggml_backend_get_features_t = ::core::option::Option<
     unsafe extern "C" fn(reg: ggml_backend_reg_t) -> *mut ggml_backend_feature,
@@ -737,18 +818,24 @@ pub struct ggml_backend_meta_split_state {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of ggml_backend_meta_split_state"]
-        [::core::mem::size_of::<ggml_backend_meta_split_state>() - 2128usize];
-    ["Alignment of ggml_backend_meta_split_state"]
-        [::core::mem::align_of::<ggml_backend_meta_split_state>() - 8usize];
-    ["Offset of field: ggml_backend_meta_split_state::axis"]
-        [::core::mem::offset_of!(ggml_backend_meta_split_state, axis) - 0usize];
-    ["Offset of field: ggml_backend_meta_split_state::ne"]
-        [::core::mem::offset_of!(ggml_backend_meta_split_state, ne) - 8usize];
-    ["Offset of field: ggml_backend_meta_split_state::nr"]
-        [::core::mem::offset_of!(ggml_backend_meta_split_state, nr) - 2056usize];
-    ["Offset of field: ggml_backend_meta_split_state::n_segments"]
-        [::core::mem::offset_of!(ggml_backend_meta_split_state, n_segments) - 2120usize];
+    [
+        "Size of ggml_backend_meta_split_state",
+    ][::core::mem::size_of::<ggml_backend_meta_split_state>() - 2128usize];
+    [
+        "Alignment of ggml_backend_meta_split_state",
+    ][::core::mem::align_of::<ggml_backend_meta_split_state>() - 8usize];
+    [
+        "Offset of field: ggml_backend_meta_split_state::axis",
+    ][::core::mem::offset_of!(ggml_backend_meta_split_state, axis) - 0usize];
+    [
+        "Offset of field: ggml_backend_meta_split_state::ne",
+    ][::core::mem::offset_of!(ggml_backend_meta_split_state, ne) - 8usize];
+    [
+        "Offset of field: ggml_backend_meta_split_state::nr",
+    ][::core::mem::offset_of!(ggml_backend_meta_split_state, nr) - 2056usize];
+    [
+        "Offset of field: ggml_backend_meta_split_state::n_segments",
+    ][::core::mem::offset_of!(ggml_backend_meta_split_state, n_segments) - 2120usize];
 };
 pub type ggml_backend_meta_get_split_state_t = ::core::option::Option<
     unsafe extern "C" fn(
@@ -767,18 +854,24 @@ pub struct ggml_backend_graph_copy {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of ggml_backend_graph_copy"]
-        [::core::mem::size_of::<ggml_backend_graph_copy>() - 32usize];
-    ["Alignment of ggml_backend_graph_copy"]
-        [::core::mem::align_of::<ggml_backend_graph_copy>() - 8usize];
-    ["Offset of field: ggml_backend_graph_copy::buffer"]
-        [::core::mem::offset_of!(ggml_backend_graph_copy, buffer) - 0usize];
-    ["Offset of field: ggml_backend_graph_copy::ctx_allocated"]
-        [::core::mem::offset_of!(ggml_backend_graph_copy, ctx_allocated) - 8usize];
-    ["Offset of field: ggml_backend_graph_copy::ctx_unallocated"]
-        [::core::mem::offset_of!(ggml_backend_graph_copy, ctx_unallocated) - 16usize];
-    ["Offset of field: ggml_backend_graph_copy::graph"]
-        [::core::mem::offset_of!(ggml_backend_graph_copy, graph) - 24usize];
+    [
+        "Size of ggml_backend_graph_copy",
+    ][::core::mem::size_of::<ggml_backend_graph_copy>() - 32usize];
+    [
+        "Alignment of ggml_backend_graph_copy",
+    ][::core::mem::align_of::<ggml_backend_graph_copy>() - 8usize];
+    [
+        "Offset of field: ggml_backend_graph_copy::buffer",
+    ][::core::mem::offset_of!(ggml_backend_graph_copy, buffer) - 0usize];
+    [
+        "Offset of field: ggml_backend_graph_copy::ctx_allocated",
+    ][::core::mem::offset_of!(ggml_backend_graph_copy, ctx_allocated) - 8usize];
+    [
+        "Offset of field: ggml_backend_graph_copy::ctx_unallocated",
+    ][::core::mem::offset_of!(ggml_backend_graph_copy, ctx_unallocated) - 16usize];
+    [
+        "Offset of field: ggml_backend_graph_copy::graph",
+    ][::core::mem::offset_of!(ggml_backend_graph_copy, graph) - 24usize];
 };
 pub type ggml_backend_eval_callback = ::core::option::Option<
     unsafe extern "C" fn(
@@ -804,20 +897,27 @@ pub struct ggml_cplan {
 const _: () = {
     ["Size of ggml_cplan"][::core::mem::size_of::<ggml_cplan>() - 56usize];
     ["Alignment of ggml_cplan"][::core::mem::align_of::<ggml_cplan>() - 8usize];
-    ["Offset of field: ggml_cplan::work_size"]
-        [::core::mem::offset_of!(ggml_cplan, work_size) - 0usize];
-    ["Offset of field: ggml_cplan::work_data"]
-        [::core::mem::offset_of!(ggml_cplan, work_data) - 8usize];
-    ["Offset of field: ggml_cplan::n_threads"]
-        [::core::mem::offset_of!(ggml_cplan, n_threads) - 16usize];
-    ["Offset of field: ggml_cplan::threadpool"]
-        [::core::mem::offset_of!(ggml_cplan, threadpool) - 24usize];
-    ["Offset of field: ggml_cplan::abort_callback"]
-        [::core::mem::offset_of!(ggml_cplan, abort_callback) - 32usize];
-    ["Offset of field: ggml_cplan::abort_callback_data"]
-        [::core::mem::offset_of!(ggml_cplan, abort_callback_data) - 40usize];
-    ["Offset of field: ggml_cplan::use_ref"]
-        [::core::mem::offset_of!(ggml_cplan, use_ref) - 48usize];
+    [
+        "Offset of field: ggml_cplan::work_size",
+    ][::core::mem::offset_of!(ggml_cplan, work_size) - 0usize];
+    [
+        "Offset of field: ggml_cplan::work_data",
+    ][::core::mem::offset_of!(ggml_cplan, work_data) - 8usize];
+    [
+        "Offset of field: ggml_cplan::n_threads",
+    ][::core::mem::offset_of!(ggml_cplan, n_threads) - 16usize];
+    [
+        "Offset of field: ggml_cplan::threadpool",
+    ][::core::mem::offset_of!(ggml_cplan, threadpool) - 24usize];
+    [
+        "Offset of field: ggml_cplan::abort_callback",
+    ][::core::mem::offset_of!(ggml_cplan, abort_callback) - 32usize];
+    [
+        "Offset of field: ggml_cplan::abort_callback_data",
+    ][::core::mem::offset_of!(ggml_cplan, abort_callback_data) - 40usize];
+    [
+        "Offset of field: ggml_cplan::use_ref",
+    ][::core::mem::offset_of!(ggml_cplan, use_ref) - 48usize];
 };
 pub const GGML_NUMA_STRATEGY_DISABLED: ggml_numa_strategy = 0;
 pub const GGML_NUMA_STRATEGY_DISTRIBUTE: ggml_numa_strategy = 1;
@@ -849,16 +949,24 @@ pub struct ggml_type_traits_cpu {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of ggml_type_traits_cpu"][::core::mem::size_of::<ggml_type_traits_cpu>() - 32usize];
-    ["Alignment of ggml_type_traits_cpu"][::core::mem::align_of::<ggml_type_traits_cpu>() - 8usize];
-    ["Offset of field: ggml_type_traits_cpu::from_float"]
-        [::core::mem::offset_of!(ggml_type_traits_cpu, from_float) - 0usize];
-    ["Offset of field: ggml_type_traits_cpu::vec_dot"]
-        [::core::mem::offset_of!(ggml_type_traits_cpu, vec_dot) - 8usize];
-    ["Offset of field: ggml_type_traits_cpu::vec_dot_type"]
-        [::core::mem::offset_of!(ggml_type_traits_cpu, vec_dot_type) - 16usize];
-    ["Offset of field: ggml_type_traits_cpu::nrows"]
-        [::core::mem::offset_of!(ggml_type_traits_cpu, nrows) - 24usize];
+    [
+        "Size of ggml_type_traits_cpu",
+    ][::core::mem::size_of::<ggml_type_traits_cpu>() - 32usize];
+    [
+        "Alignment of ggml_type_traits_cpu",
+    ][::core::mem::align_of::<ggml_type_traits_cpu>() - 8usize];
+    [
+        "Offset of field: ggml_type_traits_cpu::from_float",
+    ][::core::mem::offset_of!(ggml_type_traits_cpu, from_float) - 0usize];
+    [
+        "Offset of field: ggml_type_traits_cpu::vec_dot",
+    ][::core::mem::offset_of!(ggml_type_traits_cpu, vec_dot) - 8usize];
+    [
+        "Offset of field: ggml_type_traits_cpu::vec_dot_type",
+    ][::core::mem::offset_of!(ggml_type_traits_cpu, vec_dot_type) - 16usize];
+    [
+        "Offset of field: ggml_type_traits_cpu::nrows",
+    ][::core::mem::offset_of!(ggml_type_traits_cpu, nrows) - 24usize];
 };
 #[repr(C)]
 #[derive(Debug)]
@@ -909,20 +1017,27 @@ pub struct ggml_opt_optimizer_params__bindgen_ty_1 {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of ggml_opt_optimizer_params__bindgen_ty_1"]
-        [::core::mem::size_of::<ggml_opt_optimizer_params__bindgen_ty_1>() - 20usize];
-    ["Alignment of ggml_opt_optimizer_params__bindgen_ty_1"]
-        [::core::mem::align_of::<ggml_opt_optimizer_params__bindgen_ty_1>() - 4usize];
-    ["Offset of field: ggml_opt_optimizer_params__bindgen_ty_1::alpha"]
-        [::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_1, alpha) - 0usize];
-    ["Offset of field: ggml_opt_optimizer_params__bindgen_ty_1::beta1"]
-        [::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_1, beta1) - 4usize];
-    ["Offset of field: ggml_opt_optimizer_params__bindgen_ty_1::beta2"]
-        [::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_1, beta2) - 8usize];
-    ["Offset of field: ggml_opt_optimizer_params__bindgen_ty_1::eps"]
-        [::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_1, eps) - 12usize];
-    ["Offset of field: ggml_opt_optimizer_params__bindgen_ty_1::wd"]
-        [::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_1, wd) - 16usize];
+    [
+        "Size of ggml_opt_optimizer_params__bindgen_ty_1",
+    ][::core::mem::size_of::<ggml_opt_optimizer_params__bindgen_ty_1>() - 20usize];
+    [
+        "Alignment of ggml_opt_optimizer_params__bindgen_ty_1",
+    ][::core::mem::align_of::<ggml_opt_optimizer_params__bindgen_ty_1>() - 4usize];
+    [
+        "Offset of field: ggml_opt_optimizer_params__bindgen_ty_1::alpha",
+    ][::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_1, alpha) - 0usize];
+    [
+        "Offset of field: ggml_opt_optimizer_params__bindgen_ty_1::beta1",
+    ][::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_1, beta1) - 4usize];
+    [
+        "Offset of field: ggml_opt_optimizer_params__bindgen_ty_1::beta2",
+    ][::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_1, beta2) - 8usize];
+    [
+        "Offset of field: ggml_opt_optimizer_params__bindgen_ty_1::eps",
+    ][::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_1, eps) - 12usize];
+    [
+        "Offset of field: ggml_opt_optimizer_params__bindgen_ty_1::wd",
+    ][::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_1, wd) - 16usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -933,26 +1048,34 @@ pub struct ggml_opt_optimizer_params__bindgen_ty_2 {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of ggml_opt_optimizer_params__bindgen_ty_2"]
-        [::core::mem::size_of::<ggml_opt_optimizer_params__bindgen_ty_2>() - 8usize];
-    ["Alignment of ggml_opt_optimizer_params__bindgen_ty_2"]
-        [::core::mem::align_of::<ggml_opt_optimizer_params__bindgen_ty_2>() - 4usize];
-    ["Offset of field: ggml_opt_optimizer_params__bindgen_ty_2::alpha"]
-        [::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_2, alpha) - 0usize];
-    ["Offset of field: ggml_opt_optimizer_params__bindgen_ty_2::wd"]
-        [::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_2, wd) - 4usize];
+    [
+        "Size of ggml_opt_optimizer_params__bindgen_ty_2",
+    ][::core::mem::size_of::<ggml_opt_optimizer_params__bindgen_ty_2>() - 8usize];
+    [
+        "Alignment of ggml_opt_optimizer_params__bindgen_ty_2",
+    ][::core::mem::align_of::<ggml_opt_optimizer_params__bindgen_ty_2>() - 4usize];
+    [
+        "Offset of field: ggml_opt_optimizer_params__bindgen_ty_2::alpha",
+    ][::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_2, alpha) - 0usize];
+    [
+        "Offset of field: ggml_opt_optimizer_params__bindgen_ty_2::wd",
+    ][::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_2, wd) - 4usize];
 };
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of ggml_opt_optimizer_params"]
-        [::core::mem::size_of::<ggml_opt_optimizer_params>() - 28usize];
-    ["Alignment of ggml_opt_optimizer_params"]
-        [::core::mem::align_of::<ggml_opt_optimizer_params>() - 4usize];
-    ["Offset of field: ggml_opt_optimizer_params::adamw"]
-        [::core::mem::offset_of!(ggml_opt_optimizer_params, adamw) - 0usize];
-    ["Offset of field: ggml_opt_optimizer_params::sgd"]
-        [::core::mem::offset_of!(ggml_opt_optimizer_params, sgd) - 20usize];
+    [
+        "Size of ggml_opt_optimizer_params",
+    ][::core::mem::size_of::<ggml_opt_optimizer_params>() - 28usize];
+    [
+        "Alignment of ggml_opt_optimizer_params",
+    ][::core::mem::align_of::<ggml_opt_optimizer_params>() - 4usize];
+    [
+        "Offset of field: ggml_opt_optimizer_params::adamw",
+    ][::core::mem::offset_of!(ggml_opt_optimizer_params, adamw) - 0usize];
+    [
+        "Offset of field: ggml_opt_optimizer_params::sgd",
+    ][::core::mem::offset_of!(ggml_opt_optimizer_params, sgd) - 20usize];
 };
 pub type ggml_opt_get_optimizer_params = ::core::option::Option<
     unsafe extern "C" fn(userdata: *mut ::core::ffi::c_void) -> ggml_opt_optimizer_params,
@@ -975,27 +1098,39 @@ pub struct ggml_opt_params {
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of ggml_opt_params"][::core::mem::size_of::<ggml_opt_params>() - 72usize];
-    ["Alignment of ggml_opt_params"][::core::mem::align_of::<ggml_opt_params>() - 8usize];
-    ["Offset of field: ggml_opt_params::backend_sched"]
-        [::core::mem::offset_of!(ggml_opt_params, backend_sched) - 0usize];
-    ["Offset of field: ggml_opt_params::ctx_compute"]
-        [::core::mem::offset_of!(ggml_opt_params, ctx_compute) - 8usize];
-    ["Offset of field: ggml_opt_params::inputs"]
-        [::core::mem::offset_of!(ggml_opt_params, inputs) - 16usize];
-    ["Offset of field: ggml_opt_params::outputs"]
-        [::core::mem::offset_of!(ggml_opt_params, outputs) - 24usize];
-    ["Offset of field: ggml_opt_params::loss_type"]
-        [::core::mem::offset_of!(ggml_opt_params, loss_type) - 32usize];
-    ["Offset of field: ggml_opt_params::build_type"]
-        [::core::mem::offset_of!(ggml_opt_params, build_type) - 36usize];
-    ["Offset of field: ggml_opt_params::opt_period"]
-        [::core::mem::offset_of!(ggml_opt_params, opt_period) - 40usize];
-    ["Offset of field: ggml_opt_params::get_opt_pars"]
-        [::core::mem::offset_of!(ggml_opt_params, get_opt_pars) - 48usize];
-    ["Offset of field: ggml_opt_params::get_opt_pars_ud"]
-        [::core::mem::offset_of!(ggml_opt_params, get_opt_pars_ud) - 56usize];
-    ["Offset of field: ggml_opt_params::optimizer"]
-        [::core::mem::offset_of!(ggml_opt_params, optimizer) - 64usize];
+    [
+        "Alignment of ggml_opt_params",
+    ][::core::mem::align_of::<ggml_opt_params>() - 8usize];
+    [
+        "Offset of field: ggml_opt_params::backend_sched",
+    ][::core::mem::offset_of!(ggml_opt_params, backend_sched) - 0usize];
+    [
+        "Offset of field: ggml_opt_params::ctx_compute",
+    ][::core::mem::offset_of!(ggml_opt_params, ctx_compute) - 8usize];
+    [
+        "Offset of field: ggml_opt_params::inputs",
+    ][::core::mem::offset_of!(ggml_opt_params, inputs) - 16usize];
+    [
+        "Offset of field: ggml_opt_params::outputs",
+    ][::core::mem::offset_of!(ggml_opt_params, outputs) - 24usize];
+    [
+        "Offset of field: ggml_opt_params::loss_type",
+    ][::core::mem::offset_of!(ggml_opt_params, loss_type) - 32usize];
+    [
+        "Offset of field: ggml_opt_params::build_type",
+    ][::core::mem::offset_of!(ggml_opt_params, build_type) - 36usize];
+    [
+        "Offset of field: ggml_opt_params::opt_period",
+    ][::core::mem::offset_of!(ggml_opt_params, opt_period) - 40usize];
+    [
+        "Offset of field: ggml_opt_params::get_opt_pars",
+    ][::core::mem::offset_of!(ggml_opt_params, get_opt_pars) - 48usize];
+    [
+        "Offset of field: ggml_opt_params::get_opt_pars_ud",
+    ][::core::mem::offset_of!(ggml_opt_params, get_opt_pars_ud) - 56usize];
+    [
+        "Offset of field: ggml_opt_params::optimizer",
+    ][::core::mem::offset_of!(ggml_opt_params, optimizer) - 64usize];
 };
 pub type ggml_opt_epoch_callback = ::core::option::Option<
     unsafe extern "C" fn(
@@ -1038,11 +1173,15 @@ pub struct gguf_init_params {
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of gguf_init_params"][::core::mem::size_of::<gguf_init_params>() - 16usize];
-    ["Alignment of gguf_init_params"][::core::mem::align_of::<gguf_init_params>() - 8usize];
-    ["Offset of field: gguf_init_params::no_alloc"]
-        [::core::mem::offset_of!(gguf_init_params, no_alloc) - 0usize];
-    ["Offset of field: gguf_init_params::ctx"]
-        [::core::mem::offset_of!(gguf_init_params, ctx) - 8usize];
+    [
+        "Alignment of gguf_init_params",
+    ][::core::mem::align_of::<gguf_init_params>() - 8usize];
+    [
+        "Offset of field: gguf_init_params::no_alloc",
+    ][::core::mem::offset_of!(gguf_init_params, no_alloc) - 0usize];
+    [
+        "Offset of field: gguf_init_params::ctx",
+    ][::core::mem::offset_of!(gguf_init_params, ctx) - 8usize];
 };
 pub type gguf_reader_callback_t = ::core::option::Option<
     unsafe extern "C" fn(
@@ -1203,12 +1342,18 @@ pub struct llama_token_data {
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of llama_token_data"][::core::mem::size_of::<llama_token_data>() - 12usize];
-    ["Alignment of llama_token_data"][::core::mem::align_of::<llama_token_data>() - 4usize];
-    ["Offset of field: llama_token_data::id"]
-        [::core::mem::offset_of!(llama_token_data, id) - 0usize];
-    ["Offset of field: llama_token_data::logit"]
-        [::core::mem::offset_of!(llama_token_data, logit) - 4usize];
-    ["Offset of field: llama_token_data::p"][::core::mem::offset_of!(llama_token_data, p) - 8usize];
+    [
+        "Alignment of llama_token_data",
+    ][::core::mem::align_of::<llama_token_data>() - 4usize];
+    [
+        "Offset of field: llama_token_data::id",
+    ][::core::mem::offset_of!(llama_token_data, id) - 0usize];
+    [
+        "Offset of field: llama_token_data::logit",
+    ][::core::mem::offset_of!(llama_token_data, logit) - 4usize];
+    [
+        "Offset of field: llama_token_data::p",
+    ][::core::mem::offset_of!(llama_token_data, p) - 8usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1221,17 +1366,24 @@ pub struct llama_token_data_array {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_token_data_array"][::core::mem::size_of::<llama_token_data_array>() - 32usize];
-    ["Alignment of llama_token_data_array"]
-        [::core::mem::align_of::<llama_token_data_array>() - 8usize];
-    ["Offset of field: llama_token_data_array::data"]
-        [::core::mem::offset_of!(llama_token_data_array, data) - 0usize];
-    ["Offset of field: llama_token_data_array::size"]
-        [::core::mem::offset_of!(llama_token_data_array, size) - 8usize];
-    ["Offset of field: llama_token_data_array::selected"]
-        [::core::mem::offset_of!(llama_token_data_array, selected) - 16usize];
-    ["Offset of field: llama_token_data_array::sorted"]
-        [::core::mem::offset_of!(llama_token_data_array, sorted) - 24usize];
+    [
+        "Size of llama_token_data_array",
+    ][::core::mem::size_of::<llama_token_data_array>() - 32usize];
+    [
+        "Alignment of llama_token_data_array",
+    ][::core::mem::align_of::<llama_token_data_array>() - 8usize];
+    [
+        "Offset of field: llama_token_data_array::data",
+    ][::core::mem::offset_of!(llama_token_data_array, data) - 0usize];
+    [
+        "Offset of field: llama_token_data_array::size",
+    ][::core::mem::offset_of!(llama_token_data_array, size) - 8usize];
+    [
+        "Offset of field: llama_token_data_array::selected",
+    ][::core::mem::offset_of!(llama_token_data_array, selected) - 16usize];
+    [
+        "Offset of field: llama_token_data_array::sorted",
+    ][::core::mem::offset_of!(llama_token_data_array, sorted) - 24usize];
 };
 pub type llama_progress_callback = ::core::option::Option<
     unsafe extern "C" fn(progress: f32, user_data: *mut ::core::ffi::c_void) -> bool,
@@ -1252,17 +1404,27 @@ pub struct llama_batch {
 const _: () = {
     ["Size of llama_batch"][::core::mem::size_of::<llama_batch>() - 56usize];
     ["Alignment of llama_batch"][::core::mem::align_of::<llama_batch>() - 8usize];
-    ["Offset of field: llama_batch::n_tokens"]
-        [::core::mem::offset_of!(llama_batch, n_tokens) - 0usize];
-    ["Offset of field: llama_batch::token"][::core::mem::offset_of!(llama_batch, token) - 8usize];
-    ["Offset of field: llama_batch::embd"][::core::mem::offset_of!(llama_batch, embd) - 16usize];
-    ["Offset of field: llama_batch::pos"][::core::mem::offset_of!(llama_batch, pos) - 24usize];
-    ["Offset of field: llama_batch::n_seq_id"]
-        [::core::mem::offset_of!(llama_batch, n_seq_id) - 32usize];
-    ["Offset of field: llama_batch::seq_id"]
-        [::core::mem::offset_of!(llama_batch, seq_id) - 40usize];
-    ["Offset of field: llama_batch::logits"]
-        [::core::mem::offset_of!(llama_batch, logits) - 48usize];
+    [
+        "Offset of field: llama_batch::n_tokens",
+    ][::core::mem::offset_of!(llama_batch, n_tokens) - 0usize];
+    [
+        "Offset of field: llama_batch::token",
+    ][::core::mem::offset_of!(llama_batch, token) - 8usize];
+    [
+        "Offset of field: llama_batch::embd",
+    ][::core::mem::offset_of!(llama_batch, embd) - 16usize];
+    [
+        "Offset of field: llama_batch::pos",
+    ][::core::mem::offset_of!(llama_batch, pos) - 24usize];
+    [
+        "Offset of field: llama_batch::n_seq_id",
+    ][::core::mem::offset_of!(llama_batch, n_seq_id) - 32usize];
+    [
+        "Offset of field: llama_batch::seq_id",
+    ][::core::mem::offset_of!(llama_batch, seq_id) - 40usize];
+    [
+        "Offset of field: llama_batch::logits",
+    ][::core::mem::offset_of!(llama_batch, logits) - 48usize];
 };
 pub const LLAMA_KV_OVERRIDE_TYPE_INT: llama_model_kv_override_type = 0;
 pub const LLAMA_KV_OVERRIDE_TYPE_FLOAT: llama_model_kv_override_type = 1;
@@ -1303,30 +1465,40 @@ pub union llama_model_kv_override__bindgen_ty_1 {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_model_kv_override__bindgen_ty_1"]
-        [::core::mem::size_of::<llama_model_kv_override__bindgen_ty_1>() - 128usize];
-    ["Alignment of llama_model_kv_override__bindgen_ty_1"]
-        [::core::mem::align_of::<llama_model_kv_override__bindgen_ty_1>() - 8usize];
-    ["Offset of field: llama_model_kv_override__bindgen_ty_1::val_i64"]
-        [::core::mem::offset_of!(llama_model_kv_override__bindgen_ty_1, val_i64) - 0usize];
-    ["Offset of field: llama_model_kv_override__bindgen_ty_1::val_f64"]
-        [::core::mem::offset_of!(llama_model_kv_override__bindgen_ty_1, val_f64) - 0usize];
-    ["Offset of field: llama_model_kv_override__bindgen_ty_1::val_bool"]
-        [::core::mem::offset_of!(llama_model_kv_override__bindgen_ty_1, val_bool) - 0usize];
-    ["Offset of field: llama_model_kv_override__bindgen_ty_1::val_str"]
-        [::core::mem::offset_of!(llama_model_kv_override__bindgen_ty_1, val_str) - 0usize];
+    [
+        "Size of llama_model_kv_override__bindgen_ty_1",
+    ][::core::mem::size_of::<llama_model_kv_override__bindgen_ty_1>() - 128usize];
+    [
+        "Alignment of llama_model_kv_override__bindgen_ty_1",
+    ][::core::mem::align_of::<llama_model_kv_override__bindgen_ty_1>() - 8usize];
+    [
+        "Offset of field: llama_model_kv_override__bindgen_ty_1::val_i64",
+    ][::core::mem::offset_of!(llama_model_kv_override__bindgen_ty_1, val_i64) - 0usize];
+    [
+        "Offset of field: llama_model_kv_override__bindgen_ty_1::val_f64",
+    ][::core::mem::offset_of!(llama_model_kv_override__bindgen_ty_1, val_f64) - 0usize];
+    [
+        "Offset of field: llama_model_kv_override__bindgen_ty_1::val_bool",
+    ][::core::mem::offset_of!(llama_model_kv_override__bindgen_ty_1, val_bool) - 0usize];
+    [
+        "Offset of field: llama_model_kv_override__bindgen_ty_1::val_str",
+    ][::core::mem::offset_of!(llama_model_kv_override__bindgen_ty_1, val_str) - 0usize];
 };
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_model_kv_override"]
-        [::core::mem::size_of::<llama_model_kv_override>() - 264usize];
-    ["Alignment of llama_model_kv_override"]
-        [::core::mem::align_of::<llama_model_kv_override>() - 8usize];
-    ["Offset of field: llama_model_kv_override::tag"]
-        [::core::mem::offset_of!(llama_model_kv_override, tag) - 0usize];
-    ["Offset of field: llama_model_kv_override::key"]
-        [::core::mem::offset_of!(llama_model_kv_override, key) - 4usize];
+    [
+        "Size of llama_model_kv_override",
+    ][::core::mem::size_of::<llama_model_kv_override>() - 264usize];
+    [
+        "Alignment of llama_model_kv_override",
+    ][::core::mem::align_of::<llama_model_kv_override>() - 8usize];
+    [
+        "Offset of field: llama_model_kv_override::tag",
+    ][::core::mem::offset_of!(llama_model_kv_override, tag) - 0usize];
+    [
+        "Offset of field: llama_model_kv_override::key",
+    ][::core::mem::offset_of!(llama_model_kv_override, key) - 4usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1337,14 +1509,18 @@ pub struct llama_model_tensor_buft_override {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_model_tensor_buft_override"]
-        [::core::mem::size_of::<llama_model_tensor_buft_override>() - 16usize];
-    ["Alignment of llama_model_tensor_buft_override"]
-        [::core::mem::align_of::<llama_model_tensor_buft_override>() - 8usize];
-    ["Offset of field: llama_model_tensor_buft_override::pattern"]
-        [::core::mem::offset_of!(llama_model_tensor_buft_override, pattern) - 0usize];
-    ["Offset of field: llama_model_tensor_buft_override::buft"]
-        [::core::mem::offset_of!(llama_model_tensor_buft_override, buft) - 8usize];
+    [
+        "Size of llama_model_tensor_buft_override",
+    ][::core::mem::size_of::<llama_model_tensor_buft_override>() - 16usize];
+    [
+        "Alignment of llama_model_tensor_buft_override",
+    ][::core::mem::align_of::<llama_model_tensor_buft_override>() - 8usize];
+    [
+        "Offset of field: llama_model_tensor_buft_override::pattern",
+    ][::core::mem::offset_of!(llama_model_tensor_buft_override, pattern) - 0usize];
+    [
+        "Offset of field: llama_model_tensor_buft_override::buft",
+    ][::core::mem::offset_of!(llama_model_tensor_buft_override, buft) - 8usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1370,42 +1546,64 @@ pub struct llama_model_params {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_model_params"][::core::mem::size_of::<llama_model_params>() - 80usize];
-    ["Alignment of llama_model_params"][::core::mem::align_of::<llama_model_params>() - 8usize];
-    ["Offset of field: llama_model_params::devices"]
-        [::core::mem::offset_of!(llama_model_params, devices) - 0usize];
-    ["Offset of field: llama_model_params::tensor_buft_overrides"]
-        [::core::mem::offset_of!(llama_model_params, tensor_buft_overrides) - 8usize];
-    ["Offset of field: llama_model_params::n_gpu_layers"]
-        [::core::mem::offset_of!(llama_model_params, n_gpu_layers) - 16usize];
-    ["Offset of field: llama_model_params::split_mode"]
-        [::core::mem::offset_of!(llama_model_params, split_mode) - 20usize];
-    ["Offset of field: llama_model_params::load_mode"]
-        [::core::mem::offset_of!(llama_model_params, load_mode) - 24usize];
-    ["Offset of field: llama_model_params::lazy_mode"]
-        [::core::mem::offset_of!(llama_model_params, lazy_mode) - 28usize];
-    ["Offset of field: llama_model_params::main_gpu"]
-        [::core::mem::offset_of!(llama_model_params, main_gpu) - 32usize];
-    ["Offset of field: llama_model_params::tensor_split"]
-        [::core::mem::offset_of!(llama_model_params, tensor_split) - 40usize];
-    ["Offset of field: llama_model_params::progress_callback"]
-        [::core::mem::offset_of!(llama_model_params, progress_callback) - 48usize];
-    ["Offset of field: llama_model_params::progress_callback_user_data"]
-        [::core::mem::offset_of!(llama_model_params, progress_callback_user_data) - 56usize];
-    ["Offset of field: llama_model_params::kv_overrides"]
-        [::core::mem::offset_of!(llama_model_params, kv_overrides) - 64usize];
-    ["Offset of field: llama_model_params::vocab_only"]
-        [::core::mem::offset_of!(llama_model_params, vocab_only) - 72usize];
-    ["Offset of field: llama_model_params::check_tensors"]
-        [::core::mem::offset_of!(llama_model_params, check_tensors) - 73usize];
-    ["Offset of field: llama_model_params::use_extra_bufts"]
-        [::core::mem::offset_of!(llama_model_params, use_extra_bufts) - 74usize];
-    ["Offset of field: llama_model_params::no_host"]
-        [::core::mem::offset_of!(llama_model_params, no_host) - 75usize];
-    ["Offset of field: llama_model_params::no_alloc"]
-        [::core::mem::offset_of!(llama_model_params, no_alloc) - 76usize];
-    ["Offset of field: llama_model_params::load_mtp"]
-        [::core::mem::offset_of!(llama_model_params, load_mtp) - 77usize];
+    [
+        "Size of llama_model_params",
+    ][::core::mem::size_of::<llama_model_params>() - 80usize];
+    [
+        "Alignment of llama_model_params",
+    ][::core::mem::align_of::<llama_model_params>() - 8usize];
+    [
+        "Offset of field: llama_model_params::devices",
+    ][::core::mem::offset_of!(llama_model_params, devices) - 0usize];
+    [
+        "Offset of field: llama_model_params::tensor_buft_overrides",
+    ][::core::mem::offset_of!(llama_model_params, tensor_buft_overrides) - 8usize];
+    [
+        "Offset of field: llama_model_params::n_gpu_layers",
+    ][::core::mem::offset_of!(llama_model_params, n_gpu_layers) - 16usize];
+    [
+        "Offset of field: llama_model_params::split_mode",
+    ][::core::mem::offset_of!(llama_model_params, split_mode) - 20usize];
+    [
+        "Offset of field: llama_model_params::load_mode",
+    ][::core::mem::offset_of!(llama_model_params, load_mode) - 24usize];
+    [
+        "Offset of field: llama_model_params::lazy_mode",
+    ][::core::mem::offset_of!(llama_model_params, lazy_mode) - 28usize];
+    [
+        "Offset of field: llama_model_params::main_gpu",
+    ][::core::mem::offset_of!(llama_model_params, main_gpu) - 32usize];
+    [
+        "Offset of field: llama_model_params::tensor_split",
+    ][::core::mem::offset_of!(llama_model_params, tensor_split) - 40usize];
+    [
+        "Offset of field: llama_model_params::progress_callback",
+    ][::core::mem::offset_of!(llama_model_params, progress_callback) - 48usize];
+    [
+        "Offset of field: llama_model_params::progress_callback_user_data",
+    ][::core::mem::offset_of!(llama_model_params, progress_callback_user_data)
+        - 56usize];
+    [
+        "Offset of field: llama_model_params::kv_overrides",
+    ][::core::mem::offset_of!(llama_model_params, kv_overrides) - 64usize];
+    [
+        "Offset of field: llama_model_params::vocab_only",
+    ][::core::mem::offset_of!(llama_model_params, vocab_only) - 72usize];
+    [
+        "Offset of field: llama_model_params::check_tensors",
+    ][::core::mem::offset_of!(llama_model_params, check_tensors) - 73usize];
+    [
+        "Offset of field: llama_model_params::use_extra_bufts",
+    ][::core::mem::offset_of!(llama_model_params, use_extra_bufts) - 74usize];
+    [
+        "Offset of field: llama_model_params::no_host",
+    ][::core::mem::offset_of!(llama_model_params, no_host) - 75usize];
+    [
+        "Offset of field: llama_model_params::no_alloc",
+    ][::core::mem::offset_of!(llama_model_params, no_alloc) - 76usize];
+    [
+        "Offset of field: llama_model_params::load_mtp",
+    ][::core::mem::offset_of!(llama_model_params, load_mtp) - 77usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1416,14 +1614,18 @@ pub struct llama_sampler_seq_config {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_sampler_seq_config"]
-        [::core::mem::size_of::<llama_sampler_seq_config>() - 16usize];
-    ["Alignment of llama_sampler_seq_config"]
-        [::core::mem::align_of::<llama_sampler_seq_config>() - 8usize];
-    ["Offset of field: llama_sampler_seq_config::seq_id"]
-        [::core::mem::offset_of!(llama_sampler_seq_config, seq_id) - 0usize];
-    ["Offset of field: llama_sampler_seq_config::sampler"]
-        [::core::mem::offset_of!(llama_sampler_seq_config, sampler) - 8usize];
+    [
+        "Size of llama_sampler_seq_config",
+    ][::core::mem::size_of::<llama_sampler_seq_config>() - 16usize];
+    [
+        "Alignment of llama_sampler_seq_config",
+    ][::core::mem::align_of::<llama_sampler_seq_config>() - 8usize];
+    [
+        "Offset of field: llama_sampler_seq_config::seq_id",
+    ][::core::mem::offset_of!(llama_sampler_seq_config, seq_id) - 0usize];
+    [
+        "Offset of field: llama_sampler_seq_config::sampler",
+    ][::core::mem::offset_of!(llama_sampler_seq_config, sampler) - 8usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1470,84 +1672,126 @@ pub struct llama_context_params {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_context_params"][::core::mem::size_of::<llama_context_params>() - 168usize];
-    ["Alignment of llama_context_params"][::core::mem::align_of::<llama_context_params>() - 8usize];
-    ["Offset of field: llama_context_params::n_ctx"]
-        [::core::mem::offset_of!(llama_context_params, n_ctx) - 0usize];
-    ["Offset of field: llama_context_params::n_batch"]
-        [::core::mem::offset_of!(llama_context_params, n_batch) - 4usize];
-    ["Offset of field: llama_context_params::n_ubatch"]
-        [::core::mem::offset_of!(llama_context_params, n_ubatch) - 8usize];
-    ["Offset of field: llama_context_params::n_seq_max"]
-        [::core::mem::offset_of!(llama_context_params, n_seq_max) - 12usize];
-    ["Offset of field: llama_context_params::n_rs_seq"]
-        [::core::mem::offset_of!(llama_context_params, n_rs_seq) - 16usize];
-    ["Offset of field: llama_context_params::n_outputs_max"]
-        [::core::mem::offset_of!(llama_context_params, n_outputs_max) - 20usize];
-    ["Offset of field: llama_context_params::n_outputs_max_per_seq"]
-        [::core::mem::offset_of!(llama_context_params, n_outputs_max_per_seq) - 24usize];
-    ["Offset of field: llama_context_params::n_threads"]
-        [::core::mem::offset_of!(llama_context_params, n_threads) - 28usize];
-    ["Offset of field: llama_context_params::n_threads_batch"]
-        [::core::mem::offset_of!(llama_context_params, n_threads_batch) - 32usize];
-    ["Offset of field: llama_context_params::ctx_type"]
-        [::core::mem::offset_of!(llama_context_params, ctx_type) - 36usize];
-    ["Offset of field: llama_context_params::rope_scaling_type"]
-        [::core::mem::offset_of!(llama_context_params, rope_scaling_type) - 40usize];
-    ["Offset of field: llama_context_params::pooling_type"]
-        [::core::mem::offset_of!(llama_context_params, pooling_type) - 44usize];
-    ["Offset of field: llama_context_params::attention_type"]
-        [::core::mem::offset_of!(llama_context_params, attention_type) - 48usize];
-    ["Offset of field: llama_context_params::flash_attn_type"]
-        [::core::mem::offset_of!(llama_context_params, flash_attn_type) - 52usize];
-    ["Offset of field: llama_context_params::rope_freq_base"]
-        [::core::mem::offset_of!(llama_context_params, rope_freq_base) - 56usize];
-    ["Offset of field: llama_context_params::rope_freq_scale"]
-        [::core::mem::offset_of!(llama_context_params, rope_freq_scale) - 60usize];
-    ["Offset of field: llama_context_params::yarn_ext_factor"]
-        [::core::mem::offset_of!(llama_context_params, yarn_ext_factor) - 64usize];
-    ["Offset of field: llama_context_params::yarn_attn_factor"]
-        [::core::mem::offset_of!(llama_context_params, yarn_attn_factor) - 68usize];
-    ["Offset of field: llama_context_params::yarn_beta_fast"]
-        [::core::mem::offset_of!(llama_context_params, yarn_beta_fast) - 72usize];
-    ["Offset of field: llama_context_params::yarn_beta_slow"]
-        [::core::mem::offset_of!(llama_context_params, yarn_beta_slow) - 76usize];
-    ["Offset of field: llama_context_params::yarn_orig_ctx"]
-        [::core::mem::offset_of!(llama_context_params, yarn_orig_ctx) - 80usize];
-    ["Offset of field: llama_context_params::defrag_thold"]
-        [::core::mem::offset_of!(llama_context_params, defrag_thold) - 84usize];
-    ["Offset of field: llama_context_params::cb_eval"]
-        [::core::mem::offset_of!(llama_context_params, cb_eval) - 88usize];
-    ["Offset of field: llama_context_params::cb_eval_user_data"]
-        [::core::mem::offset_of!(llama_context_params, cb_eval_user_data) - 96usize];
-    ["Offset of field: llama_context_params::type_k"]
-        [::core::mem::offset_of!(llama_context_params, type_k) - 104usize];
-    ["Offset of field: llama_context_params::type_v"]
-        [::core::mem::offset_of!(llama_context_params, type_v) - 108usize];
-    ["Offset of field: llama_context_params::moe_cache_size"]
-        [::core::mem::offset_of!(llama_context_params, moe_cache_size) - 112usize];
-    ["Offset of field: llama_context_params::abort_callback"]
-        [::core::mem::offset_of!(llama_context_params, abort_callback) - 120usize];
-    ["Offset of field: llama_context_params::abort_callback_data"]
-        [::core::mem::offset_of!(llama_context_params, abort_callback_data) - 128usize];
-    ["Offset of field: llama_context_params::embeddings"]
-        [::core::mem::offset_of!(llama_context_params, embeddings) - 136usize];
-    ["Offset of field: llama_context_params::offload_kqv"]
-        [::core::mem::offset_of!(llama_context_params, offload_kqv) - 137usize];
-    ["Offset of field: llama_context_params::no_perf"]
-        [::core::mem::offset_of!(llama_context_params, no_perf) - 138usize];
-    ["Offset of field: llama_context_params::op_offload"]
-        [::core::mem::offset_of!(llama_context_params, op_offload) - 139usize];
-    ["Offset of field: llama_context_params::swa_full"]
-        [::core::mem::offset_of!(llama_context_params, swa_full) - 140usize];
-    ["Offset of field: llama_context_params::kv_unified"]
-        [::core::mem::offset_of!(llama_context_params, kv_unified) - 141usize];
-    ["Offset of field: llama_context_params::samplers"]
-        [::core::mem::offset_of!(llama_context_params, samplers) - 144usize];
-    ["Offset of field: llama_context_params::n_samplers"]
-        [::core::mem::offset_of!(llama_context_params, n_samplers) - 152usize];
-    ["Offset of field: llama_context_params::ctx_other"]
-        [::core::mem::offset_of!(llama_context_params, ctx_other) - 160usize];
+    [
+        "Size of llama_context_params",
+    ][::core::mem::size_of::<llama_context_params>() - 168usize];
+    [
+        "Alignment of llama_context_params",
+    ][::core::mem::align_of::<llama_context_params>() - 8usize];
+    [
+        "Offset of field: llama_context_params::n_ctx",
+    ][::core::mem::offset_of!(llama_context_params, n_ctx) - 0usize];
+    [
+        "Offset of field: llama_context_params::n_batch",
+    ][::core::mem::offset_of!(llama_context_params, n_batch) - 4usize];
+    [
+        "Offset of field: llama_context_params::n_ubatch",
+    ][::core::mem::offset_of!(llama_context_params, n_ubatch) - 8usize];
+    [
+        "Offset of field: llama_context_params::n_seq_max",
+    ][::core::mem::offset_of!(llama_context_params, n_seq_max) - 12usize];
+    [
+        "Offset of field: llama_context_params::n_rs_seq",
+    ][::core::mem::offset_of!(llama_context_params, n_rs_seq) - 16usize];
+    [
+        "Offset of field: llama_context_params::n_outputs_max",
+    ][::core::mem::offset_of!(llama_context_params, n_outputs_max) - 20usize];
+    [
+        "Offset of field: llama_context_params::n_outputs_max_per_seq",
+    ][::core::mem::offset_of!(llama_context_params, n_outputs_max_per_seq) - 24usize];
+    [
+        "Offset of field: llama_context_params::n_threads",
+    ][::core::mem::offset_of!(llama_context_params, n_threads) - 28usize];
+    [
+        "Offset of field: llama_context_params::n_threads_batch",
+    ][::core::mem::offset_of!(llama_context_params, n_threads_batch) - 32usize];
+    [
+        "Offset of field: llama_context_params::ctx_type",
+    ][::core::mem::offset_of!(llama_context_params, ctx_type) - 36usize];
+    [
+        "Offset of field: llama_context_params::rope_scaling_type",
+    ][::core::mem::offset_of!(llama_context_params, rope_scaling_type) - 40usize];
+    [
+        "Offset of field: llama_context_params::pooling_type",
+    ][::core::mem::offset_of!(llama_context_params, pooling_type) - 44usize];
+    [
+        "Offset of field: llama_context_params::attention_type",
+    ][::core::mem::offset_of!(llama_context_params, attention_type) - 48usize];
+    [
+        "Offset of field: llama_context_params::flash_attn_type",
+    ][::core::mem::offset_of!(llama_context_params, flash_attn_type) - 52usize];
+    [
+        "Offset of field: llama_context_params::rope_freq_base",
+    ][::core::mem::offset_of!(llama_context_params, rope_freq_base) - 56usize];
+    [
+        "Offset of field: llama_context_params::rope_freq_scale",
+    ][::core::mem::offset_of!(llama_context_params, rope_freq_scale) - 60usize];
+    [
+        "Offset of field: llama_context_params::yarn_ext_factor",
+    ][::core::mem::offset_of!(llama_context_params, yarn_ext_factor) - 64usize];
+    [
+        "Offset of field: llama_context_params::yarn_attn_factor",
+    ][::core::mem::offset_of!(llama_context_params, yarn_attn_factor) - 68usize];
+    [
+        "Offset of field: llama_context_params::yarn_beta_fast",
+    ][::core::mem::offset_of!(llama_context_params, yarn_beta_fast) - 72usize];
+    [
+        "Offset of field: llama_context_params::yarn_beta_slow",
+    ][::core::mem::offset_of!(llama_context_params, yarn_beta_slow) - 76usize];
+    [
+        "Offset of field: llama_context_params::yarn_orig_ctx",
+    ][::core::mem::offset_of!(llama_context_params, yarn_orig_ctx) - 80usize];
+    [
+        "Offset of field: llama_context_params::defrag_thold",
+    ][::core::mem::offset_of!(llama_context_params, defrag_thold) - 84usize];
+    [
+        "Offset of field: llama_context_params::cb_eval",
+    ][::core::mem::offset_of!(llama_context_params, cb_eval) - 88usize];
+    [
+        "Offset of field: llama_context_params::cb_eval_user_data",
+    ][::core::mem::offset_of!(llama_context_params, cb_eval_user_data) - 96usize];
+    [
+        "Offset of field: llama_context_params::type_k",
+    ][::core::mem::offset_of!(llama_context_params, type_k) - 104usize];
+    [
+        "Offset of field: llama_context_params::type_v",
+    ][::core::mem::offset_of!(llama_context_params, type_v) - 108usize];
+    [
+        "Offset of field: llama_context_params::moe_cache_size",
+    ][::core::mem::offset_of!(llama_context_params, moe_cache_size) - 112usize];
+    [
+        "Offset of field: llama_context_params::abort_callback",
+    ][::core::mem::offset_of!(llama_context_params, abort_callback) - 120usize];
+    [
+        "Offset of field: llama_context_params::abort_callback_data",
+    ][::core::mem::offset_of!(llama_context_params, abort_callback_data) - 128usize];
+    [
+        "Offset of field: llama_context_params::embeddings",
+    ][::core::mem::offset_of!(llama_context_params, embeddings) - 136usize];
+    [
+        "Offset of field: llama_context_params::offload_kqv",
+    ][::core::mem::offset_of!(llama_context_params, offload_kqv) - 137usize];
+    [
+        "Offset of field: llama_context_params::no_perf",
+    ][::core::mem::offset_of!(llama_context_params, no_perf) - 138usize];
+    [
+        "Offset of field: llama_context_params::op_offload",
+    ][::core::mem::offset_of!(llama_context_params, op_offload) - 139usize];
+    [
+        "Offset of field: llama_context_params::swa_full",
+    ][::core::mem::offset_of!(llama_context_params, swa_full) - 140usize];
+    [
+        "Offset of field: llama_context_params::kv_unified",
+    ][::core::mem::offset_of!(llama_context_params, kv_unified) - 141usize];
+    [
+        "Offset of field: llama_context_params::samplers",
+    ][::core::mem::offset_of!(llama_context_params, samplers) - 144usize];
+    [
+        "Offset of field: llama_context_params::n_samplers",
+    ][::core::mem::offset_of!(llama_context_params, n_samplers) - 152usize];
+    [
+        "Offset of field: llama_context_params::ctx_other",
+    ][::core::mem::offset_of!(llama_context_params, ctx_other) - 160usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1558,14 +1802,18 @@ pub struct llama_model_tensor_override {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_model_tensor_override"]
-        [::core::mem::size_of::<llama_model_tensor_override>() - 16usize];
-    ["Alignment of llama_model_tensor_override"]
-        [::core::mem::align_of::<llama_model_tensor_override>() - 8usize];
-    ["Offset of field: llama_model_tensor_override::pattern"]
-        [::core::mem::offset_of!(llama_model_tensor_override, pattern) - 0usize];
-    ["Offset of field: llama_model_tensor_override::type_"]
-        [::core::mem::offset_of!(llama_model_tensor_override, type_) - 8usize];
+    [
+        "Size of llama_model_tensor_override",
+    ][::core::mem::size_of::<llama_model_tensor_override>() - 16usize];
+    [
+        "Alignment of llama_model_tensor_override",
+    ][::core::mem::align_of::<llama_model_tensor_override>() - 8usize];
+    [
+        "Offset of field: llama_model_tensor_override::pattern",
+    ][::core::mem::offset_of!(llama_model_tensor_override, pattern) - 0usize];
+    [
+        "Offset of field: llama_model_tensor_override::type_",
+    ][::core::mem::offset_of!(llama_model_tensor_override, type_) - 8usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1577,16 +1825,21 @@ pub struct llama_model_imatrix_data {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_model_imatrix_data"]
-        [::core::mem::size_of::<llama_model_imatrix_data>() - 24usize];
-    ["Alignment of llama_model_imatrix_data"]
-        [::core::mem::align_of::<llama_model_imatrix_data>() - 8usize];
-    ["Offset of field: llama_model_imatrix_data::name"]
-        [::core::mem::offset_of!(llama_model_imatrix_data, name) - 0usize];
-    ["Offset of field: llama_model_imatrix_data::data"]
-        [::core::mem::offset_of!(llama_model_imatrix_data, data) - 8usize];
-    ["Offset of field: llama_model_imatrix_data::size"]
-        [::core::mem::offset_of!(llama_model_imatrix_data, size) - 16usize];
+    [
+        "Size of llama_model_imatrix_data",
+    ][::core::mem::size_of::<llama_model_imatrix_data>() - 24usize];
+    [
+        "Alignment of llama_model_imatrix_data",
+    ][::core::mem::align_of::<llama_model_imatrix_data>() - 8usize];
+    [
+        "Offset of field: llama_model_imatrix_data::name",
+    ][::core::mem::offset_of!(llama_model_imatrix_data, name) - 0usize];
+    [
+        "Offset of field: llama_model_imatrix_data::data",
+    ][::core::mem::offset_of!(llama_model_imatrix_data, data) - 8usize];
+    [
+        "Offset of field: llama_model_imatrix_data::size",
+    ][::core::mem::offset_of!(llama_model_imatrix_data, size) - 16usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1610,40 +1863,59 @@ pub struct llama_model_quantize_params {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_model_quantize_params"]
-        [::core::mem::size_of::<llama_model_quantize_params>() - 64usize];
-    ["Alignment of llama_model_quantize_params"]
-        [::core::mem::align_of::<llama_model_quantize_params>() - 8usize];
-    ["Offset of field: llama_model_quantize_params::nthread"]
-        [::core::mem::offset_of!(llama_model_quantize_params, nthread) - 0usize];
-    ["Offset of field: llama_model_quantize_params::ftype"]
-        [::core::mem::offset_of!(llama_model_quantize_params, ftype) - 4usize];
-    ["Offset of field: llama_model_quantize_params::output_tensor_type"]
-        [::core::mem::offset_of!(llama_model_quantize_params, output_tensor_type) - 8usize];
-    ["Offset of field: llama_model_quantize_params::token_embedding_type"]
-        [::core::mem::offset_of!(llama_model_quantize_params, token_embedding_type) - 12usize];
-    ["Offset of field: llama_model_quantize_params::allow_requantize"]
-        [::core::mem::offset_of!(llama_model_quantize_params, allow_requantize) - 16usize];
-    ["Offset of field: llama_model_quantize_params::quantize_output_tensor"]
-        [::core::mem::offset_of!(llama_model_quantize_params, quantize_output_tensor) - 17usize];
-    ["Offset of field: llama_model_quantize_params::only_copy"]
-        [::core::mem::offset_of!(llama_model_quantize_params, only_copy) - 18usize];
-    ["Offset of field: llama_model_quantize_params::pure_"]
-        [::core::mem::offset_of!(llama_model_quantize_params, pure_) - 19usize];
-    ["Offset of field: llama_model_quantize_params::keep_split"]
-        [::core::mem::offset_of!(llama_model_quantize_params, keep_split) - 20usize];
-    ["Offset of field: llama_model_quantize_params::dry_run"]
-        [::core::mem::offset_of!(llama_model_quantize_params, dry_run) - 21usize];
-    ["Offset of field: llama_model_quantize_params::imatrix"]
-        [::core::mem::offset_of!(llama_model_quantize_params, imatrix) - 24usize];
-    ["Offset of field: llama_model_quantize_params::kv_overrides"]
-        [::core::mem::offset_of!(llama_model_quantize_params, kv_overrides) - 32usize];
-    ["Offset of field: llama_model_quantize_params::tt_overrides"]
-        [::core::mem::offset_of!(llama_model_quantize_params, tt_overrides) - 40usize];
-    ["Offset of field: llama_model_quantize_params::prune_layers"]
-        [::core::mem::offset_of!(llama_model_quantize_params, prune_layers) - 48usize];
-    ["Offset of field: llama_model_quantize_params::max_buf_size"]
-        [::core::mem::offset_of!(llama_model_quantize_params, max_buf_size) - 56usize];
+    [
+        "Size of llama_model_quantize_params",
+    ][::core::mem::size_of::<llama_model_quantize_params>() - 64usize];
+    [
+        "Alignment of llama_model_quantize_params",
+    ][::core::mem::align_of::<llama_model_quantize_params>() - 8usize];
+    [
+        "Offset of field: llama_model_quantize_params::nthread",
+    ][::core::mem::offset_of!(llama_model_quantize_params, nthread) - 0usize];
+    [
+        "Offset of field: llama_model_quantize_params::ftype",
+    ][::core::mem::offset_of!(llama_model_quantize_params, ftype) - 4usize];
+    [
+        "Offset of field: llama_model_quantize_params::output_tensor_type",
+    ][::core::mem::offset_of!(llama_model_quantize_params, output_tensor_type) - 8usize];
+    [
+        "Offset of field: llama_model_quantize_params::token_embedding_type",
+    ][::core::mem::offset_of!(llama_model_quantize_params, token_embedding_type)
+        - 12usize];
+    [
+        "Offset of field: llama_model_quantize_params::allow_requantize",
+    ][::core::mem::offset_of!(llama_model_quantize_params, allow_requantize) - 16usize];
+    [
+        "Offset of field: llama_model_quantize_params::quantize_output_tensor",
+    ][::core::mem::offset_of!(llama_model_quantize_params, quantize_output_tensor)
+        - 17usize];
+    [
+        "Offset of field: llama_model_quantize_params::only_copy",
+    ][::core::mem::offset_of!(llama_model_quantize_params, only_copy) - 18usize];
+    [
+        "Offset of field: llama_model_quantize_params::pure_",
+    ][::core::mem::offset_of!(llama_model_quantize_params, pure_) - 19usize];
+    [
+        "Offset of field: llama_model_quantize_params::keep_split",
+    ][::core::mem::offset_of!(llama_model_quantize_params, keep_split) - 20usize];
+    [
+        "Offset of field: llama_model_quantize_params::dry_run",
+    ][::core::mem::offset_of!(llama_model_quantize_params, dry_run) - 21usize];
+    [
+        "Offset of field: llama_model_quantize_params::imatrix",
+    ][::core::mem::offset_of!(llama_model_quantize_params, imatrix) - 24usize];
+    [
+        "Offset of field: llama_model_quantize_params::kv_overrides",
+    ][::core::mem::offset_of!(llama_model_quantize_params, kv_overrides) - 32usize];
+    [
+        "Offset of field: llama_model_quantize_params::tt_overrides",
+    ][::core::mem::offset_of!(llama_model_quantize_params, tt_overrides) - 40usize];
+    [
+        "Offset of field: llama_model_quantize_params::prune_layers",
+    ][::core::mem::offset_of!(llama_model_quantize_params, prune_layers) - 48usize];
+    [
+        "Offset of field: llama_model_quantize_params::max_buf_size",
+    ][::core::mem::offset_of!(llama_model_quantize_params, max_buf_size) - 56usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1655,11 +1927,15 @@ pub struct llama_logit_bias {
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of llama_logit_bias"][::core::mem::size_of::<llama_logit_bias>() - 8usize];
-    ["Alignment of llama_logit_bias"][::core::mem::align_of::<llama_logit_bias>() - 4usize];
-    ["Offset of field: llama_logit_bias::token"]
-        [::core::mem::offset_of!(llama_logit_bias, token) - 0usize];
-    ["Offset of field: llama_logit_bias::bias"]
-        [::core::mem::offset_of!(llama_logit_bias, bias) - 4usize];
+    [
+        "Alignment of llama_logit_bias",
+    ][::core::mem::align_of::<llama_logit_bias>() - 4usize];
+    [
+        "Offset of field: llama_logit_bias::token",
+    ][::core::mem::offset_of!(llama_logit_bias, token) - 0usize];
+    [
+        "Offset of field: llama_logit_bias::bias",
+    ][::core::mem::offset_of!(llama_logit_bias, bias) - 4usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1669,12 +1945,15 @@ pub struct llama_sampler_chain_params {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_sampler_chain_params"]
-        [::core::mem::size_of::<llama_sampler_chain_params>() - 1usize];
-    ["Alignment of llama_sampler_chain_params"]
-        [::core::mem::align_of::<llama_sampler_chain_params>() - 1usize];
-    ["Offset of field: llama_sampler_chain_params::no_perf"]
-        [::core::mem::offset_of!(llama_sampler_chain_params, no_perf) - 0usize];
+    [
+        "Size of llama_sampler_chain_params",
+    ][::core::mem::size_of::<llama_sampler_chain_params>() - 1usize];
+    [
+        "Alignment of llama_sampler_chain_params",
+    ][::core::mem::align_of::<llama_sampler_chain_params>() - 1usize];
+    [
+        "Offset of field: llama_sampler_chain_params::no_perf",
+    ][::core::mem::offset_of!(llama_sampler_chain_params, no_perf) - 0usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1685,12 +1964,18 @@ pub struct llama_chat_message {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_chat_message"][::core::mem::size_of::<llama_chat_message>() - 16usize];
-    ["Alignment of llama_chat_message"][::core::mem::align_of::<llama_chat_message>() - 8usize];
-    ["Offset of field: llama_chat_message::role"]
-        [::core::mem::offset_of!(llama_chat_message, role) - 0usize];
-    ["Offset of field: llama_chat_message::content"]
-        [::core::mem::offset_of!(llama_chat_message, content) - 8usize];
+    [
+        "Size of llama_chat_message",
+    ][::core::mem::size_of::<llama_chat_message>() - 16usize];
+    [
+        "Alignment of llama_chat_message",
+    ][::core::mem::align_of::<llama_chat_message>() - 8usize];
+    [
+        "Offset of field: llama_chat_message::role",
+    ][::core::mem::offset_of!(llama_chat_message, role) - 0usize];
+    [
+        "Offset of field: llama_chat_message::content",
+    ][::core::mem::offset_of!(llama_chat_message, content) - 8usize];
 };
 #[repr(C)]
 #[derive(Debug)]
@@ -1718,9 +2003,15 @@ pub struct llama_embd {
 const _: () = {
     ["Size of llama_embd"][::core::mem::size_of::<llama_embd>() - 24usize];
     ["Alignment of llama_embd"][::core::mem::align_of::<llama_embd>() - 8usize];
-    ["Offset of field: llama_embd::data"][::core::mem::offset_of!(llama_embd, data) - 0usize];
-    ["Offset of field: llama_embd::n_rows"][::core::mem::offset_of!(llama_embd, n_rows) - 8usize];
-    ["Offset of field: llama_embd::n_embd"][::core::mem::offset_of!(llama_embd, n_embd) - 16usize];
+    [
+        "Offset of field: llama_embd::data",
+    ][::core::mem::offset_of!(llama_embd, data) - 0usize];
+    [
+        "Offset of field: llama_embd::n_rows",
+    ][::core::mem::offset_of!(llama_embd, n_rows) - 8usize];
+    [
+        "Offset of field: llama_embd::n_embd",
+    ][::core::mem::offset_of!(llama_embd, n_embd) - 16usize];
 };
 pub type llama_sampler_context_t = *mut ::core::ffi::c_void;
 #[repr(C)]
@@ -1734,16 +2025,24 @@ pub struct llama_sampler_data {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_sampler_data"][::core::mem::size_of::<llama_sampler_data>() - 32usize];
-    ["Alignment of llama_sampler_data"][::core::mem::align_of::<llama_sampler_data>() - 8usize];
-    ["Offset of field: llama_sampler_data::logits"]
-        [::core::mem::offset_of!(llama_sampler_data, logits) - 0usize];
-    ["Offset of field: llama_sampler_data::probs"]
-        [::core::mem::offset_of!(llama_sampler_data, probs) - 8usize];
-    ["Offset of field: llama_sampler_data::sampled"]
-        [::core::mem::offset_of!(llama_sampler_data, sampled) - 16usize];
-    ["Offset of field: llama_sampler_data::candidates"]
-        [::core::mem::offset_of!(llama_sampler_data, candidates) - 24usize];
+    [
+        "Size of llama_sampler_data",
+    ][::core::mem::size_of::<llama_sampler_data>() - 32usize];
+    [
+        "Alignment of llama_sampler_data",
+    ][::core::mem::align_of::<llama_sampler_data>() - 8usize];
+    [
+        "Offset of field: llama_sampler_data::logits",
+    ][::core::mem::offset_of!(llama_sampler_data, logits) - 0usize];
+    [
+        "Offset of field: llama_sampler_data::probs",
+    ][::core::mem::offset_of!(llama_sampler_data, probs) - 8usize];
+    [
+        "Offset of field: llama_sampler_data::sampled",
+    ][::core::mem::offset_of!(llama_sampler_data, sampled) - 16usize];
+    [
+        "Offset of field: llama_sampler_data::candidates",
+    ][::core::mem::offset_of!(llama_sampler_data, candidates) - 24usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1751,10 +2050,14 @@ pub struct llama_sampler_i {
     pub name: ::core::option::Option<
         unsafe extern "C" fn(smpl: *const llama_sampler) -> *const ::core::ffi::c_char,
     >,
-    pub accept:
-        ::core::option::Option<unsafe extern "C" fn(smpl: *mut llama_sampler, token: llama_token)>,
+    pub accept: ::core::option::Option<
+        unsafe extern "C" fn(smpl: *mut llama_sampler, token: llama_token),
+    >,
     pub apply: ::core::option::Option<
-        unsafe extern "C" fn(smpl: *mut llama_sampler, cur_p: *mut llama_token_data_array),
+        unsafe extern "C" fn(
+            smpl: *mut llama_sampler,
+            cur_p: *mut llama_token_data_array,
+        ),
     >,
     pub reset: ::core::option::Option<unsafe extern "C" fn(smpl: *mut llama_sampler)>,
     pub clone: ::core::option::Option<
@@ -1784,8 +2087,12 @@ pub struct llama_sampler_i {
             data: *mut llama_sampler_data,
         ),
     >,
-    pub backend_set_input: ::core::option::Option<unsafe extern "C" fn(smpl: *mut llama_sampler)>,
-    pub backend_reset: ::core::option::Option<unsafe extern "C" fn(smpl: *mut llama_sampler)>,
+    pub backend_set_input: ::core::option::Option<
+        unsafe extern "C" fn(smpl: *mut llama_sampler),
+    >,
+    pub backend_reset: ::core::option::Option<
+        unsafe extern "C" fn(smpl: *mut llama_sampler),
+    >,
     pub copy_state: ::core::option::Option<
         unsafe extern "C" fn(src: *const llama_sampler, dst: *mut llama_sampler),
     >,
@@ -1794,31 +2101,45 @@ pub struct llama_sampler_i {
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of llama_sampler_i"][::core::mem::size_of::<llama_sampler_i>() - 96usize];
-    ["Alignment of llama_sampler_i"][::core::mem::align_of::<llama_sampler_i>() - 8usize];
-    ["Offset of field: llama_sampler_i::name"]
-        [::core::mem::offset_of!(llama_sampler_i, name) - 0usize];
-    ["Offset of field: llama_sampler_i::accept"]
-        [::core::mem::offset_of!(llama_sampler_i, accept) - 8usize];
-    ["Offset of field: llama_sampler_i::apply"]
-        [::core::mem::offset_of!(llama_sampler_i, apply) - 16usize];
-    ["Offset of field: llama_sampler_i::reset"]
-        [::core::mem::offset_of!(llama_sampler_i, reset) - 24usize];
-    ["Offset of field: llama_sampler_i::clone"]
-        [::core::mem::offset_of!(llama_sampler_i, clone) - 32usize];
-    ["Offset of field: llama_sampler_i::free"]
-        [::core::mem::offset_of!(llama_sampler_i, free) - 40usize];
-    ["Offset of field: llama_sampler_i::backend_init"]
-        [::core::mem::offset_of!(llama_sampler_i, backend_init) - 48usize];
-    ["Offset of field: llama_sampler_i::backend_accept"]
-        [::core::mem::offset_of!(llama_sampler_i, backend_accept) - 56usize];
-    ["Offset of field: llama_sampler_i::backend_apply"]
-        [::core::mem::offset_of!(llama_sampler_i, backend_apply) - 64usize];
-    ["Offset of field: llama_sampler_i::backend_set_input"]
-        [::core::mem::offset_of!(llama_sampler_i, backend_set_input) - 72usize];
-    ["Offset of field: llama_sampler_i::backend_reset"]
-        [::core::mem::offset_of!(llama_sampler_i, backend_reset) - 80usize];
-    ["Offset of field: llama_sampler_i::copy_state"]
-        [::core::mem::offset_of!(llama_sampler_i, copy_state) - 88usize];
+    [
+        "Alignment of llama_sampler_i",
+    ][::core::mem::align_of::<llama_sampler_i>() - 8usize];
+    [
+        "Offset of field: llama_sampler_i::name",
+    ][::core::mem::offset_of!(llama_sampler_i, name) - 0usize];
+    [
+        "Offset of field: llama_sampler_i::accept",
+    ][::core::mem::offset_of!(llama_sampler_i, accept) - 8usize];
+    [
+        "Offset of field: llama_sampler_i::apply",
+    ][::core::mem::offset_of!(llama_sampler_i, apply) - 16usize];
+    [
+        "Offset of field: llama_sampler_i::reset",
+    ][::core::mem::offset_of!(llama_sampler_i, reset) - 24usize];
+    [
+        "Offset of field: llama_sampler_i::clone",
+    ][::core::mem::offset_of!(llama_sampler_i, clone) - 32usize];
+    [
+        "Offset of field: llama_sampler_i::free",
+    ][::core::mem::offset_of!(llama_sampler_i, free) - 40usize];
+    [
+        "Offset of field: llama_sampler_i::backend_init",
+    ][::core::mem::offset_of!(llama_sampler_i, backend_init) - 48usize];
+    [
+        "Offset of field: llama_sampler_i::backend_accept",
+    ][::core::mem::offset_of!(llama_sampler_i, backend_accept) - 56usize];
+    [
+        "Offset of field: llama_sampler_i::backend_apply",
+    ][::core::mem::offset_of!(llama_sampler_i, backend_apply) - 64usize];
+    [
+        "Offset of field: llama_sampler_i::backend_set_input",
+    ][::core::mem::offset_of!(llama_sampler_i, backend_set_input) - 72usize];
+    [
+        "Offset of field: llama_sampler_i::backend_reset",
+    ][::core::mem::offset_of!(llama_sampler_i, backend_reset) - 80usize];
+    [
+        "Offset of field: llama_sampler_i::copy_state",
+    ][::core::mem::offset_of!(llama_sampler_i, copy_state) - 88usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1831,9 +2152,12 @@ pub struct llama_sampler {
 const _: () = {
     ["Size of llama_sampler"][::core::mem::size_of::<llama_sampler>() - 16usize];
     ["Alignment of llama_sampler"][::core::mem::align_of::<llama_sampler>() - 8usize];
-    ["Offset of field: llama_sampler::iface"]
-        [::core::mem::offset_of!(llama_sampler, iface) - 0usize];
-    ["Offset of field: llama_sampler::ctx"][::core::mem::offset_of!(llama_sampler, ctx) - 8usize];
+    [
+        "Offset of field: llama_sampler::iface",
+    ][::core::mem::offset_of!(llama_sampler, iface) - 0usize];
+    [
+        "Offset of field: llama_sampler::ctx",
+    ][::core::mem::offset_of!(llama_sampler, ctx) - 8usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1849,24 +2173,33 @@ pub struct llama_perf_context_data {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_perf_context_data"]
-        [::core::mem::size_of::<llama_perf_context_data>() - 48usize];
-    ["Alignment of llama_perf_context_data"]
-        [::core::mem::align_of::<llama_perf_context_data>() - 8usize];
-    ["Offset of field: llama_perf_context_data::t_start_ms"]
-        [::core::mem::offset_of!(llama_perf_context_data, t_start_ms) - 0usize];
-    ["Offset of field: llama_perf_context_data::t_load_ms"]
-        [::core::mem::offset_of!(llama_perf_context_data, t_load_ms) - 8usize];
-    ["Offset of field: llama_perf_context_data::t_p_eval_ms"]
-        [::core::mem::offset_of!(llama_perf_context_data, t_p_eval_ms) - 16usize];
-    ["Offset of field: llama_perf_context_data::t_eval_ms"]
-        [::core::mem::offset_of!(llama_perf_context_data, t_eval_ms) - 24usize];
-    ["Offset of field: llama_perf_context_data::n_p_eval"]
-        [::core::mem::offset_of!(llama_perf_context_data, n_p_eval) - 32usize];
-    ["Offset of field: llama_perf_context_data::n_eval"]
-        [::core::mem::offset_of!(llama_perf_context_data, n_eval) - 36usize];
-    ["Offset of field: llama_perf_context_data::n_reused"]
-        [::core::mem::offset_of!(llama_perf_context_data, n_reused) - 40usize];
+    [
+        "Size of llama_perf_context_data",
+    ][::core::mem::size_of::<llama_perf_context_data>() - 48usize];
+    [
+        "Alignment of llama_perf_context_data",
+    ][::core::mem::align_of::<llama_perf_context_data>() - 8usize];
+    [
+        "Offset of field: llama_perf_context_data::t_start_ms",
+    ][::core::mem::offset_of!(llama_perf_context_data, t_start_ms) - 0usize];
+    [
+        "Offset of field: llama_perf_context_data::t_load_ms",
+    ][::core::mem::offset_of!(llama_perf_context_data, t_load_ms) - 8usize];
+    [
+        "Offset of field: llama_perf_context_data::t_p_eval_ms",
+    ][::core::mem::offset_of!(llama_perf_context_data, t_p_eval_ms) - 16usize];
+    [
+        "Offset of field: llama_perf_context_data::t_eval_ms",
+    ][::core::mem::offset_of!(llama_perf_context_data, t_eval_ms) - 24usize];
+    [
+        "Offset of field: llama_perf_context_data::n_p_eval",
+    ][::core::mem::offset_of!(llama_perf_context_data, n_p_eval) - 32usize];
+    [
+        "Offset of field: llama_perf_context_data::n_eval",
+    ][::core::mem::offset_of!(llama_perf_context_data, n_eval) - 36usize];
+    [
+        "Offset of field: llama_perf_context_data::n_reused",
+    ][::core::mem::offset_of!(llama_perf_context_data, n_reused) - 40usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1877,17 +2210,24 @@ pub struct llama_perf_sampler_data {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of llama_perf_sampler_data"]
-        [::core::mem::size_of::<llama_perf_sampler_data>() - 16usize];
-    ["Alignment of llama_perf_sampler_data"]
-        [::core::mem::align_of::<llama_perf_sampler_data>() - 8usize];
-    ["Offset of field: llama_perf_sampler_data::t_sample_ms"]
-        [::core::mem::offset_of!(llama_perf_sampler_data, t_sample_ms) - 0usize];
-    ["Offset of field: llama_perf_sampler_data::n_sample"]
-        [::core::mem::offset_of!(llama_perf_sampler_data, n_sample) - 8usize];
+    [
+        "Size of llama_perf_sampler_data",
+    ][::core::mem::size_of::<llama_perf_sampler_data>() - 16usize];
+    [
+        "Alignment of llama_perf_sampler_data",
+    ][::core::mem::align_of::<llama_perf_sampler_data>() - 8usize];
+    [
+        "Offset of field: llama_perf_sampler_data::t_sample_ms",
+    ][::core::mem::offset_of!(llama_perf_sampler_data, t_sample_ms) - 0usize];
+    [
+        "Offset of field: llama_perf_sampler_data::n_sample",
+    ][::core::mem::offset_of!(llama_perf_sampler_data, n_sample) - 8usize];
 };
 pub type llama_opt_param_filter = ::core::option::Option<
-    unsafe extern "C" fn(tensor: *const ggml_tensor, userdata: *mut ::core::ffi::c_void) -> bool,
+    unsafe extern "C" fn(
+        tensor: *const ggml_tensor,
+        userdata: *mut ::core::ffi::c_void,
+    ) -> bool,
 >;
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1903,19 +2243,27 @@ pub struct llama_opt_params {
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of llama_opt_params"][::core::mem::size_of::<llama_opt_params>() - 48usize];
-    ["Alignment of llama_opt_params"][::core::mem::align_of::<llama_opt_params>() - 8usize];
-    ["Offset of field: llama_opt_params::n_ctx_train"]
-        [::core::mem::offset_of!(llama_opt_params, n_ctx_train) - 0usize];
-    ["Offset of field: llama_opt_params::param_filter"]
-        [::core::mem::offset_of!(llama_opt_params, param_filter) - 8usize];
-    ["Offset of field: llama_opt_params::param_filter_ud"]
-        [::core::mem::offset_of!(llama_opt_params, param_filter_ud) - 16usize];
-    ["Offset of field: llama_opt_params::get_opt_pars"]
-        [::core::mem::offset_of!(llama_opt_params, get_opt_pars) - 24usize];
-    ["Offset of field: llama_opt_params::get_opt_pars_ud"]
-        [::core::mem::offset_of!(llama_opt_params, get_opt_pars_ud) - 32usize];
-    ["Offset of field: llama_opt_params::optimizer_type"]
-        [::core::mem::offset_of!(llama_opt_params, optimizer_type) - 40usize];
+    [
+        "Alignment of llama_opt_params",
+    ][::core::mem::align_of::<llama_opt_params>() - 8usize];
+    [
+        "Offset of field: llama_opt_params::n_ctx_train",
+    ][::core::mem::offset_of!(llama_opt_params, n_ctx_train) - 0usize];
+    [
+        "Offset of field: llama_opt_params::param_filter",
+    ][::core::mem::offset_of!(llama_opt_params, param_filter) - 8usize];
+    [
+        "Offset of field: llama_opt_params::param_filter_ud",
+    ][::core::mem::offset_of!(llama_opt_params, param_filter_ud) - 16usize];
+    [
+        "Offset of field: llama_opt_params::get_opt_pars",
+    ][::core::mem::offset_of!(llama_opt_params, get_opt_pars) - 24usize];
+    [
+        "Offset of field: llama_opt_params::get_opt_pars_ud",
+    ][::core::mem::offset_of!(llama_opt_params, get_opt_pars_ud) - 32usize];
+    [
+        "Offset of field: llama_opt_params::optimizer_type",
+    ][::core::mem::offset_of!(llama_opt_params, optimizer_type) - 40usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -1923,7 +2271,9 @@ pub struct ggml_backend_buffer {
     pub _address: u8,
 }
 unsafe extern "C" {
-    pub fn ggml_set_abort_callback(callback: ggml_abort_callback_t) -> ggml_abort_callback_t;
+    pub fn ggml_set_abort_callback(
+        callback: ggml_abort_callback_t,
+    ) -> ggml_abort_callback_t;
     pub fn ggml_abort(
         file: *const ::core::ffi::c_char,
         line: ::core::ffi::c_int,
@@ -1938,7 +2288,11 @@ unsafe extern "C" {
     pub fn ggml_fp32_to_bf16(arg1: f32) -> ggml_bf16_t;
     pub fn ggml_bf16_to_fp32(arg1: ggml_bf16_t) -> f32;
     pub fn ggml_bf16_to_fp32_row(arg1: *const ggml_bf16_t, arg2: *mut f32, arg3: i64);
-    pub fn ggml_fp32_to_bf16_row_ref(arg1: *const f32, arg2: *mut ggml_bf16_t, arg3: i64);
+    pub fn ggml_fp32_to_bf16_row_ref(
+        arg1: *const f32,
+        arg2: *mut ggml_bf16_t,
+        arg3: i64,
+    );
     pub fn ggml_fp32_to_bf16_row(arg1: *const f32, arg2: *mut ggml_bf16_t, arg3: i64);
     pub fn ggml_guid_matches(guid_a: ggml_guid_t, guid_b: ggml_guid_t) -> bool;
     pub fn ggml_version() -> *const ::core::ffi::c_char;
@@ -2040,9 +2394,18 @@ unsafe extern "C" {
         ne2: i64,
         ne3: i64,
     ) -> *mut ggml_tensor;
-    pub fn ggml_new_buffer(ctx: *mut ggml_context, nbytes: usize) -> *mut ::core::ffi::c_void;
-    pub fn ggml_dup_tensor(ctx: *mut ggml_context, src: *const ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_view_tensor(ctx: *mut ggml_context, src: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_new_buffer(
+        ctx: *mut ggml_context,
+        nbytes: usize,
+    ) -> *mut ::core::ffi::c_void;
+    pub fn ggml_dup_tensor(
+        ctx: *mut ggml_context,
+        src: *const ggml_tensor,
+    ) -> *mut ggml_tensor;
+    pub fn ggml_view_tensor(
+        ctx: *mut ggml_context,
+        src: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_get_first_tensor(ctx: *const ggml_context) -> *mut ggml_tensor;
     pub fn ggml_get_next_tensor(
         ctx: *const ggml_context,
@@ -2079,7 +2442,10 @@ unsafe extern "C" {
     pub fn ggml_set_param(tensor: *mut ggml_tensor);
     pub fn ggml_set_loss(tensor: *mut ggml_tensor);
     pub fn ggml_dup(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_dup_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_dup_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_add(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
@@ -2161,21 +2527,48 @@ unsafe extern "C" {
         b: *mut ggml_tensor,
     ) -> *mut ggml_tensor;
     pub fn ggml_sqr(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_sqr_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_sqr_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_sqrt(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_sqrt_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_sqrt_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_log(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_log_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_log_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_expm1(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_expm1_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_softplus(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_softplus_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_expm1_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
+    pub fn ggml_softplus(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
+    pub fn ggml_softplus_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_sin(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_sin_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_sin_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_cos(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_cos_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_cos_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_sum(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_sum_rows(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_sum_rows(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_cumsum(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
     pub fn ggml_mean(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
     pub fn ggml_argmax(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
@@ -2209,17 +2602,35 @@ unsafe extern "C" {
         dim: ::core::ffi::c_int,
     ) -> *mut ggml_tensor;
     pub fn ggml_abs(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_abs_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_abs_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_sgn(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_sgn_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_sgn_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_neg(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_neg_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_neg_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_step(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_step_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_step_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_tanh(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_tanh_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_tanh_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_elu(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_elu_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_elu_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_relu(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
     pub fn ggml_leaky_relu(
         ctx: *mut ggml_context,
@@ -2227,38 +2638,82 @@ unsafe extern "C" {
         negative_slope: f32,
         inplace: bool,
     ) -> *mut ggml_tensor;
-    pub fn ggml_relu_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_relu_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_sigmoid(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_sigmoid_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_sigmoid_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_gelu(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_gelu_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_gelu_erf(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_gelu_erf_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_gelu_quick(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_gelu_quick_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor)
-    -> *mut ggml_tensor;
+    pub fn ggml_gelu_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
+    pub fn ggml_gelu_erf(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
+    pub fn ggml_gelu_erf_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
+    pub fn ggml_gelu_quick(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
+    pub fn ggml_gelu_quick_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_silu(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_silu_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_silu_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_silu_back(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
         b: *mut ggml_tensor,
     ) -> *mut ggml_tensor;
-    pub fn ggml_hardswish(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_hardsigmoid(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_hardswish(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
+    pub fn ggml_hardsigmoid(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_exp(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_exp_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_exp_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_floor(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_floor_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_floor_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_ceil(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_ceil_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_ceil_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_round(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_round_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_round_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     /** Truncates the fractional part of each element in the tensor (towards zero).
-    For example: trunc(3.7) = 3.0, trunc(-2.9) = -2.0
-    Similar to std::trunc in C/C++.*/
+ For example: trunc(3.7) = 3.0, trunc(-2.9) = -2.0
+ Similar to std::trunc in C/C++.*/
     pub fn ggml_trunc(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_trunc_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_trunc_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_xielu(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
@@ -2274,14 +2729,32 @@ unsafe extern "C" {
         swapped: bool,
     ) -> *mut ggml_tensor;
     pub fn ggml_reglu(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_reglu_swapped(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_reglu_swapped(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_geglu(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_geglu_swapped(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_geglu_swapped(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_swiglu(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_swiglu_swapped(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_geglu_erf(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_geglu_erf_swapped(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_geglu_quick(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_swiglu_swapped(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
+    pub fn ggml_geglu_erf(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
+    pub fn ggml_geglu_erf_swapped(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
+    pub fn ggml_geglu_quick(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_geglu_quick_swapped(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
@@ -2330,14 +2803,21 @@ unsafe extern "C" {
         b: *mut ggml_tensor,
         limit: f32,
     ) -> *mut ggml_tensor;
-    pub fn ggml_norm(ctx: *mut ggml_context, a: *mut ggml_tensor, eps: f32) -> *mut ggml_tensor;
+    pub fn ggml_norm(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+        eps: f32,
+    ) -> *mut ggml_tensor;
     pub fn ggml_norm_inplace(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
         eps: f32,
     ) -> *mut ggml_tensor;
-    pub fn ggml_rms_norm(ctx: *mut ggml_context, a: *mut ggml_tensor, eps: f32)
-    -> *mut ggml_tensor;
+    pub fn ggml_rms_norm(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+        eps: f32,
+    ) -> *mut ggml_tensor;
     pub fn ggml_rms_norm_inplace(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
@@ -2355,7 +2835,11 @@ unsafe extern "C" {
         n_groups: ::core::ffi::c_int,
         eps: f32,
     ) -> *mut ggml_tensor;
-    pub fn ggml_l2_norm(ctx: *mut ggml_context, a: *mut ggml_tensor, eps: f32) -> *mut ggml_tensor;
+    pub fn ggml_l2_norm(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+        eps: f32,
+    ) -> *mut ggml_tensor;
     pub fn ggml_l2_norm_inplace(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
@@ -2368,8 +2852,11 @@ unsafe extern "C" {
         eps: f32,
     ) -> *mut ggml_tensor;
     pub fn ggml_prec_set_acc(a: *mut ggml_tensor, prec: ggml_prec) -> bool;
-    pub fn ggml_prec_set_src(a: *mut ggml_tensor, prec: ggml_prec, idx: ::core::ffi::c_int)
-    -> bool;
+    pub fn ggml_prec_set_src(
+        a: *mut ggml_tensor,
+        prec: ggml_prec,
+        idx: ::core::ffi::c_int,
+    ) -> bool;
     pub fn ggml_mul_mat(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
@@ -2388,7 +2875,11 @@ unsafe extern "C" {
         a: *mut ggml_tensor,
         b: *mut ggml_tensor,
     ) -> *mut ggml_tensor;
-    pub fn ggml_scale(ctx: *mut ggml_context, a: *mut ggml_tensor, s: f32) -> *mut ggml_tensor;
+    pub fn ggml_scale(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+        s: f32,
+    ) -> *mut ggml_tensor;
     pub fn ggml_scale_inplace(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
@@ -2461,7 +2952,11 @@ unsafe extern "C" {
         type_: ggml_type,
     ) -> *mut ggml_tensor;
     pub fn ggml_cont(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_cont_1d(ctx: *mut ggml_context, a: *mut ggml_tensor, ne0: i64) -> *mut ggml_tensor;
+    pub fn ggml_cont_1d(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+        ne0: i64,
+    ) -> *mut ggml_tensor;
     pub fn ggml_cont_2d(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
@@ -2558,7 +3053,10 @@ unsafe extern "C" {
         axis2: ::core::ffi::c_int,
         axis3: ::core::ffi::c_int,
     ) -> *mut ggml_tensor;
-    pub fn ggml_transpose(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_transpose(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_get_rows(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
@@ -2609,8 +3107,14 @@ unsafe extern "C" {
         min: f32,
         max: f32,
     ) -> *mut ggml_tensor;
-    pub fn ggml_soft_max(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
-    pub fn ggml_soft_max_inplace(ctx: *mut ggml_context, a: *mut ggml_tensor) -> *mut ggml_tensor;
+    pub fn ggml_soft_max(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
+    pub fn ggml_soft_max_inplace(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+    ) -> *mut ggml_tensor;
     pub fn ggml_soft_max_ext(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
@@ -3080,7 +3584,11 @@ unsafe extern "C" {
         a: *mut ggml_tensor,
         type_: ggml_tri_type,
     ) -> *mut ggml_tensor;
-    pub fn ggml_fill(ctx: *mut ggml_context, a: *mut ggml_tensor, c: f32) -> *mut ggml_tensor;
+    pub fn ggml_fill(
+        ctx: *mut ggml_context,
+        a: *mut ggml_tensor,
+        c: f32,
+    ) -> *mut ggml_tensor;
     pub fn ggml_fill_inplace(
         ctx: *mut ggml_context,
         a: *mut ggml_tensor,
@@ -3393,7 +3901,10 @@ unsafe extern "C" {
     pub fn ggml_graph_reset(cgraph: *mut ggml_cgraph);
     pub fn ggml_graph_clear(cgraph: *mut ggml_cgraph);
     pub fn ggml_graph_size(cgraph: *mut ggml_cgraph) -> ::core::ffi::c_int;
-    pub fn ggml_graph_node(cgraph: *mut ggml_cgraph, i: ::core::ffi::c_int) -> *mut ggml_tensor;
+    pub fn ggml_graph_node(
+        cgraph: *mut ggml_cgraph,
+        i: ::core::ffi::c_int,
+    ) -> *mut ggml_tensor;
     pub fn ggml_graph_nodes(cgraph: *mut ggml_cgraph) -> *mut *mut ggml_tensor;
     pub fn ggml_graph_n_nodes(cgraph: *mut ggml_cgraph) -> ::core::ffi::c_int;
     pub fn ggml_graph_add_node(cgraph: *mut ggml_cgraph, tensor: *mut ggml_tensor);
@@ -3421,7 +3932,10 @@ unsafe extern "C" {
         log_callback: *mut ggml_log_callback,
         user_data: *mut *mut ::core::ffi::c_void,
     );
-    pub fn ggml_log_set(log_callback: ggml_log_callback, user_data: *mut ::core::ffi::c_void);
+    pub fn ggml_log_set(
+        log_callback: ggml_log_callback,
+        user_data: *mut ::core::ffi::c_void,
+    );
     pub fn ggml_set_zero(tensor: *mut ggml_tensor) -> *mut ggml_tensor;
     pub fn ggml_quantize_init(type_: ggml_type);
     pub fn ggml_quantize_free();
@@ -3436,7 +3950,9 @@ unsafe extern "C" {
         imatrix: *const f32,
     ) -> usize;
     pub fn ggml_get_type_traits(type_: ggml_type) -> *const ggml_type_traits;
-    pub fn ggml_threadpool_params_default(n_threads: ::core::ffi::c_int) -> ggml_threadpool_params;
+    pub fn ggml_threadpool_params_default(
+        n_threads: ::core::ffi::c_int,
+    ) -> ggml_threadpool_params;
     pub fn ggml_threadpool_params_init(
         p: *mut ggml_threadpool_params,
         n_threads: ::core::ffi::c_int,
@@ -3446,7 +3962,10 @@ unsafe extern "C" {
         p1: *const ggml_threadpool_params,
     ) -> bool;
     pub fn ggml_tallocr_new(buffer: ggml_backend_buffer_t) -> ggml_tallocr;
-    pub fn ggml_tallocr_alloc(talloc: *mut ggml_tallocr, tensor: *mut ggml_tensor) -> ggml_status;
+    pub fn ggml_tallocr_alloc(
+        talloc: *mut ggml_tallocr,
+        tensor: *mut ggml_tensor,
+    ) -> ggml_status;
     pub fn ggml_gallocr_new(buft: ggml_backend_buffer_type_t) -> ggml_gallocr_t;
     pub fn ggml_gallocr_new_n(
         bufts: *mut ggml_backend_buffer_type_t,
@@ -3467,7 +3986,10 @@ unsafe extern "C" {
         node_buffer_ids: *const ::core::ffi::c_int,
         leaf_buffer_ids: *const ::core::ffi::c_int,
     ) -> bool;
-    pub fn ggml_gallocr_alloc_graph(galloc: ggml_gallocr_t, graph: *mut ggml_cgraph) -> bool;
+    pub fn ggml_gallocr_alloc_graph(
+        galloc: ggml_gallocr_t,
+        graph: *mut ggml_cgraph,
+    ) -> bool;
     pub fn ggml_gallocr_get_buffer_size(
         galloc: ggml_gallocr_t,
         buffer_id: ::core::ffi::c_int,
@@ -3484,7 +4006,9 @@ unsafe extern "C" {
         ctx: *mut ggml_context,
         backend: ggml_backend_t,
     ) -> *mut ggml_backend_buffer;
-    pub fn ggml_backend_buft_name(buft: ggml_backend_buffer_type_t) -> *const ::core::ffi::c_char;
+    pub fn ggml_backend_buft_name(
+        buft: ggml_backend_buffer_type_t,
+    ) -> *const ::core::ffi::c_char;
     pub fn ggml_backend_buft_alloc_buffer(
         buft: ggml_backend_buffer_type_t,
         size: usize,
@@ -3506,10 +4030,16 @@ unsafe extern "C" {
         n_tensors: ::core::ffi::c_int,
     ) -> usize;
     pub fn ggml_backend_buft_is_host(buft: ggml_backend_buffer_type_t) -> bool;
-    pub fn ggml_backend_buft_get_device(buft: ggml_backend_buffer_type_t) -> ggml_backend_dev_t;
-    pub fn ggml_backend_buffer_name(buffer: ggml_backend_buffer_t) -> *const ::core::ffi::c_char;
+    pub fn ggml_backend_buft_get_device(
+        buft: ggml_backend_buffer_type_t,
+    ) -> ggml_backend_dev_t;
+    pub fn ggml_backend_buffer_name(
+        buffer: ggml_backend_buffer_t,
+    ) -> *const ::core::ffi::c_char;
     pub fn ggml_backend_buffer_free(buffer: ggml_backend_buffer_t);
-    pub fn ggml_backend_buffer_get_base(buffer: ggml_backend_buffer_t) -> *mut ::core::ffi::c_void;
+    pub fn ggml_backend_buffer_get_base(
+        buffer: ggml_backend_buffer_t,
+    ) -> *mut ::core::ffi::c_void;
     pub fn ggml_backend_buffer_get_size(buffer: ggml_backend_buffer_t) -> usize;
     pub fn ggml_backend_buffer_init_tensor(
         buffer: ggml_backend_buffer_t,
@@ -3541,8 +4071,10 @@ unsafe extern "C" {
     pub fn ggml_backend_get_default_buffer_type(
         backend: ggml_backend_t,
     ) -> ggml_backend_buffer_type_t;
-    pub fn ggml_backend_alloc_buffer(backend: ggml_backend_t, size: usize)
-    -> ggml_backend_buffer_t;
+    pub fn ggml_backend_alloc_buffer(
+        backend: ggml_backend_t,
+        size: usize,
+    ) -> ggml_backend_buffer_t;
     pub fn ggml_backend_get_alignment(backend: ggml_backend_t) -> usize;
     pub fn ggml_backend_get_max_size(backend: ggml_backend_t) -> usize;
     pub fn ggml_backend_tensor_set_async(
@@ -3620,7 +4152,10 @@ unsafe extern "C" {
         backend: ggml_backend_t,
         cgraph: *mut ggml_cgraph,
     ) -> ggml_backend_graph_plan_t;
-    pub fn ggml_backend_graph_plan_free(backend: ggml_backend_t, plan: ggml_backend_graph_plan_t);
+    pub fn ggml_backend_graph_plan_free(
+        backend: ggml_backend_t,
+        plan: ggml_backend_graph_plan_t,
+    );
     pub fn ggml_backend_graph_plan_compute(
         backend: ggml_backend_t,
         plan: ggml_backend_graph_plan_t,
@@ -3633,12 +4168,18 @@ unsafe extern "C" {
         backend: ggml_backend_t,
         cgraph: *mut ggml_cgraph,
     ) -> ggml_status;
-    pub fn ggml_backend_supports_op(backend: ggml_backend_t, op: *const ggml_tensor) -> bool;
+    pub fn ggml_backend_supports_op(
+        backend: ggml_backend_t,
+        op: *const ggml_tensor,
+    ) -> bool;
     pub fn ggml_backend_supports_buft(
         backend: ggml_backend_t,
         buft: ggml_backend_buffer_type_t,
     ) -> bool;
-    pub fn ggml_backend_offload_op(backend: ggml_backend_t, op: *const ggml_tensor) -> bool;
+    pub fn ggml_backend_offload_op(
+        backend: ggml_backend_t,
+        op: *const ggml_tensor,
+    ) -> bool;
     pub fn ggml_backend_tensor_copy_async(
         backend_src: ggml_backend_t,
         backend_dst: ggml_backend_t,
@@ -3648,23 +4189,38 @@ unsafe extern "C" {
     pub fn ggml_backend_get_device(backend: ggml_backend_t) -> ggml_backend_dev_t;
     pub fn ggml_backend_event_new(device: ggml_backend_dev_t) -> ggml_backend_event_t;
     pub fn ggml_backend_event_free(event: ggml_backend_event_t);
-    pub fn ggml_backend_event_record(event: ggml_backend_event_t, backend: ggml_backend_t);
+    pub fn ggml_backend_event_record(
+        event: ggml_backend_event_t,
+        backend: ggml_backend_t,
+    );
     pub fn ggml_backend_event_synchronize(event: ggml_backend_event_t);
     pub fn ggml_backend_event_wait(backend: ggml_backend_t, event: ggml_backend_event_t);
-    pub fn ggml_backend_dev_name(device: ggml_backend_dev_t) -> *const ::core::ffi::c_char;
-    pub fn ggml_backend_dev_description(device: ggml_backend_dev_t) -> *const ::core::ffi::c_char;
-    pub fn ggml_backend_dev_memory(device: ggml_backend_dev_t, free: *mut usize, total: *mut usize);
+    pub fn ggml_backend_dev_name(
+        device: ggml_backend_dev_t,
+    ) -> *const ::core::ffi::c_char;
+    pub fn ggml_backend_dev_description(
+        device: ggml_backend_dev_t,
+    ) -> *const ::core::ffi::c_char;
+    pub fn ggml_backend_dev_memory(
+        device: ggml_backend_dev_t,
+        free: *mut usize,
+        total: *mut usize,
+    );
     pub fn ggml_backend_dev_type(device: ggml_backend_dev_t) -> ggml_backend_dev_type;
     pub fn ggml_backend_dev_get_props(
         device: ggml_backend_dev_t,
         props: *mut ggml_backend_dev_props,
     );
-    pub fn ggml_backend_dev_backend_reg(device: ggml_backend_dev_t) -> ggml_backend_reg_t;
+    pub fn ggml_backend_dev_backend_reg(
+        device: ggml_backend_dev_t,
+    ) -> ggml_backend_reg_t;
     pub fn ggml_backend_dev_init(
         device: ggml_backend_dev_t,
         params: *const ::core::ffi::c_char,
     ) -> ggml_backend_t;
-    pub fn ggml_backend_dev_buffer_type(device: ggml_backend_dev_t) -> ggml_backend_buffer_type_t;
+    pub fn ggml_backend_dev_buffer_type(
+        device: ggml_backend_dev_t,
+    ) -> ggml_backend_buffer_type_t;
     pub fn ggml_backend_dev_host_buffer_type(
         device: ggml_backend_dev_t,
     ) -> ggml_backend_buffer_type_t;
@@ -3674,16 +4230,24 @@ unsafe extern "C" {
         size: usize,
         max_tensor_size: usize,
     ) -> ggml_backend_buffer_t;
-    pub fn ggml_backend_dev_supports_op(device: ggml_backend_dev_t, op: *const ggml_tensor)
-    -> bool;
+    pub fn ggml_backend_dev_supports_op(
+        device: ggml_backend_dev_t,
+        op: *const ggml_tensor,
+    ) -> bool;
     pub fn ggml_backend_dev_supports_buft(
         device: ggml_backend_dev_t,
         buft: ggml_backend_buffer_type_t,
     ) -> bool;
-    pub fn ggml_backend_dev_offload_op(device: ggml_backend_dev_t, op: *const ggml_tensor) -> bool;
+    pub fn ggml_backend_dev_offload_op(
+        device: ggml_backend_dev_t,
+        op: *const ggml_tensor,
+    ) -> bool;
     pub fn ggml_backend_reg_name(reg: ggml_backend_reg_t) -> *const ::core::ffi::c_char;
     pub fn ggml_backend_reg_dev_count(reg: ggml_backend_reg_t) -> usize;
-    pub fn ggml_backend_reg_dev_get(reg: ggml_backend_reg_t, index: usize) -> ggml_backend_dev_t;
+    pub fn ggml_backend_reg_dev_get(
+        reg: ggml_backend_reg_t,
+        index: usize,
+    ) -> ggml_backend_dev_t;
     pub fn ggml_backend_reg_get_proc_address(
         reg: ggml_backend_reg_t,
         name: *const ::core::ffi::c_char,
@@ -3692,10 +4256,14 @@ unsafe extern "C" {
     pub fn ggml_backend_device_register(device: ggml_backend_dev_t);
     pub fn ggml_backend_reg_count() -> usize;
     pub fn ggml_backend_reg_get(index: usize) -> ggml_backend_reg_t;
-    pub fn ggml_backend_reg_by_name(name: *const ::core::ffi::c_char) -> ggml_backend_reg_t;
+    pub fn ggml_backend_reg_by_name(
+        name: *const ::core::ffi::c_char,
+    ) -> ggml_backend_reg_t;
     pub fn ggml_backend_dev_count() -> usize;
     pub fn ggml_backend_dev_get(index: usize) -> ggml_backend_dev_t;
-    pub fn ggml_backend_dev_by_name(name: *const ::core::ffi::c_char) -> ggml_backend_dev_t;
+    pub fn ggml_backend_dev_by_name(
+        name: *const ::core::ffi::c_char,
+    ) -> ggml_backend_dev_t;
     pub fn ggml_backend_dev_by_type(type_: ggml_backend_dev_type) -> ggml_backend_dev_t;
     pub fn ggml_backend_init_by_name(
         name: *const ::core::ffi::c_char,
@@ -3728,13 +4296,19 @@ unsafe extern "C" {
         sched: ggml_backend_sched_t,
         measure_graph: *mut ggml_cgraph,
     ) -> bool;
-    pub fn ggml_backend_sched_get_n_backends(sched: ggml_backend_sched_t) -> ::core::ffi::c_int;
+    pub fn ggml_backend_sched_get_n_backends(
+        sched: ggml_backend_sched_t,
+    ) -> ::core::ffi::c_int;
     pub fn ggml_backend_sched_get_backend(
         sched: ggml_backend_sched_t,
         i: ::core::ffi::c_int,
     ) -> ggml_backend_t;
-    pub fn ggml_backend_sched_get_n_splits(sched: ggml_backend_sched_t) -> ::core::ffi::c_int;
-    pub fn ggml_backend_sched_get_n_copies(sched: ggml_backend_sched_t) -> ::core::ffi::c_int;
+    pub fn ggml_backend_sched_get_n_splits(
+        sched: ggml_backend_sched_t,
+    ) -> ::core::ffi::c_int;
+    pub fn ggml_backend_sched_get_n_copies(
+        sched: ggml_backend_sched_t,
+    ) -> ::core::ffi::c_int;
     pub fn ggml_backend_sched_get_buffer_type(
         sched: ggml_backend_sched_t,
         backend: ggml_backend_t,
@@ -3752,7 +4326,10 @@ unsafe extern "C" {
         sched: ggml_backend_sched_t,
         node: *mut ggml_tensor,
     ) -> ggml_backend_t;
-    pub fn ggml_backend_sched_split_graph(sched: ggml_backend_sched_t, graph: *mut ggml_cgraph);
+    pub fn ggml_backend_sched_split_graph(
+        sched: ggml_backend_sched_t,
+        graph: *mut ggml_cgraph,
+    );
     pub fn ggml_backend_sched_alloc_graph(
         sched: ggml_backend_sched_t,
         graph: *mut ggml_cgraph,
@@ -3818,7 +4395,11 @@ unsafe extern "C" {
     pub fn ggml_set_i32(tensor: *mut ggml_tensor, value: i32) -> *mut ggml_tensor;
     pub fn ggml_set_f32(tensor: *mut ggml_tensor, value: f32) -> *mut ggml_tensor;
     pub fn ggml_get_i32_1d(tensor: *const ggml_tensor, i: ::core::ffi::c_int) -> i32;
-    pub fn ggml_set_i32_1d(tensor: *const ggml_tensor, i: ::core::ffi::c_int, value: i32);
+    pub fn ggml_set_i32_1d(
+        tensor: *const ggml_tensor,
+        i: ::core::ffi::c_int,
+        value: i32,
+    );
     pub fn ggml_get_i32_nd(
         tensor: *const ggml_tensor,
         i0: ::core::ffi::c_int,
@@ -3835,7 +4416,11 @@ unsafe extern "C" {
         value: i32,
     );
     pub fn ggml_get_f32_1d(tensor: *const ggml_tensor, i: ::core::ffi::c_int) -> f32;
-    pub fn ggml_set_f32_1d(tensor: *const ggml_tensor, i: ::core::ffi::c_int, value: f32);
+    pub fn ggml_set_f32_1d(
+        tensor: *const ggml_tensor,
+        i: ::core::ffi::c_int,
+        value: f32,
+    );
     pub fn ggml_get_f32_nd(
         tensor: *const ggml_tensor,
         i0: ::core::ffi::c_int,
@@ -3851,9 +4436,13 @@ unsafe extern "C" {
         i3: ::core::ffi::c_int,
         value: f32,
     );
-    pub fn ggml_threadpool_new(params: *mut ggml_threadpool_params) -> *mut ggml_threadpool;
+    pub fn ggml_threadpool_new(
+        params: *mut ggml_threadpool_params,
+    ) -> *mut ggml_threadpool;
     pub fn ggml_threadpool_free(threadpool: *mut ggml_threadpool);
-    pub fn ggml_threadpool_get_n_threads(threadpool: *mut ggml_threadpool) -> ::core::ffi::c_int;
+    pub fn ggml_threadpool_get_n_threads(
+        threadpool: *mut ggml_threadpool,
+    ) -> ::core::ffi::c_int;
     pub fn ggml_threadpool_pause(threadpool: *mut ggml_threadpool);
     pub fn ggml_threadpool_resume(threadpool: *mut ggml_threadpool);
     pub fn ggml_graph_plan(
@@ -3861,7 +4450,10 @@ unsafe extern "C" {
         n_threads: ::core::ffi::c_int,
         threadpool: *mut ggml_threadpool,
     ) -> ggml_cplan;
-    pub fn ggml_graph_compute(cgraph: *mut ggml_cgraph, cplan: *mut ggml_cplan) -> ggml_status;
+    pub fn ggml_graph_compute(
+        cgraph: *mut ggml_cgraph,
+        cplan: *mut ggml_cplan,
+    ) -> ggml_status;
     pub fn ggml_graph_compute_with_ctx(
         ctx: *mut ggml_context,
         cgraph: *mut ggml_cgraph,
@@ -3974,15 +4566,27 @@ unsafe extern "C" {
         opt_ctx: ggml_opt_context_t,
         node: *mut ggml_tensor,
     ) -> *mut ggml_tensor;
-    pub fn ggml_opt_context_optimizer_type(arg1: ggml_opt_context_t) -> ggml_opt_optimizer_type;
-    pub fn ggml_opt_optimizer_name(arg1: ggml_opt_optimizer_type) -> *const ::core::ffi::c_char;
+    pub fn ggml_opt_context_optimizer_type(
+        arg1: ggml_opt_context_t,
+    ) -> ggml_opt_optimizer_type;
+    pub fn ggml_opt_optimizer_name(
+        arg1: ggml_opt_optimizer_type,
+    ) -> *const ::core::ffi::c_char;
     pub fn ggml_opt_result_init() -> ggml_opt_result_t;
     pub fn ggml_opt_result_free(result: ggml_opt_result_t);
     pub fn ggml_opt_result_reset(result: ggml_opt_result_t);
     pub fn ggml_opt_result_ndata(result: ggml_opt_result_t, ndata: *mut i64);
-    pub fn ggml_opt_result_loss(result: ggml_opt_result_t, loss: *mut f64, unc: *mut f64);
+    pub fn ggml_opt_result_loss(
+        result: ggml_opt_result_t,
+        loss: *mut f64,
+        unc: *mut f64,
+    );
     pub fn ggml_opt_result_pred(result: ggml_opt_result_t, pred: *mut i32);
-    pub fn ggml_opt_result_accuracy(result: ggml_opt_result_t, accuracy: *mut f64, unc: *mut f64);
+    pub fn ggml_opt_result_accuracy(
+        result: ggml_opt_result_t,
+        accuracy: *mut f64,
+        unc: *mut f64,
+    );
     pub fn ggml_opt_prepare_alloc(
         opt_ctx: ggml_opt_context_t,
         ctx_compute: *mut ggml_context,
@@ -4025,7 +4629,10 @@ unsafe extern "C" {
         silent: bool,
     );
     pub fn gguf_init_empty() -> *mut gguf_context;
-    pub fn gguf_init_from_file_ptr(file: *mut FILE, params: gguf_init_params) -> *mut gguf_context;
+    pub fn gguf_init_from_file_ptr(
+        file: *mut FILE,
+        params: gguf_init_params,
+    ) -> *mut gguf_context;
     pub fn gguf_init_from_file(
         fname: *const ::core::ffi::c_char,
         params: gguf_init_params,
@@ -4048,8 +4655,14 @@ unsafe extern "C" {
     pub fn gguf_get_alignment(ctx: *const gguf_context) -> usize;
     pub fn gguf_get_data_offset(ctx: *const gguf_context) -> usize;
     pub fn gguf_get_n_kv(ctx: *const gguf_context) -> i64;
-    pub fn gguf_find_key(ctx: *const gguf_context, key: *const ::core::ffi::c_char) -> i64;
-    pub fn gguf_get_key(ctx: *const gguf_context, key_id: i64) -> *const ::core::ffi::c_char;
+    pub fn gguf_find_key(
+        ctx: *const gguf_context,
+        key: *const ::core::ffi::c_char,
+    ) -> i64;
+    pub fn gguf_get_key(
+        ctx: *const gguf_context,
+        key_id: i64,
+    ) -> *const ::core::ffi::c_char;
     pub fn gguf_get_kv_type(ctx: *const gguf_context, key_id: i64) -> gguf_type;
     pub fn gguf_get_arr_type(ctx: *const gguf_context, key_id: i64) -> gguf_type;
     pub fn gguf_get_val_u8(ctx: *const gguf_context, key_id: i64) -> u8;
@@ -4063,17 +4676,29 @@ unsafe extern "C" {
     pub fn gguf_get_val_i64(ctx: *const gguf_context, key_id: i64) -> i64;
     pub fn gguf_get_val_f64(ctx: *const gguf_context, key_id: i64) -> f64;
     pub fn gguf_get_val_bool(ctx: *const gguf_context, key_id: i64) -> bool;
-    pub fn gguf_get_val_str(ctx: *const gguf_context, key_id: i64) -> *const ::core::ffi::c_char;
-    pub fn gguf_get_val_data(ctx: *const gguf_context, key_id: i64) -> *const ::core::ffi::c_void;
+    pub fn gguf_get_val_str(
+        ctx: *const gguf_context,
+        key_id: i64,
+    ) -> *const ::core::ffi::c_char;
+    pub fn gguf_get_val_data(
+        ctx: *const gguf_context,
+        key_id: i64,
+    ) -> *const ::core::ffi::c_void;
     pub fn gguf_get_arr_n(ctx: *const gguf_context, key_id: i64) -> usize;
-    pub fn gguf_get_arr_data(ctx: *const gguf_context, key_id: i64) -> *const ::core::ffi::c_void;
+    pub fn gguf_get_arr_data(
+        ctx: *const gguf_context,
+        key_id: i64,
+    ) -> *const ::core::ffi::c_void;
     pub fn gguf_get_arr_str(
         ctx: *const gguf_context,
         key_id: i64,
         i: usize,
     ) -> *const ::core::ffi::c_char;
     pub fn gguf_get_n_tensors(ctx: *const gguf_context) -> i64;
-    pub fn gguf_find_tensor(ctx: *const gguf_context, name: *const ::core::ffi::c_char) -> i64;
+    pub fn gguf_find_tensor(
+        ctx: *const gguf_context,
+        name: *const ::core::ffi::c_char,
+    ) -> i64;
     pub fn gguf_get_tensor_offset(ctx: *const gguf_context, tensor_id: i64) -> usize;
     pub fn gguf_get_tensor_name(
         ctx: *const gguf_context,
@@ -4082,18 +4707,65 @@ unsafe extern "C" {
     pub fn gguf_get_tensor_ne(ctx: *const gguf_context, tensor_id: i64) -> *const i64;
     pub fn gguf_get_tensor_type(ctx: *const gguf_context, tensor_id: i64) -> ggml_type;
     pub fn gguf_get_tensor_size(ctx: *const gguf_context, tensor_id: i64) -> usize;
-    pub fn gguf_remove_key(ctx: *mut gguf_context, key: *const ::core::ffi::c_char) -> i64;
-    pub fn gguf_set_val_u8(ctx: *mut gguf_context, key: *const ::core::ffi::c_char, val: u8);
-    pub fn gguf_set_val_i8(ctx: *mut gguf_context, key: *const ::core::ffi::c_char, val: i8);
-    pub fn gguf_set_val_u16(ctx: *mut gguf_context, key: *const ::core::ffi::c_char, val: u16);
-    pub fn gguf_set_val_i16(ctx: *mut gguf_context, key: *const ::core::ffi::c_char, val: i16);
-    pub fn gguf_set_val_u32(ctx: *mut gguf_context, key: *const ::core::ffi::c_char, val: u32);
-    pub fn gguf_set_val_i32(ctx: *mut gguf_context, key: *const ::core::ffi::c_char, val: i32);
-    pub fn gguf_set_val_f32(ctx: *mut gguf_context, key: *const ::core::ffi::c_char, val: f32);
-    pub fn gguf_set_val_u64(ctx: *mut gguf_context, key: *const ::core::ffi::c_char, val: u64);
-    pub fn gguf_set_val_i64(ctx: *mut gguf_context, key: *const ::core::ffi::c_char, val: i64);
-    pub fn gguf_set_val_f64(ctx: *mut gguf_context, key: *const ::core::ffi::c_char, val: f64);
-    pub fn gguf_set_val_bool(ctx: *mut gguf_context, key: *const ::core::ffi::c_char, val: bool);
+    pub fn gguf_remove_key(
+        ctx: *mut gguf_context,
+        key: *const ::core::ffi::c_char,
+    ) -> i64;
+    pub fn gguf_set_val_u8(
+        ctx: *mut gguf_context,
+        key: *const ::core::ffi::c_char,
+        val: u8,
+    );
+    pub fn gguf_set_val_i8(
+        ctx: *mut gguf_context,
+        key: *const ::core::ffi::c_char,
+        val: i8,
+    );
+    pub fn gguf_set_val_u16(
+        ctx: *mut gguf_context,
+        key: *const ::core::ffi::c_char,
+        val: u16,
+    );
+    pub fn gguf_set_val_i16(
+        ctx: *mut gguf_context,
+        key: *const ::core::ffi::c_char,
+        val: i16,
+    );
+    pub fn gguf_set_val_u32(
+        ctx: *mut gguf_context,
+        key: *const ::core::ffi::c_char,
+        val: u32,
+    );
+    pub fn gguf_set_val_i32(
+        ctx: *mut gguf_context,
+        key: *const ::core::ffi::c_char,
+        val: i32,
+    );
+    pub fn gguf_set_val_f32(
+        ctx: *mut gguf_context,
+        key: *const ::core::ffi::c_char,
+        val: f32,
+    );
+    pub fn gguf_set_val_u64(
+        ctx: *mut gguf_context,
+        key: *const ::core::ffi::c_char,
+        val: u64,
+    );
+    pub fn gguf_set_val_i64(
+        ctx: *mut gguf_context,
+        key: *const ::core::ffi::c_char,
+        val: i64,
+    );
+    pub fn gguf_set_val_f64(
+        ctx: *mut gguf_context,
+        key: *const ::core::ffi::c_char,
+        val: f64,
+    );
+    pub fn gguf_set_val_bool(
+        ctx: *mut gguf_context,
+        key: *const ::core::ffi::c_char,
+        val: bool,
+    );
     pub fn gguf_set_val_str(
         ctx: *mut gguf_context,
         key: *const ::core::ffi::c_char,
@@ -4140,7 +4812,9 @@ unsafe extern "C" {
     pub fn llama_flash_attn_type_name(
         flash_attn_type: llama_flash_attn_type,
     ) -> *const ::core::ffi::c_char;
-    pub fn llama_load_mode_name(load_mode: llama_load_mode) -> *const ::core::ffi::c_char;
+    pub fn llama_load_mode_name(
+        load_mode: llama_load_mode,
+    ) -> *const ::core::ffi::c_char;
     pub fn llama_load_mode_from_str(str_: *const ::core::ffi::c_char) -> llama_load_mode;
     pub fn llama_version() -> *const ::core::ffi::c_char;
     pub fn llama_model_default_params() -> llama_model_params;
@@ -4229,7 +4903,10 @@ unsafe extern "C" {
     pub fn llama_model_n_swa(model: *const llama_model) -> i32;
     pub fn llama_model_rope_freq_scale_train(model: *const llama_model) -> f32;
     pub fn llama_model_n_cls_out(model: *const llama_model) -> u32;
-    pub fn llama_model_cls_label(model: *const llama_model, i: u32) -> *const ::core::ffi::c_char;
+    pub fn llama_model_cls_label(
+        model: *const llama_model,
+        i: u32,
+    ) -> *const ::core::ffi::c_char;
     pub fn llama_vocab_type(vocab: *const llama_vocab) -> llama_vocab_type;
     pub fn llama_vocab_n_tokens(vocab: *const llama_vocab) -> i32;
     pub fn llama_model_meta_val_str(
@@ -4239,7 +4916,9 @@ unsafe extern "C" {
         buf_size: usize,
     ) -> i32;
     pub fn llama_model_meta_count(model: *const llama_model) -> i32;
-    pub fn llama_model_meta_key_str(key: llama_model_meta_key) -> *const ::core::ffi::c_char;
+    pub fn llama_model_meta_key_str(
+        key: llama_model_meta_key,
+    ) -> *const ::core::ffi::c_char;
     pub fn llama_model_meta_key_by_index(
         model: *const llama_model,
         i: i32,
@@ -4303,7 +4982,9 @@ unsafe extern "C" {
         buf_size: usize,
     ) -> i32;
     pub fn llama_adapter_lora_free(adapter: *mut llama_adapter_lora);
-    pub fn llama_adapter_get_alora_n_invocation_tokens(adapter: *const llama_adapter_lora) -> u64;
+    pub fn llama_adapter_get_alora_n_invocation_tokens(
+        adapter: *const llama_adapter_lora,
+    ) -> u64;
     pub fn llama_adapter_get_alora_invocation_tokens(
         adapter: *const llama_adapter_lora,
     ) -> *const llama_token;
@@ -4350,14 +5031,28 @@ unsafe extern "C" {
         p1: llama_pos,
         d: ::core::ffi::c_int,
     );
-    pub fn llama_memory_seq_pos_min(mem: llama_memory_t, seq_id: llama_seq_id) -> llama_pos;
-    pub fn llama_memory_seq_pos_max(mem: llama_memory_t, seq_id: llama_seq_id) -> llama_pos;
+    pub fn llama_memory_seq_pos_min(
+        mem: llama_memory_t,
+        seq_id: llama_seq_id,
+    ) -> llama_pos;
+    pub fn llama_memory_seq_pos_max(
+        mem: llama_memory_t,
+        seq_id: llama_seq_id,
+    ) -> llama_pos;
     pub fn llama_memory_can_shift(mem: llama_memory_t) -> bool;
     pub fn llama_state_get_size(ctx: *mut llama_context) -> usize;
     pub fn llama_get_state_size(ctx: *mut llama_context) -> usize;
-    pub fn llama_state_get_data(ctx: *mut llama_context, dst: *mut u8, size: usize) -> usize;
+    pub fn llama_state_get_data(
+        ctx: *mut llama_context,
+        dst: *mut u8,
+        size: usize,
+    ) -> usize;
     pub fn llama_copy_state_data(ctx: *mut llama_context, dst: *mut u8) -> usize;
-    pub fn llama_state_set_data(ctx: *mut llama_context, src: *const u8, size: usize) -> usize;
+    pub fn llama_state_set_data(
+        ctx: *mut llama_context,
+        src: *const u8,
+        size: usize,
+    ) -> usize;
     pub fn llama_set_state_data(ctx: *mut llama_context, src: *const u8) -> usize;
     pub fn llama_state_load_file(
         ctx: *mut llama_context,
@@ -4385,7 +5080,10 @@ unsafe extern "C" {
         tokens: *const llama_token,
         n_token_count: usize,
     ) -> bool;
-    pub fn llama_state_seq_get_size(ctx: *mut llama_context, seq_id: llama_seq_id) -> usize;
+    pub fn llama_state_seq_get_size(
+        ctx: *mut llama_context,
+        seq_id: llama_seq_id,
+    ) -> usize;
     pub fn llama_state_seq_get_data(
         ctx: *mut llama_context,
         dst: *mut u8,
@@ -4486,7 +5184,11 @@ unsafe extern "C" {
         type_: llama_process_type,
         batch: *mut llama_batch_ext,
     ) -> i32;
-    pub fn llama_set_n_threads(ctx: *mut llama_context, n_threads: i32, n_threads_batch: i32);
+    pub fn llama_set_n_threads(
+        ctx: *mut llama_context,
+        n_threads: i32,
+        n_threads_batch: i32,
+    );
     pub fn llama_n_threads(ctx: *mut llama_context) -> i32;
     pub fn llama_n_threads_batch(ctx: *mut llama_context) -> i32;
     pub fn llama_set_embeddings(ctx: *mut llama_context, embeddings: bool);
@@ -4503,20 +5205,32 @@ unsafe extern "C" {
     pub fn llama_get_logits_ith(ctx: *mut llama_context, i: i32) -> *mut f32;
     pub fn llama_get_embeddings(ctx: *mut llama_context) -> *mut f32;
     pub fn llama_get_embeddings_ith(ctx: *mut llama_context, i: i32) -> *mut f32;
-    pub fn llama_get_embeddings_seq(ctx: *mut llama_context, seq_id: llama_seq_id) -> *mut f32;
+    pub fn llama_get_embeddings_seq(
+        ctx: *mut llama_context,
+        seq_id: llama_seq_id,
+    ) -> *mut f32;
     pub fn llama_get_sampled_token_ith(ctx: *mut llama_context, i: i32) -> llama_token;
     pub fn llama_get_sampled_probs_ith(ctx: *mut llama_context, i: i32) -> *mut f32;
     pub fn llama_get_sampled_probs_count_ith(ctx: *mut llama_context, i: i32) -> u32;
     pub fn llama_get_sampled_logits_ith(ctx: *mut llama_context, i: i32) -> *mut f32;
     pub fn llama_get_sampled_logits_count_ith(ctx: *mut llama_context, i: i32) -> u32;
-    pub fn llama_get_sampled_candidates_ith(ctx: *mut llama_context, i: i32) -> *mut llama_token;
-    pub fn llama_get_sampled_candidates_count_ith(ctx: *mut llama_context, i: i32) -> u32;
+    pub fn llama_get_sampled_candidates_ith(
+        ctx: *mut llama_context,
+        i: i32,
+    ) -> *mut llama_token;
+    pub fn llama_get_sampled_candidates_count_ith(
+        ctx: *mut llama_context,
+        i: i32,
+    ) -> u32;
     pub fn llama_vocab_get_text(
         vocab: *const llama_vocab,
         token: llama_token,
     ) -> *const ::core::ffi::c_char;
     pub fn llama_vocab_get_score(vocab: *const llama_vocab, token: llama_token) -> f32;
-    pub fn llama_vocab_get_attr(vocab: *const llama_vocab, token: llama_token) -> llama_token_attr;
+    pub fn llama_vocab_get_attr(
+        vocab: *const llama_vocab,
+        token: llama_token,
+    ) -> llama_token_attr;
     pub fn llama_vocab_is_eog(vocab: *const llama_vocab, token: llama_token) -> bool;
     pub fn llama_vocab_is_control(vocab: *const llama_vocab, token: llama_token) -> bool;
     pub fn llama_vocab_bos(vocab: *const llama_vocab) -> llama_token;
@@ -4544,7 +5258,10 @@ unsafe extern "C" {
         token: llama_token,
     ) -> *const ::core::ffi::c_char;
     pub fn llama_token_get_score(vocab: *const llama_vocab, token: llama_token) -> f32;
-    pub fn llama_token_get_attr(vocab: *const llama_vocab, token: llama_token) -> llama_token_attr;
+    pub fn llama_token_get_attr(
+        vocab: *const llama_vocab,
+        token: llama_token,
+    ) -> llama_token_attr;
     pub fn llama_token_is_eog(vocab: *const llama_vocab, token: llama_token) -> bool;
     pub fn llama_token_is_control(vocab: *const llama_vocab, token: llama_token) -> bool;
     pub fn llama_token_bos(vocab: *const llama_vocab) -> llama_token;
@@ -4564,13 +5281,13 @@ unsafe extern "C" {
     pub fn llama_token_fim_sep(vocab: *const llama_vocab) -> llama_token;
     pub fn llama_vocab_cls(vocab: *const llama_vocab) -> llama_token;
     /** @details Convert the provided text into tokens.
-    @param tokens The tokens pointer must be large enough to hold the resulting tokens.
-    @return Returns the number of tokens on success, no more than n_tokens_max
-    @return Returns a negative number on failure - the number of tokens that would have been returned
-    @return Returns INT32_MIN on overflow (e.g., tokenization result size exceeds int32_t limit)
-    @param add_special Allow to add BOS and EOS tokens if model is configured to do so.
-    @param parse_special Allow tokenizing special and/or control tokens which otherwise are not exposed and treated
-                         as plaintext. Does not insert a leading space.*/
+ @param tokens The tokens pointer must be large enough to hold the resulting tokens.
+ @return Returns the number of tokens on success, no more than n_tokens_max
+ @return Returns a negative number on failure - the number of tokens that would have been returned
+ @return Returns INT32_MIN on overflow (e.g., tokenization result size exceeds int32_t limit)
+ @param add_special Allow to add BOS and EOS tokens if model is configured to do so.
+ @param parse_special Allow tokenizing special and/or control tokens which otherwise are not exposed and treated
+                      as plaintext. Does not insert a leading space.*/
     pub fn llama_tokenize(
         vocab: *const llama_vocab,
         text: *const ::core::ffi::c_char,
@@ -4589,11 +5306,11 @@ unsafe extern "C" {
         special: bool,
     ) -> i32;
     /** @details Convert the provided tokens into text (inverse of llama_tokenize()).
-    @param text The char pointer must be large enough to hold the resulting text.
-    @return Returns the number of chars/bytes on success, no more than text_len_max.
-    @return Returns a negative number on failure - the number of chars/bytes that would have been returned.
-    @param remove_special Allow to remove BOS and EOS tokens if model is configured to do so.
-    @param unparse_special If true, special tokens are rendered in the output.*/
+ @param text The char pointer must be large enough to hold the resulting text.
+ @return Returns the number of chars/bytes on success, no more than text_len_max.
+ @return Returns a negative number on failure - the number of chars/bytes that would have been returned.
+ @param remove_special Allow to remove BOS and EOS tokens if model is configured to do so.
+ @param unparse_special If true, special tokens are rendered in the output.*/
     pub fn llama_detokenize(
         vocab: *const llama_vocab,
         tokens: *const llama_token,
@@ -4605,14 +5322,14 @@ unsafe extern "C" {
     ) -> i32;
     /** Apply chat template. Inspired by hf apply_chat_template() on python.
 
-    NOTE: This function does not use a jinja parser. It only support a pre-defined list of template. See more: https://github.com/ggml-org/llama.cpp/wiki/Templates-supported-by-llama_chat_apply_template
-    @param tmpl A Jinja template to use for this chat.
-    @param chat Pointer to a list of multiple llama_chat_message
-    @param n_msg Number of llama_chat_message in this chat
-    @param add_ass Whether to end the prompt with the token(s) that indicate the start of an assistant message.
-    @param buf A buffer to hold the output formatted prompt. The recommended alloc size is 2 * (total number of characters of all messages)
-    @param length The size of the allocated buffer
-    @return The total number of bytes of the formatted prompt. If is it larger than the size of buffer, you may need to re-alloc it and then re-apply the template.*/
+ NOTE: This function does not use a jinja parser. It only support a pre-defined list of template. See more: https://github.com/ggml-org/llama.cpp/wiki/Templates-supported-by-llama_chat_apply_template
+ @param tmpl A Jinja template to use for this chat.
+ @param chat Pointer to a list of multiple llama_chat_message
+ @param n_msg Number of llama_chat_message in this chat
+ @param add_ass Whether to end the prompt with the token(s) that indicate the start of an assistant message.
+ @param buf A buffer to hold the output formatted prompt. The recommended alloc size is 2 * (total number of characters of all messages)
+ @param length The size of the allocated buffer
+ @return The total number of bytes of the formatted prompt. If is it larger than the size of buffer, you may need to re-alloc it and then re-apply the template.*/
     pub fn llama_chat_apply_template(
         tmpl: *const ::core::ffi::c_char,
         chat: *const llama_chat_message,
@@ -4621,8 +5338,10 @@ unsafe extern "C" {
         buf: *mut ::core::ffi::c_char,
         length: i32,
     ) -> i32;
-    pub fn llama_chat_builtin_templates(output: *mut *const ::core::ffi::c_char, len: usize)
-    -> i32;
+    pub fn llama_chat_builtin_templates(
+        output: *mut *const ::core::ffi::c_char,
+        len: usize,
+    ) -> i32;
     pub fn llama_set_sampler(
         ctx: *mut llama_context,
         seq_id: llama_seq_id,
@@ -4634,21 +5353,32 @@ unsafe extern "C" {
     ) -> *mut llama_sampler;
     pub fn llama_sampler_name(smpl: *const llama_sampler) -> *const ::core::ffi::c_char;
     pub fn llama_sampler_accept(smpl: *mut llama_sampler, token: llama_token);
-    pub fn llama_sampler_apply(smpl: *mut llama_sampler, cur_p: *mut llama_token_data_array);
+    pub fn llama_sampler_apply(
+        smpl: *mut llama_sampler,
+        cur_p: *mut llama_token_data_array,
+    );
     pub fn llama_sampler_reset(smpl: *mut llama_sampler);
     pub fn llama_sampler_clone(smpl: *const llama_sampler) -> *mut llama_sampler;
     pub fn llama_sampler_copy(src: *const llama_sampler, dst: *mut llama_sampler);
     pub fn llama_sampler_free(smpl: *mut llama_sampler);
-    pub fn llama_sampler_chain_init(params: llama_sampler_chain_params) -> *mut llama_sampler;
+    pub fn llama_sampler_chain_init(
+        params: llama_sampler_chain_params,
+    ) -> *mut llama_sampler;
     pub fn llama_sampler_chain_add(chain: *mut llama_sampler, smpl: *mut llama_sampler);
-    pub fn llama_sampler_chain_get(chain: *mut llama_sampler, i: i32) -> *mut llama_sampler;
+    pub fn llama_sampler_chain_get(
+        chain: *mut llama_sampler,
+        i: i32,
+    ) -> *mut llama_sampler;
     pub fn llama_sampler_chain_n(chain: *const llama_sampler) -> i32;
-    pub fn llama_sampler_chain_remove(chain: *mut llama_sampler, i: i32) -> *mut llama_sampler;
+    pub fn llama_sampler_chain_remove(
+        chain: *mut llama_sampler,
+        i: i32,
+    ) -> *mut llama_sampler;
     pub fn llama_sampler_init_greedy() -> *mut llama_sampler;
     /// seed == LLAMA_DEFAULT_SEED to use a random seed.
     pub fn llama_sampler_init_dist(seed: u32) -> *mut llama_sampler;
     /** @details Top-K sampling described in academic paper "The Curious Case of Neural Text Degeneration" https://arxiv.org/abs/1904.09751
-    Setting k <= 0 makes this a noop*/
+ Setting k <= 0 makes this a noop*/
     pub fn llama_sampler_init_top_k(k: i32) -> *mut llama_sampler;
     /// @details Nucleus sampling described in academic paper "The Curious Case of Neural Text Degeneration" https://arxiv.org/abs/1904.09751
     pub fn llama_sampler_init_top_p(p: f32, min_keep: usize) -> *mut llama_sampler;
@@ -4659,18 +5389,26 @@ unsafe extern "C" {
     /// #details Updates the logits l_i` = l_i/t. When t <= 0.0f, the maximum logit is kept at it's original value, the rest are set to -inf
     pub fn llama_sampler_init_temp(t: f32) -> *mut llama_sampler;
     /// @details Dynamic temperature implementation (a.k.a. entropy) described in the paper https://arxiv.org/abs/2309.02772.
-    pub fn llama_sampler_init_temp_ext(t: f32, delta: f32, exponent: f32) -> *mut llama_sampler;
+    pub fn llama_sampler_init_temp_ext(
+        t: f32,
+        delta: f32,
+        exponent: f32,
+    ) -> *mut llama_sampler;
     /// @details XTC sampler as described in https://github.com/oobabooga/text-generation-webui/pull/6335
-    pub fn llama_sampler_init_xtc(p: f32, t: f32, min_keep: usize, seed: u32)
-    -> *mut llama_sampler;
+    pub fn llama_sampler_init_xtc(
+        p: f32,
+        t: f32,
+        min_keep: usize,
+        seed: u32,
+    ) -> *mut llama_sampler;
     /// @details Top n sigma sampling as described in academic paper "Top-nσ: Not All Logits Are You Need" https://arxiv.org/pdf/2411.07641
     pub fn llama_sampler_init_top_n_sigma(n: f32) -> *mut llama_sampler;
     /** @details Mirostat 1.0 algorithm described in the paper https://arxiv.org/abs/2007.14966. Uses tokens instead of words.
-    @param candidates A vector of `llama_token_data` containing the candidate tokens, their probabilities (p), and log-odds (logit) for the current position in the generated text.
-    @param tau  The target cross-entropy (or surprise) value you want to achieve for the generated text. A higher value corresponds to more surprising or less predictable text, while a lower value corresponds to less surprising or more predictable text.
-    @param eta The learning rate used to update `mu` based on the error between the target and observed surprisal of the sampled word. A larger learning rate will cause `mu` to be updated more quickly, while a smaller learning rate will result in slower updates.
-    @param m The number of tokens considered in the estimation of `s_hat`. This is an arbitrary value that is used to calculate `s_hat`, which in turn helps to calculate the value of `k`. In the paper, they use `m = 100`, but you can experiment with different values to see how it affects the performance of the algorithm.
-    @param mu Maximum cross-entropy. This value is initialized to be twice the target cross-entropy (`2 * tau`) and is updated in the algorithm based on the error between the target and observed surprisal.*/
+ @param candidates A vector of `llama_token_data` containing the candidate tokens, their probabilities (p), and log-odds (logit) for the current position in the generated text.
+ @param tau  The target cross-entropy (or surprise) value you want to achieve for the generated text. A higher value corresponds to more surprising or less predictable text, while a lower value corresponds to less surprising or more predictable text.
+ @param eta The learning rate used to update `mu` based on the error between the target and observed surprisal of the sampled word. A larger learning rate will cause `mu` to be updated more quickly, while a smaller learning rate will result in slower updates.
+ @param m The number of tokens considered in the estimation of `s_hat`. This is an arbitrary value that is used to calculate `s_hat`, which in turn helps to calculate the value of `k`. In the paper, they use `m = 100`, but you can experiment with different values to see how it affects the performance of the algorithm.
+ @param mu Maximum cross-entropy. This value is initialized to be twice the target cross-entropy (`2 * tau`) and is updated in the algorithm based on the error between the target and observed surprisal.*/
     pub fn llama_sampler_init_mirostat(
         n_vocab: i32,
         seed: u32,
@@ -4679,15 +5417,19 @@ unsafe extern "C" {
         m: i32,
     ) -> *mut llama_sampler;
     /** @details Mirostat 2.0 algorithm described in the paper https://arxiv.org/abs/2007.14966. Uses tokens instead of words.
-    @param candidates A vector of `llama_token_data` containing the candidate tokens, their probabilities (p), and log-odds (logit) for the current position in the generated text.
-    @param tau  The target cross-entropy (or surprise) value you want to achieve for the generated text. A higher value corresponds to more surprising or less predictable text, while a lower value corresponds to less surprising or more predictable text.
-    @param eta The learning rate used to update `mu` based on the error between the target and observed surprisal of the sampled word. A larger learning rate will cause `mu` to be updated more quickly, while a smaller learning rate will result in slower updates.
-    @param mu Maximum cross-entropy. This value is initialized to be twice the target cross-entropy (`2 * tau`) and is updated in the algorithm based on the error between the target and observed surprisal.*/
-    pub fn llama_sampler_init_mirostat_v2(seed: u32, tau: f32, eta: f32) -> *mut llama_sampler;
+ @param candidates A vector of `llama_token_data` containing the candidate tokens, their probabilities (p), and log-odds (logit) for the current position in the generated text.
+ @param tau  The target cross-entropy (or surprise) value you want to achieve for the generated text. A higher value corresponds to more surprising or less predictable text, while a lower value corresponds to less surprising or more predictable text.
+ @param eta The learning rate used to update `mu` based on the error between the target and observed surprisal of the sampled word. A larger learning rate will cause `mu` to be updated more quickly, while a smaller learning rate will result in slower updates.
+ @param mu Maximum cross-entropy. This value is initialized to be twice the target cross-entropy (`2 * tau`) and is updated in the algorithm based on the error between the target and observed surprisal.*/
+    pub fn llama_sampler_init_mirostat_v2(
+        seed: u32,
+        tau: f32,
+        eta: f32,
+    ) -> *mut llama_sampler;
     /** @details Initializes a GBNF grammar, see grammars/README.md for details.
-    @param vocab The vocabulary that this grammar will be used with.
-    @param grammar_str The production rules for the grammar, encoded as a string. Returns an empty grammar if empty. Returns NULL if parsing of grammar_str fails.
-    @param grammar_root The name of the start symbol for the grammar.*/
+ @param vocab The vocabulary that this grammar will be used with.
+ @param grammar_str The production rules for the grammar, encoded as a string. Returns an empty grammar if empty. Returns NULL if parsing of grammar_str fails.
+ @param grammar_root The name of the start symbol for the grammar.*/
     pub fn llama_sampler_init_grammar(
         vocab: *const llama_vocab,
         grammar_str: *const ::core::ffi::c_char,
@@ -4703,8 +5445,8 @@ unsafe extern "C" {
         num_trigger_tokens: usize,
     ) -> *mut llama_sampler;
     /** @details Lazy grammar sampler, introduced in https://github.com/ggml-org/llama.cpp/pull/9639
-    @param trigger_patterns A list of patterns that will trigger the grammar sampler. Pattern will be matched from the start of the generation output, and grammar sampler will be fed content starting from its first match group.
-    @param trigger_tokens A list of tokens that will trigger the grammar sampler. Grammar sampler will be fed content starting from the trigger token included.*/
+ @param trigger_patterns A list of patterns that will trigger the grammar sampler. Pattern will be matched from the start of the generation output, and grammar sampler will be fed content starting from its first match group.
+ @param trigger_tokens A list of tokens that will trigger the grammar sampler. Grammar sampler will be fed content starting from the trigger token included.*/
     pub fn llama_sampler_init_grammar_lazy_patterns(
         vocab: *const llama_vocab,
         grammar_str: *const ::core::ffi::c_char,
@@ -4734,27 +5476,31 @@ unsafe extern "C" {
     ) -> *mut llama_sampler;
     /** adaptive-p: select tokens near a configurable target probability over time.
 
-     the adaptive-p sampler transforms the token probability distribution to favor tokens
-     that fall near a user-configurable probability target.
+ the adaptive-p sampler transforms the token probability distribution to favor tokens
+ that fall near a user-configurable probability target.
 
-     internally, the sampler maintains an exponential moving average of the *ORIGINAL*
-     probabilities of selected tokens at each sampling step. it uses this EMA to compute an
-     adapted target probability at each sampling step, thus maintaining the desired target
-     probability over time.
+ internally, the sampler maintains an exponential moving average of the *ORIGINAL*
+ probabilities of selected tokens at each sampling step. it uses this EMA to compute an
+ adapted target probability at each sampling step, thus maintaining the desired target
+ probability over time.
 
-     adaptive-p selects a token ID rather than just mutating candidates, so it must be last
-     in the sampler chain (like mirostat, dist, greedy).
+ adaptive-p selects a token ID rather than just mutating candidates, so it must be last
+ in the sampler chain (like mirostat, dist, greedy).
 
-     only mild truncation before this sampler is recommended. we suggest applying min-p
-     before adaptive-p as the only other active sampler in the chain.
+ only mild truncation before this sampler is recommended. we suggest applying min-p
+ before adaptive-p as the only other active sampler in the chain.
 
-     @param target select tokens near this probability (valid range 0.0 to 1.0; negative = disabled)
-     @param decay  EMA decay for adaptation; history ≈ 1/(1-decay) tokens (valid range 0.0 - 0.99)
-     @param seed   RNG seed
+ @param target select tokens near this probability (valid range 0.0 to 1.0; negative = disabled)
+ @param decay  EMA decay for adaptation; history ≈ 1/(1-decay) tokens (valid range 0.0 - 0.99)
+ @param seed   RNG seed
 
-     ref: https://github.com/ggml-org/llama.cpp/pull/17927
-    */
-    pub fn llama_sampler_init_adaptive_p(target: f32, decay: f32, seed: u32) -> *mut llama_sampler;
+ ref: https://github.com/ggml-org/llama.cpp/pull/17927
+*/
+    pub fn llama_sampler_init_adaptive_p(
+        target: f32,
+        decay: f32,
+        seed: u32,
+    ) -> *mut llama_sampler;
     pub fn llama_sampler_init_logit_bias(
         n_vocab: i32,
         n_logit_bias: i32,
@@ -4768,7 +5514,7 @@ unsafe extern "C" {
         idx: i32,
     ) -> llama_token;
     /** @details Build a split GGUF final path for this chunk.
-    llama_split_path(split_path, sizeof(split_path), "/models/ggml-model-q4_0", 2, 4) => split_path = "/models/ggml-model-q4_0-00002-of-00004.gguf"*/
+          llama_split_path(split_path, sizeof(split_path), "/models/ggml-model-q4_0", 2, 4) => split_path = "/models/ggml-model-q4_0-00002-of-00004.gguf"*/
     pub fn llama_split_path(
         split_path: *mut ::core::ffi::c_char,
         maxlen: usize,
@@ -4777,7 +5523,7 @@ unsafe extern "C" {
         split_count: i32,
     ) -> i32;
     /** @details Extract the path prefix from the split_path if and only if the split_no and split_count match.
-    llama_split_prefix(split_prefix, 64, "/models/ggml-model-q4_0-00002-of-00004.gguf", 2, 4) => split_prefix = "/models/ggml-model-q4_0"*/
+          llama_split_prefix(split_prefix, 64, "/models/ggml-model-q4_0-00002-of-00004.gguf", 2, 4) => split_prefix = "/models/ggml-model-q4_0"*/
     pub fn llama_split_prefix(
         split_prefix: *mut ::core::ffi::c_char,
         maxlen: usize,
@@ -4790,7 +5536,10 @@ unsafe extern "C" {
         log_callback: *mut ggml_log_callback,
         user_data: *mut *mut ::core::ffi::c_void,
     );
-    pub fn llama_log_set(log_callback: ggml_log_callback, user_data: *mut ::core::ffi::c_void);
+    pub fn llama_log_set(
+        log_callback: ggml_log_callback,
+        user_data: *mut ::core::ffi::c_void,
+    );
     pub fn llama_perf_context(ctx: *const llama_context) -> llama_perf_context_data;
     pub fn llama_perf_context_print(ctx: *const llama_context);
     pub fn llama_perf_context_reset(ctx: *mut llama_context);

@@ -51,15 +51,21 @@ pub struct mtmd_input_text {
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of mtmd_input_text"][::core::mem::size_of::<mtmd_input_text>() - 24usize];
-    ["Alignment of mtmd_input_text"][::core::mem::align_of::<mtmd_input_text>() - 8usize];
-    ["Offset of field: mtmd_input_text::text"]
-        [::core::mem::offset_of!(mtmd_input_text, text) - 0usize];
-    ["Offset of field: mtmd_input_text::text_len"]
-        [::core::mem::offset_of!(mtmd_input_text, text_len) - 8usize];
-    ["Offset of field: mtmd_input_text::add_special"]
-        [::core::mem::offset_of!(mtmd_input_text, add_special) - 16usize];
-    ["Offset of field: mtmd_input_text::parse_special"]
-        [::core::mem::offset_of!(mtmd_input_text, parse_special) - 17usize];
+    [
+        "Alignment of mtmd_input_text",
+    ][::core::mem::align_of::<mtmd_input_text>() - 8usize];
+    [
+        "Offset of field: mtmd_input_text::text",
+    ][::core::mem::offset_of!(mtmd_input_text, text) - 0usize];
+    [
+        "Offset of field: mtmd_input_text::text_len",
+    ][::core::mem::offset_of!(mtmd_input_text, text_len) - 8usize];
+    [
+        "Offset of field: mtmd_input_text::add_special",
+    ][::core::mem::offset_of!(mtmd_input_text, add_special) - 16usize];
+    [
+        "Offset of field: mtmd_input_text::parse_special",
+    ][::core::mem::offset_of!(mtmd_input_text, parse_special) - 17usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -71,11 +77,15 @@ pub struct mtmd_input_part {
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of mtmd_input_part"][::core::mem::size_of::<mtmd_input_part>() - 16usize];
-    ["Alignment of mtmd_input_part"][::core::mem::align_of::<mtmd_input_part>() - 8usize];
-    ["Offset of field: mtmd_input_part::text"]
-        [::core::mem::offset_of!(mtmd_input_part, text) - 0usize];
-    ["Offset of field: mtmd_input_part::bitmap"]
-        [::core::mem::offset_of!(mtmd_input_part, bitmap) - 8usize];
+    [
+        "Alignment of mtmd_input_part",
+    ][::core::mem::align_of::<mtmd_input_part>() - 8usize];
+    [
+        "Offset of field: mtmd_input_part::text",
+    ][::core::mem::offset_of!(mtmd_input_part, text) - 0usize];
+    [
+        "Offset of field: mtmd_input_part::bitmap",
+    ][::core::mem::offset_of!(mtmd_input_part, bitmap) - 8usize];
 };
 pub type mtmd_progress_callback = ::core::option::Option<
     unsafe extern "C" fn(progress: f32, user_data: *mut ::core::ffi::c_void) -> bool,
@@ -101,38 +111,58 @@ pub struct mtmd_context_params {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of mtmd_context_params"][::core::mem::size_of::<mtmd_context_params>() - 96usize];
-    ["Alignment of mtmd_context_params"][::core::mem::align_of::<mtmd_context_params>() - 8usize];
-    ["Offset of field: mtmd_context_params::use_gpu"]
-        [::core::mem::offset_of!(mtmd_context_params, use_gpu) - 0usize];
-    ["Offset of field: mtmd_context_params::device"]
-        [::core::mem::offset_of!(mtmd_context_params, device) - 8usize];
-    ["Offset of field: mtmd_context_params::print_timings"]
-        [::core::mem::offset_of!(mtmd_context_params, print_timings) - 16usize];
-    ["Offset of field: mtmd_context_params::n_threads"]
-        [::core::mem::offset_of!(mtmd_context_params, n_threads) - 20usize];
-    ["Offset of field: mtmd_context_params::image_marker"]
-        [::core::mem::offset_of!(mtmd_context_params, image_marker) - 24usize];
-    ["Offset of field: mtmd_context_params::media_marker"]
-        [::core::mem::offset_of!(mtmd_context_params, media_marker) - 32usize];
-    ["Offset of field: mtmd_context_params::flash_attn_type"]
-        [::core::mem::offset_of!(mtmd_context_params, flash_attn_type) - 40usize];
-    ["Offset of field: mtmd_context_params::warmup"]
-        [::core::mem::offset_of!(mtmd_context_params, warmup) - 44usize];
-    ["Offset of field: mtmd_context_params::image_min_tokens"]
-        [::core::mem::offset_of!(mtmd_context_params, image_min_tokens) - 48usize];
-    ["Offset of field: mtmd_context_params::image_max_tokens"]
-        [::core::mem::offset_of!(mtmd_context_params, image_max_tokens) - 52usize];
-    ["Offset of field: mtmd_context_params::cb_eval"]
-        [::core::mem::offset_of!(mtmd_context_params, cb_eval) - 56usize];
-    ["Offset of field: mtmd_context_params::cb_eval_user_data"]
-        [::core::mem::offset_of!(mtmd_context_params, cb_eval_user_data) - 64usize];
-    ["Offset of field: mtmd_context_params::batch_max_tokens"]
-        [::core::mem::offset_of!(mtmd_context_params, batch_max_tokens) - 72usize];
-    ["Offset of field: mtmd_context_params::progress_callback"]
-        [::core::mem::offset_of!(mtmd_context_params, progress_callback) - 80usize];
-    ["Offset of field: mtmd_context_params::progress_callback_user_data"]
-        [::core::mem::offset_of!(mtmd_context_params, progress_callback_user_data) - 88usize];
+    [
+        "Size of mtmd_context_params",
+    ][::core::mem::size_of::<mtmd_context_params>() - 96usize];
+    [
+        "Alignment of mtmd_context_params",
+    ][::core::mem::align_of::<mtmd_context_params>() - 8usize];
+    [
+        "Offset of field: mtmd_context_params::use_gpu",
+    ][::core::mem::offset_of!(mtmd_context_params, use_gpu) - 0usize];
+    [
+        "Offset of field: mtmd_context_params::device",
+    ][::core::mem::offset_of!(mtmd_context_params, device) - 8usize];
+    [
+        "Offset of field: mtmd_context_params::print_timings",
+    ][::core::mem::offset_of!(mtmd_context_params, print_timings) - 16usize];
+    [
+        "Offset of field: mtmd_context_params::n_threads",
+    ][::core::mem::offset_of!(mtmd_context_params, n_threads) - 20usize];
+    [
+        "Offset of field: mtmd_context_params::image_marker",
+    ][::core::mem::offset_of!(mtmd_context_params, image_marker) - 24usize];
+    [
+        "Offset of field: mtmd_context_params::media_marker",
+    ][::core::mem::offset_of!(mtmd_context_params, media_marker) - 32usize];
+    [
+        "Offset of field: mtmd_context_params::flash_attn_type",
+    ][::core::mem::offset_of!(mtmd_context_params, flash_attn_type) - 40usize];
+    [
+        "Offset of field: mtmd_context_params::warmup",
+    ][::core::mem::offset_of!(mtmd_context_params, warmup) - 44usize];
+    [
+        "Offset of field: mtmd_context_params::image_min_tokens",
+    ][::core::mem::offset_of!(mtmd_context_params, image_min_tokens) - 48usize];
+    [
+        "Offset of field: mtmd_context_params::image_max_tokens",
+    ][::core::mem::offset_of!(mtmd_context_params, image_max_tokens) - 52usize];
+    [
+        "Offset of field: mtmd_context_params::cb_eval",
+    ][::core::mem::offset_of!(mtmd_context_params, cb_eval) - 56usize];
+    [
+        "Offset of field: mtmd_context_params::cb_eval_user_data",
+    ][::core::mem::offset_of!(mtmd_context_params, cb_eval_user_data) - 64usize];
+    [
+        "Offset of field: mtmd_context_params::batch_max_tokens",
+    ][::core::mem::offset_of!(mtmd_context_params, batch_max_tokens) - 72usize];
+    [
+        "Offset of field: mtmd_context_params::progress_callback",
+    ][::core::mem::offset_of!(mtmd_context_params, progress_callback) - 80usize];
+    [
+        "Offset of field: mtmd_context_params::progress_callback_user_data",
+    ][::core::mem::offset_of!(mtmd_context_params, progress_callback_user_data)
+        - 88usize];
 };
 pub type mtmd_bitmap_lazy_callback = ::core::option::Option<
     unsafe extern "C" fn(
@@ -154,12 +184,21 @@ pub struct mtmd_decoder_pos {
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of mtmd_decoder_pos"][::core::mem::size_of::<mtmd_decoder_pos>() - 16usize];
-    ["Alignment of mtmd_decoder_pos"][::core::mem::align_of::<mtmd_decoder_pos>() - 4usize];
-    ["Offset of field: mtmd_decoder_pos::t"][::core::mem::offset_of!(mtmd_decoder_pos, t) - 0usize];
-    ["Offset of field: mtmd_decoder_pos::x"][::core::mem::offset_of!(mtmd_decoder_pos, x) - 4usize];
-    ["Offset of field: mtmd_decoder_pos::y"][::core::mem::offset_of!(mtmd_decoder_pos, y) - 8usize];
-    ["Offset of field: mtmd_decoder_pos::z"]
-        [::core::mem::offset_of!(mtmd_decoder_pos, z) - 12usize];
+    [
+        "Alignment of mtmd_decoder_pos",
+    ][::core::mem::align_of::<mtmd_decoder_pos>() - 4usize];
+    [
+        "Offset of field: mtmd_decoder_pos::t",
+    ][::core::mem::offset_of!(mtmd_decoder_pos, t) - 0usize];
+    [
+        "Offset of field: mtmd_decoder_pos::x",
+    ][::core::mem::offset_of!(mtmd_decoder_pos, x) - 4usize];
+    [
+        "Offset of field: mtmd_decoder_pos::y",
+    ][::core::mem::offset_of!(mtmd_decoder_pos, y) - 8usize];
+    [
+        "Offset of field: mtmd_decoder_pos::z",
+    ][::core::mem::offset_of!(mtmd_decoder_pos, z) - 12usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -172,10 +211,12 @@ pub struct mtmd_caps {
 const _: () = {
     ["Size of mtmd_caps"][::core::mem::size_of::<mtmd_caps>() - 2usize];
     ["Alignment of mtmd_caps"][::core::mem::align_of::<mtmd_caps>() - 1usize];
-    ["Offset of field: mtmd_caps::inp_vision"]
-        [::core::mem::offset_of!(mtmd_caps, inp_vision) - 0usize];
-    ["Offset of field: mtmd_caps::inp_audio"]
-        [::core::mem::offset_of!(mtmd_caps, inp_audio) - 1usize];
+    [
+        "Offset of field: mtmd_caps::inp_vision",
+    ][::core::mem::offset_of!(mtmd_caps, inp_vision) - 0usize];
+    [
+        "Offset of field: mtmd_caps::inp_audio",
+    ][::core::mem::offset_of!(mtmd_caps, inp_audio) - 1usize];
 };
 pub const MTMD_GEN_AUDIO_TYPE_NONE: mtmd_gen_audio_type = 0;
 pub const MTMD_GEN_AUDIO_TYPE_QWEN3TTS: mtmd_gen_audio_type = 1;
@@ -191,14 +232,21 @@ pub struct mtmd_gen_audio_info {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of mtmd_gen_audio_info"][::core::mem::size_of::<mtmd_gen_audio_info>() - 16usize];
-    ["Alignment of mtmd_gen_audio_info"][::core::mem::align_of::<mtmd_gen_audio_info>() - 8usize];
-    ["Offset of field: mtmd_gen_audio_info::type_"]
-        [::core::mem::offset_of!(mtmd_gen_audio_info, type_) - 0usize];
-    ["Offset of field: mtmd_gen_audio_info::sample_rate"]
-        [::core::mem::offset_of!(mtmd_gen_audio_info, sample_rate) - 4usize];
-    ["Offset of field: mtmd_gen_audio_info::model_variant"]
-        [::core::mem::offset_of!(mtmd_gen_audio_info, model_variant) - 8usize];
+    [
+        "Size of mtmd_gen_audio_info",
+    ][::core::mem::size_of::<mtmd_gen_audio_info>() - 16usize];
+    [
+        "Alignment of mtmd_gen_audio_info",
+    ][::core::mem::align_of::<mtmd_gen_audio_info>() - 8usize];
+    [
+        "Offset of field: mtmd_gen_audio_info::type_",
+    ][::core::mem::offset_of!(mtmd_gen_audio_info, type_) - 0usize];
+    [
+        "Offset of field: mtmd_gen_audio_info::sample_rate",
+    ][::core::mem::offset_of!(mtmd_gen_audio_info, sample_rate) - 4usize];
+    [
+        "Offset of field: mtmd_gen_audio_info::model_variant",
+    ][::core::mem::offset_of!(mtmd_gen_audio_info, model_variant) - 8usize];
 };
 pub const MTMD_GEN_PROCESS_TYPE_GEN_CODE: mtmd_gen_process_type = 0;
 pub const MTMD_GEN_PROCESS_TYPE_GEN_WAV: mtmd_gen_process_type = 1;
@@ -225,27 +273,45 @@ pub struct mtmd_gen_inp {
 const _: () = {
     ["Size of mtmd_gen_inp"][::core::mem::size_of::<mtmd_gen_inp>() - 80usize];
     ["Alignment of mtmd_gen_inp"][::core::mem::align_of::<mtmd_gen_inp>() - 8usize];
-    ["Offset of field: mtmd_gen_inp::type_"][::core::mem::offset_of!(mtmd_gen_inp, type_) - 0usize];
-    ["Offset of field: mtmd_gen_inp::code0"][::core::mem::offset_of!(mtmd_gen_inp, code0) - 4usize];
-    ["Offset of field: mtmd_gen_inp::embd"][::core::mem::offset_of!(mtmd_gen_inp, embd) - 8usize];
-    ["Offset of field: mtmd_gen_inp::top_k"]
-        [::core::mem::offset_of!(mtmd_gen_inp, top_k) - 16usize];
-    ["Offset of field: mtmd_gen_inp::top_p"]
-        [::core::mem::offset_of!(mtmd_gen_inp, top_p) - 20usize];
-    ["Offset of field: mtmd_gen_inp::seed"][::core::mem::offset_of!(mtmd_gen_inp, seed) - 24usize];
-    ["Offset of field: mtmd_gen_inp::temp"][::core::mem::offset_of!(mtmd_gen_inp, temp) - 28usize];
-    ["Offset of field: mtmd_gen_inp::codes"]
-        [::core::mem::offset_of!(mtmd_gen_inp, codes) - 32usize];
-    ["Offset of field: mtmd_gen_inp::n_codes"]
-        [::core::mem::offset_of!(mtmd_gen_inp, n_codes) - 40usize];
-    ["Offset of field: mtmd_gen_inp::feats"]
-        [::core::mem::offset_of!(mtmd_gen_inp, feats) - 48usize];
-    ["Offset of field: mtmd_gen_inp::n_feats"]
-        [::core::mem::offset_of!(mtmd_gen_inp, n_feats) - 56usize];
-    ["Offset of field: mtmd_gen_inp::state_data"]
-        [::core::mem::offset_of!(mtmd_gen_inp, state_data) - 64usize];
-    ["Offset of field: mtmd_gen_inp::state_size"]
-        [::core::mem::offset_of!(mtmd_gen_inp, state_size) - 72usize];
+    [
+        "Offset of field: mtmd_gen_inp::type_",
+    ][::core::mem::offset_of!(mtmd_gen_inp, type_) - 0usize];
+    [
+        "Offset of field: mtmd_gen_inp::code0",
+    ][::core::mem::offset_of!(mtmd_gen_inp, code0) - 4usize];
+    [
+        "Offset of field: mtmd_gen_inp::embd",
+    ][::core::mem::offset_of!(mtmd_gen_inp, embd) - 8usize];
+    [
+        "Offset of field: mtmd_gen_inp::top_k",
+    ][::core::mem::offset_of!(mtmd_gen_inp, top_k) - 16usize];
+    [
+        "Offset of field: mtmd_gen_inp::top_p",
+    ][::core::mem::offset_of!(mtmd_gen_inp, top_p) - 20usize];
+    [
+        "Offset of field: mtmd_gen_inp::seed",
+    ][::core::mem::offset_of!(mtmd_gen_inp, seed) - 24usize];
+    [
+        "Offset of field: mtmd_gen_inp::temp",
+    ][::core::mem::offset_of!(mtmd_gen_inp, temp) - 28usize];
+    [
+        "Offset of field: mtmd_gen_inp::codes",
+    ][::core::mem::offset_of!(mtmd_gen_inp, codes) - 32usize];
+    [
+        "Offset of field: mtmd_gen_inp::n_codes",
+    ][::core::mem::offset_of!(mtmd_gen_inp, n_codes) - 40usize];
+    [
+        "Offset of field: mtmd_gen_inp::feats",
+    ][::core::mem::offset_of!(mtmd_gen_inp, feats) - 48usize];
+    [
+        "Offset of field: mtmd_gen_inp::n_feats",
+    ][::core::mem::offset_of!(mtmd_gen_inp, n_feats) - 56usize];
+    [
+        "Offset of field: mtmd_gen_inp::state_data",
+    ][::core::mem::offset_of!(mtmd_gen_inp, state_data) - 64usize];
+    [
+        "Offset of field: mtmd_gen_inp::state_size",
+    ][::core::mem::offset_of!(mtmd_gen_inp, state_size) - 72usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -266,24 +332,36 @@ pub struct mtmd_gen_out {
 const _: () = {
     ["Size of mtmd_gen_out"][::core::mem::size_of::<mtmd_gen_out>() - 80usize];
     ["Alignment of mtmd_gen_out"][::core::mem::align_of::<mtmd_gen_out>() - 8usize];
-    ["Offset of field: mtmd_gen_out::codes"][::core::mem::offset_of!(mtmd_gen_out, codes) - 0usize];
-    ["Offset of field: mtmd_gen_out::n_codes"]
-        [::core::mem::offset_of!(mtmd_gen_out, n_codes) - 8usize];
-    ["Offset of field: mtmd_gen_out::feats"]
-        [::core::mem::offset_of!(mtmd_gen_out, feats) - 16usize];
-    ["Offset of field: mtmd_gen_out::n_feats"]
-        [::core::mem::offset_of!(mtmd_gen_out, n_feats) - 24usize];
-    ["Offset of field: mtmd_gen_out::embd"][::core::mem::offset_of!(mtmd_gen_out, embd) - 32usize];
-    ["Offset of field: mtmd_gen_out::is_eos"]
-        [::core::mem::offset_of!(mtmd_gen_out, is_eos) - 40usize];
-    ["Offset of field: mtmd_gen_out::audio"]
-        [::core::mem::offset_of!(mtmd_gen_out, audio) - 48usize];
-    ["Offset of field: mtmd_gen_out::n_samples"]
-        [::core::mem::offset_of!(mtmd_gen_out, n_samples) - 56usize];
-    ["Offset of field: mtmd_gen_out::state_data"]
-        [::core::mem::offset_of!(mtmd_gen_out, state_data) - 64usize];
-    ["Offset of field: mtmd_gen_out::state_size"]
-        [::core::mem::offset_of!(mtmd_gen_out, state_size) - 72usize];
+    [
+        "Offset of field: mtmd_gen_out::codes",
+    ][::core::mem::offset_of!(mtmd_gen_out, codes) - 0usize];
+    [
+        "Offset of field: mtmd_gen_out::n_codes",
+    ][::core::mem::offset_of!(mtmd_gen_out, n_codes) - 8usize];
+    [
+        "Offset of field: mtmd_gen_out::feats",
+    ][::core::mem::offset_of!(mtmd_gen_out, feats) - 16usize];
+    [
+        "Offset of field: mtmd_gen_out::n_feats",
+    ][::core::mem::offset_of!(mtmd_gen_out, n_feats) - 24usize];
+    [
+        "Offset of field: mtmd_gen_out::embd",
+    ][::core::mem::offset_of!(mtmd_gen_out, embd) - 32usize];
+    [
+        "Offset of field: mtmd_gen_out::is_eos",
+    ][::core::mem::offset_of!(mtmd_gen_out, is_eos) - 40usize];
+    [
+        "Offset of field: mtmd_gen_out::audio",
+    ][::core::mem::offset_of!(mtmd_gen_out, audio) - 48usize];
+    [
+        "Offset of field: mtmd_gen_out::n_samples",
+    ][::core::mem::offset_of!(mtmd_gen_out, n_samples) - 56usize];
+    [
+        "Offset of field: mtmd_gen_out::state_data",
+    ][::core::mem::offset_of!(mtmd_gen_out, state_data) - 64usize];
+    [
+        "Offset of field: mtmd_gen_out::state_size",
+    ][::core::mem::offset_of!(mtmd_gen_out, state_size) - 72usize];
 };
 #[repr(C)]
 #[derive(Debug)]
@@ -300,16 +378,22 @@ pub struct mtmd_helper_video_init_params {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of mtmd_helper_video_init_params"]
-        [::core::mem::size_of::<mtmd_helper_video_init_params>() - 24usize];
-    ["Alignment of mtmd_helper_video_init_params"]
-        [::core::mem::align_of::<mtmd_helper_video_init_params>() - 8usize];
-    ["Offset of field: mtmd_helper_video_init_params::fps_target"]
-        [::core::mem::offset_of!(mtmd_helper_video_init_params, fps_target) - 0usize];
-    ["Offset of field: mtmd_helper_video_init_params::ffmpeg_bin_dir"]
-        [::core::mem::offset_of!(mtmd_helper_video_init_params, ffmpeg_bin_dir) - 8usize];
-    ["Offset of field: mtmd_helper_video_init_params::timestamp_interval_ms"]
-        [::core::mem::offset_of!(mtmd_helper_video_init_params, timestamp_interval_ms) - 16usize];
+    [
+        "Size of mtmd_helper_video_init_params",
+    ][::core::mem::size_of::<mtmd_helper_video_init_params>() - 24usize];
+    [
+        "Alignment of mtmd_helper_video_init_params",
+    ][::core::mem::align_of::<mtmd_helper_video_init_params>() - 8usize];
+    [
+        "Offset of field: mtmd_helper_video_init_params::fps_target",
+    ][::core::mem::offset_of!(mtmd_helper_video_init_params, fps_target) - 0usize];
+    [
+        "Offset of field: mtmd_helper_video_init_params::ffmpeg_bin_dir",
+    ][::core::mem::offset_of!(mtmd_helper_video_init_params, ffmpeg_bin_dir) - 8usize];
+    [
+        "Offset of field: mtmd_helper_video_init_params::timestamp_interval_ms",
+    ][::core::mem::offset_of!(mtmd_helper_video_init_params, timestamp_interval_ms)
+        - 16usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -319,10 +403,15 @@ pub struct mtmd_helper_init_opt {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of mtmd_helper_init_opt"][::core::mem::size_of::<mtmd_helper_init_opt>() - 24usize];
-    ["Alignment of mtmd_helper_init_opt"][::core::mem::align_of::<mtmd_helper_init_opt>() - 8usize];
-    ["Offset of field: mtmd_helper_init_opt::video_params"]
-        [::core::mem::offset_of!(mtmd_helper_init_opt, video_params) - 0usize];
+    [
+        "Size of mtmd_helper_init_opt",
+    ][::core::mem::size_of::<mtmd_helper_init_opt>() - 24usize];
+    [
+        "Alignment of mtmd_helper_init_opt",
+    ][::core::mem::align_of::<mtmd_helper_init_opt>() - 8usize];
+    [
+        "Offset of field: mtmd_helper_init_opt::video_params",
+    ][::core::mem::offset_of!(mtmd_helper_init_opt, video_params) - 0usize];
 };
 #[repr(C)]
 #[derive(Debug, Copy, Clone)]
@@ -333,14 +422,18 @@ pub struct mtmd_helper_bitmap_wrapper {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of mtmd_helper_bitmap_wrapper"]
-        [::core::mem::size_of::<mtmd_helper_bitmap_wrapper>() - 16usize];
-    ["Alignment of mtmd_helper_bitmap_wrapper"]
-        [::core::mem::align_of::<mtmd_helper_bitmap_wrapper>() - 8usize];
-    ["Offset of field: mtmd_helper_bitmap_wrapper::bitmap"]
-        [::core::mem::offset_of!(mtmd_helper_bitmap_wrapper, bitmap) - 0usize];
-    ["Offset of field: mtmd_helper_bitmap_wrapper::video_ctx"]
-        [::core::mem::offset_of!(mtmd_helper_bitmap_wrapper, video_ctx) - 8usize];
+    [
+        "Size of mtmd_helper_bitmap_wrapper",
+    ][::core::mem::size_of::<mtmd_helper_bitmap_wrapper>() - 16usize];
+    [
+        "Alignment of mtmd_helper_bitmap_wrapper",
+    ][::core::mem::align_of::<mtmd_helper_bitmap_wrapper>() - 8usize];
+    [
+        "Offset of field: mtmd_helper_bitmap_wrapper::bitmap",
+    ][::core::mem::offset_of!(mtmd_helper_bitmap_wrapper, bitmap) - 0usize];
+    [
+        "Offset of field: mtmd_helper_bitmap_wrapper::video_ctx",
+    ][::core::mem::offset_of!(mtmd_helper_bitmap_wrapper, video_ctx) - 8usize];
 };
 #[repr(C)]
 pub struct mtmd_helper_embd_batch {
@@ -354,21 +447,30 @@ pub struct mtmd_helper_embd_batch {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of mtmd_helper_embd_batch"][::core::mem::size_of::<mtmd_helper_embd_batch>() - 40usize];
-    ["Alignment of mtmd_helper_embd_batch"]
-        [::core::mem::align_of::<mtmd_helper_embd_batch>() - 8usize];
-    ["Offset of field: mtmd_helper_embd_batch::n_tokens"]
-        [::core::mem::offset_of!(mtmd_helper_embd_batch, n_tokens) - 0usize];
-    ["Offset of field: mtmd_helper_embd_batch::embd"]
-        [::core::mem::offset_of!(mtmd_helper_embd_batch, embd) - 8usize];
-    ["Offset of field: mtmd_helper_embd_batch::n_embd"]
-        [::core::mem::offset_of!(mtmd_helper_embd_batch, n_embd) - 16usize];
-    ["Offset of field: mtmd_helper_embd_batch::pos"]
-        [::core::mem::offset_of!(mtmd_helper_embd_batch, pos) - 24usize];
-    ["Offset of field: mtmd_helper_embd_batch::n_pos"]
-        [::core::mem::offset_of!(mtmd_helper_embd_batch, n_pos) - 32usize];
-    ["Offset of field: mtmd_helper_embd_batch::seq_id"]
-        [::core::mem::offset_of!(mtmd_helper_embd_batch, seq_id) - 36usize];
+    [
+        "Size of mtmd_helper_embd_batch",
+    ][::core::mem::size_of::<mtmd_helper_embd_batch>() - 40usize];
+    [
+        "Alignment of mtmd_helper_embd_batch",
+    ][::core::mem::align_of::<mtmd_helper_embd_batch>() - 8usize];
+    [
+        "Offset of field: mtmd_helper_embd_batch::n_tokens",
+    ][::core::mem::offset_of!(mtmd_helper_embd_batch, n_tokens) - 0usize];
+    [
+        "Offset of field: mtmd_helper_embd_batch::embd",
+    ][::core::mem::offset_of!(mtmd_helper_embd_batch, embd) - 8usize];
+    [
+        "Offset of field: mtmd_helper_embd_batch::n_embd",
+    ][::core::mem::offset_of!(mtmd_helper_embd_batch, n_embd) - 16usize];
+    [
+        "Offset of field: mtmd_helper_embd_batch::pos",
+    ][::core::mem::offset_of!(mtmd_helper_embd_batch, pos) - 24usize];
+    [
+        "Offset of field: mtmd_helper_embd_batch::n_pos",
+    ][::core::mem::offset_of!(mtmd_helper_embd_batch, n_pos) - 32usize];
+    [
+        "Offset of field: mtmd_helper_embd_batch::seq_id",
+    ][::core::mem::offset_of!(mtmd_helper_embd_batch, seq_id) - 36usize];
 };
 pub type mtmd_helper_post_decode_callback = ::core::option::Option<
     unsafe extern "C" fn(
@@ -387,17 +489,24 @@ pub struct mtmd_helper_video_info {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of mtmd_helper_video_info"][::core::mem::size_of::<mtmd_helper_video_info>() - 16usize];
-    ["Alignment of mtmd_helper_video_info"]
-        [::core::mem::align_of::<mtmd_helper_video_info>() - 4usize];
-    ["Offset of field: mtmd_helper_video_info::width"]
-        [::core::mem::offset_of!(mtmd_helper_video_info, width) - 0usize];
-    ["Offset of field: mtmd_helper_video_info::height"]
-        [::core::mem::offset_of!(mtmd_helper_video_info, height) - 4usize];
-    ["Offset of field: mtmd_helper_video_info::fps"]
-        [::core::mem::offset_of!(mtmd_helper_video_info, fps) - 8usize];
-    ["Offset of field: mtmd_helper_video_info::n_frames"]
-        [::core::mem::offset_of!(mtmd_helper_video_info, n_frames) - 12usize];
+    [
+        "Size of mtmd_helper_video_info",
+    ][::core::mem::size_of::<mtmd_helper_video_info>() - 16usize];
+    [
+        "Alignment of mtmd_helper_video_info",
+    ][::core::mem::align_of::<mtmd_helper_video_info>() - 4usize];
+    [
+        "Offset of field: mtmd_helper_video_info::width",
+    ][::core::mem::offset_of!(mtmd_helper_video_info, width) - 0usize];
+    [
+        "Offset of field: mtmd_helper_video_info::height",
+    ][::core::mem::offset_of!(mtmd_helper_video_info, height) - 4usize];
+    [
+        "Offset of field: mtmd_helper_video_info::fps",
+    ][::core::mem::offset_of!(mtmd_helper_video_info, fps) - 8usize];
+    [
+        "Offset of field: mtmd_helper_video_info::n_frames",
+    ][::core::mem::offset_of!(mtmd_helper_video_info, n_frames) - 12usize];
 };
 #[repr(C)]
 #[derive(Debug)]
@@ -422,28 +531,39 @@ pub struct mtmd_helper_gen_audio_inp {
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
-    ["Size of mtmd_helper_gen_audio_inp"]
-        [::core::mem::size_of::<mtmd_helper_gen_audio_inp>() - 56usize];
-    ["Alignment of mtmd_helper_gen_audio_inp"]
-        [::core::mem::align_of::<mtmd_helper_gen_audio_inp>() - 8usize];
-    ["Offset of field: mtmd_helper_gen_audio_inp::seq_id"]
-        [::core::mem::offset_of!(mtmd_helper_gen_audio_inp, seq_id) - 0usize];
-    ["Offset of field: mtmd_helper_gen_audio_inp::prompt"]
-        [::core::mem::offset_of!(mtmd_helper_gen_audio_inp, prompt) - 8usize];
-    ["Offset of field: mtmd_helper_gen_audio_inp::prompt_len"]
-        [::core::mem::offset_of!(mtmd_helper_gen_audio_inp, prompt_len) - 16usize];
-    ["Offset of field: mtmd_helper_gen_audio_inp::speaker_ref"]
-        [::core::mem::offset_of!(mtmd_helper_gen_audio_inp, speaker_ref) - 24usize];
-    ["Offset of field: mtmd_helper_gen_audio_inp::lang"]
-        [::core::mem::offset_of!(mtmd_helper_gen_audio_inp, lang) - 32usize];
-    ["Offset of field: mtmd_helper_gen_audio_inp::top_k"]
-        [::core::mem::offset_of!(mtmd_helper_gen_audio_inp, top_k) - 40usize];
-    ["Offset of field: mtmd_helper_gen_audio_inp::top_p"]
-        [::core::mem::offset_of!(mtmd_helper_gen_audio_inp, top_p) - 44usize];
-    ["Offset of field: mtmd_helper_gen_audio_inp::seed"]
-        [::core::mem::offset_of!(mtmd_helper_gen_audio_inp, seed) - 48usize];
-    ["Offset of field: mtmd_helper_gen_audio_inp::out_type"]
-        [::core::mem::offset_of!(mtmd_helper_gen_audio_inp, out_type) - 52usize];
+    [
+        "Size of mtmd_helper_gen_audio_inp",
+    ][::core::mem::size_of::<mtmd_helper_gen_audio_inp>() - 56usize];
+    [
+        "Alignment of mtmd_helper_gen_audio_inp",
+    ][::core::mem::align_of::<mtmd_helper_gen_audio_inp>() - 8usize];
+    [
+        "Offset of field: mtmd_helper_gen_audio_inp::seq_id",
+    ][::core::mem::offset_of!(mtmd_helper_gen_audio_inp, seq_id) - 0usize];
+    [
+        "Offset of field: mtmd_helper_gen_audio_inp::prompt",
+    ][::core::mem::offset_of!(mtmd_helper_gen_audio_inp, prompt) - 8usize];
+    [
+        "Offset of field: mtmd_helper_gen_audio_inp::prompt_len",
+    ][::core::mem::offset_of!(mtmd_helper_gen_audio_inp, prompt_len) - 16usize];
+    [
+        "Offset of field: mtmd_helper_gen_audio_inp::speaker_ref",
+    ][::core::mem::offset_of!(mtmd_helper_gen_audio_inp, speaker_ref) - 24usize];
+    [
+        "Offset of field: mtmd_helper_gen_audio_inp::lang",
+    ][::core::mem::offset_of!(mtmd_helper_gen_audio_inp, lang) - 32usize];
+    [
+        "Offset of field: mtmd_helper_gen_audio_inp::top_k",
+    ][::core::mem::offset_of!(mtmd_helper_gen_audio_inp, top_k) - 40usize];
+    [
+        "Offset of field: mtmd_helper_gen_audio_inp::top_p",
+    ][::core::mem::offset_of!(mtmd_helper_gen_audio_inp, top_p) - 44usize];
+    [
+        "Offset of field: mtmd_helper_gen_audio_inp::seed",
+    ][::core::mem::offset_of!(mtmd_helper_gen_audio_inp, seed) - 48usize];
+    [
+        "Offset of field: mtmd_helper_gen_audio_inp::out_type",
+    ][::core::mem::offset_of!(mtmd_helper_gen_audio_inp, out_type) - 52usize];
 };
 unsafe extern "C" {
     pub fn mtmd_default_marker() -> *const ::core::ffi::c_char;
@@ -468,10 +588,15 @@ unsafe extern "C" {
         ny: u32,
         data: *const ::core::ffi::c_uchar,
     ) -> *mut mtmd_bitmap;
-    pub fn mtmd_bitmap_init_from_audio(n_samples: usize, data: *const f32) -> *mut mtmd_bitmap;
+    pub fn mtmd_bitmap_init_from_audio(
+        n_samples: usize,
+        data: *const f32,
+    ) -> *mut mtmd_bitmap;
     pub fn mtmd_bitmap_get_nx(bitmap: *const mtmd_bitmap) -> u32;
     pub fn mtmd_bitmap_get_ny(bitmap: *const mtmd_bitmap) -> u32;
-    pub fn mtmd_bitmap_get_data(bitmap: *const mtmd_bitmap) -> *const ::core::ffi::c_uchar;
+    pub fn mtmd_bitmap_get_data(
+        bitmap: *const mtmd_bitmap,
+    ) -> *const ::core::ffi::c_uchar;
     pub fn mtmd_bitmap_get_n_bytes(bitmap: *const mtmd_bitmap) -> usize;
     pub fn mtmd_bitmap_is_audio(bitmap: *const mtmd_bitmap) -> bool;
     pub fn mtmd_bitmap_free(bitmap: *mut mtmd_bitmap);
@@ -491,7 +616,9 @@ unsafe extern "C" {
         idx: usize,
     ) -> *const mtmd_input_chunk;
     pub fn mtmd_input_chunks_free(chunks: *mut mtmd_input_chunks);
-    pub fn mtmd_input_chunk_get_type(chunk: *const mtmd_input_chunk) -> mtmd_input_chunk_type;
+    pub fn mtmd_input_chunk_get_type(
+        chunk: *const mtmd_input_chunk,
+    ) -> mtmd_input_chunk_type;
     pub fn mtmd_input_chunk_get_tokens_text(
         chunk: *const mtmd_input_chunk,
         n_tokens_output: *mut usize,
@@ -500,9 +627,13 @@ unsafe extern "C" {
         chunk: *const mtmd_input_chunk,
     ) -> *const mtmd_image_tokens;
     pub fn mtmd_input_chunk_get_n_tokens(chunk: *const mtmd_input_chunk) -> usize;
-    pub fn mtmd_input_chunk_get_id(chunk: *const mtmd_input_chunk) -> *const ::core::ffi::c_char;
+    pub fn mtmd_input_chunk_get_id(
+        chunk: *const mtmd_input_chunk,
+    ) -> *const ::core::ffi::c_char;
     pub fn mtmd_input_chunk_get_n_pos(chunk: *const mtmd_input_chunk) -> llama_pos;
-    pub fn mtmd_input_chunk_copy(chunk: *const mtmd_input_chunk) -> *mut mtmd_input_chunk;
+    pub fn mtmd_input_chunk_copy(
+        chunk: *const mtmd_input_chunk,
+    ) -> *mut mtmd_input_chunk;
     pub fn mtmd_input_chunk_free(chunk: *mut mtmd_input_chunk);
     pub fn mtmd_input_chunk_get_placeholder(
         chunk: *const mtmd_input_chunk,
@@ -517,11 +648,15 @@ unsafe extern "C" {
         buf: *const ::core::ffi::c_char,
         len: usize,
     ) -> *mut mtmd_input_chunk;
-    pub fn mtmd_image_tokens_get_n_tokens(image_tokens: *const mtmd_image_tokens) -> usize;
+    pub fn mtmd_image_tokens_get_n_tokens(
+        image_tokens: *const mtmd_image_tokens,
+    ) -> usize;
     pub fn mtmd_image_tokens_get_id(
         image_tokens: *const mtmd_image_tokens,
     ) -> *const ::core::ffi::c_char;
-    pub fn mtmd_image_tokens_get_n_pos(image_tokens: *const mtmd_image_tokens) -> llama_pos;
+    pub fn mtmd_image_tokens_get_n_pos(
+        image_tokens: *const mtmd_image_tokens,
+    ) -> llama_pos;
     pub fn mtmd_image_tokens_get_nx(image_tokens: *const mtmd_image_tokens) -> usize;
     pub fn mtmd_image_tokens_get_ny(image_tokens: *const mtmd_image_tokens) -> usize;
     pub fn mtmd_image_tokens_get_decoder_pos(
@@ -543,18 +678,30 @@ unsafe extern "C" {
         n_parts: usize,
         add_special: bool,
     ) -> i32;
-    pub fn mtmd_encode(ctx: *mut mtmd_context, image_tokens: *const mtmd_image_tokens) -> i32;
-    pub fn mtmd_encode_chunk(ctx: *mut mtmd_context, chunk: *const mtmd_input_chunk) -> i32;
+    pub fn mtmd_encode(
+        ctx: *mut mtmd_context,
+        image_tokens: *const mtmd_image_tokens,
+    ) -> i32;
+    pub fn mtmd_encode_chunk(
+        ctx: *mut mtmd_context,
+        chunk: *const mtmd_input_chunk,
+    ) -> i32;
     pub fn mtmd_get_output_embd(ctx: *mut mtmd_context) -> *mut f32;
     pub fn mtmd_batch_init(ctx: *mut mtmd_context) -> *mut mtmd_batch;
     pub fn mtmd_batch_free(batch: *mut mtmd_batch);
-    pub fn mtmd_batch_add_chunk(batch: *mut mtmd_batch, chunk: *const mtmd_input_chunk) -> i32;
+    pub fn mtmd_batch_add_chunk(
+        batch: *mut mtmd_batch,
+        chunk: *const mtmd_input_chunk,
+    ) -> i32;
     pub fn mtmd_batch_encode(batch: *mut mtmd_batch) -> i32;
     pub fn mtmd_batch_get_output_embd(
         batch: *mut mtmd_batch,
         chunk: *const mtmd_input_chunk,
     ) -> *mut f32;
-    pub fn mtmd_log_set(log_callback: ggml_log_callback, user_data: *mut ::core::ffi::c_void);
+    pub fn mtmd_log_set(
+        log_callback: ggml_log_callback,
+        user_data: *mut ::core::ffi::c_void,
+    );
     pub fn mtmd_get_cap_from_file(mmproj_fname: *const ::core::ffi::c_char) -> mtmd_caps;
     pub fn mtmd_gen_audio_get_info(ctx: *const mtmd_context) -> mtmd_gen_audio_info;
     pub fn mtmd_gen_inp_default(ctx: *const mtmd_context) -> mtmd_gen_inp;
@@ -635,7 +782,9 @@ unsafe extern "C" {
         params: mtmd_helper_video_init_params,
     ) -> *mut mtmd_helper_video;
     pub fn mtmd_helper_video_free(ctx: *mut mtmd_helper_video);
-    pub fn mtmd_helper_video_get_info(ctx: *const mtmd_helper_video) -> mtmd_helper_video_info;
+    pub fn mtmd_helper_video_get_info(
+        ctx: *const mtmd_helper_video,
+    ) -> mtmd_helper_video_info;
     pub fn mtmd_helper_video_read_next(
         ctx: *mut mtmd_helper_video,
         out_bitmap: *mut *mut mtmd_bitmap,
@@ -655,7 +804,10 @@ unsafe extern "C" {
         ctx: *mut mtmd_helper_gen_audio,
         inp: *const mtmd_helper_gen_audio_inp,
     ) -> i32;
-    pub fn mtmd_helper_gen_audio_step_prompt(ctx: *mut mtmd_helper_gen_audio, n_batch: i32) -> i32;
+    pub fn mtmd_helper_gen_audio_step_prompt(
+        ctx: *mut mtmd_helper_gen_audio,
+        n_batch: i32,
+    ) -> i32;
     pub fn mtmd_helper_gen_audio_step_gen(
         ctx: *mut mtmd_helper_gen_audio,
         sampled: llama_token,

@@ -20,6 +20,7 @@
 )]
 
 #[cfg(not(feature = "bindgen"))]
+#[rustfmt::skip]
 mod bindings;
 #[cfg(feature = "bindgen")]
 mod bindings {
@@ -28,6 +29,7 @@ mod bindings {
 pub use bindings::*;
 
 #[cfg(all(any(feature = "mtmd", test), not(feature = "bindgen")))]
+#[rustfmt::skip]
 mod bindings_mtmd;
 #[cfg(all(any(feature = "mtmd", test), feature = "bindgen"))]
 mod bindings_mtmd {

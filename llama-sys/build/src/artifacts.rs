@@ -142,9 +142,7 @@ fn parse(word: &str, build: &Path) -> Option<Link> {
         Some("a" | "lib") if ours => Some(Link::Static(path)),
         // Since glibc 2.34 an empty archive that is part of libc.
         Some("a") if file == "libpthread.a" || file == "libdl.a" => None,
-        _ if ours && file.contains(".so") || ours && file.ends_with(".dylib") => {
-            Some(Link::Shared(path))
-        }
+        _ if ours && (file.contains(".so") || file.ends_with(".dylib")) => Some(Link::Shared(path)),
         _ => Some(Link::System(path.parent().map(Path::to_owned), library_name(&file))),
     }
 }

@@ -1,0 +1,73 @@
+//! `cargo xtask doctor`: what a build needs, found or not, and the command that installs it.
+
+use std::ffi::OsString;
+
+use anyhow::{Result, bail};
+use lexopt::prelude::*;
+use llama_build::backend::Backend;
+use llama_build::requirement::Manager;
+use llama_build::toolchain::{self, Finding};
+
+use crate::{requirements, setup};
+
+pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
+    let mut args = lexopt::Parser::from_args(args);
+    let mut features = None;
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("features") => features = Some(setup::split(&args.value()?.string()?)),
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
+    // Without a word about features: every backend, so that a person sees what could be built.
+    let asked = features.is_some();
+    let backends = || Backend::ALL.iter().map(|backend| backend.feature().to_owned()).collect();
+    let config = setup::config(&features.unwrap_or_else(backends))?;
+    let mut findings = toolchain::inspect(&config);
+    findings.extend(
+        [requirements::pip(), requirements::chromium(), requirements::clang()]
+            .map(|requirement| toolchain::find(requirement, &config)),
+    );
+    print!("{}", table(&findings, toolchain::manager()));
+    let needed = |finding: &&Finding| {
+        let row = &finding.requirement;
+        row.required
+            && (asked && row.needed_for.starts_with("feature") || row.needed_for == "every build")
+    };
+    let missing = findings.iter().filter(needed).filter(|finding| finding.result.is_err()).count();
+    if missing == 0 { Ok(()) } else { bail!("{missing} of these tools must be installed first") }
+}
+
+/// Lines of at most 80 columns where the names allow it.
+fn table(findings: &[Finding], manager: Option<Manager>) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let row = &finding.requirement;
+        let state = match &finding.result {
+            Ok(found) if found.version.is_empty() => "found".to_owned(),
+            Ok(found) => found.version.clone(),
+            Err(missing) => match &missing.too_old {
+                Some(_) => "too old".to_owned(),
+                None if row.required => "missing".to_owned(),
+                None => "missing, optional".to_owned(),
+            },
+        };
+        text.push_str(&format!("{:<22} {:<18} {}\n", row.name, state, row.needed_for));
+        match &finding.result {
+            Ok(found) if found.path.is_absolute() => {
+                text.push_str(&format!("    {}\n", found.path.display()))
+            }
+            Ok(_) => {}
+            Err(missing) => {
+                missing.too_old.iter().for_each(|why| text.push_str(&format!("    {why}\n")));
+                let managers = manager.map_or(Manager::ALL.to_vec(), |manager| vec![manager]);
+                for manager in managers {
+                    if let Some(packages) = row.packages.of(manager) {
+                        text.push_str(&format!("    {} {packages}\n", manager.install()));
+                    }
+                }
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,67 @@
+//! `cargo xtask`: one word, one function.
+
+mod bindings;
+mod cargo;
+mod check;
+mod demo_model;
+mod doctor;
+mod requirements;
+mod screen;
+mod serve;
+mod setup;
+mod test;
+mod vendor;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  serve [--features LIST] [--yes] [-- ARGS]  build llama-server and run it; ARGS go to llama-server;
+                                             without a model among them it serves the demo model
+  test [--yes] [-- ARGS]                     every check and test; ARGS go to `cargo test`
+  doctor [--features LIST]                   what a build needs, found or not, and what installs it
+  setup [--features LIST] [--yes]            install what is missing
+  vendor [--check] [--force]                 fetch and verify llama.cpp, build its web UI
+  vendor --update TAG [--from PATH]          move the pin
+  bindings [--check]                         write the Rust declarations of the C headers
+  demo-model [--check]                       train the demo model
+  check [--fix] [NAME...]                    format, style, pin, README, flags, bindings, lints
+  ci                                         test as CI runs it: installs, and skips nothing
+
+--yes lets a command install packages with the system's package manager.
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let command = args.next().unwrap_or_default();
+    match run(&command.to_string_lossy(), args.collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &str, args: Vec<OsString>) -> Result<()> {
+    match command {
+        "serve" => serve::run(args),
+        "test" => test::run(args),
+        "doctor" => doctor::run(args),
+        "setup" => setup::run(args),
+        "vendor" => vendor::run(args),
+        "bindings" => bindings::run(args),
+        "demo-model" => demo_model::run(args),
+        "check" => check::run(args),
+        "ci" => test::ci(args),
+        "" | "help" | "-h" | "--help" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => bail!("unknown command `{command}`\n  hint: cargo xtask --help"),
+    }
+}

@@ -1,0 +1,50 @@
+//! What the workspace's own commands need besides what a build needs.
+
+use llama_build::requirement::{Packages, Probe, Requirement};
+
+/// The web page is tested in a real browser.
+pub(crate) fn chromium() -> Requirement {
+    program(
+        "Chromium",
+        &["chromium", "chromium-browser", "google-chrome"],
+        "the test of the web UI",
+        Packages(["chromium", "chromium", "chromium", "chromium", "Google.Chrome"]),
+    )
+}
+
+/// The second mirror of the source is reached with pip.
+pub(crate) fn pip() -> Requirement {
+    program(
+        "pip",
+        &["pip3", "pip"],
+        "the second mirror of llama.cpp's source",
+        Packages(["python3-pip", "python3-pip", "python", "python-pip", "Python.Python.3.12"]),
+    )
+}
+
+/// bindgen reads the headers with libclang and clang's own headers, which come with it.
+pub(crate) fn clang() -> Requirement {
+    let packages = Packages(["clang", "clang", "llvm", "clang", "LLVM.LLVM"]);
+    program("clang", &["clang"], "the declarations (`cargo xtask bindings`)", packages)
+}
+
+/// Finds an installed llama.cpp for the feature `system`.
+pub(crate) fn pkg_config() -> Requirement {
+    let packages = Packages(["pkg-config", "pkgconf", "pkgconf", "pkgconf", ""]);
+    program("pkg-config", &["pkg-config", "pkgconf"], "the test of feature `system`", packages)
+}
+
+fn program(
+    name: &'static str,
+    names: &'static [&'static str],
+    needed_for: &str,
+    packages: Packages,
+) -> Requirement {
+    Requirement {
+        name,
+        needed_for: needed_for.into(),
+        required: true,
+        probe: Probe::Program { names, version: &["--version"], minimum: None, places: Vec::new() },
+        packages,
+    }
+}

@@ -1,0 +1,146 @@
+//! `cargo xtask serve`: from nothing to a server that answers.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use lexopt::prelude::*;
+use llama_src::sh::Cmd;
+
+use crate::screen::Screen;
+use crate::{cargo, setup, vendor};
+
+/// Arguments of llama-server that name a model, or that need none.
+const NAMES_A_MODEL: &[&str] = &[
+    "-m",
+    "--model",
+    "-mu",
+    "--model-url",
+    "-dr",
+    "--docker-repo",
+    "-hf",
+    "-hfr",
+    "--hf-repo",
+    "--models-dir",
+    "--models-preset",
+    "--version",
+    "--help",
+    "-h",
+    "--usage",
+    "--list-devices",
+    "--completion-bash",
+    "--licenses",
+    "-cl",
+    "--cache-list",
+];
+
+/// Variables of llama-server that name a model.
+const MODEL_VARIABLES: &[&str] = &[
+    "LLAMA_ARG_MODEL",
+    "LLAMA_ARG_MODEL_URL",
+    "LLAMA_ARG_DOCKER_REPO",
+    "LLAMA_ARG_HF_REPO",
+    "LLAMA_ARG_MODELS_DIR",
+    "LLAMA_ARG_MODELS_PRESET",
+];
+
+#[derive(Debug, Default)]
+struct Args {
+    features: Vec<String>,
+    yes: bool,
+    server: Vec<OsString>,
+}
+
+pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
+    let mut args = parse(args)?;
+    let config = setup::config(&args.features)?;
+    let mut screen = Screen::new();
+    setup::ensure(&config, &[], args.yes)?;
+    vendor::source(&mut screen, args.yes)?;
+    let server = build(&mut screen, &args.features)?;
+    if !names_a_model(&args.server) {
+        let demo = cargo::root().join("tests/models/llama-demo.gguf");
+        eprintln!(
+            "==> no model is named: serving the demo model; your own: cargo xtask serve -- -m model.gguf"
+        );
+        args.server.splice(0..0, ["-m".into(), demo.into_os_string()]);
+    }
+    let cmd = Cmd::new(&server).args(&args.server);
+    eprintln!("==> {cmd}");
+    become_server(&cmd)
+}
+
+fn parse(args: Vec<OsString>) -> Result<Args> {
+    let mut parsed = Args::default();
+    let mut own = args.clone();
+    if let Some(end) = args.iter().position(|arg| arg == "--") {
+        parsed.server = own.split_off(end + 1);
+        own.pop();
+    }
+    let mut own = lexopt::Parser::from_args(own);
+    while let Some(arg) = own.next()? {
+        match arg {
+            Long("features") => parsed.features = setup::split(&own.value()?.string()?),
+            Long("yes") | Short('y') => parsed.yes = true,
+            Value(value) => bail!(
+                "`{}` is no argument of `serve`\n  hint: arguments of llama-server come after `--`",
+                value.to_string_lossy()
+            ),
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
+    Ok(parsed)
+}
+
+/// Builds the server with the features of `cargo build --release` and `more`.
+pub(crate) fn build(screen: &mut Screen, more: &[String]) -> Result<PathBuf> {
+    let with = if more.is_empty() { String::new() } else { format!(" with {}", more.join(", ")) };
+    screen.step(&format!("building llama-server{with}"));
+    let mut cmd = cargo::cargo("build").args(["--release", "--package", "llama-server-bin"]);
+    if !more.is_empty() {
+        cmd = cmd.arg("--features").arg(more.join(","));
+    }
+    screen.build(&cmd)?;
+    Ok(cargo::target_dir()
+        .join("release")
+        .join(format!("llama-server{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn names_a_model(args: &[OsString]) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "llama-server's own variables")]
+    let by_variable = MODEL_VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
+    by_variable || args.iter().any(|arg| NAMES_A_MODEL.iter().any(|name| arg == name))
+}
+
+/// Ends as the server: signals, Ctrl-C among them, go to it and its exit code is ours.
+#[cfg(unix)]
+fn become_server(cmd: &Cmd) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    let error = cmd.command().exec();
+    bail!("cannot start the server: {error}")
+}
+
+#[cfg(not(unix))]
+fn become_server(cmd: &Cmd) -> Result<()> {
+    Ok(cmd.run()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_two_dashes_is_the_servers() {
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let args = parse(words("--yes --features cuda,backend-dl -- -m x.gguf --yes")).unwrap();
+        assert!(args.yes);
+        assert_eq!(args.features, ["cuda", "backend-dl"]);
+        assert_eq!(args.server, words("-m x.gguf --yes"));
+        assert!(names_a_model(&args.server));
+        assert!(!names_a_model(&words("--port 9")));
+        assert_eq!(
+            parse(words("-y x.gguf")).unwrap_err().to_string(),
+            "`x.gguf` is no argument of `serve`\n  hint: arguments of llama-server come after `--`"
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! `cargo xtask test`: sets up, builds both kinds of server, runs every test.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use lexopt::prelude::*;
+
+use crate::screen::Screen;
+use crate::{cargo, check, requirements, serve, setup, vendor};
+
+pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
+    let (yes, rest) = parse(args)?;
+    everything(yes, rest, false)
+}
+
+/// `cargo xtask ci`: the same as CI runs it, where nobody is asked and nothing is skipped.
+pub(crate) fn ci(args: Vec<OsString>) -> Result<()> {
+    let (_, rest) = parse(args)?;
+    everything(true, rest, true)
+}
+
+fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
+    let mut screen = Screen::new();
+    prepare(&mut screen, yes)?;
+    let shared =
+        keep(serve::build(&mut screen, &["cpu-all-variants".to_owned()])?, "llama-server-shared")?;
+    let own = keep(serve::build(&mut screen, &[])?, "llama-server")?;
+    screen.step("checking");
+    check::run(Vec::new())?;
+    screen.step("testing");
+    let mut cmd = cargo::cargo("test")
+        .args(["--release", "--workspace", "--no-fail-fast"])
+        .args(rest)
+        .env("LLAMA_TEST_SERVER", own)
+        .env("LLAMA_TEST_SERVER_DL", shared);
+    if ci {
+        cmd = cmd.env("CI", "true");
+    }
+    screen.build(&cmd)
+}
+
+fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
+    let mut own = args.clone();
+    let rest = match args.iter().position(|arg| arg == "--") {
+        Some(end) => {
+            let rest = own.split_off(end + 1);
+            own.pop();
+            rest
+        }
+        None => Vec::new(),
+    };
+    let mut yes = false;
+    let mut own = lexopt::Parser::from_args(own);
+    while let Some(arg) = own.next()? {
+        match arg {
+            Long("yes") | Short('y') => yes = true,
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
+    Ok((yes, rest))
+}
+
+fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {
+    let also = [requirements::chromium(), requirements::clang(), requirements::pkg_config()];
+    setup::ensure(&setup::config(&[])?, &also, yes)?;
+    vendor::source(screen, yes)
+}
+
+/// Both builds give the same file name: each one is kept under its own.
+fn keep(built: PathBuf, name: &str) -> Result<PathBuf> {
+    let kept =
+        cargo::target_dir().join("xtask").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    // A running server of an older test would make the file busy.
+    let _ = std::fs::remove_file(&kept);
+    std::fs::copy(&built, &kept).with_context(|| format!("cannot copy {}", built.display()))?;
+    Ok(kept)
+}

@@ -1,0 +1,176 @@
+//! `cargo xtask vendor`: fills the vendor folder, proves that it agrees with the pin, moves the pin.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use llama_src::{NoUi, Patch, Progress, Report, Request, SourceTree, Ui, subset};
+
+use crate::screen::Screen;
+use crate::{requirements, setup};
+
+mod update;
+
+use update::Ids;
+
+const HELP: &str = "\
+cargo xtask vendor: fetch and verify the pinned llama.cpp, then build its web UI
+
+  --force              fetch it again, in place of what is there
+  --check              prove that tree, pin, patches and the crate's list of files agree
+  --update <tag>       move the pin to another release (as in b12000)
+  --from <path>        with --update: read the release from this archive or folder
+  --no-ui              leave the web UI alone
+";
+
+#[derive(Debug, Default)]
+struct Args {
+    check: bool,
+    force: bool,
+    no_ui: bool,
+    update: Option<String>,
+    from: Option<PathBuf>,
+}
+
+/// Runs the command with its arguments.
+pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
+    let Some(args) = parse(args)? else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    if args.check {
+        return check();
+    }
+    match args.update {
+        Some(tag) => update::update(&tag, args.from.as_deref()),
+        None => fill(args.force, !args.no_ui),
+    }
+}
+
+fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
+    use lexopt::Arg::Long;
+    use lexopt::ValueExt;
+    let mut parser = lexopt::Parser::from_args(args);
+    let mut parsed = Args::default();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("help") | lexopt::Arg::Short('h') => return Ok(None),
+            Long("check") => parsed.check = true,
+            Long("force") => parsed.force = true,
+            Long("no-ui") => parsed.no_ui = true,
+            Long("update") => parsed.update = Some(parser.value()?.string()?),
+            Long("from") => parsed.from = Some(parser.value()?.into()),
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
+    ensure!(parsed.from.is_none() || parsed.update.is_some(), "--from needs --update <tag>");
+    Ok(Some(parsed))
+}
+
+fn fill(force: bool, ui: bool) -> Result<()> {
+    let (request, mut screen) = (request()?, Screen::new());
+    let report = &mut |news: Progress<'_>| screen.news(news);
+    let source = if force {
+        SourceTree::fetch_again(&request, report)?
+    } else {
+        SourceTree::prepare(&request, report)?
+    };
+    report(Progress::Say(&format!(
+        "llama.cpp {} is in {} (from {})",
+        request.pin.tag,
+        source.dir.display(),
+        source.origin
+    )));
+    if ui {
+        web_ui(&source, &request, report)?;
+    }
+    Ok(())
+}
+
+/// For commands that need the source: fetches it where it is not, with pip's help if the first mirror
+/// cannot be reached, and builds the web UI, both in sight of the user.
+pub(crate) fn source(screen: &mut Screen, yes: bool) -> Result<()> {
+    let request = request()?;
+    screen.step(&format!("llama.cpp {}", request.pin.tag));
+    let prepared = SourceTree::prepare(&request, &mut |news| screen.news(news));
+    let source = match prepared {
+        Err(_) if !request.offline && setup::is_missing(&requirements::pip())? => {
+            setup::ensure_only(&[requirements::pip()], yes)?;
+            SourceTree::prepare(&request, &mut |news| screen.news(news))?
+        }
+        prepared => prepared?,
+    };
+    web_ui(&source, &request, &mut |news| screen.news(news))
+}
+
+/// The request that a build script would make.
+fn request() -> Result<Request> {
+    Ok(llama_build::source::request(&setup::config(&[])?, &llama_src::Pin::load()))
+}
+
+fn web_ui(source: &SourceTree, request: &Request, report: &mut Report<'_>) -> Result<()> {
+    match Ui::prepare(source, request, report) {
+        Ok(ui) => remove_old_uis(&ui.dir)?,
+        Err(NoUi::NoNpm) => {
+            report(Progress::Say("no web UI: npm is not installed"));
+            report(Progress::Say("hint: install it: apt-get install npm"));
+        }
+        Err(NoUi::Failed(error)) => report(Progress::Say(&format!("no web UI: {error}"))),
+    }
+    Ok(())
+}
+
+/// The published crate carries the `ui` folder, so it must hold the current one only.
+fn remove_old_uis(current: &Path) -> Result<()> {
+    let Some(folder) = current.parent() else { return Ok(()) };
+    for item in fs::read_dir(folder).context("cannot read the folder of web UIs")? {
+        let path = item?.path();
+        if path != current {
+            fs::remove_dir_all(&path)
+                .with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything that is wrong is told at once.
+fn check() -> Result<()> {
+    let request = Request { offline: true, ..Request::default() };
+    let mut wrong = Vec::new();
+    let manifest = request.root.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).context("cannot read vendor/Cargo.toml")?;
+    let missing = |pattern: &String| !text.contains(&format!("\"{pattern}\""));
+    if subset::patterns("llama.cpp").iter().any(missing) {
+        wrong.push(
+            "vendor/Cargo.toml's `include` is not the list in vendor/src/subset.rs".to_owned(),
+        );
+    }
+    let source = SourceTree::prepare(&request, &mut |_| ())?;
+    if let Err(error) = source.check(&request.pin) {
+        wrong.push(error.to_string());
+    }
+    let ids = Ids::of(&source.dir)?;
+    // Where only the packaged part is there, the rest cannot be compared.
+    if ids.tree == request.pin.tree && ids.ui != request.pin.ui_tree {
+        wrong
+            .push(format!("the pin's ui_tree is {}, it should be {}", request.pin.ui_tree, ids.ui));
+    }
+    if ids.packaged != request.pin.packaged_tree {
+        let (is, should) = (&request.pin.packaged_tree, &ids.packaged);
+        wrong.push(format!("the pin's packaged_tree is {is}, it should be {should}"));
+    }
+    wrong.extend(patch_failures(&request.root, &source.dir)?);
+    if wrong.is_empty() {
+        println!("llama.cpp {}: tree, pin, patches and package agree", request.pin.tag);
+        return Ok(());
+    }
+    bail!("{}", wrong.join("\n"))
+}
+
+fn patch_failures(root: &Path, dir: &Path) -> Result<Vec<String>> {
+    let mut files = std::collections::BTreeMap::new();
+    let patches = Patch::read_all(&root.join("patches"))?;
+    let results = patches.iter().map(|patch| patch.apply(dir, &mut files));
+    Ok(results.filter_map(Result::err).map(|error| error.to_string()).collect())
+}
