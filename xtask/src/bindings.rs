@@ -9,6 +9,7 @@ use crate::cargo;
 
 /// A program of its own does it, so that nobody else waits for bindgen.
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
-    let program = ["--quiet", "--package", "xtask", "--bin", "bindings", "--features", "bindgen", "--"];
+    let program =
+        ["--quiet", "--package", "xtask", "--bin", "bindings", "--features", "bindgen", "--"];
     Ok(cargo::cargo("run").args(program).args(args).run()?)
 }
