@@ -1,0 +1,39 @@
+//! Finds a `llama-server`, starts it, waits until it answers, and stops it: for Rust programs that
+//! want the server as a child process. Synchronous, without an HTTP client of its own.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), llama_server_bin::Error> {
+//! let server = llama_server_bin::Launch::new(["-m", "model.gguf"]).start()?;
+//! println!("listening on {}", server.url());
+//! server.stop()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where the server is looked for: [`find`]. The library needs no feature; with `build` (default) the
+//! package also compiles llama.cpp and makes the `llama-server` binary.
+//!
+//! A [`Server`] that is dropped is killed. One whose program dies without dropping it (`SIGKILL`, an
+//! abort) stops by itself when it is *our* `llama-server`, through [`LEASH_VARIABLE`]; an official
+//! binary found elsewhere goes on running.
+
+mod error;
+mod find;
+mod health;
+mod launch;
+mod log;
+mod server;
+mod version;
+
+pub use error::Error;
+pub use find::find;
+pub use launch::Launch;
+pub use log::OnLine;
+pub use server::Server;
+pub use version::{Version, version};
+
+/// Environment variable that names the server to use.
+pub const SERVER_VARIABLE: &str = "LLAMA_SERVER_BIN";
+
+/// Environment variable that tells our `llama-server` to stop when its standard input ends.
+pub const LEASH_VARIABLE: &str = "LLAMA_SERVER_LEASH";

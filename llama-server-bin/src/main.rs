@@ -1,0 +1,41 @@
+//! `llama-server`: upstream's `llama_server()` behind a Rust `main`. Arguments are passed on as
+//! bytes, the exit code comes back as it is. The only file of this package with unsafe code.
+
+mod leash;
+
+use std::ffi::{CString, OsString, c_char, c_int};
+
+fn main() {
+    if leash::is_asked_for() {
+        // SAFETY: no other thread has been started yet.
+        #[expect(unsafe_code, reason = "servers that this one starts must not read our input")]
+        unsafe {
+            std::env::remove_var(leash::VARIABLE);
+        }
+        leash::hold();
+    }
+    let strings: Vec<CString> = std::env::args_os().map(into_c_string).collect();
+    let mut pointers: Vec<*mut c_char> = strings.iter().map(|s| s.as_ptr().cast_mut()).collect();
+    let count = c_int::try_from(pointers.len()).expect("an operating system's limit is far lower");
+    pointers.push(std::ptr::null_mut());
+    // SAFETY: `count` strings that end in zero, then a null pointer, as C's `main` gets them; both
+    // vectors outlive the call. The shim is `noexcept`, so nothing unwinds into Rust.
+    #[expect(unsafe_code, reason = "the call into upstream")]
+    let code = unsafe { llama_server_main(count, pointers.as_mut_ptr()) };
+    std::process::exit(code);
+}
+
+#[expect(unsafe_code, reason = "the function of shim.cpp")]
+unsafe extern "C" {
+    fn llama_server_main(argc: c_int, argv: *mut *mut c_char) -> c_int;
+}
+
+fn into_c_string(argument: OsString) -> CString {
+    #[cfg(unix)]
+    let bytes = std::os::unix::ffi::OsStringExt::into_vec(argument);
+    // Upstream reads the wide command line again on Windows; only the number of arguments counts.
+    // https://github.com/ggml-org/llama.cpp/blob/b11549/common/arg.cpp#L1283-L1290
+    #[cfg(not(unix))]
+    let bytes = argument.to_string_lossy().into_owned().into_bytes();
+    CString::new(bytes).expect("an argument of a process holds no zero byte")
+}
