@@ -16,6 +16,7 @@
     unsafe_code,
     missing_docs,
     clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
     reason = "generated from C headers; which of these fire depends on the features"
 )]
 

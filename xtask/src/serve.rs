@@ -34,6 +34,10 @@ const NAMES_A_MODEL: &[&str] = &[
     "--cache-list",
 ];
 
+/// Where the page is when nobody says otherwise; upstream's own default is another one
+/// ([`common.h` of b11549](https://github.com/ggml-org/llama.cpp/blob/b11549/common/common.h)).
+const PORT: &str = "8080";
+
 /// Variables of llama-server that name a model.
 const MODEL_VARIABLES: &[&str] = &[
     "LLAMA_ARG_MODEL",
@@ -64,6 +68,9 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
             "==> no model is named: serving the demo model; your own: cargo xtask serve -- -m model.gguf"
         );
         args.server.splice(0..0, ["-m".into(), demo.into_os_string()]);
+    }
+    if !args.server.iter().any(|arg| arg == "--port") && !is_set(&["LLAMA_ARG_PORT"]) {
+        args.server.splice(0..0, ["--port".into(), PORT.into()]);
     }
     let cmd = Cmd::new(&server).args(&args.server);
     eprintln!("==> {cmd}");
@@ -107,9 +114,12 @@ pub(crate) fn build(screen: &mut Screen, more: &[String]) -> Result<PathBuf> {
 }
 
 fn names_a_model(args: &[OsString]) -> bool {
+    is_set(MODEL_VARIABLES) || args.iter().any(|arg| NAMES_A_MODEL.iter().any(|name| arg == name))
+}
+
+fn is_set(names: &[&str]) -> bool {
     #[expect(clippy::disallowed_methods, reason = "llama-server's own variables")]
-    let by_variable = MODEL_VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
-    by_variable || args.iter().any(|arg| NAMES_A_MODEL.iter().any(|name| arg == name))
+    names.iter().any(|name| std::env::var_os(name).is_some())
 }
 
 /// Ends as the server: signals, Ctrl-C among them, go to it and its exit code is ours.

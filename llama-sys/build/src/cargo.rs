@@ -61,8 +61,9 @@ impl Reader {
     }
 
     fn text(&self, name: &str) -> Result<Option<String>, Error> {
-        let not_text =
-            |value: OsString| Error::new(format!("{name} is not text: {}", value.display()));
+        let not_text = |value: OsString| {
+            Error::new(format!("{name} is not text: {}", value.to_string_lossy()))
+        };
         self.var(name).map(|value| value.into_string().map_err(not_text)).transpose()
     }
 

@@ -92,16 +92,10 @@ fn configure(
         forget(&layout.build)?;
     }
     let log = layout.root.join("configure.log");
-    let mut text = String::new();
     // The log of the last run is of no use; whether there was one does not matter.
     let _ = std::fs::remove_file(&log);
-    cmd.run_logged(&log, |line| {
-        text.push_str(line);
-        text.push('\n');
-        println!("{line}");
-    })
-    .map_err(explain)?;
-    cache::check(&layout.build, flags, config, &text)?;
+    cmd.run_logged(&log, |line| println!("{line}")).map_err(explain)?;
+    cache::check(&layout.build, flags, config)?;
     std::fs::write(&stamp, asked).map_err(|e| Error::io("write", &stamp, &e))
 }
 

@@ -1,6 +1,7 @@
 //! The flag set of every target × feature set that matters, compared with `tests/golden/*.txt`.
 //! `UPDATE=1 cargo test -p llama-build --test flags` rewrites them.
 #![expect(clippy::disallowed_methods, reason = "a test's own switch")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Write;
 use std::path::Path;

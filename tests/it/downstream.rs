@@ -1,0 +1,183 @@
+//! A stranger's crate that depends on `llama-sys`: by path, static and shared; from the packaged
+//! crates with no network; from an installed llama.cpp.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use llama_tests::needs;
+use llama_tests::workspace::{Cargo, command, one_build_at_a_time, root, scratch};
+
+const PROMPT: &str = "Hello";
+
+fn app() -> PathBuf {
+    root().join("tests/downstream/app")
+}
+
+/// Builds with `features`; the program, under a name that the next build leaves alone, and `OUT_DIR`.
+fn build(features: &str) -> (PathBuf, PathBuf) {
+    let target = scratch("app");
+    let out =
+        Cargo::new(&app(), &target, &["build", "--release", "--features", features]).out_dir();
+    let program = target.join(format!("downstream-{features}"));
+    std::fs::copy(target.join("release/downstream"), &program).unwrap();
+    (program, out)
+}
+
+/// What the program says, started without Cargo, from another folder, with an empty environment.
+fn run(program: &Path, model: &Path) -> String {
+    let mut command = command(program);
+    answer(command.env_clear().current_dir("/"), model)
+}
+
+fn answer(command: &mut Command, model: &Path) -> String {
+    let output = command.args([model.as_os_str(), PROMPT.as_ref()]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("llama.cpp 0.6.0-dev (b11549)"), "{stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn static_shared_and_installed_give_the_same_text() {
+    let (Some(model), Some(_)) = (needs::demo_model(), needs::pkg_config()) else { return };
+    let _building = one_build_at_a_time();
+    let (program, _) = build("");
+    let text = run(&program, &model);
+    assert!(text.split_whitespace().count() > 3, "no words: {text}");
+    let (program, out) = build("shared");
+    assert_eq!(run(&program, &model), text);
+    assert_eq!(installed(&out, &model), text);
+}
+
+/// Feature `system`, with the libraries of the shared build as what is installed.
+fn installed(out: &Path, model: &Path) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let (include, lib) = (out.join("include"), out.join("build/bin"));
+    let pc = |version: &str| {
+        let text = format!(
+            "Name: llama\nDescription: x\nVersion: {version}\nCflags: -I{}\nLibs: -L{} -lllama -lggml -lggml-base\n",
+            include.display(),
+            lib.display(),
+        );
+        std::fs::write(dir.path().join("llama.pc"), text).unwrap();
+    };
+    let target = scratch("app");
+    let cargo = || {
+        let cargo = Cargo::new(&app(), &target, &["build", "--release", "--features", "system"]);
+        cargo.env("PKG_CONFIG_PATH", dir.path())
+    };
+    pc("0.5.9");
+    let error = cargo().fail();
+    assert!(
+        error.contains("the installed llama.cpp is 0.5.9, the declarations are of 0.6.0-dev"),
+        "{error}"
+    );
+    assert!(error.contains("add the feature `bindgen`"), "{error}");
+    pc("0.6.0");
+    cargo().succeed();
+    answer(command(target.join("release/downstream")).env("LD_LIBRARY_PATH", lib), model)
+}
+
+#[test]
+fn packaged_crates_build_without_a_network() {
+    let Some(model) = needs::demo_model() else { return };
+    let Some(unshare) = needs::unshare() else { return };
+    let _building = one_build_at_a_time();
+    let target = scratch("package");
+    let packages = ["llama-src", "llama-build", "llama-sys"];
+    let mut args = vec!["package", "--no-verify", "--allow-dirty"];
+    packages.iter().for_each(|name| args.extend(["--package", name]));
+    Cargo::new(&root(), &target, &args).succeed();
+    let unpacked = tempfile::tempdir().unwrap();
+    let mut patches = String::from("\n[patch.crates-io]\n");
+    for name in packages {
+        let krate = newest_crate(&target.join("package"), name);
+        let size = krate.metadata().unwrap().len();
+        assert!(size < 10_000_000, "{} has {size} bytes, crates.io takes 10 MB", krate.display());
+        unpack(&krate, unpacked.path());
+        let dir = unpacked.path().join(krate.file_stem().unwrap());
+        patches.push_str(&format!("{name} = {{ path = {:?} }}\n", dir.display().to_string()));
+    }
+    let app = unpacked.path().join("app");
+    copy(&self::app(), &app);
+    let manifest = std::fs::read_to_string(app.join("Cargo.toml")).unwrap();
+    let from_registry = manifest.replace("path = \"../../../llama-sys\"", "version = \"0.1.0\"");
+    std::fs::write(app.join("Cargo.toml"), from_registry + &patches).unwrap();
+    std::fs::copy(root().join("Cargo.lock"), app.join("Cargo.lock")).unwrap();
+    // Read-only, as the registry's folder is meant to be, and no network.
+    let script = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && cd \"$2\" && \
+                  exec cargo build --release --offline --features server";
+    let mut cargo = Cargo::new(&app, &scratch("packaged"), &[]);
+    let env: Vec<_> = cargo
+        .command()
+        .get_envs()
+        .filter_map(|(n, v)| Some((n.to_owned(), v?.to_owned())))
+        .collect();
+    let output = command(unshare)
+        .args(["--map-root-user", "--net", "--mount", "sh", "-ec", script, "sh"])
+        .arg(newest_source(unpacked.path()))
+        .arg(&app)
+        .envs(env)
+        .env_remove("LLAMA_TEST_SERVER")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(!stderr.contains("without its web UI"), "the package has the web UI:\n{stderr}");
+    let program = scratch("packaged").join("release/downstream");
+    assert!(run(&program, &model).split_whitespace().count() > 3);
+}
+
+fn newest_crate(dir: &Path, name: &str) -> PathBuf {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let is_it = |path: &PathBuf| {
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        file.ends_with(".crate") && file.starts_with(&format!("{name}-0"))
+    };
+    entries.filter(is_it).max().unwrap()
+}
+
+fn newest_source(unpacked: &Path) -> PathBuf {
+    let entries = std::fs::read_dir(unpacked).unwrap().map(|entry| entry.unwrap().path());
+    let is_it =
+        |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("llama-src-");
+    entries.filter(is_it).max().unwrap()
+}
+
+fn unpack(krate: &Path, to: &Path) {
+    let status = command("tar").arg("xzf").arg(krate).arg("-C").arg(to).status().unwrap();
+    assert!(status.success());
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to.join("src")).unwrap();
+    for file in ["Cargo.toml", "build.rs", "src/main.rs"] {
+        std::fs::copy(from.join(file), to.join(file)).unwrap();
+    }
+}
+
+#[test]
+fn documentation_needs_no_cmake_no_network_and_no_writable_source() {
+    let Some(unshare) = needs::unshare() else { return };
+    let _building = one_build_at_a_time();
+    let script = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && cd \"$1\" && \
+                  exec cargo doc --no-deps --offline --package llama-sys --features mtmd";
+    let mut cargo = Cargo::new(&root(), &scratch("doc"), &[]);
+    let env: Vec<_> = cargo
+        .command()
+        .get_envs()
+        .filter_map(|(n, v)| Some((n.to_owned(), v?.to_owned())))
+        .collect();
+    let output = command(unshare)
+        .args(["--map-root-user", "--net", "--mount", "sh", "-ec", script, "sh"])
+        .arg(root().join("llama-sys"))
+        .envs(env)
+        .env("DOCS_RS", "1")
+        // Would be refused if the build script went on.
+        .env("LLAMA_SYS_CMAKE_ARGS", "-DNO_SUCH_THING=1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = scratch("doc").join("doc/llama_sys/fn.llama_decode.html");
+    assert!(page.is_file(), "{} is missing", page.display());
+}

@@ -1,0 +1,21 @@
+//! Integration tests against real servers; `cargo xtask test` builds what they need. One module per
+//! thing that is tested, one binary for all.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+/// Static and loadable builds: same tokens, the best CPU library, nothing from the current directory.
+mod backends;
+/// How the build behaves: nothing twice, changes taken, kills survived, errors told.
+#[cfg(target_os = "linux")]
+mod build;
+/// A stranger's crate that depends on llama-sys.
+#[cfg(target_os = "linux")]
+mod downstream;
+/// The demo model, and random models of other architectures.
+mod models;
+/// What the server refuses: exit code and message, no crash.
+mod refusals;
+/// The server's life and its API, through a real client.
+mod server;
+/// The web page, in a real browser.
+mod web_ui;

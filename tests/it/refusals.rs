@@ -1,0 +1,81 @@
+//! What the server refuses, and how: an exit code that is not 0, a message, and never a signal.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use llama_tests::needs;
+use llama_tests::process::{command, finish};
+
+/// Runs both servers with `args` and expects `message`.
+fn refused(args: &[&Path], message: &str) {
+    let Some(programs) = needs::both_servers() else { return };
+    for (name, program) in programs {
+        let finished =
+            finish(command(&program).args(["--host", "127.0.0.1", "--offline"]).args(args));
+        finished.assert_refused(name, message);
+    }
+}
+
+fn refused_model(content: &[u8], message: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    std::fs::write(&path, content).unwrap();
+    refused(&["--port".as_ref(), "0".as_ref(), "-m".as_ref(), &path], message);
+}
+
+#[test]
+fn a_missing_model() {
+    refused(
+        &["--port".as_ref(), "0".as_ref(), "-m".as_ref(), "/no/such.gguf".as_ref()],
+        "/no/such.gguf",
+    );
+}
+
+#[test]
+fn a_folder_for_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    refused(
+        &["--port".as_ref(), "0".as_ref(), "-m".as_ref(), folder.path()],
+        "failed to load model",
+    );
+}
+
+#[test]
+fn a_text_file_for_a_model() {
+    refused_model(b"This is a text, not a model.\n", "invalid magic");
+}
+
+#[test]
+fn an_empty_file_for_a_model() {
+    refused_model(b"", "failed to load model");
+}
+
+#[test]
+fn a_truncated_model() {
+    let Some(model) = needs::demo_model() else { return };
+    let content = std::fs::read(model).unwrap();
+    refused_model(&content[..content.len() / 2], "failed to load model");
+    refused_model(&content[..content.len() - 1], "failed to load model");
+    refused_model(&content[..100], "failed to load model");
+}
+
+#[test]
+fn a_taken_port() {
+    let Some(model) = needs::demo_model() else { return };
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port().to_string();
+    refused(
+        &["--port".as_ref(), port.as_ref(), "-m".as_ref(), &model],
+        "couldn't bind HTTP server socket",
+    );
+}
+
+#[test]
+fn a_flag_that_does_not_exist() {
+    refused(&["--no-such-flag".as_ref()], "invalid argument: --no-such-flag");
+}
+
+#[test]
+fn a_value_that_is_no_number() {
+    refused(&["--port".as_ref(), "http".as_ref()], "--port");
+}

@@ -1,0 +1,64 @@
+//! Plain HTTP with JSON: one request, one answer.
+
+use serde_json::Value;
+
+use crate::process::PATIENCE;
+
+/// Status and body; a body that is not JSON comes as a JSON string.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Body.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body of a success.
+    ///
+    /// # Panics
+    /// For any other status.
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.body);
+        self.body
+    }
+}
+
+/// `GET url`; `None` when nobody answers.
+pub fn try_get(url: &str, key: Option<&str>) -> Option<Answer> {
+    let mut request = agent().get(url);
+    if let Some(key) = key {
+        request = request.header("Authorization", format!("Bearer {key}"));
+    }
+    request.call().ok().map(answer)
+}
+
+/// `GET url`.
+///
+/// # Panics
+/// When nobody answers.
+pub fn get(url: &str) -> Answer {
+    try_get(url, None).unwrap_or_else(|| panic!("no answer from {url}"))
+}
+
+/// `POST url` with a JSON body.
+///
+/// # Panics
+/// When nobody answers.
+pub fn post(url: &str, body: &Value) -> Answer {
+    let sent = agent().post(url).send_json(body);
+    answer(sent.unwrap_or_else(|error| panic!("no answer from {url}: {error}")))
+}
+
+fn agent() -> ureq::Agent {
+    // Statuses are what the tests look at, and no proxy stands before this machine itself.
+    let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);
+    config.timeout_global(Some(PATIENCE)).build().into()
+}
+
+fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+    let status = response.status().as_u16();
+    let text = response.body_mut().read_to_string().unwrap_or_default();
+    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    Answer { status, body }
+}

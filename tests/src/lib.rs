@@ -1,0 +1,8 @@
+//! What the integration tests share: what they need from outside, real servers, plain HTTP.
+
+pub mod http;
+pub mod needs;
+pub mod process;
+pub mod server;
+pub mod tiny;
+pub mod workspace;

@@ -1,0 +1,90 @@
+//! What a test needs and may not find: under `CI` that fails the test, elsewhere the test says what
+//! it skipped. Use: `let Some(server) = needs::server() else { return };`
+
+use std::path::{Path, PathBuf};
+
+/// The static `llama-server`: `$LLAMA_TEST_SERVER`, set by `cargo xtask test`.
+pub fn server() -> Option<PathBuf> {
+    need(
+        "$LLAMA_TEST_SERVER, the static llama-server; run `cargo xtask test`",
+        file_in("LLAMA_TEST_SERVER"),
+    )
+}
+
+/// The `backend-dl,cpu-all-variants` one: `$LLAMA_TEST_SERVER_DL`, set by `cargo xtask test`.
+pub fn server_dl() -> Option<PathBuf> {
+    let what =
+        "$LLAMA_TEST_SERVER_DL, the llama-server with loadable backends; run `cargo xtask test`";
+    need(what, file_in("LLAMA_TEST_SERVER_DL"))
+}
+
+/// Both servers, each with a name for messages.
+pub fn both_servers() -> Option<[(&'static str, PathBuf); 2]> {
+    Some([("static", server()?), ("backend-dl", server_dl()?)])
+}
+
+/// The demo model of this repository.
+pub fn demo_model() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/llama-demo.gguf");
+    need(
+        "tests/models/llama-demo.gguf; run `cargo xtask demo-model`",
+        Some(path).filter(|path| path.is_file()),
+    )
+}
+
+/// A Chromium to look at the web page with.
+pub fn chromium() -> Option<PathBuf> {
+    let places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    let found = places.into_iter().map(PathBuf::from).find(|path| path.is_file());
+    need("a Chromium; run `apt-get install chromium`", found)
+}
+
+/// The C compiler.
+pub fn c_compiler() -> Option<PathBuf> {
+    let found = Some(PathBuf::from("/usr/bin/cc")).filter(|path| path.is_file());
+    need("a C compiler; run `apt-get install gcc`", found)
+}
+
+/// pkg-config.
+pub fn pkg_config() -> Option<PathBuf> {
+    need("pkg-config; run `apt-get install pkg-config`", program("pkg-config"))
+}
+
+/// `unshare` of util-linux, where it may make network and mount namespaces.
+pub fn unshare() -> Option<PathBuf> {
+    let found = program("unshare").filter(|unshare| {
+        let mut trial = crate::workspace::command(unshare);
+        trial.args(["--map-root-user", "--net", "--mount", "true"]);
+        trial.output().is_ok_and(|output| output.status.success())
+    });
+    need("`unshare --map-root-user --net --mount`, on Linux", found)
+}
+
+fn program(name: &str) -> Option<PathBuf> {
+    let path = variable("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|path| path.is_file())
+}
+
+/// `found`, or a failure under `CI`, or a word about what is skipped.
+///
+/// # Panics
+/// Under `CI` when it was not found.
+pub fn need<T>(what: &str, found: Option<T>) -> Option<T> {
+    if found.is_none() {
+        assert!(variable("CI").is_none(), "this test needs {what}");
+        eprintln!("skipped: needs {what}");
+    }
+    found
+}
+
+fn file_in(name: &str) -> Option<PathBuf> {
+    variable(name).map(PathBuf::from).filter(|path| path.is_file())
+}
+
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the tests' own inputs, which no build depends on"
+    )]
+    std::env::var_os(name)
+}

@@ -1,0 +1,57 @@
+//! Real servers, started through the library that this repository offers for it.
+
+use std::ffi::OsString;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use llama_server_bin::{Error, Launch, Server};
+use serde_json::{Value, json};
+
+use crate::http;
+use crate::process::PATIENCE;
+
+/// A launch of `program` with `model`, ready to be changed.
+pub fn launch(program: &Path, model: &Path, args: &[&str]) -> Launch {
+    let mut all: Vec<OsString> = vec!["-m".into(), model.into(), "--offline".into()];
+    all.extend(args.iter().map(OsString::from));
+    let mut launch = Launch::new(all);
+    launch.program = Some(program.to_owned());
+    launch.ready_within = PATIENCE;
+    launch.stop_within = PATIENCE;
+    launch
+}
+
+/// A running server.
+///
+/// # Panics
+/// When it does not get ready.
+pub fn start(program: &Path, model: &Path, args: &[&str]) -> Server {
+    launch(program, model, args).start().unwrap_or_else(|error: Error| panic!("{error}"))
+}
+
+/// The token numbers of a greedy completion of `prompt`, computed anew.
+///
+/// # Panics
+/// When the server does not give them.
+pub fn greedy_tokens(server: &Server, prompt: &str, count: u32) -> Vec<u64> {
+    let body = json!({
+        "prompt": prompt, "n_predict": count, "temperature": 0, "seed": 1,
+        "cache_prompt": false, "return_tokens": true,
+    });
+    let answer = http::post(&format!("{}/completion", server.url()), &body).ok();
+    let tokens = answer["tokens"].as_array().unwrap_or_else(|| panic!("no tokens in {answer}"));
+    tokens.iter().filter_map(Value::as_u64).collect()
+}
+
+/// A free port that the kernel gives to nobody who asks for any (32768 and up).
+///
+/// # Panics
+/// When a hundred ports in a row are taken.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let base = 20_000 + u16::try_from(std::process::id() % 100).expect("below 100") * 100;
+    let mut ports = (0..100).map(|_| base + NEXT.fetch_add(1, Ordering::Relaxed) % 100);
+    let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.expect("one of a hundred ports is free")
+}

@@ -1,0 +1,117 @@
+//! Cargo, run on this workspace and on the crates under `tests/downstream` as a user would.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard};
+
+/// The workspace's folder.
+pub fn root() -> PathBuf {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().expect("tests is a folder of the workspace").to_owned()
+}
+
+/// A folder under Cargo's target folder that outlives the test: builds in it stay warm.
+pub fn scratch(name: &str) -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "Cargo's own variable")]
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let dir = target.join("it").join(name);
+    std::fs::create_dir_all(&dir).expect("the target folder can be written");
+    dir
+}
+
+/// Held by every test that builds llama.cpp: two builds at once take twice the memory and the time.
+pub fn one_build_at_a_time() -> MutexGuard<'static, ()> {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// One run of Cargo in a folder of a user's.
+pub struct Cargo {
+    command: Command,
+}
+
+impl Cargo {
+    /// `cargo <args>` in `dir`, building into `target`, with none of the variables that Cargo and
+    /// rustc set for the test itself.
+    pub fn new(dir: &Path, target: &Path, args: &[&str]) -> Self {
+        let mut command = command("cargo");
+        command.args(args).current_dir(dir).env("CARGO_TARGET_DIR", target);
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            let of_cargo = name.starts_with("CARGO")
+                && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name.as_str());
+            if of_cargo || name.starts_with("LLAMA_") || name.starts_with("DEP_") {
+                command.env_remove(name);
+            }
+        }
+        Self { command }
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// The command, for a test that manages its life.
+    pub fn command(&mut self) -> &mut Command {
+        &mut self.command
+    }
+
+    /// Runs to the end.
+    pub fn output(mut self) -> Output {
+        self.command.output().expect("cargo can be started")
+    }
+
+    /// Runs to the end, which must be good; standard error.
+    ///
+    /// # Panics
+    /// With everything that was printed when it fails.
+    pub fn succeed(self) -> String {
+        let output = self.output();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{}\n{stderr}", String::from_utf8_lossy(&output.stdout));
+        stderr
+    }
+
+    /// Runs to the end, which must be good; the `OUT_DIR` of `llama-sys`.
+    ///
+    /// # Panics
+    /// When the build fails or has no `llama-sys` in it.
+    pub fn out_dir(mut self) -> PathBuf {
+        self.command.arg("--message-format=json-render-diagnostics");
+        let output = self.command.output().expect("cargo can be started");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let messages = String::from_utf8(output.stdout).expect("JSON is UTF-8");
+        let of_ours = |line: &str| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            let ours = message["reason"] == "build-script-executed"
+                && message["package_id"].as_str()?.contains("llama-sys#");
+            ours.then(|| message["out_dir"].as_str().map(PathBuf::from))?
+        };
+        messages.lines().find_map(of_ours).expect("llama-sys has a build script")
+    }
+
+    /// Runs to the end, which must be bad; standard error.
+    ///
+    /// # Panics
+    /// With everything that was printed when it succeeds.
+    pub fn fail(self) -> String {
+        let output = self.output();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "this must fail:\n{stderr}");
+        stderr
+    }
+}
+
+/// A program for a test.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests look at what programs print and how they end"
+    )]
+    Command::new(program)
+}
