@@ -18,4 +18,5 @@ mod refusals;
 /// The server's life and its API, through a real client.
 mod server;
 /// The web page, in a real browser.
+#[cfg(target_os = "linux")]
 mod web_ui;

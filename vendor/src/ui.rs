@@ -27,6 +27,9 @@ pub enum NoUi {
     Failed(Error),
 }
 
+/// Oldest Node.js that the pinned Vite takes (`engines` in `tools/ui/package-lock.json`).
+const NODE: (u32, u32) = (20, 19);
+
 /// `npm ci` and the build take two minutes on two cores.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
@@ -109,8 +112,20 @@ fn check_npm(request: &Request) -> Result<(), NoUi> {
     let mut command = npm.command();
     match command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Err(NoUi::NoNpm),
-        _ => Ok(()),
+        _ => check_node(&Cmd::new("node").arg("--version").read().unwrap_or_default()),
     }
+}
+
+/// An old Node.js fails only after minutes, with a text that does not say so.
+fn check_node(version: &str) -> Result<(), NoUi> {
+    let version = version.trim().trim_start_matches('v');
+    let mut parts = version.split('.').map_while(|part| part.parse().ok());
+    let (Some(major), Some(minor)) = (parts.next(), parts.next()) else { return Ok(()) };
+    if (major, minor) >= NODE {
+        return Ok(());
+    }
+    let what = format!("the web UI needs Node.js {}.{}, this is {version}", NODE.0, NODE.1);
+    Err(Error::new(what).hint("install a newer Node.js, then: cargo xtask vendor").into())
 }
 
 fn build(

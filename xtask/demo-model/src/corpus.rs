@@ -186,9 +186,9 @@ impl Text<'_> {
 /// A question as somebody else would type it.
 fn reword(question: &str, rng: &mut Rng) -> String {
     match rng.below(10) {
-        0..=3 => question.to_owned(),
-        4..=5 => plain(question),
-        6..=7 => question.to_lowercase(),
+        0..=4 => question.to_owned(),
+        5..=6 => plain(question),
+        7 => question.to_lowercase(),
         8 => question.trim_end_matches(['.', '?', '!']).to_owned(),
         _ => {
             let mut letters: Vec<char> = question.chars().collect();

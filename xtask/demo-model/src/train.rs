@@ -11,8 +11,8 @@ use crate::tokenizer::Tokenizer;
 
 /// Tokens of a training text, step after step: most of them short, so that there are more steps, and
 /// some long, so that a long conversation stays readable.
-const LENGTHS: [usize; 6] = [96, 96, 96, 96, 96, 400];
-const LONGEST: usize = 400;
+const LENGTHS: [usize; 4] = [96, 96, 96, 256];
+const LONGEST: usize = 256;
 /// Workers; fixed, since the order in which gradients are added up decides their last bit.
 const WORKERS: usize = 4;
 const WARM_UP: usize = 100;
