@@ -108,9 +108,13 @@ pub(crate) fn build(screen: &mut Screen, more: &[String]) -> Result<PathBuf> {
         cmd = cmd.arg("--features").arg(more.join(","));
     }
     screen.build(&cmd)?;
-    Ok(cargo::target_dir()
-        .join("release")
-        .join(format!("llama-server{}", std::env::consts::EXE_SUFFIX)))
+    Ok(built())
+}
+
+/// Where Cargo puts the server.
+pub(crate) fn built() -> PathBuf {
+    let name = format!("llama-server{}", std::env::consts::EXE_SUFFIX);
+    cargo::target_dir().join("release").join(name)
 }
 
 fn names_a_model(args: &[OsString]) -> bool {

@@ -25,15 +25,16 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     prepare(&mut screen, yes)?;
     let shared =
         keep(serve::build(&mut screen, &["cpu-all-variants".to_owned()])?, "llama-server-shared")?;
-    let own = keep(serve::build(&mut screen, &[])?, "llama-server")?;
     screen.step("checking");
     check::run(Vec::new())?;
+    screen.step("building llama-server and the tests");
+    let test = cargo::cargo("test").args(["--release", "--workspace", "--no-fail-fast"]);
+    // Cargo names builds by everything that is selected: the server of this very selection is tested,
+    // and llama.cpp is not built once more.
+    screen.build(&test.clone().arg("--no-run"))?;
+    let own = keep(serve::built(), "llama-server")?;
     screen.step("testing");
-    let mut cmd = cargo::cargo("test")
-        .args(["--release", "--workspace", "--no-fail-fast"])
-        .args(rest)
-        .env("LLAMA_TEST_SERVER", own)
-        .env("LLAMA_TEST_SERVER_DL", shared);
+    let mut cmd = test.args(rest).env("LLAMA_TEST_SERVER", own).env("LLAMA_TEST_SERVER_DL", shared);
     if ci {
         cmd = cmd.env("CI", "true");
     }
