@@ -2,7 +2,7 @@
 //! other end of our standard input. When that program is gone, however it went, the pipe closes and
 //! the server stops. `PR_SET_PDEATHSIG` would be tied to the *thread* that started us, and to Linux.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 /// Set to `1` by the library for a server on a leash.
@@ -21,7 +21,14 @@ pub(crate) fn hold() {
     std::thread::spawn(|| {
         let mut input = std::io::stdin();
         let mut ignored = [0; 256];
-        while matches!(input.read(&mut ignored), Ok(1..)) {}
+        loop {
+            match input.read(&mut ignored) {
+                Ok(1..) => {}
+                // A signal for the server that came to this thread: the parent is still there.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(0) | Err(_) => break,
+            }
+        }
         #[cfg(unix)]
         if rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)
             .is_ok()

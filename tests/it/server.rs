@@ -27,6 +27,9 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 fn client(server: &Server, key: &str) -> Client<OpenAIConfig> {
     let base = format!("{}/v1", server.url());
+    // reqwest is the same one that fetches llama.cpp, which names its provider itself. A second
+    // installation is refused, and that is fine.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     Client::with_config(OpenAIConfig::new().with_api_base(base).with_api_key(key))
 }
 
