@@ -25,8 +25,14 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let config = setup::config(&features.unwrap_or_else(backends))?;
     let mut findings = toolchain::inspect(&config);
     findings.extend(
-        [requirements::pip(), requirements::chromium(), requirements::clang()]
-            .map(|requirement| toolchain::find(requirement, &config)),
+        [
+            requirements::pip(),
+            requirements::chromium(),
+            requirements::clang(),
+            requirements::rustfmt(),
+            requirements::clippy(),
+        ]
+        .map(|requirement| toolchain::find(requirement, &config)),
     );
     print!("{}", table(&findings, toolchain::manager()));
     let needed = |finding: &&Finding| {

@@ -34,6 +34,18 @@ pub(crate) fn pkg_config() -> Requirement {
     program("pkg-config", &["pkg-config", "pkgconf"], "the test of feature `system`", packages)
 }
 
+/// Debian's and Fedora's packages of Rust leave these two out.
+pub(crate) fn rustfmt() -> Requirement {
+    let packages = Packages(["rustfmt", "rustfmt", "rustup", "rustup", "Rustlang.Rustup"]);
+    program("rustfmt", &["cargo-fmt"], "`cargo xtask check`", packages)
+}
+
+/// See [`rustfmt`].
+pub(crate) fn clippy() -> Requirement {
+    let packages = Packages(["rust-clippy", "clippy", "rustup", "rustup", "Rustlang.Rustup"]);
+    program("clippy", &["cargo-clippy"], "`cargo xtask check`", packages)
+}
+
 fn program(
     name: &'static str,
     names: &'static [&'static str],

@@ -66,7 +66,8 @@ fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {
     // The tests that need a browser and pkg-config run on Linux only.
     let linux = [requirements::chromium(), requirements::pkg_config()];
     let linux = linux.into_iter().filter(|_| cfg!(target_os = "linux"));
-    let also: Vec<_> = linux.chain([requirements::clang()]).collect();
+    let everywhere = [requirements::clang(), requirements::rustfmt(), requirements::clippy()];
+    let also: Vec<_> = linux.chain(everywhere).collect();
     setup::ensure(&setup::config(&[])?, &also, yes)?;
     vendor::source(screen, yes)
 }
