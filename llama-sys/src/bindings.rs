@@ -56,7 +56,6 @@ pub type ggml_fp16_t = u16;
 pub struct ggml_bf16_t {
     pub bits: u16,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of ggml_bf16_t"][::core::mem::size_of::<ggml_bf16_t>() - 2usize];
@@ -322,7 +321,6 @@ pub struct ggml_init_params {
     pub mem_buffer: *mut ::core::ffi::c_void,
     pub no_alloc: bool,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of ggml_init_params"][::core::mem::size_of::<ggml_init_params>() - 24usize];
@@ -357,7 +355,6 @@ pub struct ggml_tensor {
     pub extra: *mut ::core::ffi::c_void,
     pub padding: [::core::ffi::c_char; 8usize],
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of ggml_tensor"][::core::mem::size_of::<ggml_tensor>() - 336usize];
@@ -488,7 +485,6 @@ pub struct ggml_type_traits {
     pub to_float: ggml_to_float_t,
     pub from_float_ref: ggml_from_float_t,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of ggml_type_traits"][::core::mem::size_of::<ggml_type_traits>() - 56usize];
@@ -533,7 +529,6 @@ pub struct ggml_threadpool_params {
     pub strict_cpu: bool,
     pub paused: bool,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -588,7 +583,6 @@ pub struct ggml_tallocr {
     pub alignment: usize,
     pub offset: usize,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of ggml_tallocr"][::core::mem::size_of::<ggml_tallocr>() - 32usize];
@@ -650,7 +644,6 @@ pub struct ggml_backend_dev_caps {
     pub events: bool,
     pub mmap_support: bool,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -686,7 +679,6 @@ pub struct ggml_backend_dev_props {
     pub device_id: *const ::core::ffi::c_char,
     pub caps: ggml_backend_dev_caps,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -757,7 +749,6 @@ pub struct ggml_backend_feature {
     pub name: *const ::core::ffi::c_char,
     pub value: *const ::core::ffi::c_char,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -815,7 +806,6 @@ pub struct ggml_backend_meta_split_state {
     pub nr: [u32; 16usize],
     pub n_segments: u32,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -851,7 +841,6 @@ pub struct ggml_backend_graph_copy {
     pub ctx_unallocated: *mut ggml_context,
     pub graph: *mut ggml_cgraph,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -892,7 +881,6 @@ pub struct ggml_cplan {
     pub abort_callback_data: *mut ::core::ffi::c_void,
     pub use_ref: bool,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of ggml_cplan"][::core::mem::size_of::<ggml_cplan>() - 56usize];
@@ -946,7 +934,6 @@ pub struct ggml_type_traits_cpu {
     pub vec_dot_type: ggml_type,
     pub nrows: i64,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1014,7 +1001,6 @@ pub struct ggml_opt_optimizer_params__bindgen_ty_1 {
     pub eps: f32,
     pub wd: f32,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1045,7 +1031,6 @@ pub struct ggml_opt_optimizer_params__bindgen_ty_2 {
     pub alpha: f32,
     pub wd: f32,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1061,7 +1046,6 @@ const _: () = {
         "Offset of field: ggml_opt_optimizer_params__bindgen_ty_2::wd",
     ][::core::mem::offset_of!(ggml_opt_optimizer_params__bindgen_ty_2, wd) - 4usize];
 };
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1094,7 +1078,6 @@ pub struct ggml_opt_params {
     pub get_opt_pars_ud: *mut ::core::ffi::c_void,
     pub optimizer: ggml_opt_optimizer_type,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of ggml_opt_params"][::core::mem::size_of::<ggml_opt_params>() - 72usize];
@@ -1169,7 +1152,6 @@ pub struct gguf_init_params {
     pub no_alloc: bool,
     pub ctx: *mut *mut ggml_context,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of gguf_init_params"][::core::mem::size_of::<gguf_init_params>() - 16usize];
@@ -1338,7 +1320,6 @@ pub struct llama_token_data {
     pub logit: f32,
     pub p: f32,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of llama_token_data"][::core::mem::size_of::<llama_token_data>() - 12usize];
@@ -1363,7 +1344,6 @@ pub struct llama_token_data_array {
     pub selected: i64,
     pub sorted: bool,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1399,7 +1379,6 @@ pub struct llama_batch {
     pub seq_id: *mut *mut llama_seq_id,
     pub logits: *mut i8,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of llama_batch"][::core::mem::size_of::<llama_batch>() - 56usize];
@@ -1462,7 +1441,6 @@ pub union llama_model_kv_override__bindgen_ty_1 {
     pub val_bool: bool,
     pub val_str: [::core::ffi::c_char; 128usize],
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1484,7 +1462,6 @@ const _: () = {
         "Offset of field: llama_model_kv_override__bindgen_ty_1::val_str",
     ][::core::mem::offset_of!(llama_model_kv_override__bindgen_ty_1, val_str) - 0usize];
 };
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1506,7 +1483,6 @@ pub struct llama_model_tensor_buft_override {
     pub pattern: *const ::core::ffi::c_char,
     pub buft: ggml_backend_buffer_type_t,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1543,7 +1519,6 @@ pub struct llama_model_params {
     pub no_alloc: bool,
     pub load_mtp: bool,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1611,7 +1586,6 @@ pub struct llama_sampler_seq_config {
     pub seq_id: llama_seq_id,
     pub sampler: *mut llama_sampler,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1669,7 +1643,6 @@ pub struct llama_context_params {
     pub n_samplers: usize,
     pub ctx_other: *mut llama_context,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1799,7 +1772,6 @@ pub struct llama_model_tensor_override {
     pub pattern: *const ::core::ffi::c_char,
     pub type_: ggml_type,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1822,7 +1794,6 @@ pub struct llama_model_imatrix_data {
     pub data: *const f32,
     pub size: usize,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1860,7 +1831,6 @@ pub struct llama_model_quantize_params {
     pub prune_layers: *const i32,
     pub max_buf_size: usize,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1923,7 +1893,6 @@ pub struct llama_logit_bias {
     pub token: llama_token,
     pub bias: f32,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of llama_logit_bias"][::core::mem::size_of::<llama_logit_bias>() - 8usize];
@@ -1942,7 +1911,6 @@ const _: () = {
 pub struct llama_sampler_chain_params {
     pub no_perf: bool,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1961,7 +1929,6 @@ pub struct llama_chat_message {
     pub role: *const ::core::ffi::c_char,
     pub content: *const ::core::ffi::c_char,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -1998,7 +1965,6 @@ pub struct llama_embd {
     pub n_rows: usize,
     pub n_embd: usize,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of llama_embd"][::core::mem::size_of::<llama_embd>() - 24usize];
@@ -2022,7 +1988,6 @@ pub struct llama_sampler_data {
     pub sampled: *mut ggml_tensor,
     pub candidates: *mut ggml_tensor,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -2097,7 +2062,6 @@ pub struct llama_sampler_i {
         unsafe extern "C" fn(src: *const llama_sampler, dst: *mut llama_sampler),
     >,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of llama_sampler_i"][::core::mem::size_of::<llama_sampler_i>() - 96usize];
@@ -2147,7 +2111,6 @@ pub struct llama_sampler {
     pub iface: *mut llama_sampler_i,
     pub ctx: llama_sampler_context_t,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of llama_sampler"][::core::mem::size_of::<llama_sampler>() - 16usize];
@@ -2170,7 +2133,6 @@ pub struct llama_perf_context_data {
     pub n_eval: i32,
     pub n_reused: i32,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -2207,7 +2169,6 @@ pub struct llama_perf_sampler_data {
     pub t_sample_ms: f64,
     pub n_sample: i32,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -2239,7 +2200,6 @@ pub struct llama_opt_params {
     pub get_opt_pars_ud: *mut ::core::ffi::c_void,
     pub optimizer_type: ggml_opt_optimizer_type,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of llama_opt_params"][::core::mem::size_of::<llama_opt_params>() - 48usize];

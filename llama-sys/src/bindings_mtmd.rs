@@ -1,7 +1,6 @@
 // Written by `cargo xtask bindings` from the pinned headers; do not edit.
 
 use super::CEnum;
-#[allow(clippy::wildcard_imports, reason = "the types of the other generated file")]
 use super::*;
 
 pub const MTMD_INPUT_CHUNK_TYPE_TEXT: mtmd_input_chunk_type = 0;
@@ -47,7 +46,6 @@ pub struct mtmd_input_text {
     pub add_special: bool,
     pub parse_special: bool,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of mtmd_input_text"][::core::mem::size_of::<mtmd_input_text>() - 24usize];
@@ -73,7 +71,6 @@ pub struct mtmd_input_part {
     pub text: *const mtmd_input_text,
     pub bitmap: *const mtmd_bitmap,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of mtmd_input_part"][::core::mem::size_of::<mtmd_input_part>() - 16usize];
@@ -108,7 +105,6 @@ pub struct mtmd_context_params {
     pub progress_callback: mtmd_progress_callback,
     pub progress_callback_user_data: *mut ::core::ffi::c_void,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -180,7 +176,6 @@ pub struct mtmd_decoder_pos {
     pub y: u32,
     pub z: u32,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of mtmd_decoder_pos"][::core::mem::size_of::<mtmd_decoder_pos>() - 16usize];
@@ -206,7 +201,6 @@ pub struct mtmd_caps {
     pub inp_vision: bool,
     pub inp_audio: bool,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of mtmd_caps"][::core::mem::size_of::<mtmd_caps>() - 2usize];
@@ -229,7 +223,6 @@ pub struct mtmd_gen_audio_info {
     pub sample_rate: i32,
     pub model_variant: *const ::core::ffi::c_char,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -268,7 +261,6 @@ pub struct mtmd_gen_inp {
     pub state_data: *const ::core::ffi::c_char,
     pub state_size: usize,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of mtmd_gen_inp"][::core::mem::size_of::<mtmd_gen_inp>() - 80usize];
@@ -327,7 +319,6 @@ pub struct mtmd_gen_out {
     pub state_data: *const ::core::ffi::c_char,
     pub state_size: usize,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     ["Size of mtmd_gen_out"][::core::mem::size_of::<mtmd_gen_out>() - 80usize];
@@ -375,7 +366,6 @@ pub struct mtmd_helper_video_init_params {
     pub ffmpeg_bin_dir: *const ::core::ffi::c_char,
     pub timestamp_interval_ms: i64,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -400,7 +390,6 @@ const _: () = {
 pub struct mtmd_helper_init_opt {
     pub video_params: mtmd_helper_video_init_params,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -419,7 +408,6 @@ pub struct mtmd_helper_bitmap_wrapper {
     pub bitmap: *mut mtmd_bitmap,
     pub video_ctx: *mut mtmd_helper_video,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -444,7 +432,6 @@ pub struct mtmd_helper_embd_batch {
     pub n_pos: i32,
     pub seq_id: llama_seq_id,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -486,7 +473,6 @@ pub struct mtmd_helper_video_info {
     pub fps: f32,
     pub n_frames: i32,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [
@@ -528,7 +514,6 @@ pub struct mtmd_helper_gen_audio_inp {
     pub seed: u32,
     pub out_type: mtmd_helper_gen_audio_outtype,
 }
-#[allow(clippy::unnecessary_operation, clippy::identity_op)]
 #[cfg(all(test, target_pointer_width = "64"))]
 const _: () = {
     [

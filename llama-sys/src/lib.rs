@@ -15,8 +15,8 @@
     non_upper_case_globals,
     unsafe_code,
     missing_docs,
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason,
+    clippy::identity_op,
+    clippy::unnecessary_operation,
     reason = "generated from C headers; which of these fire depends on the features"
 )]
 

@@ -270,21 +270,10 @@ fn a_full_disk_is_named() {
     let Some(unshare) = needs::unshare() else { return };
     let _building = one_build_at_a_time();
     let disk = scratch("full");
-    let mut cargo = library(&disk.join("target"));
-    let env: Vec<_> = cargo
-        .command()
-        .get_envs()
-        .filter_map(|(n, v)| Some((n.to_owned(), v?.to_owned())))
-        .collect();
     // Room for the build script, not for llama.cpp's objects.
     let script = "mount -t tmpfs -o size=70m tmpfs \"$1\" && exec cargo build --release";
-    let output = command(unshare)
-        .args(["--map-root-user", "--mount", "sh", "-ec", script, "sh"])
-        .arg(&disk)
-        .envs(env)
-        .current_dir(root().join("tests/downstream/app"))
-        .output()
-        .unwrap();
+    let cargo = library(&disk.join("target"));
+    let output = cargo.unshared(&unshare, &["--mount"], script, &[disk.as_os_str()]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{stderr}");
     assert!(stderr.to_lowercase().contains("no space left on device"), "{stderr}");

@@ -110,20 +110,13 @@ fn packaged_crates_build_without_a_network() {
     // Read-only, as the registry's folder is meant to be, and no network.
     let script = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && cd \"$2\" && \
                   exec cargo build --release --offline --features server";
-    let mut cargo = Cargo::new(&app, &scratch("packaged"), &[]);
-    let env: Vec<_> = cargo
-        .command()
-        .get_envs()
-        .filter_map(|(n, v)| Some((n.to_owned(), v?.to_owned())))
-        .collect();
-    let output = command(unshare)
-        .args(["--map-root-user", "--net", "--mount", "sh", "-ec", script, "sh"])
-        .arg(newest_source(unpacked.path()))
-        .arg(&app)
-        .envs(env)
-        .env_remove("LLAMA_TEST_SERVER")
-        .output()
-        .unwrap();
+    let source = newest_source(unpacked.path());
+    let output = Cargo::new(&app, &scratch("packaged"), &[]).unshared(
+        &unshare,
+        &["--net", "--mount"],
+        script,
+        &[source.as_os_str(), app.as_os_str()],
+    );
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     assert!(!stderr.contains("without its web UI"), "the package has the web UI:\n{stderr}");
@@ -164,22 +157,13 @@ fn documentation_needs_no_cmake_no_network_and_no_writable_source() {
     let Some(unshare) = needs::unshare() else { return };
     let _building = one_build_at_a_time();
     let script = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && cd \"$1\" && \
-                  exec cargo doc --no-deps --offline --package llama-sys --features mtmd";
-    let mut cargo = Cargo::new(&root(), &scratch("doc"), &[]);
-    let env: Vec<_> = cargo
-        .command()
-        .get_envs()
-        .filter_map(|(n, v)| Some((n.to_owned(), v?.to_owned())))
-        .collect();
-    let output = command(unshare)
-        .args(["--map-root-user", "--net", "--mount", "sh", "-ec", script, "sh"])
-        .arg(root().join("llama-sys"))
-        .envs(env)
+                  exec cargo doc --no-deps --offline --package llama-sys --all-features";
+    let cargo = Cargo::new(&root(), &scratch("doc"), &[])
         .env("DOCS_RS", "1")
         // Would be refused if the build script went on.
-        .env("LLAMA_SYS_CMAKE_ARGS", "-DNO_SUCH_THING=1")
-        .output()
-        .unwrap();
+        .env("LLAMA_SYS_CMAKE_ARGS", "-DNO_SUCH_THING=1");
+    let crate_dir = root().join("llama-sys");
+    let output = cargo.unshared(&unshare, &["--net", "--mount"], script, &[crate_dir.as_os_str()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let page = scratch("doc").join("doc/llama_sys/fn.llama_decode.html");
     assert!(page.is_file(), "{} is missing", page.display());

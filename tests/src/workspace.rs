@@ -61,6 +61,27 @@ impl Cargo {
         &mut self.command
     }
 
+    /// Runs a shell script instead of Cargo, with what Cargo would have got, as root of namespaces of
+    /// its own: `unshare <namespaces> sh -ec <script> sh <args>`. The script starts Cargo itself.
+    pub fn unshared(
+        self,
+        unshare: &Path,
+        namespaces: &[&str],
+        script: &str,
+        args: &[&OsStr],
+    ) -> Output {
+        let mut unshared = command(unshare);
+        unshared.arg("--map-root-user").args(namespaces).args(["sh", "-ec", script, "sh"]);
+        unshared.args(args).current_dir(self.command.get_current_dir().expect("`new` sets it"));
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => unshared.env(name, value),
+                None => unshared.env_remove(name),
+            };
+        }
+        unshared.output().expect("unshare can be started")
+    }
+
     /// Runs to the end.
     pub fn output(mut self) -> Output {
         self.command.output().expect("cargo can be started")
