@@ -88,7 +88,9 @@ fn server(model: &Codemodel, layout: &Layout, config: &Config) -> Result<Server,
     let line = link_line(target, model, &layout.build, config);
     let run_path = if config.features.backend_dl && !config.target.is_msvc() {
         let origin = if config.target.is_apple() { "@loader_path" } else { "$ORIGIN" };
-        vec![origin.to_owned(), layout.build.join("bin").display().to_string()]
+        let build = layout.build.join("bin").display().to_string();
+        let beyond = (!config.overrides.relocatable).then_some(build);
+        [origin.to_owned()].into_iter().chain(beyond).collect()
     } else {
         Vec::new()
     };

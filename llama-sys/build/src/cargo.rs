@@ -22,6 +22,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "PREBUILT_DIR",
         "use a finished build with the same flags: a folder that holds `llama-build.json`",
     ),
+    (
+        "RELOCATABLE",
+        "`1`: a shared `llama-server` looks for its libraries beside itself only, not in the build",
+    ),
     ("CMAKE_ARGS", "more `-DNAME=VALUE` words for CMake, last word; recorded in the manifest"),
     ("CUDA_ARCHITECTURES", "as CMake takes them: `86;90`, `all-major`; default: upstream's list"),
     ("ROCM_TARGETS", "as CMake takes them: `gfx1100;gfx1201`; default: upstream's list"),
@@ -99,13 +103,13 @@ pub fn read_config() -> Result<Config, Error> {
     config(features, target, Target::parse(&cargo("HOST")?), crt_static, true)
 }
 
-/// The configuration that a build with `features` on this machine would have; for tools outside of
-/// build scripts.
+/// The configuration that a build with `features` for `target` would have on a machine that is
+/// `host`; for tools outside of build scripts.
 ///
 /// # Errors
 /// As [`read_config`].
-pub fn config_for(features: Features, host: &str) -> Result<Config, Error> {
-    config(features, Target::parse(host), Target::parse(host), false, false)
+pub fn config_for(features: Features, target: &str, host: &str) -> Result<Config, Error> {
+    config(features, Target::parse(target), Target::parse(host), false, false)
 }
 
 /// Features of `llama-sys` that Cargo tells a build script about.
@@ -170,10 +174,13 @@ fn overrides(reader: &Reader) -> Result<Overrides, Error> {
     let (cmake_args, jobs) = (text("CMAKE_ARGS"), text("JOBS"));
     let (cuda_architectures, rocm_targets) = (text("CUDA_ARCHITECTURES"), text("ROCM_TARGETS"));
     let compiler_launcher = text("COMPILER_LAUNCHER");
-    let offline = reader.switch(&ours("OFFLINE")).unwrap_or_else(|error| {
-        errors.push(error);
-        false
-    });
+    let mut switch = |name: &str| {
+        reader.switch(&ours(name)).unwrap_or_else(|error| {
+            errors.push(error);
+            false
+        })
+    };
+    let (offline, relocatable) = (switch("OFFLINE"), switch("RELOCATABLE"));
     let cargo_offline = reader.var("CARGO_NET_OFFLINE").is_some_and(|value| value == "true");
     let cmake_args = definitions(&cmake_args.unwrap_or_default()).unwrap_or_else(|error| {
         errors.push(error);
@@ -196,6 +203,7 @@ fn overrides(reader: &Reader) -> Result<Overrides, Error> {
         offline: offline || cargo_offline,
         cache_dir: path("CACHE_DIR"),
         prebuilt_dir: path("PREBUILT_DIR"),
+        relocatable,
         cmake_args,
         cuda_architectures,
         rocm_targets,

@@ -7,18 +7,18 @@ use llama_src::sh::Cmd;
 
 use crate::artifacts::Artifacts;
 use crate::config::Config;
-
+use crate::file_api::Codemodel;
 use crate::flags::FlagSet;
 use crate::progress::Progress;
 use crate::toolchain::{self, Toolchain};
 use crate::{Error, cache, file_api, jobs};
 
-/// Folders of one build, all under Cargo's `OUT_DIR`.
+/// Folders of one build.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    /// Cargo's `OUT_DIR`.
+    /// Of the build and its logs; Cargo's `OUT_DIR` in a build script.
     pub root: PathBuf,
-    /// The patched copy of llama.cpp.
+    /// The patched copy of llama.cpp; several builds may share it.
     pub source: PathBuf,
     /// CMake's folder.
     pub build: PathBuf,
@@ -29,6 +29,13 @@ impl Layout {
     #[must_use]
     pub fn new(root: &Path) -> Self {
         Self { root: root.into(), source: root.join("llama.cpp"), build: root.join("build") }
+    }
+
+    /// Another build of the same source, in a folder `name` beside it.
+    #[must_use]
+    pub fn beside(&self, name: &str) -> Self {
+        let root = self.root.join(name);
+        Self { build: root.join("build"), source: self.source.clone(), root }
     }
 }
 
@@ -43,12 +50,44 @@ pub fn build(
     config: &Config,
     progress: &Progress,
 ) -> Result<Artifacts, Error> {
+    let model = make(layout, flags, toolchain, config, &targets(config), progress)?;
+    Artifacts::gather(layout, &model, config)
+}
+
+/// The same for single targets of llama.cpp: the files that CMake makes for each of them.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_targets(
+    layout: &Layout,
+    flags: &FlagSet,
+    toolchain: &Toolchain,
+    config: &Config,
+    targets: &[&str],
+    progress: &Progress,
+) -> Result<Vec<PathBuf>, Error> {
+    let model = make(layout, flags, toolchain, config, targets, progress)?;
+    let mut files = Vec::new();
+    for target in targets {
+        files.extend(model.target(target)?.artifacts.iter().cloned());
+    }
+    Ok(files)
+}
+
+fn make(
+    layout: &Layout,
+    flags: &FlagSet,
+    toolchain: &Toolchain,
+    config: &Config,
+    targets: &[&str],
+    progress: &Progress,
+) -> Result<Codemodel, Error> {
     std::fs::create_dir_all(&layout.build).map_err(|e| Error::io("create", &layout.build, &e))?;
     file_api::ask(&layout.build)?;
     let all = with_tools(flags, toolchain, config);
     configure(layout, &all, toolchain, config, progress)?;
-    compile(layout, toolchain, config, progress)?;
-    Artifacts::gather(layout, &file_api::read(&layout.build)?, config)
+    compile(layout, toolchain, config, targets, progress)?;
+    file_api::read(&layout.build)
 }
 
 /// The flag set and what follows from this machine's tools; words of the user stay the last.
@@ -70,9 +109,9 @@ fn configure(
     progress: &Progress,
 ) -> Result<(), Error> {
     progress.say("llama.cpp: configuring");
-    let probe = layout.root.join("link-probe.cmake");
-    std::fs::write(&probe, include_str!("../cmake/link-probe.cmake"))
-        .map_err(|e| Error::io("write", &probe, &e))?;
+    let inject = layout.root.join("inject.cmake");
+    std::fs::write(&inject, include_str!("../cmake/inject.cmake"))
+        .map_err(|e| Error::io("write", &inject, &e))?;
     let mut cmd =
         Cmd::new(&toolchain.cmake).arg("-S").arg(&layout.source).arg("-B").arg(&layout.build);
     if let Some(ninja) = &toolchain.ninja {
@@ -80,7 +119,7 @@ fn configure(
             .args(["-G", "Ninja"])
             .arg(define("CMAKE_MAKE_PROGRAM", &ninja.display().to_string()));
     }
-    let inject = define("CMAKE_PROJECT_llama.cpp_INCLUDE", &probe.display().to_string());
+    let inject = define("CMAKE_PROJECT_llama.cpp_INCLUDE", &inject.display().to_string());
     cmd = cmd.arg(inject).args(flags.iter().map(|(name, value)| define(name, value)));
     if let Some((_, root)) = &toolchain.hip {
         cmd = cmd.env("HIP_PATH", root);
@@ -94,7 +133,7 @@ fn configure(
     let log = layout.root.join("configure.log");
     // The log of the last run is of no use; whether there was one does not matter.
     let _ = std::fs::remove_file(&log);
-    cmd.run_logged(&log, |line| println!("{line}")).map_err(explain)?;
+    cmd.run_logged(&log, |line| progress.line(line)).map_err(explain)?;
     cache::check(&layout.build, flags, config)?;
     std::fs::write(&stamp, asked).map_err(|e| Error::io("write", &stamp, &e))
 }
@@ -115,6 +154,7 @@ fn compile(
     layout: &Layout,
     toolchain: &Toolchain,
     config: &Config,
+    targets: &[&str],
     progress: &Progress,
 ) -> Result<(), Error> {
     let jobs = jobs::count(config, jobs::available_memory());
@@ -124,14 +164,15 @@ fn compile(
         .arg("--build")
         .arg(&layout.build)
         .args(["--config", "Release", "--parallel", &jobs.to_string(), "--target"])
-        .args(targets(config));
+        .args(targets);
     // Make believes in the half of an object file that a killed compiler leaves; Ninja does not.
     if unfinished.exists() && toolchain.ninja.is_none() {
         cmd = cmd.arg("--clean-first");
     }
     if toolchain.launcher.is_some() {
         // Two clones of one pin share what they compile.
-        cmd = cmd.env("CCACHE_BASEDIR", &layout.root).env("CCACHE_NOHASHDIR", "1");
+        let base = layout.source.parent().unwrap_or(&layout.root);
+        cmd = cmd.env("CCACHE_BASEDIR", base).env("CCACHE_NOHASHDIR", "1");
     }
     std::fs::write(&unfinished, "").map_err(|e| Error::io("write", &unfinished, &e))?;
     let log = layout.root.join("build.log");

@@ -81,6 +81,8 @@ pub struct Overrides {
     pub cache_dir: Option<PathBuf>,
     /// Use this finished build (`LLAMA_SYS_PREBUILT_DIR`).
     pub prebuilt_dir: Option<PathBuf>,
+    /// The server looks for its libraries beside itself only (`LLAMA_SYS_RELOCATABLE`).
+    pub relocatable: bool,
     /// More CMake definitions, last word (`LLAMA_SYS_CMAKE_ARGS`).
     pub cmake_args: Vec<(String, String)>,
     /// As CMake takes them, `86;90` or `all-major` (`LLAMA_SYS_CUDA_ARCHITECTURES`).
@@ -147,6 +149,23 @@ pub struct Config {
 }
 
 impl Config {
+    /// A build of `features` for `target` on `host`, with nothing from the environment.
+    #[must_use]
+    pub fn plain(features: Features, target: &str, host: &str) -> Self {
+        Self {
+            target: Target::parse(target),
+            host: Target::parse(host),
+            features,
+            overrides: Overrides::default(),
+            compilers: Compilers::default(),
+            toolkits: Toolkits::default(),
+            crt_static: false,
+            openssl_root: None,
+            android_ndk: None,
+            cargo_jobs: 1,
+        }
+    }
+
     /// Settles what cannot go together, once, and says each thing that was settled against the
     /// user's words.
     #[must_use]

@@ -33,23 +33,9 @@ pub use manifest::Manifest;
 mod tests {
     //! Shared by the unit tests of the modules.
     use super::*;
-    use crate::config::{Compilers, Overrides, Toolkits};
-    use crate::target::Target;
-
     /// A configuration for `triple` with `features`, built on Linux.
     pub(crate) fn config(triple: &str, features: &str) -> Config {
-        let features = features.split_whitespace();
-        Config {
-            target: Target::parse(triple),
-            host: Target::parse("x86_64-unknown-linux-gnu"),
-            features: Features::parse(features).unwrap(),
-            overrides: Overrides::default(),
-            compilers: Compilers::default(),
-            toolkits: Toolkits::default(),
-            crt_static: false,
-            openssl_root: None,
-            android_ndk: None,
-            cargo_jobs: 2,
-        }
+        let features = Features::parse(features.split_whitespace()).unwrap();
+        Config::plain(features, triple, "x86_64-unknown-linux-gnu")
     }
 }

@@ -7,24 +7,38 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     file: Option<PathBuf>,
+    quiet: bool,
 }
 
 impl Progress {
     /// Progress that is also written to `file`, when there is one.
     #[must_use]
     pub fn new(file: Option<PathBuf>) -> Self {
-        Self { file }
+        Self { file, quiet: false }
+    }
+
+    /// Progress in `file` alone.
+    #[must_use]
+    pub fn quiet(file: PathBuf) -> Self {
+        Self { file: Some(file), quiet: true }
     }
 
     /// A new piece of work.
     pub fn say(&self, what: &str) {
-        println!("{what}");
+        self.line(what);
         self.note(what);
+    }
+
+    /// What a tool says.
+    pub fn line(&self, line: &str) {
+        if !self.quiet {
+            println!("{line}");
+        }
     }
 
     /// One line of a build tool's output; Ninja and Make begin each step with `[…]`.
     pub fn step(&self, stage: &str, line: &str) {
-        println!("{line}");
+        self.line(line);
         if let Some((count, what)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
             let what = what.rsplit_once('/').map_or(what, |(_, file)| file);
             self.note(&format!("{stage} [{}] {what}", count.trim()));

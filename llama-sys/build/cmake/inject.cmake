@@ -1,0 +1,28 @@
+# Read by CMake right after llama.cpp's own `project()`.
+
+# One name a library: what is built can be copied file by file, and links nothing through symlinks.
+set(CMAKE_PLATFORM_NO_VERSIONED_SONAME TRUE)
+
+# The folder of the build stays out of what is built: `__FILE__` is as seen from CMake's folder, which
+# is also what a compiler cache that rewrites paths makes of it.
+if (CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang" AND NOT MSVC)
+    get_filename_component(llama_sys_root "${CMAKE_SOURCE_DIR}" DIRECTORY)
+    file(RELATIVE_PATH llama_sys_from_build "${CMAKE_BINARY_DIR}" "${llama_sys_root}")
+    set(llama_sys_map "-ffile-prefix-map=${llama_sys_root}/=${llama_sys_from_build}")
+    add_compile_options(
+        "$<$<COMPILE_LANGUAGE:C,CXX,HIP,OBJC,OBJCXX,ASM>:${llama_sys_map}>"
+        "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${llama_sys_map}>")
+endif()
+
+# A program that links what Rust programs link. It is never built: CMake's File API tells its link
+# line, in order and with every system library, which static libraries alone do not have.
+cmake_language(DEFER CALL llama_sys_add_link_probe)
+
+function(llama_sys_add_link_probe)
+    file(WRITE "${CMAKE_BINARY_DIR}/llama-sys-link.cpp" "int main() {}\n")
+    add_executable(llama-sys-link EXCLUDE_FROM_ALL "${CMAKE_BINARY_DIR}/llama-sys-link.cpp")
+    target_link_libraries(llama-sys-link PRIVATE llama)
+    if (TARGET mtmd)
+        target_link_libraries(llama-sys-link PRIVATE mtmd)
+    endif()
+endfunction()
