@@ -90,9 +90,9 @@ fn store(target: &mut [f32], values: &[f32; COLS], into: Into) {
 fn multiply(left: &[[f32; ROWS]], right: &[[f32; COLS]]) -> [[f32; COLS]; ROWS] {
     let mut sum = [[0.0; COLS]; ROWS];
     for (l, r) in left.iter().zip(right) {
-        for i in 0..ROWS {
-            for j in 0..COLS {
-                sum[i][j] = multiply_add(l[i], r[j], sum[i][j]);
+        for (sum, l) in sum.iter_mut().zip(l) {
+            for (sum, r) in sum.iter_mut().zip(r) {
+                *sum = multiply_add(*l, *r, *sum);
             }
         }
     }
