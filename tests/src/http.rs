@@ -41,6 +41,11 @@ pub fn get(url: &str) -> Answer {
     try_get(url, None).unwrap_or_else(|| panic!("no answer from {url}"))
 }
 
+/// `DELETE url`, whatever comes of it.
+pub fn try_delete(url: &str) {
+    let _ = agent().delete(url).call();
+}
+
 /// `POST url` with a JSON body.
 ///
 /// # Panics

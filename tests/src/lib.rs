@@ -1,5 +1,6 @@
 //! What the integration tests share: what they need from outside, real servers, plain HTTP.
 
+pub mod browser;
 pub mod http;
 pub mod needs;
 pub mod process;

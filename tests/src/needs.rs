@@ -18,6 +18,12 @@ pub fn server_dl() -> Option<PathBuf> {
     need(what, file_in("LLAMA_TEST_SERVER_DL"))
 }
 
+/// The folder of the CPU distribution: `$LLAMA_TEST_DIST`, set by `cargo xtask test`.
+pub fn dist() -> Option<PathBuf> {
+    let dir = variable("LLAMA_TEST_DIST").map(PathBuf::from).filter(|path| path.is_dir());
+    need("$LLAMA_TEST_DIST, the CPU distribution; run `cargo xtask test`", dir)
+}
+
 /// Both servers, each with a name for messages.
 pub fn both_servers() -> Option<[(&'static str, PathBuf); 2]> {
     Some([("static", server()?), ("backend-dl", server_dl()?)])
@@ -32,11 +38,11 @@ pub fn demo_model() -> Option<PathBuf> {
     )
 }
 
-/// A Chromium to look at the web page with.
-pub fn chromium() -> Option<PathBuf> {
-    let places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-    let found = places.into_iter().map(PathBuf::from).find(|path| path.is_file());
-    need("a Chromium; run `apt-get install chromium`", found)
+/// ChromeDriver and a Chromium to look at the web page with.
+pub fn chromium() -> Option<(PathBuf, PathBuf)> {
+    let browser = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(program);
+    let found = program("chromedriver").zip(browser);
+    need("Chromium and ChromeDriver; run `apt-get install chromium chromium-driver`", found)
 }
 
 /// The C compiler.
@@ -48,6 +54,21 @@ pub fn c_compiler() -> Option<PathBuf> {
 /// pkg-config.
 pub fn pkg_config() -> Option<PathBuf> {
     need("pkg-config; run `apt-get install pkg-config`", program("pkg-config"))
+}
+
+/// A program that a package of Debian's brings.
+pub fn program_of(name: &str, package: &str) -> Option<PathBuf> {
+    need(&format!("{name}; run `apt-get install {package}`"), program(name))
+}
+
+/// `setpriv` of util-linux, where it may change the user.
+pub fn setpriv() -> Option<PathBuf> {
+    let found = program("setpriv").filter(|setpriv| {
+        let mut trial = crate::workspace::command(setpriv);
+        trial.args(["--reuid=65534", "--regid=65534", "--clear-groups", "true"]);
+        trial.output().is_ok_and(|output| output.status.success())
+    });
+    need("`setpriv --reuid`, as root", found)
 }
 
 /// `unshare` of util-linux, where it may make network and mount namespaces.

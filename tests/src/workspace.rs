@@ -21,6 +21,17 @@ pub fn scratch(name: &str) -> PathBuf {
     dir
 }
 
+/// Where Cargo keeps the crates of registries.
+///
+/// # Panics
+/// Without a home folder.
+pub fn cargo_home() -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "Cargo's own variables")]
+    let [named, home] = ["CARGO_HOME", "HOME"].map(std::env::var_os);
+    let default = || PathBuf::from(home.expect("users have a home")).join(".cargo");
+    named.map_or_else(default, PathBuf::from)
+}
+
 /// Held by every test that builds llama.cpp: two builds at once take twice the memory and the time.
 pub fn one_build_at_a_time() -> MutexGuard<'static, ()> {
     static BUILDING: Mutex<()> = Mutex::new(());
@@ -64,7 +75,7 @@ impl Cargo {
     /// Runs a shell script instead of Cargo, with what Cargo would have got, as root of namespaces of
     /// its own: `unshare <namespaces> sh -ec <script> sh <args>`. The script starts Cargo itself.
     pub fn unshared(
-        self,
+        &self,
         unshare: &Path,
         namespaces: &[&str],
         script: &str,
@@ -72,14 +83,23 @@ impl Cargo {
     ) -> Output {
         let mut unshared = command(unshare);
         unshared.arg("--map-root-user").args(namespaces).args(["sh", "-ec", script, "sh"]);
-        unshared.args(args).current_dir(self.command.get_current_dir().expect("`new` sets it"));
+        self.instead(unshared.args(args))
+    }
+
+    /// Runs a shell line instead of Cargo, with what Cargo would have got.
+    pub fn shell(&self, line: &str) -> Output {
+        self.instead(command("sh").args(["-ec", line]))
+    }
+
+    fn instead(&self, other: &mut Command) -> Output {
+        other.current_dir(self.command.get_current_dir().expect("`new` sets it"));
         for (name, value) in self.command.get_envs() {
             match value {
-                Some(value) => unshared.env(name, value),
-                None => unshared.env_remove(name),
+                Some(value) => other.env(name, value),
+                None => other.env_remove(name),
             };
         }
-        unshared.output().expect("unshare can be started")
+        other.output().expect("the program can be started")
     }
 
     /// Runs to the end.
