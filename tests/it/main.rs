@@ -8,6 +8,9 @@ mod backends;
 /// How the build behaves: nothing twice, changes taken, kills survived, errors told.
 #[cfg(target_os = "linux")]
 mod build;
+/// The distribution: from anywhere, for any machine, whole or not at all.
+#[cfg(target_os = "linux")]
+mod dist;
 /// A stranger's crate that depends on llama-sys.
 #[cfg(target_os = "linux")]
 mod downstream;

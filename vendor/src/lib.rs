@@ -14,7 +14,7 @@ mod patch;
 pub mod pin;
 #[cfg(feature = "fetch")]
 mod pip;
-mod place;
+pub mod place;
 mod progress;
 pub mod sh;
 mod source;

@@ -5,18 +5,21 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Progress, Report, tree};
+use crate::{Error, Progress, Report};
 
 /// The right to change what is in a folder, held by one process at a time and freed by its end.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub struct Lock {
     dir: PathBuf,
     _file: File,
 }
 
 impl Lock {
     /// Waits for the right to change `dir`, which is made if it is not there.
-    pub(crate) fn acquire(dir: &Path, report: &mut Report<'_>) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When the folder cannot be made or written.
+    pub fn acquire(dir: &Path, report: &mut Report<'_>) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let file = File::options().create(true).append(true).open(dir.join(".lock"))?;
         match fs4::FileExt::try_lock(&file) {
@@ -35,7 +38,7 @@ impl Lock {
     ///
     /// # Errors
     /// When none can be written.
-    pub(crate) fn first(dirs: &[PathBuf], report: &mut Report<'_>) -> Result<Self, Error> {
+    pub fn first(dirs: &[PathBuf], report: &mut Report<'_>) -> Result<Self, Error> {
         let mut failures = Vec::new();
         for dir in dirs {
             match Self::acquire(dir, report) {
@@ -49,21 +52,25 @@ impl Lock {
     }
 
     /// The locked folder.
-    pub(crate) fn dir(&self) -> &Path {
+    #[must_use]
+    pub fn dir(&self) -> &Path {
         &self.dir
     }
 }
 
 /// A folder to work in, beside the destination; what is left in it goes with it.
 #[derive(Debug)]
-pub(crate) struct Staging {
+pub struct Staging {
     dir: PathBuf,
 }
 
 impl Staging {
     /// An empty folder for filling `name`. The lock makes the one name safe, and the one name lets the next
     /// process clean up after one that was killed.
-    pub(crate) fn new(lock: &Lock, name: &str) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new(lock: &Lock, name: &str) -> Result<Self, Error> {
         let dir = lock.dir().join(format!(".{name}.new"));
         remove(&dir)?;
         fs::create_dir(&dir).map_err(|e| Error::io("create the folder", &dir, &e))?;
@@ -71,13 +78,32 @@ impl Staging {
     }
 
     /// The folder.
-    pub(crate) fn dir(&self) -> &Path {
+    #[must_use]
+    pub fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// Makes the finished folder `from` durable and gives it its name `to`, in place of what was there.
-    pub(crate) fn publish(&self, from: &Path, to: &Path) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// When the file system refuses; `to` is then what it was.
+    ///
+    /// # Panics
+    /// When `to` is a root folder.
+    pub fn publish(&self, from: &Path, to: &Path) -> Result<(), Error> {
         sync(from)?;
+        self.rename(from, to)
+    }
+
+    /// Gives the finished folder `from`, which the caller made durable, its name `to`, in place of what
+    /// was there.
+    ///
+    /// # Errors
+    /// When the file system refuses; `to` is then what it was.
+    ///
+    /// # Panics
+    /// When `to` is a root folder.
+    pub fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
         let old = self.dir.join("old");
         if to.exists() {
             fs::rename(to, &old).map_err(|e| Error::io("replace", to, &e))?;
@@ -106,7 +132,10 @@ pub(crate) fn remove(dir: &Path) -> Result<(), Error> {
 }
 
 /// Writes a small file so that it is there whole or not at all.
-pub(crate) fn write_whole(to: &Path, text: &str) -> io::Result<()> {
+///
+/// # Errors
+/// When it cannot be written; nothing is left of it then.
+pub fn write_whole(to: &Path, text: &str) -> io::Result<()> {
     let mut name = to.as_os_str().to_owned();
     name.push(format!(".{}", std::process::id()));
     let aside = PathBuf::from(name);
@@ -120,10 +149,16 @@ pub(crate) fn write_whole(to: &Path, text: &str) -> io::Result<()> {
 }
 
 fn sync(dir: &Path) -> Result<(), Error> {
-    for entry in tree::walk(dir, &|_| true)? {
-        let at = dir.join(&entry.path);
-        let file = File::options().append(true).open(&at);
-        file.and_then(|file| file.sync_all()).map_err(|e| Error::io("write", &at, &e))?;
+    let failed = |e| Error::io("read the folder", dir, &e);
+    for item in fs::read_dir(dir).map_err(failed)? {
+        let item = item.map_err(failed)?;
+        let (kind, at) = (item.file_type().map_err(failed)?, item.path());
+        if kind.is_dir() {
+            sync(&at)?;
+        } else if kind.is_file() {
+            let file = File::options().append(true).open(&at);
+            file.and_then(|file| file.sync_all()).map_err(|e| Error::io("write", &at, &e))?;
+        }
     }
     sync_dir(dir).map_err(|e| Error::io("write", dir, &e))
 }

@@ -58,7 +58,8 @@ pub fn id(
 }
 
 /// Lower-case hexadecimal text of `bytes`.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

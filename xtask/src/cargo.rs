@@ -24,11 +24,17 @@ pub(crate) fn target_dir() -> PathBuf {
     named.map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
-/// The triple of this machine, as rustc names it.
-pub(crate) fn host() -> anyhow::Result<String> {
-    let text = Cmd::new("rustc").arg("-vV").read()?;
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or_else(|| anyhow::anyhow!("`rustc -vV` names no host"))
+/// Where Cargo keeps the crates of registries.
+pub(crate) fn home() -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "Cargo's own variables")]
+    let [named, home] = ["CARGO_HOME", "HOME"].map(std::env::var_os);
+    let default = || PathBuf::from(home.unwrap_or_default()).join(".cargo");
+    named.map_or_else(default, PathBuf::from)
+}
+
+/// The triple of this machine. Asks nobody: a Debian root may have no rustc.
+pub(crate) fn host() -> String {
+    env!("XTASK_HOST").to_owned()
 }
 
 /// Whether CI runs this: what a test needs must be there, nobody can be asked.

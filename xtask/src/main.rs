@@ -3,14 +3,25 @@
 mod bindings;
 mod cargo;
 mod check;
+mod component;
 mod demo_model;
+mod dist;
 mod doctor;
+mod elf;
+mod identity;
+mod licenses;
+mod manifest;
 mod requirements;
+mod sbom;
 mod screen;
 mod serve;
 mod setup;
 mod test;
+mod toolkit;
+mod variant;
+mod variants;
 mod vendor;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -23,6 +34,9 @@ cargo xtask COMMAND
   serve [--features LIST] [--yes] [-- ARGS]  build llama-server and run it; ARGS go to llama-server;
                                              without a model among them it serves the demo model
   test [--yes] [-- ARGS]                     every check and test; ARGS go to `cargo test`
+  dist [--variant NAME] [--plan] [--setup]   folders and archives that run anywhere: see dist --help
+  verify DIR|ARCHIVE                         every promise about a distribution; runs what is in it
+  variants [--json]                          the release matrix
   doctor [--features LIST]                   what a build needs, found or not, and what installs it
   setup [--features LIST] [--yes]            install what is missing
   vendor [--check] [--force]                 fetch and verify llama.cpp, build its web UI
@@ -51,6 +65,11 @@ fn run(command: &str, args: Vec<OsString>) -> Result<()> {
     match command {
         "serve" => serve::run(args),
         "test" => test::run(args),
+        "dist" => dist::run(args),
+        dist::BACKEND_WORD => dist::run_backend(args),
+        "verify" => verify::run(args),
+        verify::OPEN_WORD => verify::run_open(args),
+        "variants" => variants::run(args),
         "doctor" => doctor::run(args),
         "setup" => setup::run(args),
         "vendor" => vendor::run(args),

@@ -2,14 +2,16 @@
 
 use llama_build::requirement::{Packages, Probe, Requirement};
 
-/// The web page is tested in a real browser.
+/// The web page is tested in a real browser, which ChromeDriver drives.
 pub(crate) fn chromium() -> Requirement {
-    program(
-        "Chromium",
-        &["chromium", "chromium-browser", "google-chrome"],
-        "the test of the web UI",
-        Packages(["chromium", "chromium", "chromium", "chromium", "Google.Chrome"]),
-    )
+    let packages = Packages([
+        "chromium chromium-driver",
+        "chromium chromedriver",
+        "chromedriver",
+        "chromium",
+        "Chromium.ChromeDriver",
+    ]);
+    program("ChromeDriver", &["chromedriver"], "the test of the web UI", packages)
 }
 
 /// The second mirror of the source is reached with pip.
@@ -32,6 +34,18 @@ pub(crate) fn clang() -> Requirement {
 pub(crate) fn pkg_config() -> Requirement {
     let packages = Packages(["pkg-config", "pkgconf", "pkgconf", "pkgconf", ""]);
     program("pkg-config", &["pkg-config", "pkgconf"], "the test of feature `system`", packages)
+}
+
+/// Makes Debian roots for toolkits that this machine's system has not (`dist --setup`).
+pub(crate) fn mmdebstrap() -> Requirement {
+    let packages = Packages(["mmdebstrap debian-archive-keyring", "", "", "", ""]);
+    program("mmdebstrap", &["mmdebstrap"], "a Debian root (`dist --setup`)", packages)
+}
+
+/// Runs programs as on older and on other machines.
+pub(crate) fn qemu_user() -> Requirement {
+    let packages = Packages(["qemu-user", "qemu-user", "", "qemu-user", ""]);
+    program("QEMU", &["qemu-x86_64"], "the tests of distributions", packages)
 }
 
 /// Debian's and Fedora's packages of Rust leave these two out.

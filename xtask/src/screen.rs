@@ -81,10 +81,17 @@ impl Screen {
 
     /// Runs Cargo and shows what the build of llama.cpp, whose output Cargo keeps, is doing.
     pub(crate) fn build(&mut self, cmd: &Cmd) -> anyhow::Result<()> {
+        self.watch(|file| Ok(cmd.clone().env("LLAMA_SYS_PROGRESS_FILE", file).run()?))
+    }
+
+    /// Shows what `work` writes into the file that it is given.
+    pub(crate) fn watch<T>(
+        &mut self,
+        work: impl FnOnce(&Path) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         let dir = cargo::target_dir().join("xtask");
         std::fs::create_dir_all(&dir)?;
         let file = dir.join(format!("progress-{}", std::process::id()));
-        let cmd = cmd.clone().env("LLAMA_SYS_PROGRESS_FILE", &file);
         let done = AtomicBool::new(false);
         let result = std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -93,14 +100,14 @@ impl Screen {
                     self.look(&file);
                 }
             });
-            let result = cmd.run();
+            let result = work(&file);
             done.store(true, Ordering::Relaxed);
             result
         });
         self.clear();
         // Without a native build there is none.
         let _ = std::fs::remove_file(&file);
-        Ok(result?)
+        result
     }
 
     fn look(&mut self, file: &Path) {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use lexopt::prelude::*;
 
 use crate::screen::Screen;
-use crate::{cargo, check, requirements, serve, setup, vendor};
+use crate::{cargo, check, dist, requirements, serve, setup, variant, vendor};
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let (yes, rest) = parse(args)?;
@@ -33,8 +33,12 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     // and llama.cpp is not built once more.
     screen.build(&test.clone().arg("--no-run"))?;
     let own = keep(serve::built(), "llama-server")?;
+    let dist = distribution()?;
     screen.step("testing");
     let mut cmd = test.args(rest).env("LLAMA_TEST_SERVER", own).env("LLAMA_TEST_SERVER_DL", shared);
+    if let Some(dist) = dist {
+        cmd = cmd.env("LLAMA_TEST_DIST", dist);
+    }
     if ci {
         cmd = cmd.env("CI", "true");
     }
@@ -62,14 +66,25 @@ fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
     Ok((yes, rest))
 }
 
+/// The CPU distribution of this machine, where there is one.
+fn distribution() -> Result<Option<PathBuf>> {
+    let host = cargo::host();
+    if !variant::Variant::Cpu.targets().contains(&host.as_str()) {
+        return Ok(None);
+    }
+    dist::run(Vec::new())?;
+    Ok(Some(cargo::root().join("dist").join(format!("cpu-{host}"))))
+}
+
 fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {
-    // The tests that need a browser and pkg-config run on Linux only.
-    let linux = [requirements::chromium(), requirements::pkg_config()];
+    // The tests that need these run on Linux only.
+    let linux = [requirements::chromium(), requirements::pkg_config(), requirements::qemu_user()];
     let linux = linux.into_iter().filter(|_| cfg!(target_os = "linux"));
     let everywhere = [requirements::clang(), requirements::rustfmt(), requirements::clippy()];
     let also: Vec<_> = linux.chain(everywhere).collect();
     setup::ensure(&setup::config(&[])?, &also, yes)?;
-    vendor::source(screen, yes)
+    vendor::source(screen, yes)?;
+    Ok(())
 }
 
 /// Both builds give the same file name: each one is kept under its own.

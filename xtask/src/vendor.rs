@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use llama_src::{NoUi, Patch, Progress, Report, Request, SourceTree, Ui, subset};
 
 use crate::screen::Screen;
-use crate::{requirements, setup};
+use crate::{component, requirements, setup};
 
 mod update;
 
@@ -22,6 +22,7 @@ cargo xtask vendor: fetch and verify the pinned llama.cpp, then build its web UI
   --update <tag>       move the pin to another release (as in b12000)
   --from <path>        with --update: read the release from this archive or folder
   --no-ui              leave the web UI alone
+  --web-ui-packages    list the npm packages in the web UI anew (after --update)
 ";
 
 #[derive(Debug, Default)]
@@ -29,6 +30,7 @@ struct Args {
     check: bool,
     force: bool,
     no_ui: bool,
+    web_ui_packages: bool,
     update: Option<String>,
     from: Option<PathBuf>,
 }
@@ -41,6 +43,9 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     };
     if args.check {
         return check();
+    }
+    if args.web_ui_packages {
+        return list_web_ui_packages();
     }
     match args.update {
         Some(tag) => update::update(&tag, args.from.as_deref()),
@@ -59,6 +64,7 @@ fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
             Long("check") => parsed.check = true,
             Long("force") => parsed.force = true,
             Long("no-ui") => parsed.no_ui = true,
+            Long("web-ui-packages") => parsed.web_ui_packages = true,
             Long("update") => parsed.update = Some(parser.value()?.string()?),
             Long("from") => parsed.from = Some(parser.value()?.into()),
             _ => return Err(arg.unexpected().into()),
@@ -90,7 +96,7 @@ fn fill(force: bool, ui: bool) -> Result<()> {
 
 /// For commands that need the source: fetches it where it is not, with pip's help if the first mirror
 /// cannot be reached, and builds the web UI, both in sight of the user.
-pub(crate) fn source(screen: &mut Screen, yes: bool) -> Result<()> {
+pub(crate) fn source(screen: &mut Screen, yes: bool) -> Result<SourceTree> {
     let request = request()?;
     screen.step(&format!("llama.cpp {}", request.pin.tag));
     let prepared = SourceTree::prepare(&request, &mut |news| screen.news(news));
@@ -101,7 +107,8 @@ pub(crate) fn source(screen: &mut Screen, yes: bool) -> Result<()> {
         }
         prepared => prepared?,
     };
-    web_ui(&source, &request, &mut |news| screen.news(news))
+    web_ui(&source, &request, &mut |news| screen.news(news))?;
+    Ok(source)
 }
 
 /// The request that a build script would make.
@@ -132,6 +139,12 @@ fn remove_old_uis(current: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn list_web_ui_packages() -> Result<()> {
+    let request = request()?;
+    let source = SourceTree::prepare(&request, &mut |_| ())?;
+    component::measure::run(&source.dir, &request.pin.ui_tree)
 }
 
 /// Everything that is wrong is told at once.

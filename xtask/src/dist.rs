@@ -1,0 +1,369 @@
+//! `cargo xtask dist`: turns builds into folders and archives that run anywhere.
+
+mod archive;
+mod assemble;
+mod backend;
+mod inside;
+mod payload;
+mod plan;
+mod report;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use lexopt::prelude::*;
+use llama_build::{FlagSet, Pin};
+use llama_src::place::{Lock, Staging};
+
+use crate::identity::Identity;
+use crate::manifest::{self, LlamaCpp, Manifest};
+use crate::screen::Screen;
+use crate::toolkit::{self, Toolkit};
+use crate::variant::{self, Variant};
+use crate::{cargo, component, elf, licenses, sbom, setup, vendor, verify};
+use payload::Payload;
+use plan::{Choice, Plan};
+use report::Row;
+
+const HELP: &str = "\
+cargo xtask dist: folders and archives with llama-server that run anywhere
+
+  --variant NAME    cpu (default), cuda, rocm, vulkan, or all
+  --target TRIPLE   x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu; default: this machine
+  --toolkit X.Y     of the vendor's toolkit; default: the one that is installed
+  --arch LIST       GPU architectures as CMake takes them, as in `90` or `gfx1100;gfx1201`;
+                    default: upstream's list for the toolkit
+  --setup           install what the variant needs
+  --out DIR         where it goes; default: dist
+  --plan            show what would be built and from what, and build nothing
+  --json            with --plan: as JSON
+";
+
+#[derive(Debug)]
+struct Args {
+    variants: Vec<Variant>,
+    target: Option<String>,
+    toolkit: Option<String>,
+    architectures: Option<String>,
+    setup: bool,
+    out: PathBuf,
+    plan: bool,
+    json: bool,
+}
+
+pub(crate) use inside::{WORD as BACKEND_WORD, run as run_backend};
+
+pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
+    let Some(args) = parse(words.clone())? else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    let host = cargo::host();
+    let target = args.target.clone().unwrap_or_else(|| host.clone());
+    check(&args, &target)?;
+    if args.plan {
+        return show(&args, &target, &host);
+    }
+    let identity = Identity::find()?;
+    let mut screen = Screen::new();
+    let toolkits = toolkits(&args, &target, &mut screen)?;
+    setup::ensure(&setup::config(&[])?, &[], args.setup)?;
+    let source = vendor::source(&mut screen, args.setup)?.dir;
+    let root = toolkits.iter().find_map(|toolkit| toolkit.root.as_ref());
+    if let Some(root) = root.filter(|_| target != host) {
+        return inside::dist(root, &words, &args.out, &identity);
+    }
+    let lock = Lock::acquire(&args.out, &mut |news| screen.news(news))
+        .with_context(|| format!("cannot write {}", args.out.display()))?;
+    let dist = Dist { args: &args, identity, target, host, source, lock };
+    dist.build(&mut screen, toolkits)
+}
+
+/// What the variants take from outside, before anything long is begun.
+fn toolkits(args: &Args, target: &str, screen: &mut Screen) -> Result<Vec<Toolkit>> {
+    let mut toolkits = Vec::new();
+    for variant in &args.variants {
+        let found = toolkit::find(*variant, args.toolkit.as_deref(), target, args.setup, screen)?;
+        if let Some(architectures) = &args.architectures {
+            toolkit::check_architectures(*variant, &found, architectures)?;
+        }
+        toolkits.push(found);
+    }
+    Ok(toolkits)
+}
+
+fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
+    let mut parser = lexopt::Parser::from_args(args);
+    let mut parsed = Args {
+        variants: vec![Variant::Cpu],
+        target: None,
+        toolkit: None,
+        architectures: None,
+        setup: false,
+        out: cargo::root().join("dist"),
+        plan: false,
+        json: false,
+    };
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("variant") => parsed.variants = variants(&parser.value()?.string()?)?,
+            Long("target") => parsed.target = Some(parser.value()?.string()?),
+            Long("toolkit") => parsed.toolkit = Some(parser.value()?.string()?),
+            Long("arch") => parsed.architectures = Some(parser.value()?.string()?),
+            Long("setup") => parsed.setup = true,
+            Long("out") => parsed.out = std::path::absolute(PathBuf::from(parser.value()?))?,
+            Long("plan") => parsed.plan = true,
+            Long("json") => parsed.json = true,
+            Long("help") | Short('h') => return Ok(None),
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
+    Ok(Some(parsed))
+}
+
+fn variants(name: &str) -> Result<Vec<Variant>> {
+    if name == "all" { Ok(Variant::ALL.to_vec()) } else { Ok(vec![Variant::parse(name)?]) }
+}
+
+/// Everything about the words that is wrong, at once.
+fn check(args: &Args, target: &str) -> Result<()> {
+    let mut wrong = Vec::new();
+    let known = [variant::X86_64, variant::AARCH64];
+    if !known.contains(&target) {
+        wrong.push(format!("no distribution for `{target}`\n  hint: targets: {}", known.join(" ")));
+    }
+    for variant in &args.variants {
+        if known.contains(&target) && !variant.targets().contains(&target) {
+            let targets = variant.targets().join(" ");
+            wrong.push(format!(
+                "no `{variant}` for {target}\n  hint: targets of {variant}: {targets}"
+            ));
+        }
+        if variant.toolkits().is_empty() && args.toolkit.is_some() && args.variants.len() == 1 {
+            wrong.push(format!("--toolkit means nothing to `{variant}`\n  hint: leave it out"));
+        }
+        let takes_list = matches!(variant, Variant::Cuda | Variant::Rocm);
+        if !takes_list && args.architectures.is_some() && args.variants.len() == 1 {
+            wrong.push(format!("--arch means nothing to `{variant}`\n  hint: leave it out"));
+        }
+    }
+    let several = args.variants.len() > 1;
+    if several && (args.toolkit.is_some() || args.architectures.is_some()) {
+        wrong.push("--toolkit and --arch are of one variant\n  hint: --variant cuda".to_owned());
+    }
+    if args.toolkit.as_deref().is_some_and(|version| variant::major_minor(version).is_none()) {
+        wrong.push("--toolkit is no version\n  hint: --toolkit 13.0".to_owned());
+    }
+    if args.json && !args.plan {
+        wrong.push("--json goes with --plan\n  hint: cargo xtask dist --plan --json".to_owned());
+    }
+    if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+}
+
+fn show(args: &Args, target: &str, host: &str) -> Result<()> {
+    let pin = Pin::load();
+    let plans = args.variants.iter().map(|variant| {
+        let default = variant.toolkits().first().map(|version| (*version).to_owned());
+        let choice = Choice {
+            variant: *variant,
+            target: target.to_owned(),
+            toolkit: args.toolkit.clone().or(default),
+            architectures: args.architectures.clone(),
+        };
+        Plan::new(&choice, host, &pin)
+    });
+    let plans = plans.collect::<Result<Vec<_>>>()?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&plans)?);
+    } else {
+        plans.iter().for_each(|plan| print!("{plan}"));
+    }
+    Ok(())
+}
+
+/// One run for one target.
+struct Dist<'a> {
+    args: &'a Args,
+    identity: Identity,
+    target: String,
+    host: String,
+    /// llama.cpp's own tree.
+    source: PathBuf,
+    lock: Lock,
+}
+
+impl Dist<'_> {
+    fn build(&self, screen: &mut Screen, toolkits: Vec<Toolkit>) -> Result<()> {
+        screen.step(&format!("building the CPU payload for {}", self.target));
+        let started = Instant::now();
+        let payload = payload::build(screen, &self.target, self.identity.epoch)?;
+        let mut seconds = started.elapsed().as_secs_f64();
+        let mut rows = Vec::new();
+        for (variant, toolkit) in self.args.variants.iter().zip(toolkits) {
+            let mut row = self.variant(screen, *variant, &toolkit, &payload)?;
+            row.seconds.insert("payload", seconds);
+            // The first one has paid for it.
+            seconds = 0.0;
+            rows.push(row);
+        }
+        report::write(&self.args.out, &rows)
+    }
+
+    /// Builds, assembles, verifies and packs one variant.
+    fn variant(
+        &self,
+        screen: &mut Screen,
+        variant: Variant,
+        toolkit: &Toolkit,
+        payload: &Payload,
+    ) -> Result<Row> {
+        let choice = Choice {
+            variant,
+            target: self.target.clone(),
+            toolkit: toolkit.version(),
+            architectures: self.args.architectures.clone(),
+        };
+        let plan = Plan::new(&choice, &self.host, &Pin::load())?;
+        let mut seconds = BTreeMap::new();
+        if let Some(backend) = variant.backend() {
+            screen.step(&format!("building {}", backend.library()));
+        }
+        let started = Instant::now();
+        let root = &payload.build.artifacts.root;
+        let backend = backend::build(screen, &plan, root, &payload.names(), toolkit)?;
+        seconds.insert("backend", started.elapsed().as_secs_f64());
+        screen.step(&format!("assembling {}", plan.name));
+        let started = Instant::now();
+        let staging = Staging::new(&self.lock, &plan.name)?;
+        let dir = staging.dir().join(&plan.name);
+        let manifest = self.assemble(&dir, &plan, toolkit, payload, backend.as_ref())?;
+        seconds.insert("assemble", started.elapsed().as_secs_f64());
+        screen.step(&format!("verifying {}", plan.name));
+        let started = Instant::now();
+        verify::verify(&dir, &forbidden())?;
+        seconds.insert("verify", started.elapsed().as_secs_f64());
+        screen.step(&format!("packing {}", plan.name));
+        let started = Instant::now();
+        let stem = format!("llama-server-{}-{}", self.identity.version, plan.name);
+        let mut files: Vec<String> = manifest.files.keys().cloned().collect();
+        files.push(manifest::FILE.to_owned());
+        let to = archive::path(&self.args.out, &stem);
+        archive::write(&dir, &files, &to, &stem, self.identity.epoch)?;
+        let out = self.args.out.join(&plan.name);
+        staging.publish(&dir, &out)?;
+        seconds.insert("pack", started.elapsed().as_secs_f64());
+        Row::new(&plan.name, &out, &to, &manifest, seconds)
+    }
+
+    /// Fills `dir`; the manifest is written last.
+    fn assemble(
+        &self,
+        dir: &Path,
+        plan: &Plan,
+        toolkit: &Toolkit,
+        payload: &Payload,
+        backend: Option<&backend::Built>,
+    ) -> Result<Manifest> {
+        fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        let mut ours: Vec<&Path> = vec![&payload.server];
+        ours.extend(payload.libraries.iter().map(PathBuf::as_path));
+        ours.extend(backend.map(|built| built.library.as_path()));
+        assemble::copy_stripped(&ours, dir, &self.target, &self.host)?;
+        assemble::link(dir, "llama-server")?;
+        let vendor = backend.map(|built| built.vendor.as_slice()).unwrap_or_default();
+        assemble::copy_vendor(vendor, dir, plan.variant)?;
+        let mut manifest = self.manifest(plan, toolkit, payload, backend)?;
+        let vendor: Vec<_> = vendor.iter().map(described).collect();
+        let components = component::all(&self.source, &manifest, &vendor)?;
+        licenses::write(dir, &components)?;
+        let ours = ours.iter().map(|file| elf::read(file)).collect::<Result<Vec<_>>>()?;
+        manifest.symbol_versions = elf::highest(ours.iter().flatten());
+        manifest.files = assemble::list(dir)?;
+        sbom::write(dir, &manifest, &components)?;
+        manifest.files = assemble::list(dir)?;
+        let path = dir.join(manifest::FILE);
+        fs::write(&path, manifest.text())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(manifest)
+    }
+
+    fn manifest(
+        &self,
+        plan: &Plan,
+        toolkit: &Toolkit,
+        payload: &Payload,
+        backend: Option<&backend::Built>,
+    ) -> Result<Manifest> {
+        let (identity, build) = (&self.identity, &payload.build);
+        let mut flags = BTreeMap::from([("llama-server".to_owned(), by_name(&build.flags))]);
+        if let (Some(built), Some(backend)) = (backend, plan.variant.backend()) {
+            flags.insert(backend.library().to_owned(), by_name(&built.flags));
+        }
+        let cpu = |name: &String| name.strip_prefix("ggml-cpu-").map(str::to_owned);
+        let mut cpu_variants: Vec<String> =
+            build.artifacts.backends.iter().filter_map(cpu).collect();
+        cpu_variants.sort();
+        Ok(Manifest {
+            version: identity.version.clone(),
+            commit: identity.commit.clone(),
+            timestamp: identity.timestamp.clone(),
+            variant: plan.variant.to_string(),
+            branch: identity.branch.clone(),
+            schema: manifest::SCHEMA,
+            source_date_epoch: identity.epoch,
+            llama_cpp: LlamaCpp {
+                tag: build.tag.clone(),
+                build_number: build.build_number,
+                version: build.version.clone(),
+                tree: build.tree.clone(),
+                verified: build.verified,
+                patches: build.patches.clone(),
+            },
+            target: plan.target.clone(),
+            flags,
+            tools: tools(build)?,
+            toolkit: Some(toolkit.name.clone()).filter(|name| !name.is_empty()),
+            gpu_architectures: plan.gpu_architectures.clone(),
+            minimum_driver: plan.minimum_driver.map(str::to_owned),
+            cpu_variants,
+            symbol_versions: BTreeMap::new(),
+            files: BTreeMap::new(),
+        })
+    }
+}
+
+fn described(library: &toolkit::VendorLibrary) -> component::VendorLibrary {
+    component::VendorLibrary {
+        name: library.name.clone(),
+        version: library.version.clone(),
+        supplier: library.supplier.clone(),
+        license: format!("LicenseRef-{}", library.name),
+        license_files: library.license_files.clone(),
+        files: library.files.iter().map(|file| file.to.clone()).collect(),
+        purl: None,
+    }
+}
+
+fn by_name(flags: &FlagSet) -> BTreeMap<String, String> {
+    flags.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Versions of what compiled it.
+fn tools(build: &llama_build::Manifest) -> Result<BTreeMap<String, String>> {
+    let rustc = llama_src::sh::Cmd::new("rustc").arg("--version").read()?;
+    let cxx = build.flags.value("CMAKE_CXX_COMPILER").unwrap_or("c++");
+    let cxx = llama_src::sh::Cmd::new(cxx).arg("--version").read()?;
+    let first = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
+    let tools = [("cmake", build.cmake.clone()), ("c++", first(&cxx)), ("rustc", first(&rustc))];
+    Ok(tools.map(|(name, version)| (name.to_owned(), version)).into())
+}
+
+/// Folders of this machine that nothing may name.
+fn forbidden() -> Vec<String> {
+    let folders = [cargo::root(), cargo::target_dir(), cargo::home()];
+    folders.iter().map(|dir| dir.display().to_string()).filter(|dir| dir.len() > 1).collect()
+}

@@ -1,0 +1,118 @@
+//! The CPU payload of a target: built once through Cargo, the same bytes in every variant.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail, ensure};
+use llama_build::Manifest;
+use serde::Deserialize;
+
+use super::plan;
+use crate::screen::Screen;
+use crate::{cargo, elf};
+
+/// What Cargo built.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    /// The executable.
+    pub(crate) server: PathBuf,
+    /// Shared libraries, backends among them.
+    pub(crate) libraries: Vec<PathBuf>,
+    /// What `llama-sys` says about its build.
+    pub(crate) build: Manifest,
+}
+
+impl Payload {
+    /// File names of its libraries.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let name = |path: &PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
+        self.libraries.iter().filter_map(name).collect()
+    }
+}
+
+/// Builds the payload for `target`.
+///
+/// # Errors
+/// What Cargo says; a build without its web UI.
+pub(crate) fn build(screen: &mut Screen, target: &str, epoch: u64) -> Result<Payload> {
+    let cmd = plan::payload_command(target, &cargo::home().display().to_string())
+        .arg("--message-format=json-render-diagnostics")
+        .env("SOURCE_DATE_EPOCH", epoch.to_string())
+        .dir(cargo::root());
+    let messages = screen.watch(|progress| {
+        let cmd = cmd.clone().env("LLAMA_SYS_PROGRESS_FILE", progress);
+        let child = cmd.command().stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
+        let output = child.wait_with_output()?;
+        if !output.status.success() {
+            bail!("a command failed with {}: {cmd}", output.status);
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    })?;
+    let (server, manifest) = read(&messages).context("cargo names no llama-server")?;
+    let build = Manifest::read(&manifest)?;
+    ensure!(
+        build.ui,
+        "llama-server was built without its web UI: see the warning above\n  hint: cargo xtask vendor"
+    );
+    let libraries = closure(&server, &build)?;
+    Ok(Payload { server, libraries, build })
+}
+
+/// One of Cargo's messages.
+#[derive(Deserialize)]
+struct Message {
+    #[serde(default)]
+    package_id: String,
+    out_dir: Option<PathBuf>,
+    executable: Option<PathBuf>,
+}
+
+/// The server and the manifest of the build behind it.
+fn read(messages: &str) -> Option<(PathBuf, PathBuf)> {
+    let messages: Vec<Message> =
+        messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let server = messages.iter().find_map(|message| message.executable.clone())?;
+    let ours = messages.iter().filter(|message| message.package_id.contains("llama-sys#"));
+    let out = ours.filter_map(|message| message.out_dir.clone()).next_back()?;
+    Some((server, out.join(llama_build::manifest::FILE)))
+}
+
+/// What the server needs of the build, and the backends that it will look for.
+fn closure(server: &Path, build: &Manifest) -> Result<Vec<PathBuf>> {
+    let bin = &build.artifacts.bin;
+    let mut files: Vec<PathBuf> =
+        build.artifacts.backends.iter().map(|name| bin.join(format!("lib{name}.so"))).collect();
+    let mut look = vec![server.to_owned()];
+    look.extend(files.iter().cloned());
+    while let Some(file) = look.pop() {
+        let needed = elf::read(&file)?.map(|elf| elf.needed).unwrap_or_default();
+        for library in needed.iter().map(|name| bin.join(name)) {
+            if library.is_file() && !files.contains(&library) {
+                files.push(library.clone());
+                look.push(library);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_tells_where_things_are() {
+        let messages = r#"
+{"reason":"build-script-executed","package_id":"path+file:///w/other#0.1.0","out_dir":"/o/other"}
+{"reason":"build-script-executed","package_id":"path+file:///w/llama-sys#0.1.0","out_dir":"/o/llama"}
+{"reason":"compiler-artifact","package_id":"path+file:///w/llama-server-bin#0.1.0","executable":null}
+{"reason":"compiler-artifact","package_id":"path+file:///w/llama-server-bin#0.1.0","executable":"/t/llama-server"}
+{"reason":"build-finished","success":true}
+"#;
+        let (server, manifest) = read(messages).unwrap();
+        assert_eq!(server, Path::new("/t/llama-server"));
+        assert_eq!(manifest, Path::new("/o/llama/llama-build.json"));
+        assert_eq!(read(""), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! Made-up ELF files: small enough to be written by hand, real enough for the loader.
+
+use super::*;
+
+/// What a made-up library says of itself.
+#[derive(Clone)]
+pub(crate) struct Made {
+    pub(crate) machine: u16,
+    pub(crate) needed: Vec<&'static str>,
+    pub(crate) soname: Option<&'static str>,
+    pub(crate) rpath: Option<&'static str>,
+    pub(crate) runpath: Option<&'static str>,
+    /// Names such as `GLIBC_2.34`, all of `libc.so.6`.
+    pub(crate) versions: Vec<&'static str>,
+    pub(crate) symtab: bool,
+    /// Bytes besides.
+    pub(crate) payload: &'static str,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self {
+            machine: elf::EM_X86_64,
+            needed: Vec::new(),
+            soname: None,
+            rpath: None,
+            runpath: None,
+            versions: Vec::new(),
+            symtab: false,
+            payload: "",
+        }
+    }
+}
+
+/// Begin of what follows the header and two program headers.
+const START: u64 = 64 + 2 * 56;
+
+/// Type, content, link and count of a section.
+type Section = (u32, Vec<u8>, u32, u32);
+
+impl Made {
+    /// The file.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut strings = vec![0];
+        let mut text = |text: &str| {
+            let at = strings.len() as u64;
+            strings.extend(text.bytes().chain([0]));
+            at
+        };
+        let mut dynamic: Vec<(u32, u64)> =
+            self.needed.iter().map(|name| (elf::DT_NEEDED, text(name))).collect();
+        for (tag, value) in [
+            (elf::DT_SONAME, self.soname),
+            (elf::DT_RPATH, self.rpath),
+            (elf::DT_RUNPATH, self.runpath),
+        ] {
+            dynamic.extend(value.map(|value| (tag, text(value))));
+        }
+        let library = text("libc.so.6") as u32;
+        let names: Vec<u32> = self.versions.iter().map(|name| text(name) as u32).collect();
+        let mut sections: Vec<Section> = vec![
+            (elf::SHT_STRTAB, strings, 0, 0),
+            (elf::SHT_DYNSYM, vec![0; 24], 1, 1),
+            (elf::SHT_GNU_VERNEED, verneed(library, &names), 1, 1),
+            (elf::SHT_PROGBITS, self.payload.as_bytes().to_vec(), 0, 0),
+        ];
+        let at = offsets(&sections);
+        dynamic.extend([(elf::DT_STRTAB, at[0]), (elf::DT_STRSZ, at[1] - at[0])]);
+        dynamic.extend([(elf::DT_SYMTAB, at[1]), (elf::DT_SYMENT, 24), (elf::DT_NULL, 0)]);
+        let dynamic = dynamic.iter().flat_map(|(tag, value)| [u64::from(*tag), *value]);
+        let dynamic: Vec<u8> = dynamic.flat_map(u64::to_le_bytes).collect();
+        sections.push((elf::SHT_DYNAMIC, dynamic, 1, 0));
+        if self.symtab {
+            sections.push((elf::SHT_SYMTAB, vec![0; 24], 1, 1));
+        }
+        self.file(&sections)
+    }
+
+    fn file(&self, sections: &[Section]) -> Vec<u8> {
+        let at = offsets(sections);
+        let end = at[sections.len()];
+        let mut out = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        out.extend([3_u16, self.machine].map(u16::to_le_bytes).concat());
+        out.extend(1_u32.to_le_bytes());
+        out.extend([0, 64, end].map(u64::to_le_bytes).concat());
+        out.extend(0_u32.to_le_bytes());
+        let count = sections.len() as u16 + 1;
+        out.extend([64_u16, 56, 2, 64, count, 1].map(u16::to_le_bytes).concat());
+        // Everything is mapped as it lies in the file; the dynamic section is named besides.
+        for (kind, from, to) in [(elf::PT_LOAD, 0, end), (elf::PT_DYNAMIC, at[4], at[5])] {
+            out.extend([kind, elf::PF_R | elf::PF_W].map(u32::to_le_bytes).concat());
+            out.extend(
+                [from, from, from, to - from, to - from, 4096].map(u64::to_le_bytes).concat(),
+            );
+        }
+        sections.iter().for_each(|section| out.extend(padded(&section.1)));
+        out.extend([0; 64]);
+        for ((kind, content, link, info), offset) in sections.iter().zip(at) {
+            out.extend([0, *kind].map(u32::to_le_bytes).concat());
+            out.extend([2, offset, offset, content.len() as u64].map(u64::to_le_bytes).concat());
+            out.extend([*link, *info].map(u32::to_le_bytes).concat());
+            out.extend([8_u64, 0].map(u64::to_le_bytes).concat());
+        }
+        out
+    }
+}
+
+fn padded(content: &[u8]) -> Vec<u8> {
+    let mut content = content.to_vec();
+    content.resize(content.len().next_multiple_of(8), 0);
+    content
+}
+
+/// Where each section begins, and where the last one ends.
+fn offsets(sections: &[Section]) -> Vec<u64> {
+    let mut at = vec![START];
+    for section in sections {
+        at.push(at[at.len() - 1] + padded(&section.1).len() as u64);
+    }
+    at
+}
+
+/// One library with versions; the loader never reads it, because no tag names it.
+fn verneed(library: u32, names: &[u32]) -> Vec<u8> {
+    let mut out = [1_u16, names.len() as u16].map(u16::to_le_bytes).concat();
+    out.extend([library, 16, 0].map(u32::to_le_bytes).concat());
+    for (number, name) in names.iter().enumerate() {
+        let next = if number + 1 == names.len() { 0 } else { 16_u32 };
+        out.extend([0, 0, *name, next].map(u32::to_le_bytes).concat());
+    }
+    out
+}
+
+fn facts(bytes: &[u8]) -> Elf {
+    parse(bytes).unwrap().unwrap()
+}
+
+#[test]
+fn a_library_tells_what_it_needs() {
+    let made = Made {
+        needed: vec!["libc.so.6", "libm.so.6"],
+        soname: Some("liba.so"),
+        runpath: Some("$ORIGIN"),
+        versions: vec!["GLIBC_2.4", "GLIBC_2.34", "GLIBC_2.9", "CXXABI_1.3.13", "GLIBC_PRIVATE"],
+        ..Made::default()
+    };
+    let expected = Elf {
+        machine: elf::EM_X86_64,
+        needed: vec!["libc.so.6".into(), "libm.so.6".into()],
+        soname: Some("liba.so".into()),
+        rpath: None,
+        runpath: Some("$ORIGIN".into()),
+        versions: BTreeMap::from([
+            ("CXXABI".to_owned(), Version(vec![1, 3, 13])),
+            ("GLIBC".to_owned(), Version(vec![2, 34])),
+        ]),
+        stripped: true,
+    };
+    assert_eq!(facts(&made.bytes()), expected);
+    let old = Made { rpath: Some("/x"), symtab: true, machine: elf::EM_AARCH64, ..Made::default() };
+    let old = facts(&old.bytes());
+    assert_eq!((old.rpath.as_deref(), old.runpath, old.stripped), (Some("/x"), None, false));
+    assert_eq!(machine_name(old.machine), "aarch64");
+    assert_eq!(machine_name(224), "machine 224");
+}
+
+#[test]
+fn versions_compare_as_numbers_and_the_highest_of_all_files_counts() {
+    let files =
+        [["GLIBC_2.4", "OPENSSL_3.0.0"], ["GLIBC_2.34", "GOMP_4.0"], ["GLIBC_2.2.5", "GCC_3.0"]]
+            .map(|versions| {
+                facts(&Made { versions: versions.to_vec(), ..Made::default() }.bytes())
+            });
+    let expected = [("GCC", "3.0"), ("GLIBC", "2.34"), ("GOMP", "4.0"), ("OPENSSL", "3.0.0")];
+    let expected: BTreeMap<_, _> = expected.map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+    assert_eq!(highest(&files), expected);
+}
+
+#[test]
+fn what_is_no_elf_file_and_what_is_a_broken_one_differ() {
+    assert_eq!(parse(b"#!/bin/sh\n".as_slice()).unwrap(), None);
+    assert_eq!(parse(b"".as_slice()).unwrap(), None);
+    let mut bytes = Made::default().bytes();
+    bytes.truncate(300);
+    assert!(parse(bytes.as_slice()).is_err());
+    let mut bytes = Made::default().bytes();
+    bytes[4] = 1;
+    let error = parse(bytes.as_slice()).unwrap_err().to_string();
+    assert_eq!(error, "an ELF file that is not for a 64-bit machine");
+    // No section headers: what it needs would stay unseen.
+    let mut bytes = Made::default().bytes();
+    bytes[40..48].fill(0);
+    bytes[60..62].fill(0);
+    let error = parse(bytes.as_slice()).unwrap_err().to_string();
+    assert_eq!(error, "an ELF file without section headers");
+}
+
+#[test]
+fn machines_have_the_names_of_triples() {
+    for target in [crate::variant::X86_64, crate::variant::AARCH64] {
+        let machine = machine_of(target).unwrap();
+        assert_eq!(Some(machine_name(machine).as_str()), target.split('-').next());
+    }
+    assert_eq!(machine_of("riscv64gc-unknown-linux-gnu"), None);
+}

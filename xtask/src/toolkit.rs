@@ -1,0 +1,197 @@
+//! What a build of a variant takes from outside llama.cpp: the vendor's compiler and libraries, or a
+//! compiler for another machine. Found where it is installed; with `--setup`, installed.
+
+mod assembly;
+mod closure;
+mod cross;
+mod cuda;
+mod debian;
+mod kernels;
+mod rocm;
+mod vulkan;
+mod wheels;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use llama_build::config::{Compilers, Toolkits};
+use llama_build::requirement;
+use llama_build::toolchain::{self, Found};
+
+pub(crate) use closure::{Needed, VendorLibrary};
+pub(crate) use debian::Root;
+
+use crate::screen::Screen;
+use crate::variant::{Variant, major_minor};
+use crate::{cargo, setup};
+
+/// Everything that a build needs to be told.
+#[derive(Debug, Default)]
+pub(crate) struct Toolkit {
+    /// For the manifest, such as `cuda 13.0.88`; empty where there is none.
+    pub(crate) name: String,
+    /// Major and minor number of that.
+    pub(crate) version: (u32, u32),
+    /// For `llama_build::Config`.
+    pub(crate) toolkits: Toolkits,
+    /// For `llama_build::Config`, when another machine is built for.
+    pub(crate) compilers: Option<Compilers>,
+    /// What CMake does not find by itself.
+    pub(crate) cmake_args: Vec<(String, String)>,
+    /// Folders of the vendor's libraries, the first one that has a library wins.
+    pub(crate) search: Vec<PathBuf>,
+    /// Libraries that the vendor's own load by name at run time.
+    pub(crate) loaded: Vec<String>,
+    /// The build has to run in there; what is in it is found by `find` in there.
+    pub(crate) root: Option<Root>,
+}
+
+impl Toolkit {
+    /// Major and minor number as they are written, where there is a toolkit.
+    pub(crate) fn version(&self) -> Option<String> {
+        let (major, minor) = self.version;
+        (self.version != (0, 0)).then(|| format!("{major}.{minor}"))
+    }
+}
+
+/// What a variant's build for `target` on this machine takes; `wanted` is the toolkit's version.
+///
+/// # Errors
+/// When it is not there, or in another version, with the command that installs it.
+pub(crate) fn find(
+    variant: Variant,
+    wanted: Option<&str>,
+    target: &str,
+    setup: bool,
+    screen: &mut Screen,
+) -> Result<Toolkit> {
+    let host = cargo::host();
+    if target != host {
+        return cross::find(variant, target, &host, setup, screen);
+    }
+    match variant {
+        Variant::Cpu => Ok(Toolkit::default()),
+        Variant::Cuda => cuda::find(wanted, setup, screen),
+        Variant::Rocm => rocm::find(wanted, setup, screen),
+        Variant::Vulkan => vulkan::find(setup, screen),
+    }
+}
+
+/// Whether `architectures`, as CMake takes them, can be built with `toolkit`.
+///
+/// # Errors
+/// Names those that cannot be, and what can.
+pub(crate) fn check_architectures(
+    variant: Variant,
+    toolkit: &Toolkit,
+    architectures: &str,
+) -> Result<()> {
+    match variant {
+        Variant::Cuda => cuda::check_architectures(toolkit, architectures),
+        Variant::Rocm => rocm::check_architectures(toolkit, architectures),
+        Variant::Cpu | Variant::Vulkan => {
+            bail!("`--arch` means nothing to the variant `{variant}`\n  hint: leave it out")
+        }
+    }
+}
+
+/// What a distribution ships beside `backend`, the library that was built: what that needs and neither
+/// the system nor the distribution (`own`) has. `needed` reads it from a file.
+///
+/// # Errors
+/// When a library is missing, may not be shipped, or has no licence text.
+pub(crate) fn libraries(
+    variant: Variant,
+    toolkit: &Toolkit,
+    backend: &Path,
+    own: &[&str],
+    architectures: &str,
+    needed: &Needed<'_>,
+) -> Result<Vec<VendorLibrary>> {
+    let mut start = needed(backend)?;
+    start.extend(toolkit.loaded.iter().cloned());
+    let allowed = [variant.allowed_needed(), own.to_vec()].concat();
+    let name = backend.file_name().unwrap_or_default().to_string_lossy();
+    let files = closure::find(&name, &start, &toolkit.search, &allowed, needed)?;
+    match variant {
+        Variant::Cuda => cuda::libraries(toolkit, files),
+        Variant::Rocm => rocm::libraries(files, architectures),
+        Variant::Cpu | Variant::Vulkan if files.is_empty() => Ok(Vec::new()),
+        Variant::Cpu | Variant::Vulkan => {
+            let names: Vec<&str> = files.iter().map(|file| file.to.as_str()).collect();
+            bail!("{name} needs {}, which the variant `{variant}` does not ship", names.join(", "))
+        }
+    }
+}
+
+/// The program behind the row `name` of what a build with `variant` needs.
+fn installed(variant: Variant, name: &str) -> Result<Option<Found>> {
+    let config = setup::config(&[variant.name().to_owned()])?;
+    let row = requirement::all(&config).into_iter().find(|row| row.name == name);
+    let row = row.expect("the caller names a row of llama-build's table");
+    Ok(toolchain::find(row, &config).result.ok())
+}
+
+/// Why the version `there` does not do, in words that end in the command that repairs it.
+fn mismatch(
+    variant: Variant,
+    there: Option<(&str, &Path)>,
+    wanted: Option<&str>,
+    oldest: (u32, u32),
+) -> Option<String> {
+    let want = wanted.map(|wanted| format!(" {wanted}")).unwrap_or_default();
+    let what = match there {
+        None => format!("no toolkit{want} for the variant `{variant}`"),
+        Some((version, place)) => {
+            let found = major_minor(version).unwrap_or_default();
+            let (major, minor) = oldest;
+            let place = place.display();
+            if found < oldest {
+                format!(
+                    "the {variant} toolkit is too old: {place} is {version}, {major}.{minor} is needed"
+                )
+            } else if wanted.is_some_and(|wanted| major_minor(wanted) != Some(found)) {
+                format!("the {variant} toolkit is another one: {place} is {version}, not{want}")
+            } else {
+                return None;
+            }
+        }
+    };
+    Some(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_toolkit_of_another_version_is_told_with_both_versions() {
+        let nvcc = Path::new("/usr/bin/nvcc");
+        let say = |version, wanted| {
+            mismatch(Variant::Cuda, Some((version, nvcc)), wanted, (12, 4)).unwrap_or_default()
+        };
+        assert_eq!(say("13.0.88", Some("13.0")), "");
+        assert_eq!(say("12.8.93", None), "");
+        assert_eq!(
+            say("13.0.88", Some("12.8")),
+            "the cuda toolkit is another one: /usr/bin/nvcc is 13.0.88, not 12.8"
+        );
+        assert_eq!(
+            say("11.8.89", Some("11.8")),
+            "the cuda toolkit is too old: /usr/bin/nvcc is 11.8.89, 12.4 is needed"
+        );
+        assert_eq!(
+            mismatch(Variant::Rocm, None, Some("6.4"), (6, 1)).unwrap(),
+            "no toolkit 6.4 for the variant `rocm`"
+        );
+    }
+
+    #[test]
+    fn architectures_are_the_business_of_toolkits_that_have_them() {
+        let error = check_architectures(Variant::Vulkan, &Toolkit::default(), "90").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`--arch` means nothing to the variant `vulkan`\n  hint: leave it out"
+        );
+    }
+}

@@ -1,0 +1,216 @@
+//! Vulkan's headers and shader compiler: the system's when they are new enough, or else those of
+//! Debian's packages, unpacked into a folder that looks like a Vulkan SDK. The loader alone is needed at
+//! run time.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use llama_build::config::Toolkits;
+use llama_src::sh::Cmd;
+
+use super::debian::{self, Recipe};
+use super::{Toolkit, installed};
+use crate::screen::Screen;
+use crate::setup;
+use crate::variant::Variant;
+
+/// `ggml-vulkan.cpp` of b11549 names `vk::LayerSettingEXT`, which came with these headers: Debian 12's
+/// 1.3.239 do not compile it.
+const OLDEST_HEADERS: [u32; 3] = [1, 3, 272];
+/// The oldest that was tried and has the shaders for matrix units and integer dot products; with Debian
+/// 12's 2023.2 those are silently left out, and every newer GPU is slower for it.
+const OLDEST_GLSLC: [u32; 3] = [2025, 2, 0];
+
+/// The files of Debian's packages, with the C library that the shader compiler needs.
+const SDK: Recipe = Recipe {
+    name: "vulkan-sdk-trixie",
+    variant: "extract",
+    foreign: None,
+    packages: &["glslc", "libvulkan-dev", "spirv-headers"],
+    from_sid: &[],
+};
+
+/// Starts the compiler with the C library that it was built for.
+const GLSLC: &str = r#"#!/bin/sh
+sdk=$(dirname "$(dirname "$(readlink -f "$0")")")
+exec "$sdk/usr/lib64/ld-linux-x86-64.so.2" \
+    --library-path "$sdk/usr/lib/x86_64-linux-gnu" "$sdk/usr/bin/glslc" "$@"
+"#;
+
+/// What there is on this machine.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Found {
+    headers: Option<[u32; 3]>,
+    glslc: Option<[u32; 3]>,
+    spirv: bool,
+}
+
+/// The headers and the shader compiler.
+///
+/// # Errors
+/// When they are missing or too old, and `setup` is not set or fails.
+pub(super) fn find(setup: bool, screen: &mut Screen) -> Result<Toolkit> {
+    let found = look()?;
+    let missing = missing(&found);
+    if missing.is_empty() {
+        return Ok(describe(&found, None));
+    }
+    if debian::folder(&SDK).is_none() && !setup {
+        bail!("{}", advice(&missing));
+    }
+    if setup && apt_has_them() {
+        setup::ensure(&setup::config(&["vulkan".into()])?, &[], true)?;
+        let found = look()?;
+        if self::missing(&found).is_empty() {
+            return Ok(describe(&found, None));
+        }
+    }
+    let arch = std::env::consts::ARCH;
+    if arch != "x86_64" {
+        bail!(
+            "{}\n  the folder that --setup makes is for x86_64, not for {arch}",
+            advice(&missing)
+        );
+    }
+    let sdk = debian::ensure(&SDK, screen, arrange)?;
+    let glslc = installed_version(&sdk.join("bin/glslc"));
+    let headers = header_version(&sdk.join("include"));
+    Ok(describe(&Found { headers, glslc, spirv: true }, Some(sdk)))
+}
+
+/// The system's own, which know the other machines that Debian can be installed for.
+///
+/// # Errors
+/// When they are missing or too old.
+pub(super) fn find_installed() -> Result<Toolkit> {
+    let found = look()?;
+    let missing = missing(&found);
+    if missing.is_empty() { Ok(describe(&found, None)) } else { bail!("{}", advice(&missing)) }
+}
+
+fn describe(found: &Found, sdk: Option<PathBuf>) -> Toolkit {
+    let [major, minor, patch] = found.headers.unwrap_or_default();
+    let prefix = sdk.iter().map(|sdk| ("CMAKE_PREFIX_PATH".into(), sdk.display().to_string()));
+    Toolkit {
+        name: format!("vulkan {major}.{minor}.{patch}"),
+        version: (major, minor),
+        cmake_args: prefix.collect(),
+        toolkits: Toolkits { vulkan: sdk, ..Toolkits::default() },
+        ..Toolkit::default()
+    }
+}
+
+fn look() -> Result<Found> {
+    let glslc =
+        installed(Variant::Vulkan, "glslc")?.and_then(|found| installed_version(&found.path));
+    let config = setup::config(&["vulkan".into()])?;
+    let sdk = config.toolkits.vulkan.map(|sdk| sdk.join("include"));
+    let places = sdk.into_iter().chain(["/usr/include".into(), "/usr/local/include".into()]);
+    let has = |dir: &PathBuf| dir.join("vulkan/vulkan_core.h").is_file();
+    let include = places.into_iter().find(has);
+    let spirv = |dir: &PathBuf| dir.join("spirv/unified1/spirv.h").is_file();
+    Ok(Found {
+        headers: include.as_deref().and_then(header_version),
+        glslc,
+        spirv: include.as_ref().is_some_and(spirv),
+    })
+}
+
+fn installed_version(glslc: &Path) -> Option<[u32; 3]> {
+    let text = Cmd::new(glslc).arg("--version").read().ok()?;
+    numbers(text.lines().next()?.split(" v").last()?.trim_start_matches("shaderc "))
+}
+
+fn header_version(include: &Path) -> Option<[u32; 3]> {
+    version_of(&fs::read_to_string(include.join("vulkan/vulkan_core.h")).ok()?)
+}
+
+/// From `#define VK_HEADER_VERSION 309` and the numbers before it.
+fn version_of(header: &str) -> Option<[u32; 3]> {
+    let after = |word: &str| header.split_once(word).map(|(_, rest)| rest);
+    let patch = after("#define VK_HEADER_VERSION ")?.split_whitespace().next()?.parse().ok()?;
+    let complete = after("#define VK_HEADER_VERSION_COMPLETE VK_MAKE_API_VERSION(")?;
+    let mut words = complete.split(',').skip(1).map(|word| word.trim().parse().ok());
+    Some([words.next()??, words.next()??, patch])
+}
+
+/// `[2025, 2, 0]` of `2025.2-1`.
+fn numbers(version: &str) -> Option<[u32; 3]> {
+    let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
+    let mut parts = version[..end].split('.').map(|part| part.parse().ok());
+    Some([parts.next()??, parts.next()??, parts.next().flatten().unwrap_or_default()])
+}
+
+/// One line for everything that is missing or too old.
+fn missing(found: &Found) -> Vec<String> {
+    let mut missing = Vec::new();
+    let mut require = |what: &str, there: Option<[u32; 3]>, oldest: [u32; 3]| match there {
+        None => missing.push(format!("no {what}")),
+        Some(there) if there < oldest => {
+            missing.push(format!("{what} too old: {}, {} is needed", text(there), text(oldest)));
+        }
+        Some(_) => {}
+    };
+    require("Vulkan headers", found.headers, OLDEST_HEADERS);
+    require("glslc", found.glslc, OLDEST_GLSLC);
+    if !found.spirv {
+        missing.push("no SPIR-V headers".into());
+    }
+    missing
+}
+
+fn text(version: [u32; 3]) -> String {
+    version.map(|number| number.to_string()).join(".")
+}
+
+fn advice(missing: &[String]) -> String {
+    format!(
+        "the variant `vulkan` cannot be built on this machine:\n  {}\n  hint: cargo xtask dist --variant \
+         vulkan --setup",
+        missing.join("\n  ")
+    )
+}
+
+/// Whether the system's own packages are new enough; where the lists are empty, they are not known to be.
+fn apt_has_them() -> bool {
+    let policy =
+        Cmd::new("apt-cache").args(["policy", "libvulkan-dev", "glslc"]).env("LC_ALL", "C");
+    policy.read().is_ok_and(|text| suffices(&text))
+}
+
+fn suffices(policy: &str) -> bool {
+    let candidates: Vec<[u32; 3]> = policy
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Candidate: "))
+        .filter_map(numbers)
+        .collect();
+    matches!(candidates[..], [headers, glslc] if headers >= OLDEST_HEADERS && glslc >= OLDEST_GLSLC)
+}
+
+/// Gives unpacked packages the shape of an SDK; what is of no use in one goes.
+fn arrange(root: &Path) -> Result<()> {
+    for item in fs::read_dir(root)? {
+        let item = item?;
+        match item.file_type()?.is_dir() {
+            _ if item.file_name() == "usr" => {}
+            true => fs::remove_dir_all(item.path())?,
+            false => fs::remove_file(item.path())?,
+        }
+    }
+    for (link, to) in [("include", "usr/include"), ("share", "usr/share")] {
+        symlink(to, root.join(link))?;
+    }
+    for dir in ["bin", "lib"] {
+        fs::create_dir(root.join(dir))?;
+    }
+    symlink("../usr/lib/x86_64-linux-gnu/libvulkan.so", root.join("lib/libvulkan.so"))?;
+    let glslc = root.join("bin/glslc");
+    fs::write(&glslc, GLSLC)?;
+    Ok(fs::set_permissions(&glslc, fs::Permissions::from_mode(0o755))?)
+}
+
+#[cfg(test)]
+#[path = "vulkan_tests.rs"]
+mod tests;

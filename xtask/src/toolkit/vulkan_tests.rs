@@ -1,0 +1,65 @@
+//! Tests of `vulkan.rs`: versions of headers, compiler and packages, the SDK's shape, what is said.
+
+use super::*;
+
+#[test]
+fn versions_are_read_as_they_are_written() {
+    let header = "#define VK_API_VERSION_1_0 VK_MAKE_API_VERSION(0, 1, 0, 0)\n\
+                  // Version of this file\n#define VK_HEADER_VERSION 239\n\n\
+                  #define VK_HEADER_VERSION_COMPLETE VK_MAKE_API_VERSION(0, 1, 3, VK_HEADER_VERSION)\n";
+    assert_eq!(version_of(header), Some([1, 3, 239]));
+    assert_eq!(version_of("#define VULKAN_H_"), None);
+    assert_eq!(numbers("2025.2-1"), Some([2025, 2, 0]));
+    assert_eq!(numbers("1.3.239.0-1"), Some([1, 3, 239]));
+    assert_eq!(numbers("(none)"), None);
+}
+
+#[test]
+fn what_is_missing_or_too_old_is_told_at_once() {
+    let bookworm = Found { headers: Some([1, 3, 239]), glslc: Some([2023, 2, 0]), spirv: true };
+    assert_eq!(
+        advice(&missing(&bookworm)),
+        "the variant `vulkan` cannot be built on this machine:\n  \
+         Vulkan headers too old: 1.3.239, 1.3.272 is needed\n  \
+         glslc too old: 2023.2.0, 2025.2.0 is needed\n  \
+         hint: cargo xtask dist --variant vulkan --setup"
+    );
+    assert_eq!(missing(&Found::default()), ["no Vulkan headers", "no glslc", "no SPIR-V headers"]);
+    let trixie = Found { headers: Some([1, 4, 309]), glslc: Some([2025, 2, 0]), spirv: true };
+    assert!(missing(&trixie).is_empty());
+}
+
+#[test]
+fn packages_are_taken_from_apt_where_they_are_new_enough() {
+    let policy = |headers: &str, glslc: &str| {
+        format!(
+            "libvulkan-dev:\n  Installed: (none)\n  Candidate: {headers}\n  Version table:\n\
+             glslc:\n  Installed: (none)\n  Candidate: {glslc}\n  Version table:\n"
+        )
+    };
+    assert!(suffices(&policy("1.4.309.0-1", "2025.2-1")));
+    assert!(!suffices(&policy("1.3.239.0-1", "2023.2-1")));
+    assert!(!suffices(&policy("1.3.275.0-1", "2023.8-1build1")));
+    assert!(!suffices(&policy("(none)", "(none)")));
+    assert!(!suffices(""));
+}
+
+#[test]
+fn unpacked_packages_become_an_sdk() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    for folder in ["etc/apt", "usr/include/vulkan", "usr/share/cmake"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    symlink("usr/bin", root.join("bin")).unwrap();
+    arrange(root).unwrap();
+    let mut names: Vec<_> = fs::read_dir(root)
+        .unwrap()
+        .map(|item| item.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["bin", "include", "lib", "share", "usr"]);
+    assert!(root.join("include/vulkan").is_dir());
+    let mode = fs::metadata(root.join("bin/glslc")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o111, 0o111);
+}
