@@ -24,7 +24,10 @@ fn link_server() {
             return;
         }
     };
-    println!("cargo::rustc-env=LLAMA_SERVER_BUILT={}", server.path.display());
+    // A server that is made to be moved knows nothing of this machine.
+    if server.run_path != ["$ORIGIN"] {
+        println!("cargo::rustc-env=LLAMA_SERVER_BUILT={}", server.path.display());
+    }
     // An object, not an archive: an archive would go into this package's library instead.
     let shim = cc::Build::new().cpp(true).file("src/shim.cpp").compile_intermediates();
     let objects = shim.iter().map(|object| object.display().to_string());

@@ -20,6 +20,9 @@ mod models;
 mod refusals;
 /// The server's life and its API, through a real client.
 mod server;
+/// The Vulkan distribution, on a GPU made of software.
+#[cfg(target_os = "linux")]
+mod vulkan;
 /// The web page, in a real browser.
 #[cfg(target_os = "linux")]
 mod web_ui;

@@ -24,6 +24,20 @@ pub fn dist() -> Option<PathBuf> {
     need("$LLAMA_TEST_DIST, the CPU distribution; run `cargo xtask test`", dir)
 }
 
+/// The folder of the Vulkan distribution: `$LLAMA_TEST_DIST_VULKAN`, set by `cargo xtask test`.
+pub fn vulkan_dist() -> Option<PathBuf> {
+    let dir = variable("LLAMA_TEST_DIST_VULKAN").map(PathBuf::from).filter(|path| path.is_dir());
+    need("$LLAMA_TEST_DIST_VULKAN, the Vulkan distribution; run `cargo xtask test --yes`", dir)
+}
+
+/// Mesa's Vulkan driver that computes on the CPU.
+pub fn lavapipe() -> Option<PathBuf> {
+    let drivers = std::fs::read_dir("/usr/share/vulkan/icd.d").into_iter().flatten().flatten();
+    let mut drivers = drivers.map(|entry| entry.path());
+    let found = drivers.find(|path| path.to_string_lossy().contains("/lvp_icd"));
+    need("lavapipe; run `apt-get install mesa-vulkan-drivers`", found)
+}
+
 /// Both servers, each with a name for messages.
 pub fn both_servers() -> Option<[(&'static str, PathBuf); 2]> {
     Some([("static", server()?), ("backend-dl", server_dl()?)])

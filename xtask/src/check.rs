@@ -44,7 +44,7 @@ const CHECKS: &[Check] = &[
     Check { name: "vendor", repair: "cargo xtask vendor --force", run: tree },
     Check {
         name: "flags",
-        repair: "change llama-sys/build/src/flags.rs, or name the exception in xtask/src/check/parity.rs",
+        repair: "change llama-sys/build/src/flags.rs or xtask/src/variant.rs, or name the exception in xtask/src/check/parity.rs",
         run: parity::run,
     },
     Check { name: "bindings", repair: "cargo xtask bindings", run: declarations },

@@ -1,6 +1,7 @@
 //! `cargo xtask dist`: turns builds into folders and archives that run anywhere.
 
 mod archive;
+mod args;
 mod assemble;
 mod backend;
 mod inside;
@@ -14,8 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use lexopt::prelude::*;
+use anyhow::{Context, Result};
 use llama_build::{FlagSet, Pin};
 use llama_src::place::{Lock, Staging};
 
@@ -23,48 +23,23 @@ use crate::identity::Identity;
 use crate::manifest::{self, LlamaCpp, Manifest};
 use crate::screen::Screen;
 use crate::toolkit::{self, Toolkit};
-use crate::variant::{self, Variant};
+use crate::variant::Variant;
 use crate::{cargo, component, elf, licenses, sbom, setup, vendor, verify};
+use args::Args;
 use payload::Payload;
 use plan::{Choice, Plan};
 use report::Row;
 
-const HELP: &str = "\
-cargo xtask dist: folders and archives with llama-server that run anywhere
-
-  --variant NAME    cpu (default), cuda, rocm, vulkan, or all
-  --target TRIPLE   x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu; default: this machine
-  --toolkit X.Y     of the vendor's toolkit; default: the one that is installed
-  --arch LIST       GPU architectures as CMake takes them, as in `90` or `gfx1100;gfx1201`;
-                    default: upstream's list for the toolkit
-  --setup           install what the variant needs
-  --out DIR         where it goes; default: dist
-  --plan            show what would be built and from what, and build nothing
-  --json            with --plan: as JSON
-";
-
-#[derive(Debug)]
-struct Args {
-    variants: Vec<Variant>,
-    target: Option<String>,
-    toolkit: Option<String>,
-    architectures: Option<String>,
-    setup: bool,
-    out: PathBuf,
-    plan: bool,
-    json: bool,
-}
-
 pub(crate) use inside::{WORD as BACKEND_WORD, run as run_backend};
 
 pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
-    let Some(args) = parse(words.clone())? else {
-        print!("{HELP}");
+    let Some(args) = args::parse(words.clone())? else {
+        print!("{}", args::HELP);
         return Ok(());
     };
     let host = cargo::host();
     let target = args.target.clone().unwrap_or_else(|| host.clone());
-    check(&args, &target)?;
+    args.check(&target)?;
     if args.plan {
         return show(&args, &target, &host);
     }
@@ -94,74 +69,6 @@ fn toolkits(args: &Args, target: &str, screen: &mut Screen) -> Result<Vec<Toolki
         toolkits.push(found);
     }
     Ok(toolkits)
-}
-
-fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
-    let mut parser = lexopt::Parser::from_args(args);
-    let mut parsed = Args {
-        variants: vec![Variant::Cpu],
-        target: None,
-        toolkit: None,
-        architectures: None,
-        setup: false,
-        out: cargo::root().join("dist"),
-        plan: false,
-        json: false,
-    };
-    while let Some(arg) = parser.next()? {
-        match arg {
-            Long("variant") => parsed.variants = variants(&parser.value()?.string()?)?,
-            Long("target") => parsed.target = Some(parser.value()?.string()?),
-            Long("toolkit") => parsed.toolkit = Some(parser.value()?.string()?),
-            Long("arch") => parsed.architectures = Some(parser.value()?.string()?),
-            Long("setup") => parsed.setup = true,
-            Long("out") => parsed.out = std::path::absolute(PathBuf::from(parser.value()?))?,
-            Long("plan") => parsed.plan = true,
-            Long("json") => parsed.json = true,
-            Long("help") | Short('h') => return Ok(None),
-            _ => return Err(arg.unexpected().into()),
-        }
-    }
-    Ok(Some(parsed))
-}
-
-fn variants(name: &str) -> Result<Vec<Variant>> {
-    if name == "all" { Ok(Variant::ALL.to_vec()) } else { Ok(vec![Variant::parse(name)?]) }
-}
-
-/// Everything about the words that is wrong, at once.
-fn check(args: &Args, target: &str) -> Result<()> {
-    let mut wrong = Vec::new();
-    let known = [variant::X86_64, variant::AARCH64];
-    if !known.contains(&target) {
-        wrong.push(format!("no distribution for `{target}`\n  hint: targets: {}", known.join(" ")));
-    }
-    for variant in &args.variants {
-        if known.contains(&target) && !variant.targets().contains(&target) {
-            let targets = variant.targets().join(" ");
-            wrong.push(format!(
-                "no `{variant}` for {target}\n  hint: targets of {variant}: {targets}"
-            ));
-        }
-        if variant.toolkits().is_empty() && args.toolkit.is_some() && args.variants.len() == 1 {
-            wrong.push(format!("--toolkit means nothing to `{variant}`\n  hint: leave it out"));
-        }
-        let takes_list = matches!(variant, Variant::Cuda | Variant::Rocm);
-        if !takes_list && args.architectures.is_some() && args.variants.len() == 1 {
-            wrong.push(format!("--arch means nothing to `{variant}`\n  hint: leave it out"));
-        }
-    }
-    let several = args.variants.len() > 1;
-    if several && (args.toolkit.is_some() || args.architectures.is_some()) {
-        wrong.push("--toolkit and --arch are of one variant\n  hint: --variant cuda".to_owned());
-    }
-    if args.toolkit.as_deref().is_some_and(|version| variant::major_minor(version).is_none()) {
-        wrong.push("--toolkit is no version\n  hint: --toolkit 13.0".to_owned());
-    }
-    if args.json && !args.plan {
-        wrong.push("--json goes with --plan\n  hint: cargo xtask dist --plan --json".to_owned());
-    }
-    if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
 }
 
 fn show(args: &Args, target: &str, host: &str) -> Result<()> {
@@ -224,7 +131,7 @@ impl Dist<'_> {
         let choice = Choice {
             variant,
             target: self.target.clone(),
-            toolkit: toolkit.version(),
+            toolkit: toolkit.version().filter(|_| !variant.toolkits().is_empty()),
             architectures: self.args.architectures.clone(),
         };
         let plan = Plan::new(&choice, &self.host, &Pin::load())?;
@@ -348,8 +255,11 @@ fn described(library: &toolkit::VendorLibrary) -> component::VendorLibrary {
     }
 }
 
+/// Definitions as the manifest has them: without the place of this machine's toolkits.
 fn by_name(flags: &FlagSet) -> BTreeMap<String, String> {
-    flags.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    let toolkits = cargo::target_dir().join("toolkits").display().to_string();
+    let portable = |value: &str| value.replace(&toolkits, "$TOOLKITS");
+    flags.iter().map(|(name, value)| (name.to_owned(), portable(value))).collect()
 }
 
 /// Versions of what compiled it.

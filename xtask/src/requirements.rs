@@ -48,6 +48,18 @@ pub(crate) fn qemu_user() -> Requirement {
     program("QEMU", &["qemu-x86_64"], "the tests of distributions", packages)
 }
 
+/// A GPU made of software, for the Vulkan distribution, and a program that shows whether it is there.
+pub(crate) fn lavapipe() -> Requirement {
+    let packages = Packages([
+        "mesa-vulkan-drivers vulkan-tools",
+        "mesa-vulkan-drivers vulkan-tools",
+        "",
+        "vulkan-swrast vulkan-tools",
+        "",
+    ]);
+    program("lavapipe", &["vulkaninfo"], "the tests of the Vulkan distribution", packages)
+}
+
 /// Debian's and Fedora's packages of Rust leave these two out.
 pub(crate) fn rustfmt() -> Requirement {
     let packages = Packages(["rustfmt", "rustfmt", "rustup", "rustup", "Rustlang.Rustup"]);

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use lexopt::prelude::*;
 
 use crate::screen::Screen;
-use crate::{cargo, check, dist, requirements, serve, setup, variant, vendor};
+use crate::variant::{self, Variant};
+use crate::{cargo, check, dist, requirements, serve, setup, vendor};
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let (yes, rest) = parse(args)?;
@@ -33,11 +34,11 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     // and llama.cpp is not built once more.
     screen.build(&test.clone().arg("--no-run"))?;
     let own = keep(serve::built(), "llama-server")?;
-    let dist = distribution()?;
+    let dists = distributions(yes)?;
     screen.step("testing");
     let mut cmd = test.args(rest).env("LLAMA_TEST_SERVER", own).env("LLAMA_TEST_SERVER_DL", shared);
-    if let Some(dist) = dist {
-        cmd = cmd.env("LLAMA_TEST_DIST", dist);
+    for (name, dir) in dists {
+        cmd = cmd.env(name, dir);
     }
     if ci {
         cmd = cmd.env("CI", "true");
@@ -66,19 +67,35 @@ fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
     Ok((yes, rest))
 }
 
-/// The CPU distribution of this machine, where there is one.
-fn distribution() -> Result<Option<PathBuf>> {
+/// The distributions of this machine that are tested, by the variables that name them: the CPU's, and
+/// on x86-64 the one for Vulkan, which runs without a GPU too.
+fn distributions(yes: bool) -> Result<Vec<(&'static str, PathBuf)>> {
     let host = cargo::host();
-    if !variant::Variant::Cpu.targets().contains(&host.as_str()) {
-        return Ok(None);
+    if !Variant::Cpu.targets().contains(&host.as_str()) {
+        return Ok(Vec::new());
     }
-    dist::run(Vec::new())?;
-    Ok(Some(cargo::root().join("dist").join(format!("cpu-{host}"))))
+    let folder = |variant: Variant| cargo::root().join("dist").join(format!("{variant}-{host}"));
+    let mut dists = vec![("LLAMA_TEST_DIST", folder(Variant::Cpu))];
+    let mut words = vec!["--variant".to_owned(), "cpu".to_owned()];
+    if host == variant::X86_64 {
+        dists.push(("LLAMA_TEST_DIST_VULKAN", folder(Variant::Vulkan)));
+        words[1].push_str(",vulkan");
+    }
+    if yes {
+        words.push("--setup".to_owned());
+    }
+    dist::run(words.into_iter().map(OsString::from).collect())?;
+    Ok(dists)
 }
 
 fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {
     // The tests that need these run on Linux only.
-    let linux = [requirements::chromium(), requirements::pkg_config(), requirements::qemu_user()];
+    let linux = [
+        requirements::chromium(),
+        requirements::pkg_config(),
+        requirements::qemu_user(),
+        requirements::lavapipe(),
+    ];
     let linux = linux.into_iter().filter(|_| cfg!(target_os = "linux"));
     let everywhere = [requirements::clang(), requirements::rustfmt(), requirements::clippy()];
     let also: Vec<_> = linux.chain(everywhere).collect();

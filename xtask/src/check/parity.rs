@@ -1,6 +1,7 @@
 //! Our flag sets hold everything that upstream's official builds are configured with: read from the
 //! Dockerfiles and the release workflow of the pinned tree, so that a new pin cannot drift unseen.
 
+mod architectures;
 mod official;
 
 use std::collections::BTreeSet;
@@ -82,6 +83,7 @@ pub(super) fn run() -> Result<()> {
         wrong
             .push(format!("no official build sets {name} any more: remove it from the exceptions"));
     }
+    wrong.extend(architectures::drift(&tree)?);
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }
 }
 

@@ -35,7 +35,8 @@ impl Payload {
 /// # Errors
 /// What Cargo says; a build without its web UI.
 pub(crate) fn build(screen: &mut Screen, target: &str, epoch: u64) -> Result<Payload> {
-    let cmd = plan::payload_command(target, &cargo::home().display().to_string())
+    let [root, home] = [cargo::root(), cargo::home()].map(|dir| dir.display().to_string());
+    let cmd = plan::payload_command(target, &root, &home)
         .arg("--message-format=json-render-diagnostics")
         .env("SOURCE_DATE_EPOCH", epoch.to_string())
         .dir(cargo::root());

@@ -83,7 +83,7 @@ impl Plan {
         };
         let payload = payload_config(&choice.target, host)?;
         plan.flags.insert("llama-server".to_owned(), FlagSet::new(&payload, pin));
-        plan.step("the CPU payload", &payload_command(&choice.target, CARGO_HOME));
+        plan.step("the CPU payload", &payload_command(&choice.target, "$PWD", CARGO_HOME));
         if let Some(backend) = choice.variant.backend() {
             let config = backend_config(&plan, host)?.expect("the variant has a backend");
             let flags = FlagSet::new(&config, pin);
@@ -158,28 +158,35 @@ pub(crate) fn backend_config(plan: &Plan, host: &str) -> Result<Option<Config>> 
     Ok(Some(config))
 }
 
-/// Cargo's line for the CPU payload. Crates of the workspace are compiled by relative paths, those of
-/// registries are not: no path of this machine may end in what is built.
-pub(crate) fn payload_command(target: &str, cargo_home: &str) -> Cmd {
+/// Cargo's line for the CPU payload. No path of this machine may end in what is built, and no flag of
+/// this user's: the folders that rustc sees are `root`, where it works, and the crates of registries.
+pub(crate) fn payload_command(target: &str, root: &str, cargo_home: &str) -> Cmd {
     let features = ["build", "fetch"].into_iter().chain(Variant::Cpu.features());
     let features: Vec<&str> = features.filter(|feature| *feature != "server").collect();
+    let maps = [(cargo_home, "cargo"), (root, "llama-server")];
+    let maps = maps.map(|(from, to)| format!("'--remap-path-prefix={from}={to}'"));
     Cmd::new("cargo")
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("LLAMA_SYS_RELOCATABLE", "1")
-        .env("CARGO_ENCODED_RUSTFLAGS", format!("--remap-path-prefix={cargo_home}=cargo"))
+        // By the linker: its build id is then of what is left, and not of names that paths are in.
+        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
         .args(["build", "--release", "--locked", "--package", "llama-server-bin"])
         .args(["--no-default-features", "--features", &features.join(",")])
         .args(["--target", target])
+        .args(["--config", &format!("target.{target}.rustflags=[{}]", maps.join(","))])
 }
 
 /// A line whose words with our variables are quoted so that a shell fills them in.
 fn with_variables(line: &str) -> String {
+    const QUOTE: &str = "'\\''";
     let mut text = String::new();
-    for (at, part) in line.split('\'').enumerate() {
+    for (at, part) in line.replace(QUOTE, "\0").split('\'').enumerate() {
         let is_quoted = at % 2 == 1;
         let has_variable = [CARGO_HOME, OUT_DIR].iter().any(|name| part.contains(name));
-        let quote = if has_variable { "\"" } else { "'" };
+        let (quote, inner) = if has_variable { ("\"", "'") } else { ("'", QUOTE) };
         let quote = if is_quoted { quote } else { "" };
-        text.push_str(&format!("{quote}{part}{quote}"));
+        text.push_str(&format!("{quote}{}{quote}", part.replace('\0', inner)));
     }
     text
 }

@@ -2,7 +2,7 @@
 //! environment, so that only the distribution itself can help it.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use llama_src::sh::Cmd;
@@ -49,7 +49,9 @@ pub(super) fn every(
     variant: Variant,
     runner: &Runner,
 ) -> Result<Opened> {
-    let xtask = std::env::current_exe()?;
+    // By this name it starts even when Cargo has built another one in its place meanwhile.
+    let myself = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
+    let xtask = if myself.exists() { myself } else { std::env::current_exe()? };
     let libraries: Vec<&str> = facts::elves(entries)
         .map(|(path, _)| path)
         .filter(|path| facts::is_library(path))
