@@ -32,8 +32,8 @@ impl Default for Made {
     }
 }
 
-/// Begin of what follows the header and two program headers.
-const START: u64 = 64 + 2 * 56;
+/// Begin of what follows the header and three program headers.
+const START: u64 = 64 + 3 * 56;
 
 /// Type, content, link and count of a section.
 type Section = (u32, Vec<u8>, u32, u32);
@@ -85,9 +85,12 @@ impl Made {
         out.extend([0, 64, end].map(u64::to_le_bytes).concat());
         out.extend(0_u32.to_le_bytes());
         let count = sections.len() as u16 + 1;
-        out.extend([64_u16, 56, 2, 64, count, 1].map(u16::to_le_bytes).concat());
-        // Everything is mapped as it lies in the file; the dynamic section is named besides.
-        for (kind, from, to) in [(elf::PT_LOAD, 0, end), (elf::PT_DYNAMIC, at[4], at[5])] {
+        out.extend([64_u16, 56, 3, 64, count, 1].map(u16::to_le_bytes).concat());
+        // Everything is mapped as it lies in the file; the dynamic section is named besides. Without the
+        // last one a library asks for a stack that can be executed, which glibc 2.41 refuses.
+        let headers =
+            [(elf::PT_LOAD, 0, end), (elf::PT_DYNAMIC, at[4], at[5]), (elf::PT_GNU_STACK, 0, 0)];
+        for (kind, from, to) in headers {
             out.extend([kind, elf::PF_R | elf::PF_W].map(u32::to_le_bytes).concat());
             out.extend(
                 [from, from, from, to - from, to - from, 4096].map(u64::to_le_bytes).concat(),
