@@ -21,7 +21,7 @@ use llama_src::place::{Lock, Staging};
 
 use crate::identity::Identity;
 use crate::manifest::{self, LlamaCpp, Manifest};
-use crate::screen::Screen;
+use crate::screen::{self, Screen};
 use crate::toolkit::{self, Toolkit};
 use crate::variant::Variant;
 use crate::{cargo, component, elf, licenses, sbom, setup, vendor, verify};
@@ -34,7 +34,7 @@ pub(crate) use inside::{WORD as BACKEND_WORD, run as run_backend};
 
 pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
     let Some(args) = args::parse(words.clone())? else {
-        print!("{}", args::HELP);
+        screen::print(args::HELP);
         return Ok(());
     };
     let host = cargo::host();
@@ -85,9 +85,9 @@ fn show(args: &Args, target: &str, host: &str) -> Result<()> {
     });
     let plans = plans.collect::<Result<Vec<_>>>()?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&plans)?);
+        screen::print(serde_json::to_string_pretty(&plans)? + "\n");
     } else {
-        plans.iter().for_each(|plan| print!("{plan}"));
+        plans.iter().for_each(screen::print);
     }
     Ok(())
 }

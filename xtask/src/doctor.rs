@@ -34,7 +34,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
         ]
         .map(|requirement| toolchain::find(requirement, &config)),
     );
-    print!("{}", table(&findings, toolchain::manager()));
+    crate::screen::print(table(&findings, toolchain::manager()));
     let needed = |finding: &&Finding| {
         let row = &finding.requirement;
         row.required

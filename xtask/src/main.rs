@@ -78,7 +78,7 @@ fn run(command: &str, args: Vec<OsString>) -> Result<()> {
         "check" => check::run(args),
         "ci" => test::ci(args),
         "" | "help" | "-h" | "--help" => {
-            print!("{HELP}");
+            screen::print(HELP);
             Ok(())
         }
         _ => bail!("unknown command `{command}`\n  hint: cargo xtask --help"),

@@ -16,6 +16,11 @@ const LOG_EVERY: Duration = Duration::from_secs(20);
 /// Between two looks at the progress of a build.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// Writes to standard output. Who reads through `head` has seen enough when that ends.
+pub(crate) fn print(text: impl std::fmt::Display) {
+    let _ = write!(std::io::stdout(), "{text}");
+}
+
 /// The place where progress is shown.
 pub(crate) struct Screen {
     terminal: bool,

@@ -140,11 +140,14 @@ fn mismatch(
     oldest: (u32, u32),
 ) -> Option<String> {
     let want = wanted.map(|wanted| format!(" {wanted}")).unwrap_or_default();
+    let (major, minor) = oldest;
+    if wanted.and_then(major_minor).is_some_and(|wanted| wanted < oldest) {
+        return Some(format!("the {variant} toolkit{want} is too old: {major}.{minor} is needed"));
+    }
     let what = match there {
         None => format!("no toolkit{want} for the variant `{variant}`"),
         Some((version, place)) => {
             let found = major_minor(version).unwrap_or_default();
-            let (major, minor) = oldest;
             let place = place.display();
             if found < oldest {
                 format!(
@@ -177,8 +180,12 @@ mod tests {
             "the cuda toolkit is another one: /usr/bin/nvcc is 13.0.88, not 12.8"
         );
         assert_eq!(
-            say("11.8.89", Some("11.8")),
+            say("11.8.89", None),
             "the cuda toolkit is too old: /usr/bin/nvcc is 11.8.89, 12.4 is needed"
+        );
+        assert_eq!(
+            say("13.0.88", Some("11.8")),
+            "the cuda toolkit 11.8 is too old: 12.4 is needed"
         );
         assert_eq!(
             mismatch(Variant::Rocm, None, Some("6.4"), (6, 1)).unwrap(),

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use anyhow::Result;
 use lexopt::prelude::*;
 
+use crate::screen;
 use crate::variant::{Row, matrix};
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
@@ -19,9 +20,9 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     }
     let rows = matrix();
     if json {
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        screen::print(serde_json::to_string_pretty(&rows)? + "\n");
     } else {
-        print!("{}", table(&rows));
+        screen::print(table(&rows));
     }
     Ok(())
 }

@@ -55,7 +55,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
             bail!("{} is neither a folder nor an archive\n  hint: cargo xtask dist", dist.display())
         }
     };
-    print!("{report}");
+    crate::screen::print(report);
     Ok(())
 }
 

@@ -58,7 +58,7 @@ fn repair(wanted: Option<&str>, on_pypi: bool) -> String {
     format!(
         "  hint: install it from NVIDIA and name its folder: CUDA_PATH=/usr/local/cuda-{}\n  \
          hint: or build with a toolkit that --setup can install: --toolkit {} --setup",
-        wanted.unwrap_or("12.8"),
+        wanted.filter(|wanted| major_minor(wanted) >= Some(OLDEST)).unwrap_or("12.8"),
         known.join(", ")
     )
 }

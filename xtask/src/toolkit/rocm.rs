@@ -101,7 +101,7 @@ fn repair(wanted: Option<&str>, in_sid: bool) -> String {
     format!(
         "  hint: install it from AMD and name its folder: ROCM_PATH=/opt/rocm-{}\n  hint: or build with \
          the toolkit that --setup can install: --toolkit {IN_SID} --setup",
-        wanted.unwrap_or(IN_SID)
+        wanted.filter(|wanted| major_minor(wanted) >= Some(OLDEST)).unwrap_or(IN_SID)
     )
 }
 
