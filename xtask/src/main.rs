@@ -8,6 +8,7 @@ mod demo_model;
 mod dist;
 mod doctor;
 mod elf;
+mod files;
 mod identity;
 mod licenses;
 mod manifest;

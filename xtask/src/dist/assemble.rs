@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use llama_src::sh::Cmd;
 
 use super::archive;
+use crate::files;
 use crate::manifest::File;
 use crate::toolkit::VendorLibrary;
 use crate::variant::Variant;
@@ -59,37 +60,18 @@ pub(crate) fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
     }
     fs::copy(from, to)
         .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-    set_mode(to, mode)
-}
-
-#[cfg(unix)]
-fn set_mode(path: &Path, mode: u32) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
-        .with_context(|| format!("cannot set the mode of {}", path.display()))
-}
-
-#[cfg(not(unix))]
-fn set_mode(_: &Path, _: u32) -> Result<()> {
-    Ok(())
+    files::set_mode(to, mode).with_context(|| format!("cannot set the mode of {}", to.display()))
 }
 
 /// `bin/<name>` as a link to `<name>`: the path that images and other programs name.
 ///
 /// # Errors
 /// When it cannot be made.
-#[cfg(unix)]
 pub(crate) fn link(dir: &Path, name: &str) -> Result<()> {
     let bin = dir.join("bin");
     fs::create_dir_all(&bin).with_context(|| format!("cannot create {}", bin.display()))?;
-    std::os::unix::fs::symlink(Path::new("..").join(name), bin.join(name))
+    files::symlink(Path::new("..").join(name), &bin.join(name))
         .with_context(|| format!("cannot create {}", bin.join(name).display()))
-}
-
-/// Links are what Linux distributions have.
-#[cfg(not(unix))]
-pub(crate) fn link(dir: &Path, _: &str) -> Result<()> {
-    anyhow::bail!("{} needs symbolic links: make it on Linux", dir.display())
 }
 
 /// Every file and link in `dir`, by its path there.

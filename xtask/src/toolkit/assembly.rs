@@ -11,7 +11,7 @@ use llama_src::sh::Cmd;
 
 use super::wheels::Release;
 use crate::screen::Screen;
-use crate::{cargo, requirements, setup};
+use crate::{cargo, files, requirements, setup};
 
 /// The folder of `release`, when it is there.
 pub(super) fn folder(release: &Release) -> Option<PathBuf> {
@@ -53,7 +53,7 @@ fn fill(staging: &Staging, release: &Release, screen: &mut Screen) -> Result<Pat
     fs::write(tree.join("version.json"), versions(release))?;
     gather_licenses(&wheels, &tree.join("licenses"))?;
     link_libraries(&tree.join("lib"))?;
-    std::os::unix::fs::symlink("lib", tree.join("lib64"))?;
+    files::symlink("lib", &tree.join("lib64"))?;
     driver_stub(staging.dir(), &tree)?;
     Ok(tree)
 }
@@ -105,7 +105,7 @@ fn link_libraries(dir: &Path) -> Result<()> {
     for item in fs::read_dir(dir)? {
         let name = item?.file_name().to_string_lossy().into_owned();
         if let Some((stem, _)) = name.split_once(".so.") {
-            std::os::unix::fs::symlink(&name, dir.join(format!("{stem}.so")))?;
+            files::symlink(&name, &dir.join(format!("{stem}.so")))?;
         }
     }
     Ok(())

@@ -3,7 +3,6 @@
 //! run time.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -13,8 +12,8 @@ use llama_src::sh::Cmd;
 use super::debian::{self, Recipe};
 use super::{Toolkit, installed};
 use crate::screen::Screen;
-use crate::setup;
 use crate::variant::Variant;
+use crate::{files, setup};
 
 /// `ggml-vulkan.cpp` of b11549 names `vk::LayerSettingEXT`, which came with these headers: Debian 12's
 /// 1.3.239 do not compile it.
@@ -200,15 +199,15 @@ fn arrange(root: &Path) -> Result<()> {
         }
     }
     for (link, to) in [("include", "usr/include"), ("share", "usr/share")] {
-        symlink(to, root.join(link))?;
+        files::symlink(to, &root.join(link))?;
     }
     for dir in ["bin", "lib"] {
         fs::create_dir(root.join(dir))?;
     }
-    symlink("../usr/lib/x86_64-linux-gnu/libvulkan.so", root.join("lib/libvulkan.so"))?;
+    files::symlink("../usr/lib/x86_64-linux-gnu/libvulkan.so", &root.join("lib/libvulkan.so"))?;
     let glslc = root.join("bin/glslc");
     fs::write(&glslc, GLSLC)?;
-    Ok(fs::set_permissions(&glslc, fs::Permissions::from_mode(0o755))?)
+    Ok(files::set_mode(&glslc, 0o755)?)
 }
 
 #[cfg(test)]

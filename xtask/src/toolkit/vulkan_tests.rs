@@ -44,14 +44,16 @@ fn packages_are_taken_from_apt_where_they_are_new_enough() {
     assert!(!suffices(""));
 }
 
+#[cfg(unix)]
 #[test]
 fn unpacked_packages_become_an_sdk() {
+    use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
     for folder in ["etc/apt", "usr/include/vulkan", "usr/share/cmake"] {
         fs::create_dir_all(root.join(folder)).unwrap();
     }
-    symlink("usr/bin", root.join("bin")).unwrap();
+    files::symlink("usr/bin", &root.join("bin")).unwrap();
     arrange(root).unwrap();
     let mut names: Vec<_> = fs::read_dir(root)
         .unwrap()
