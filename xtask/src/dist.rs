@@ -92,6 +92,23 @@ fn show(args: &Args, target: &str, host: &str) -> Result<()> {
     Ok(())
 }
 
+/// Times of steps, one after the other.
+struct Clock {
+    started: Instant,
+    seconds: BTreeMap<&'static str, f64>,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Self { started: Instant::now(), seconds: BTreeMap::new() }
+    }
+
+    fn lap(&mut self, step: &'static str) {
+        self.seconds.insert(step, self.started.elapsed().as_secs_f64());
+        self.started = Instant::now();
+    }
+}
+
 /// One run for one target.
 struct Dist<'a> {
     args: &'a Args,
@@ -106,15 +123,14 @@ struct Dist<'a> {
 impl Dist<'_> {
     fn build(&self, screen: &mut Screen, toolkits: Vec<Toolkit>) -> Result<()> {
         screen.step(&format!("building the CPU payload for {}", self.target));
-        let started = Instant::now();
+        let mut clock = Clock::new();
         let payload = payload::build(screen, &self.target, self.identity.epoch)?;
-        let mut seconds = started.elapsed().as_secs_f64();
+        clock.lap("payload");
         let mut rows = Vec::new();
         for (variant, toolkit) in self.args.variants.iter().zip(toolkits) {
             let mut row = self.variant(screen, *variant, &toolkit, &payload)?;
-            row.seconds.insert("payload", seconds);
-            // The first one has paid for it.
-            seconds = 0.0;
+            // The first one pays for the payload.
+            row.seconds.append(&mut clock.seconds);
             rows.push(row);
         }
         report::write(&self.args.out, &rows)
@@ -135,35 +151,38 @@ impl Dist<'_> {
             architectures: self.args.architectures.clone(),
         };
         let plan = Plan::new(&choice, &self.host, &Pin::load())?;
-        let mut seconds = BTreeMap::new();
+        let mut clock = Clock::new();
         if let Some(backend) = variant.backend() {
             screen.step(&format!("building {}", backend.library()));
         }
-        let started = Instant::now();
         let root = &payload.build.artifacts.root;
         let backend = backend::build(screen, &plan, root, &payload.names(), toolkit)?;
-        seconds.insert("backend", started.elapsed().as_secs_f64());
+        clock.lap("backend");
         screen.step(&format!("assembling {}", plan.name));
-        let started = Instant::now();
         let staging = Staging::new(&self.lock, &plan.name)?;
         let dir = staging.dir().join(&plan.name);
         let manifest = self.assemble(&dir, &plan, toolkit, payload, backend.as_ref())?;
-        seconds.insert("assemble", started.elapsed().as_secs_f64());
+        clock.lap("assemble");
         screen.step(&format!("verifying {}", plan.name));
-        let started = Instant::now();
-        verify::verify(&dir, &forbidden())?;
-        seconds.insert("verify", started.elapsed().as_secs_f64());
+        for check in verify::verify(&dir, &forbidden())?.not_run {
+            eprintln!("    not run: {} ({})", check.what, check.why);
+        }
+        clock.lap("verify");
         screen.step(&format!("packing {}", plan.name));
-        let started = Instant::now();
+        let archive = self.pack(&dir, &plan, &manifest)?;
+        let out = self.args.out.join(&plan.name);
+        staging.publish(&dir, &out)?;
+        clock.lap("pack");
+        Row::new(&plan.name, &out, &archive, &manifest, clock.seconds)
+    }
+
+    fn pack(&self, dir: &Path, plan: &Plan, manifest: &Manifest) -> Result<PathBuf> {
         let stem = format!("llama-server-{}-{}", self.identity.version, plan.name);
         let mut files: Vec<String> = manifest.files.keys().cloned().collect();
         files.push(manifest::FILE.to_owned());
         let to = archive::path(&self.args.out, &stem);
-        archive::write(&dir, &files, &to, &stem, self.identity.epoch)?;
-        let out = self.args.out.join(&plan.name);
-        staging.publish(&dir, &out)?;
-        seconds.insert("pack", started.elapsed().as_secs_f64());
-        Row::new(&plan.name, &out, &to, &manifest, seconds)
+        archive::write(dir, &files, &to, &stem, self.identity.epoch)?;
+        Ok(to)
     }
 
     /// Fills `dir`; the manifest is written last.
