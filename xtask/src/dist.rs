@@ -24,7 +24,7 @@ use crate::manifest::{self, LlamaCpp, Manifest};
 use crate::screen::{self, Screen};
 use crate::toolkit::{self, Toolkit};
 use crate::variant::Variant;
-use crate::{cargo, component, elf, licenses, sbom, setup, vendor, verify};
+use crate::{cargo, component, elf, licenses, requirements, sbom, setup, vendor, verify};
 use args::Args;
 use payload::Payload;
 use plan::{Choice, Plan};
@@ -63,6 +63,9 @@ fn toolkits(args: &Args, target: &str, screen: &mut Screen) -> Result<Vec<Toolki
     let mut toolkits = Vec::new();
     for variant in &args.variants {
         let found = toolkit::find(*variant, args.toolkit.as_deref(), target, args.setup, screen)?;
+        if *variant == Variant::Rocm {
+            setup::ensure_only(&[requirements::patchelf()], args.setup)?;
+        }
         if let Some(architectures) = &args.architectures {
             toolkit::check_architectures(*variant, &found, architectures)?;
         }

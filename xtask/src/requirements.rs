@@ -48,6 +48,12 @@ pub(crate) fn qemu_user() -> Requirement {
     program("QEMU", &["qemu-x86_64"], "the tests of distributions", packages)
 }
 
+/// Gives AMD's libraries the run path that a distribution needs.
+pub(crate) fn patchelf() -> Requirement {
+    let packages = Packages(["patchelf", "patchelf", "patchelf", "patchelf", ""]);
+    program("patchelf", &["patchelf"], "ROCm distributions", packages)
+}
+
 /// A GPU made of software, for the Vulkan distribution, and a program that shows whether it is there.
 pub(crate) fn lavapipe() -> Requirement {
     let packages = Packages([

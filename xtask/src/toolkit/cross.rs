@@ -25,6 +25,7 @@ const ROOT: Recipe = Recipe {
     packages: &[
         "ca-certificates",
         "cargo",
+        "ccache",
         "cmake",
         "g++",
         "g++-aarch64-linux-gnu",
@@ -35,6 +36,7 @@ const ROOT: Recipe = Recipe {
         "libstd-rust-dev:arm64",
         "libvulkan-dev:arm64",
         "ninja-build",
+        "qemu-user",
         "rustc",
         "spirv-headers",
     ],
