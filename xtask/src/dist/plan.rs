@@ -165,16 +165,17 @@ pub(crate) fn payload_command(target: &str, root: &str, cargo_home: &str) -> Cmd
     let features: Vec<&str> = features.filter(|feature| *feature != "server").collect();
     let maps = [(cargo_home, "cargo"), (root, "llama-server")];
     let maps = maps.map(|(from, to)| format!("'--remap-path-prefix={from}={to}'"));
+    // By the linker: its build id is then of what is left, and not of names that paths are in. For the
+    // target alone, so that build scripts stay what they are for every other build.
+    let flags = format!("['-Cstrip=symbols',{}]", maps.join(","));
     Cmd::new("cargo")
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("LLAMA_SYS_RELOCATABLE", "1")
-        // By the linker: its build id is then of what is left, and not of names that paths are in.
-        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
         .args(["build", "--release", "--locked", "--package", "llama-server-bin"])
         .args(["--no-default-features", "--features", &features.join(",")])
         .args(["--target", target])
-        .args(["--config", &format!("target.{target}.rustflags=[{}]", maps.join(","))])
+        .args(["--config", &format!("target.{target}.rustflags={flags}")])
 }
 
 /// A line whose words with our variables are quoted so that a shell fills them in.
