@@ -70,7 +70,6 @@ const RULES: &[Rule] = &[
 /// Files that may break one rule: path, name of the rule, reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("Cargo.lock", "length", "written by Cargo"),
-    ("llama-sys/build/src/bindings.rs", "allow", "writes the generated file below"),
     ("llama-sys/src/bindings.rs", "length", "generated"),
     ("llama-sys/src/bindings.rs", "opening", "generated: begins with who wrote it"),
     ("llama-sys/src/bindings_mtmd.rs", "length", "generated"),
@@ -257,7 +256,7 @@ mod tests {
             "let mastodons = 1; // a TODOLIST is a name",
             "println!(\"cargo::warning=x\");",
             "error: cargo: not found",
-            concat!("target/work/x and ${HOME}/ro", "ot/ and ./tmp/x"),
+            concat!("target/work/x and ${HOME}/ro", "ot/ and ./t", "mp/x"),
             "LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp",
             "std::env::temp_dir() or /tmp",
             "https://github.com/ggml-org/llama.cpp/archive/refs/tags/b1.tar.gz",
