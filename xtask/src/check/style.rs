@@ -256,7 +256,7 @@ mod tests {
             "let mastodons = 1; // a TODOLIST is a name",
             "println!(\"cargo::warning=x\");",
             "error: cargo: not found",
-            concat!("target/work/x and ${HOME}/ro", "ot/ and ./t", "mp/x"),
+            concat!("target/wo", "rk/x and ${HOME}/ro", "ot/ and ./t", "mp/x"),
             "LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp",
             "std::env::temp_dir() or /tmp",
             "https://github.com/ggml-org/llama.cpp/archive/refs/tags/b1.tar.gz",
