@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::manifest::Manifest;
+use crate::toolkit::VendorLibrary;
 
 mod carried;
 mod crates;
@@ -65,24 +66,6 @@ pub(crate) struct Text {
     pub(crate) content: String,
 }
 
-/// A library of the GPU's vendor that a distribution has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct VendorLibrary {
-    /// The vendor's name of it, as in `cublas`; names the licence file too.
-    pub(crate) name: String,
-    pub(crate) version: String,
-    /// As in `NVIDIA Corporation`.
-    pub(crate) supplier: String,
-    /// SPDX expression; `LicenseRef-NAME` for a licence that SPDX does not list.
-    pub(crate) license: String,
-    /// Files with the licence, in the toolkit.
-    pub(crate) license_files: Vec<PathBuf>,
-    /// Its files and folders in the distribution; none for headers that are compiled in.
-    pub(crate) files: Vec<String>,
-    /// Package URL, where there is one.
-    pub(crate) purl: Option<String>,
-}
-
 impl Component {
     /// A part of which no more is known.
     pub(crate) fn new(group: Group, name: &str, license: &str) -> Self {
@@ -139,16 +122,17 @@ fn vendor_component(library: &VendorLibrary) -> Result<Component> {
         "the vendor's library {} comes without a licence text",
         library.name
     );
+    // The vendors' licences are texts of their own, which SPDX does not list.
+    let license = format!("LicenseRef-{}", library.name);
     Ok(Component {
         version: Some(library.version.clone()),
         supplier: Some(library.supplier.clone()),
-        purl: library.purl.clone(),
         texts: vec![Text {
             path: format!("vendor/{}.txt", library.name),
             content: joined(&library.license_files)?,
         }],
-        files: library.files.clone(),
-        ..Component::new(Group::Vendor, &library.name, &library.license)
+        files: library.files.iter().map(|file| file.to.clone()).collect(),
+        ..Component::new(Group::Vendor, &library.name, &license)
     })
 }
 
@@ -226,10 +210,8 @@ mod tests {
             name: "cublas".into(),
             version: "13.0.2".into(),
             supplier: "NVIDIA Corporation".into(),
-            license: "LicenseRef-NVIDIA-CUDA".into(),
             license_files: Vec::new(),
-            files: vec!["libcublas.so.13".into()],
-            purl: None,
+            files: Vec::new(),
         };
         assert_eq!(
             vendor_component(&library).unwrap_err().to_string(),

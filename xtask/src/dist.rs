@@ -206,8 +206,7 @@ impl Dist<'_> {
         let vendor = backend.map(|built| built.vendor.as_slice()).unwrap_or_default();
         assemble::copy_vendor(vendor, dir, plan.variant)?;
         let mut manifest = self.manifest(plan, toolkit, payload, backend)?;
-        let vendor: Vec<_> = vendor.iter().map(described).collect();
-        let components = component::all(&self.source, &manifest, &vendor)?;
+        let components = component::all(&self.source, &manifest, vendor)?;
         licenses::write(dir, &components)?;
         let ours = ours.iter().map(|file| elf::read(file)).collect::<Result<Vec<_>>>()?;
         manifest.symbol_versions = elf::highest(ours.iter().flatten());
@@ -262,18 +261,6 @@ impl Dist<'_> {
             symbol_versions: BTreeMap::new(),
             files: BTreeMap::new(),
         })
-    }
-}
-
-fn described(library: &toolkit::VendorLibrary) -> component::VendorLibrary {
-    component::VendorLibrary {
-        name: library.name.clone(),
-        version: library.version.clone(),
-        supplier: library.supplier.clone(),
-        license: format!("LicenseRef-{}", library.name),
-        license_files: library.license_files.clone(),
-        files: library.files.iter().map(|file| file.to.clone()).collect(),
-        purl: None,
     }
 }
 
