@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
+use anyhow::Result;
 use llama_build::backend::Backend;
+use llama_src::sh::Cmd;
 
 use super::runner::{self, Runner};
 use super::{NotRun, PROGRAM};
@@ -12,6 +14,10 @@ use crate::variant::Variant;
 
 /// What the last line of upstream's list says when there is no device.
 const NO_DEVICE: &str = "  (none)";
+
+/// How often a server that names no CPU library is asked for its devices; with eight other
+/// programs on two cores one answer in sixteen lacked the line.
+const ATTEMPTS: usize = 10;
 
 /// What running the server showed.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -31,12 +37,8 @@ pub(super) fn run(
     opened: &[String],
 ) -> Shown {
     let program = runner.cmd(&dir.join(PROGRAM));
-    let lines = runner::lines_of(&program.clone().arg("--version"));
-    // `-v` first: it makes the server tell which backends it loads.
-    let lines = lines.and_then(|version| {
-        Ok((version, runner::lines_of(&program.args(["-v", "--list-devices"]))?))
-    });
-    match lines {
+    let version = runner::lines_of(&program.clone().arg("--version"));
+    match version.and_then(|version| Ok((version, list_devices(&program)?))) {
         Ok((version, devices)) => {
             let mut shown = about_devices(&devices, variant, opened);
             shown.violations.extend(about_version(&version, &manifest.llama_cpp));
@@ -44,6 +46,30 @@ pub(super) fn run(
         }
         Err(error) => Shown { violations: vec![format!("{PROGRAM}: {error}")], ..Shown::default() },
     }
+}
+
+/// What `--list-devices` says, with the backends that it loads.
+///
+/// Upstream's logger writes from a thread that nobody waits for at the end, so its last lines can
+/// be missing: one that shows no CPU library is asked again.
+/// <https://github.com/ggml-org/llama.cpp/blob/b11549/common/log.cpp#L452-L458>
+fn list_devices(program: &Cmd) -> Result<Vec<String>> {
+    // `-v` first: it makes the server tell which backends it loads.
+    let ask = || runner::lines_of(&program.clone().args(["-v", "--list-devices"]));
+    let mut lines = ask()?;
+    for _ in 1..ATTEMPTS {
+        if has_loaded(&lines, "CPU") {
+            break;
+        }
+        lines = ask()?;
+    }
+    Ok(lines)
+}
+
+/// Whether the log `lines` name a library of the backend `name`. The CPU's is loaded last.
+fn has_loaded(lines: &[String], name: &str) -> bool {
+    let text = format!("loaded {name} backend from ");
+    lines.iter().any(|line| line.contains(&text))
 }
 
 fn about_version(lines: &[String], llama_cpp: &LlamaCpp) -> Option<String> {
@@ -55,10 +81,7 @@ fn about_version(lines: &[String], llama_cpp: &LlamaCpp) -> Option<String> {
 }
 
 fn about_devices(lines: &[String], variant: Variant, opened: &[String]) -> Shown {
-    let loaded = |name: &str| {
-        let text = format!("loaded {name} backend from ");
-        lines.iter().any(|line| line.contains(&text))
-    };
+    let loaded = |name| has_loaded(lines, name);
     let is_device = |line: &&String| line.starts_with("  ") && line.ends_with(" MiB free)");
     let devices: Vec<String> =
         lines.iter().filter(is_device).map(|line| line.trim().to_owned()).collect();
@@ -145,6 +168,21 @@ mod tests {
             about_version(&[], &llama_cpp).unwrap(),
             format!("llama-server: --version says `nothing`, must be `{due}`")
         );
+    }
+
+    #[test]
+    fn a_log_that_lost_its_last_lines_is_asked_for_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let server = |said: &str| {
+            let script =
+                format!("echo asked >> count; test $(wc -l < count) -lt 3 || echo '{said}'");
+            Cmd::new("sh").args(["-c", &script]).dir(dir.path())
+        };
+        let asked = || std::fs::read_to_string(dir.path().join("count")).unwrap().lines().count();
+        assert_eq!(list_devices(&server(CPU)).unwrap(), [CPU]);
+        assert_eq!(asked(), 3);
+        assert_eq!(list_devices(&server(CUDA)).unwrap(), [CUDA]);
+        assert_eq!(asked(), 3 + ATTEMPTS);
     }
 
     #[test]
