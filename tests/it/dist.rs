@@ -87,16 +87,24 @@ fn emulated_machines_get_the_library_that_they_can_run() {
         ("Skylake-Server", "haswell"),
     ];
     for (machine, library) in machines {
-        let mut command = command(&qemu);
-        command
-            .args(["-cpu", machine])
-            .arg(dist.join("llama-server"))
-            .args(["-v", "--list-devices"]);
-        let Finished { status, output } = finish(command.env_clear().current_dir("/"));
-        assert!(status.success(), "{machine}: {status}\n{output}");
+        let mut emulated = command(&qemu);
+        emulated.args(["-cpu", machine]).arg(dist.join("llama-server"));
+        let output = loaded(emulated.args(["-v", "--list-devices"]));
         let line = format!("/libggml-cpu-{library}.so\n");
         assert!(output.contains(&line), "{machine} got another library than {library}:\n{output}");
     }
+}
+
+/// What `command` says of the libraries that it loads. Upstream's logger writes from a thread that nobody
+/// waits for at the end: without its last line, it is asked again.
+fn loaded(command: &mut Command) -> String {
+    let mut ask = || {
+        let Finished { status, output } = finish(command.env_clear().current_dir("/"));
+        assert!(status.success(), "{status}\n{output}");
+        output
+    };
+    let mut answers = (0..10).map(|_| ask());
+    answers.find(|output| output.contains("loaded CPU backend")).expect("a CPU library is loaded")
 }
 
 /// `cargo xtask` with `args`, as a person would type it.
@@ -166,6 +174,31 @@ fn a_full_disk_is_named_and_leaves_nothing() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}\n{text}", output.status);
     assert!(text.to_lowercase().contains("no space left on device"), "{text}");
+}
+
+/// What the community's own program says of it.
+#[test]
+fn the_bill_of_materials_is_valid_spdx() {
+    let (Some(dist), Some(python)) =
+        (needs::dist(), needs::program_of("python3", "python3 python3-pip"))
+    else {
+        return;
+    };
+    let packages = scratch("spdx-tools-0.8.5");
+    if !packages.join("spdx_tools").is_dir() {
+        let mut pip = command(&python);
+        pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(&packages);
+        let Finished { status, output } = finish(pip.arg("spdx-tools==0.8.5"));
+        let installed = status.success().then_some(());
+        if needs::need(&format!("spdx-tools from PyPI: {output}"), installed).is_none() {
+            return;
+        }
+    }
+    let mut tool = command(&python);
+    tool.args(["-m", "spdx_tools.spdx.clitools.pyspdxtools", "--infile"]);
+    tool.arg(dist.join("sbom.spdx.json")).env("PYTHONPATH", &packages);
+    let Finished { status, output } = finish(&mut tool);
+    assert!(status.success(), "{status}\n{output}");
 }
 
 /// The plan's own first command, in a copy of this repository at another path: the same bytes come out.

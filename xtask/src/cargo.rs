@@ -26,10 +26,22 @@ pub(crate) fn target_dir() -> PathBuf {
 
 /// Where Cargo keeps the crates of registries.
 pub(crate) fn home() -> PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "Cargo's own variables")]
-    let [named, home] = ["CARGO_HOME", "HOME"].map(std::env::var_os);
-    let default = || PathBuf::from(home.unwrap_or_default()).join(".cargo");
-    named.map_or_else(default, PathBuf::from)
+    below_home("CARGO_HOME", ".cargo")
+}
+
+/// Where toolkits are kept: gigabytes that every clone on this machine shares.
+pub(crate) fn toolkits() -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "the same variable as in a build")]
+    let named = std::env::var_os("LLAMA_SYS_CACHE_DIR").map(PathBuf::from);
+    let cache = named.unwrap_or_else(|| below_home("XDG_CACHE_HOME", ".cache").join("llama-sys"));
+    root().join(cache).join("toolkits")
+}
+
+/// The folder in `variable`, or `name` in the user's own.
+fn below_home(variable: &str, name: &str) -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "where this user's files are")]
+    let [named, home] = [variable, "HOME"].map(std::env::var_os);
+    named.map_or_else(|| PathBuf::from(home.unwrap_or_default()).join(name), PathBuf::from)
 }
 
 /// The triple of this machine. Asks nobody: a Debian root may have no rustc.

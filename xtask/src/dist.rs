@@ -129,6 +129,12 @@ impl Dist<'_> {
         let mut clock = Clock::new();
         let payload = payload::build(screen, &self.target, self.identity.epoch)?;
         clock.lap("payload");
+        if self.args.probe {
+            let mut all = self.args.variants.iter().zip(&toolkits);
+            return all.try_for_each(|(variant, toolkit)| {
+                self.probe(screen, *variant, toolkit, &payload)
+            });
+        }
         let mut rows = Vec::new();
         for (variant, toolkit) in self.args.variants.iter().zip(toolkits) {
             let mut row = self.variant(screen, *variant, &toolkit, &payload)?;
@@ -147,13 +153,7 @@ impl Dist<'_> {
         toolkit: &Toolkit,
         payload: &Payload,
     ) -> Result<Row> {
-        let choice = Choice {
-            variant,
-            target: self.target.clone(),
-            toolkit: toolkit.version().filter(|_| !variant.toolkits().is_empty()),
-            architectures: self.args.architectures.clone(),
-        };
-        let plan = Plan::new(&choice, &self.host, &Pin::load())?;
+        let plan = self.plan(variant, toolkit)?;
         let mut clock = Clock::new();
         if let Some(backend) = variant.backend() {
             screen.step(&format!("building {}", backend.library()));
@@ -177,6 +177,28 @@ impl Dist<'_> {
         staging.publish(&dir, &out)?;
         clock.lap("pack");
         Row::new(&plan.name, &out, &archive, &manifest, clock.seconds)
+    }
+
+    fn probe(
+        &self,
+        screen: &mut Screen,
+        variant: Variant,
+        toolkit: &Toolkit,
+        payload: &Payload,
+    ) -> Result<()> {
+        let plan = self.plan(variant, toolkit)?;
+        screen.step(&format!("probing {}", plan.name));
+        backend::probe(screen, &plan, &payload.build.artifacts.root, toolkit)
+    }
+
+    fn plan(&self, variant: Variant, toolkit: &Toolkit) -> Result<Plan> {
+        let choice = Choice {
+            variant,
+            target: self.target.clone(),
+            toolkit: toolkit.version().filter(|_| !variant.toolkits().is_empty()),
+            architectures: self.args.architectures.clone(),
+        };
+        Plan::new(&choice, &self.host, &Pin::load())
     }
 
     fn pack(&self, dir: &Path, plan: &Plan, manifest: &Manifest) -> Result<PathBuf> {
@@ -266,7 +288,7 @@ impl Dist<'_> {
 
 /// Definitions as the manifest has them: without the place of this machine's toolkits.
 fn by_name(flags: &FlagSet) -> BTreeMap<String, String> {
-    let toolkits = cargo::target_dir().join("toolkits").display().to_string();
+    let toolkits = cargo::toolkits().display().to_string();
     let portable = |value: &str| value.replace(&toolkits, "$TOOLKITS");
     flags.iter().map(|(name, value)| (name.to_owned(), portable(value))).collect()
 }
@@ -283,6 +305,6 @@ fn tools(build: &llama_build::Manifest) -> Result<BTreeMap<String, String>> {
 
 /// Folders of this machine that nothing may name.
 fn forbidden() -> Vec<String> {
-    let folders = [cargo::root(), cargo::target_dir(), cargo::home()];
+    let folders = [cargo::root(), cargo::target_dir(), cargo::home(), cargo::toolkits()];
     folders.iter().map(|dir| dir.display().to_string()).filter(|dir| dir.len() > 1).collect()
 }

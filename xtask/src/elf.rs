@@ -61,6 +61,19 @@ pub(crate) fn read(path: &Path) -> Result<Option<Elf>> {
     parse(&ReadCache::new(File::open(path)?))
 }
 
+/// Names of the sections of the ELF file at `path`.
+///
+/// # Errors
+/// When it cannot be read or is no 64-bit ELF file.
+pub(crate) fn sections(path: &Path) -> Result<Vec<String>> {
+    let data = &ReadCache::new(File::open(path)?);
+    let header = FileHeader64::<Endianness>::parse(data)?;
+    let endian = header.endian()?;
+    let table = header.sections(endian, data)?;
+    let name = |section| Ok(String::from_utf8_lossy(table.section_name(endian, section)?).into());
+    table.iter().map(name).collect()
+}
+
 /// The highest versions that any of `files` needs, as a manifest has them.
 pub(crate) fn highest<'a>(files: impl IntoIterator<Item = &'a Elf>) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();

@@ -35,6 +35,7 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     screen.build(&test.clone().arg("--no-run"))?;
     let own = keep(serve::built(), "llama-server")?;
     let dists = distributions(yes)?;
+    probe_toolkits()?;
     screen.step("testing");
     let mut cmd = test.args(rest).env("LLAMA_TEST_SERVER", own).env("LLAMA_TEST_SERVER_DL", shared);
     for (name, dir) in dists {
@@ -86,6 +87,19 @@ fn distributions(yes: bool) -> Result<Vec<(&'static str, PathBuf)>> {
     }
     dist::run(words.into_iter().map(OsString::from).collect())?;
     Ok(dists)
+}
+
+/// The variants that take too long to be built here: configured, and one kernel of each compiled. Only in
+/// CI, as it takes gigabytes of toolkits.
+fn probe_toolkits() -> Result<()> {
+    if !cargo::is_ci() || cargo::host() != variant::X86_64 {
+        return Ok(());
+    }
+    for (variant, architecture) in [("cuda", "90"), ("rocm", "gfx1100")] {
+        let words = ["--variant", variant, "--arch", architecture, "--probe", "--setup"];
+        dist::run(words.map(OsString::from).into())?;
+    }
+    Ok(())
 }
 
 fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {

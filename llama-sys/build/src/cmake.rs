@@ -74,6 +74,27 @@ pub fn build_targets(
     Ok(files)
 }
 
+/// The same for one object file, by its path in CMake's folder: what compiles says whether a toolkit
+/// works long before its backend is built.
+///
+/// # Errors
+/// As [`build`]; without Ninja, as only that builds single files of a whole project.
+pub fn build_object(
+    layout: &Layout,
+    flags: &FlagSet,
+    toolchain: &Toolchain,
+    config: &Config,
+    object: &str,
+    progress: &Progress,
+) -> Result<PathBuf, Error> {
+    if toolchain.ninja.is_none() {
+        return Err(Error::new(format!("cannot build {object} alone without ninja"))
+            .hint("install it: apt-get install ninja-build"));
+    }
+    make(layout, flags, toolchain, config, &[object], progress)?;
+    Ok(layout.build.join(object))
+}
+
 fn make(
     layout: &Layout,
     flags: &FlagSet,

@@ -19,6 +19,7 @@ cargo xtask dist: folders and archives with llama-server that run anywhere
                     default: upstream's list for the toolkit
   --setup           install what the variant needs
   --out DIR         where it goes; default: dist
+  --probe           only see whether the toolkit works: configure the backend, compile one kernel
   --plan            show what would be built and from what, and build nothing
   --json            with --plan: as JSON
 ";
@@ -31,6 +32,7 @@ pub(super) struct Args {
     pub(super) architectures: Option<String>,
     pub(super) setup: bool,
     pub(super) out: PathBuf,
+    pub(super) probe: bool,
     pub(super) plan: bool,
     pub(super) json: bool,
 }
@@ -48,6 +50,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
         architectures: None,
         setup: false,
         out: cargo::root().join("dist"),
+        probe: false,
         plan: false,
         json: false,
     };
@@ -59,6 +62,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
             Long("arch") => parsed.architectures = Some(parser.value()?.string()?),
             Long("setup") => parsed.setup = true,
             Long("out") => parsed.out = std::path::absolute(PathBuf::from(parser.value()?))?,
+            Long("probe") => parsed.probe = true,
             Long("plan") => parsed.plan = true,
             Long("json") => parsed.json = true,
             Long("help") | Short('h') => return Ok(None),
@@ -102,6 +106,11 @@ impl Args {
                 wrong.push(format!("--toolkit means nothing to `{variant}`\n  hint: leave it out"));
             }
             let takes_list = matches!(variant, Variant::Cuda | Variant::Rocm);
+            if !takes_list && self.probe {
+                wrong.push(format!(
+                    "--probe means nothing to `{variant}`\n  hint: --variant cuda --probe"
+                ));
+            }
             if !takes_list && self.architectures.is_some() && self.variants.len() == 1 {
                 wrong.push(format!("--arch means nothing to `{variant}`\n  hint: leave it out"));
             }
@@ -168,6 +177,11 @@ mod tests {
                 "--variant cuda --toolkit new",
                 x86,
                 "--toolkit is no version\n  hint: --toolkit 13.0",
+            ),
+            (
+                "--variant rocm,vulkan --probe",
+                x86,
+                "--probe means nothing to `vulkan`\n  hint: --variant cuda --probe",
             ),
             ("--json", x86, "--json goes with --plan\n  hint: cargo xtask dist --plan --json"),
         ] {

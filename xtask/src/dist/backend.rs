@@ -3,16 +3,18 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use llama_build::cmake::{self, Layout};
 use llama_build::progress::Progress;
-use llama_build::{Config, FlagSet, Pin, toolchain};
+use llama_build::toolchain::{self, Toolchain};
+use llama_build::{Config, FlagSet, Pin};
 use serde::{Deserialize, Serialize};
 
 use super::inside;
 use super::plan::{self, Plan};
 use crate::screen::Screen;
 use crate::toolkit::{self, Toolkit, VendorLibrary};
+use crate::variant::Variant;
 use crate::{cargo, elf};
 
 /// A finished backend.
@@ -40,10 +42,7 @@ pub(crate) fn build(
     if let Some(debian) = &toolkit.root {
         return inside::backend(screen, debian, plan, root, own).map(Some);
     }
-    let config = config(plan, toolkit)?;
-    let flags = FlagSet::new(&config, &Pin::load());
-    let tools = toolchain::check(&config)?;
-    let layout = Layout::new(root).beside(&plan.label());
+    let Prepared { config, flags, tools, layout } = Prepared::new(plan, root, toolkit)?;
     let files = screen.watch(|file| {
         let progress = Progress::quiet(file.to_owned());
         let targets = [backend.library()];
@@ -54,6 +53,60 @@ pub(crate) fn build(
         library.with_context(|| format!("CMake names no file for {}", backend.library()))?;
     let vendor = vendor(plan, toolkit, &library, own)?;
     Ok(Some(Built { library, flags, vendor }))
+}
+
+/// Configures the backend of `plan` as [`build`] does, and compiles one of its kernels.
+///
+/// # Errors
+/// As [`build`]; when the object has no code for a GPU in it.
+pub(crate) fn probe(
+    screen: &mut Screen,
+    plan: &Plan,
+    root: &Path,
+    toolkit: &Toolkit,
+) -> Result<()> {
+    if let Some(debian) = &toolkit.root {
+        return inside::probe(screen, debian, plan, root);
+    }
+    let (object, section) = kernel(plan.variant)?;
+    let Prepared { config, flags, tools, layout } = Prepared::new(plan, root, toolkit)?;
+    let object = screen.watch(|file| {
+        let progress = Progress::quiet(file.to_owned());
+        Ok(cmake::build_object(&layout, &flags, &tools, &config, object, &progress)?)
+    })?;
+    let sections = elf::sections(&object)?;
+    ensure!(sections.iter().any(|name| name == section), "{} has no {section}", object.display());
+    Ok(())
+}
+
+/// A small kernel of the backend in CMake's folder, and the section that holds its GPU code.
+fn kernel(variant: Variant) -> Result<(&'static str, &'static str)> {
+    match variant {
+        Variant::Cuda => {
+            Ok(("ggml/src/ggml-cuda/CMakeFiles/ggml-cuda.dir/norm.cu.o", ".nv_fatbin"))
+        }
+        Variant::Rocm => {
+            Ok(("ggml/src/ggml-hip/CMakeFiles/ggml-hip.dir/__/ggml-cuda/norm.cu.o", ".hip_fatbin"))
+        }
+        Variant::Cpu | Variant::Vulkan => bail!("the variant `{variant}` has no kernel to probe"),
+    }
+}
+
+/// What CMake is called with for a backend.
+struct Prepared {
+    config: Config,
+    flags: FlagSet,
+    tools: Toolchain,
+    layout: Layout,
+}
+
+impl Prepared {
+    fn new(plan: &Plan, root: &Path, toolkit: &Toolkit) -> Result<Self> {
+        let config = config(plan, toolkit)?;
+        let flags = FlagSet::new(&config, &Pin::load());
+        let tools = toolchain::check(&config)?;
+        Ok(Self { config, flags, tools, layout: Layout::new(root).beside(&plan.label()) })
+    }
 }
 
 fn config(plan: &Plan, toolkit: &Toolkit) -> Result<Config> {

@@ -31,6 +31,8 @@ struct Job {
     payload: PathBuf,
     /// Its libraries.
     own: Vec<String>,
+    /// Only [`backend::probe`].
+    probe: bool,
     /// The Debian root, as seen from outside.
     root: PathBuf,
     /// Where the answer goes.
@@ -54,7 +56,7 @@ pub(crate) fn dist(root: &Root, args: &[OsString], out: &Path, identity: &Identi
         .env("CARGO_HOME", cargo::home())
         .env("CARGO_NET_OFFLINE", "true")
         // What another rustc compiles goes elsewhere.
-        .env("CARGO_TARGET_DIR", target.join("toolkits/arm64-target"))
+        .env("CARGO_TARGET_DIR", target.join("arm64-root"))
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc")
         .dir(cargo::root());
     for (name, value) in identity.variables() {
@@ -74,27 +76,45 @@ pub(super) fn backend(
     payload: &Path,
     own: &[String],
 ) -> Result<Built> {
-    let dir = payload.join(plan.label());
-    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let (question, answer) = (dir.join("question.json"), dir.join("answer.json"));
-    let job = Job {
+    let answer = ask(screen, root, job(root, plan, payload, own))?;
+    let text =
+        fs::read_to_string(&answer).with_context(|| format!("cannot read {}", answer.display()))?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// As [`backend::probe`].
+///
+/// # Errors
+/// What it says in there.
+pub(super) fn probe(screen: &mut Screen, root: &Root, plan: &Plan, payload: &Path) -> Result<()> {
+    ask(screen, root, Job { probe: true, ..job(root, plan, payload, &[]) }).map(|_| ())
+}
+
+fn job(root: &Root, plan: &Plan, payload: &Path, own: &[String]) -> Job {
+    Job {
         variant: plan.variant.to_string(),
         target: plan.target.clone(),
         toolkit: plan.toolkit.clone(),
         architectures: plan.gpu_architectures.join(";"),
         payload: payload.to_owned(),
         own: own.to_vec(),
+        probe: false,
         root: root.dir.clone(),
-        answer: answer.clone(),
-    };
+        answer: payload.join(plan.label()).join("answer.json"),
+    }
+}
+
+/// Has `job` done in the root; the file with the answer.
+fn ask(screen: &mut Screen, root: &Root, job: Job) -> Result<PathBuf> {
+    let dir = job.answer.parent().expect("a file is in a folder");
+    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let question = dir.join("question.json");
     fs::write(&question, serde_json::to_string(&job)?)?;
     let (workspace, target) = (cargo::root(), cargo::target_dir());
     let cmd = myself()?.arg(WORD).arg(&question).dir(cargo::root());
     screen.clear();
     root.enter(&[&workspace, &target], &cmd).run()?;
-    let text =
-        fs::read_to_string(&answer).with_context(|| format!("cannot read {}", answer.display()))?;
-    Ok(serde_json::from_str(&text)?)
+    Ok(job.answer)
 }
 
 fn myself() -> Result<Cmd> {
@@ -119,6 +139,9 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
         architectures: Some(job.architectures.clone()),
     };
     let plan = Plan::new(&choice, &cargo::host(), &llama_build::Pin::load())?;
+    if job.probe {
+        return backend::probe(&mut screen, &plan, &job.payload, &found);
+    }
     let built = backend::build(&mut screen, &plan, &job.payload, &job.own, &found)?;
     let mut built = built.context("the CPU variant has no backend")?;
     let shared = [cargo::root(), cargo::target_dir()];

@@ -16,7 +16,7 @@ use crate::{cargo, files, requirements, setup};
 /// The folder of `release`, when it is there.
 pub(super) fn folder(release: &Release) -> Option<PathBuf> {
     let name = format!("cuda-{}", release.version);
-    Some(cargo::target_dir().join("toolkits").join(name)).filter(|dir| dir.is_dir())
+    Some(cargo::toolkits().join(name)).filter(|dir| dir.is_dir())
 }
 
 /// The folder of `release`, made if it is not there yet.
@@ -24,7 +24,7 @@ pub(super) fn folder(release: &Release) -> Option<PathBuf> {
 /// # Errors
 /// When a wheel cannot be had or is another one than the pinned.
 pub(super) fn ensure(release: &Release, screen: &mut Screen) -> Result<PathBuf> {
-    let toolkits = cargo::target_dir().join("toolkits");
+    let toolkits = cargo::toolkits();
     let name = format!("cuda-{}", release.version);
     let dir = toolkits.join(&name);
     if let Some(dir) = folder(release) {
@@ -70,7 +70,7 @@ fn unpack(staging: &Staging, release: &Release, to: &Path, screen: &mut Screen) 
         .arg(to)
         .arg("-r")
         .arg(&list);
-    let log = cargo::target_dir().join("toolkits/pip.log");
+    let log = cargo::toolkits().join("pip.log");
     Ok(pip.run_logged(&log, |line| screen.show(line.trim()))?)
 }
 

@@ -107,7 +107,7 @@ impl Root {
 
 /// The folder of the root `recipe`, when it is there.
 pub(super) fn folder(recipe: &Recipe) -> Option<PathBuf> {
-    Some(cargo::target_dir().join("toolkits").join(recipe.name)).filter(|dir| dir.is_dir())
+    Some(cargo::toolkits().join(recipe.name)).filter(|dir| dir.is_dir())
 }
 
 /// The folder of the root `recipe`, made if it is not there yet; `finish` has the last word before it
@@ -120,7 +120,7 @@ pub(super) fn ensure(
     screen: &mut Screen,
     finish: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
-    let toolkits = cargo::target_dir().join("toolkits");
+    let toolkits = cargo::toolkits();
     let dir = toolkits.join(recipe.name);
     if let Some(dir) = folder(recipe) {
         return Ok(dir);
