@@ -63,7 +63,7 @@ fn toolkits(args: &Args, target: &str, screen: &mut Screen) -> Result<Vec<Toolki
     let mut toolkits = Vec::new();
     for variant in &args.variants {
         let found = toolkit::find(*variant, args.toolkit.as_deref(), target, args.setup, screen)?;
-        if *variant == Variant::Rocm {
+        if *variant == Variant::Rocm && !args.probe {
             setup::ensure_only(&[requirements::patchelf()], args.setup)?;
         }
         if let Some(architectures) = &args.architectures {

@@ -17,7 +17,7 @@ cargo xtask dist: folders and archives with llama-server that run anywhere
   --toolkit X.Y     of the vendor's toolkit; default: the one that is installed
   --arch LIST       GPU architectures as CMake takes them, as in `90` or `gfx1100;gfx1201`;
                     default: upstream's list for the toolkit
-  --setup           install what the variant needs
+  --setup           install what the variant needs; --yes means the same
   --out DIR         where it goes; default: dist
   --probe           only see whether the toolkit works: configure the backend, compile one kernel
   --plan            show what would be built and from what, and build nothing
@@ -60,7 +60,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
             Long("target") => parsed.target = Some(parser.value()?.string()?),
             Long("toolkit") => parsed.toolkit = Some(parser.value()?.string()?),
             Long("arch") => parsed.architectures = Some(parser.value()?.string()?),
-            Long("setup") => parsed.setup = true,
+            Long("setup" | "yes") => parsed.setup = true,
             Long("out") => parsed.out = std::path::absolute(PathBuf::from(parser.value()?))?,
             Long("probe") => parsed.probe = true,
             Long("plan") => parsed.plan = true,

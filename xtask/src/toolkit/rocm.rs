@@ -85,8 +85,10 @@ pub(super) fn find(wanted: Option<&str>, setup: bool, screen: &mut Screen) -> Re
         _ if in_sid && (setup || debian::folder(&ROOT).is_some()) => {
             let dir = debian::ensure(&ROOT, screen, is_expected)?;
             let version = major_minor(IN_SID).unwrap_or_default();
-            let root = Some(Root { dir });
-            Ok(Toolkit { name: format!("rocm {IN_SID}"), version, root, ..Toolkit::default() })
+            // From outside, to see for which GPUs it has kernels.
+            let search = vec![dir.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH))];
+            let (name, root) = (format!("rocm {IN_SID}"), Some(Root { dir }));
+            Ok(Toolkit { name, version, search, root, ..Toolkit::default() })
         }
         (wrong, _) => bail!("{}\n{}", wrong.unwrap_or_default(), repair(wanted, in_sid)),
     }
