@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use llama_src::place::{Lock, Staging};
 use llama_src::sh::Cmd;
+use llama_src::tree::hex;
+use sha2::{Digest, Sha256};
 
 use crate::screen::Screen;
 use crate::{cargo, requirements, setup};
 
-/// What a root is made of. A change of what is in it needs a change of its name.
+/// What a root is made of.
 #[derive(Debug)]
 pub(super) struct Recipe {
-    /// Name of its folder.
+    /// What its folder's name begins with.
     pub(super) name: &'static str,
     /// `minbase`: something to run programs in; `extract`: only the packages' files.
     pub(super) variant: &'static str,
@@ -107,7 +109,13 @@ impl Root {
 
 /// The folder of the root `recipe`, when it is there.
 pub(super) fn folder(recipe: &Recipe) -> Option<PathBuf> {
-    Some(cargo::toolkits().join(recipe.name)).filter(|dir| dir.is_dir())
+    Some(cargo::toolkits().join(folder_name(recipe))).filter(|dir| dir.is_dir())
+}
+
+/// The recipe's name and a hash of what makes the root: another recipe is another root.
+fn folder_name(recipe: &Recipe) -> String {
+    let made_by = command(recipe, Path::new("/")).to_string();
+    format!("{}-{}", recipe.name, &hex(&Sha256::digest(made_by))[..8])
 }
 
 /// The folder of the root `recipe`, made if it is not there yet; `finish` has the last word before it
@@ -121,7 +129,7 @@ pub(super) fn ensure(
     finish: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
     let toolkits = cargo::toolkits();
-    let dir = toolkits.join(recipe.name);
+    let dir = toolkits.join(folder_name(recipe));
     if let Some(dir) = folder(recipe) {
         return Ok(dir);
     }
@@ -229,6 +237,9 @@ mod tests {
         assert!(text.ends_with(" trixie /t/x"), "{text}");
         let hook = text.split_once("--setup-hook=").unwrap().1;
         assert!(hook.contains("hip* roc*"), "{text}");
+        assert_eq!(folder_name(&recipe).len(), "x-01234567".len());
+        let other = Recipe { from_sid: &["hip*"], ..recipe };
+        assert_ne!(folder_name(&recipe), folder_name(&other));
     }
 
     #[test]
