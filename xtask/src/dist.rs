@@ -46,10 +46,16 @@ pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
     let identity = Identity::find()?;
     let mut screen = Screen::new();
     let toolkits = toolkits(&args, &target, &mut screen)?;
-    setup::ensure(&setup::config(&[])?, &[], args.setup)?;
-    let source = vendor::source(&mut screen, args.setup)?.dir;
+    let mut config = plan::payload_config(&target, &host)?;
+    let named = toolkits.iter().find_map(|toolkit| toolkit.compilers.clone());
+    config.compilers = named.unwrap_or(config.compilers);
     let root = toolkits.iter().find_map(|toolkit| toolkit.root.as_ref());
-    if let Some(root) = root.filter(|_| target != host) {
+    let root = root.filter(|_| target != host);
+    // What compiles is in the root then; what fetches the source and builds its web UI is not.
+    let config = if root.is_some() { setup::config(&[])? } else { config };
+    setup::ensure(&config, &[], args.setup)?;
+    let source = vendor::source(&mut screen, args.setup)?.dir;
+    if let Some(root) = root {
         return inside::dist(root, &words, &args.out, &identity);
     }
     let lock = Lock::acquire(&args.out, &mut |news| screen.news(news))
