@@ -194,6 +194,37 @@ fn both_signals_end_both_servers_cleanly() {
     }
 }
 
+/// Requests that would never end are told why they do, and do not hold up the end.
+#[cfg(unix)]
+#[test]
+fn a_server_ends_in_the_middle_of_its_requests() {
+    let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
+    let server = start(&program, &model, &["-np", "2", "--context-shift", "--slots"]);
+    let ask = |stream: bool| {
+        let url = format!("{}/v1/completions", server.url());
+        let body =
+            json!({"prompt": "Hello", "max_tokens": -1, "ignore_eos": true, "stream": stream});
+        std::thread::spawn(move || http::post(&url, &body))
+    };
+    let (whole, stream) = (ask(false), ask(true));
+    wait_for("two requests in progress", || {
+        let slots = http::get(&format!("{}/slots", server.url())).ok();
+        let busy = |slot: &serde_json::Value| slot["next_token"][0]["n_decoded"].as_u64() > Some(0);
+        (slots.as_array()?.iter().filter(|slot| busy(slot)).count() == 2).then_some(())
+    });
+    let start = std::time::Instant::now();
+    let status = server.stop().unwrap();
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert!(start.elapsed().as_secs() < 5, "it took {:?}", start.elapsed());
+    let (whole, stream) = (whole.join().unwrap(), stream.join().unwrap());
+    assert_eq!((whole.status, stream.status), (503, 200), "{} {}", whole.body, stream.body);
+    let message = "the server is shutting down";
+    assert_eq!(whole.body["error"]["message"], message);
+    let events = stream.body.as_str().unwrap();
+    let last = events.trim_end().lines().last().unwrap();
+    assert!(last.starts_with("data: ") && last.contains(message), "{last}");
+}
+
 /// A parent that is killed cannot clean up: its end of the pipe closes all the same.
 #[cfg(unix)]
 #[test]
