@@ -19,7 +19,7 @@
 
 mod error;
 mod find;
-mod health;
+pub mod health;
 mod launch;
 mod log;
 mod server;

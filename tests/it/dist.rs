@@ -10,6 +10,9 @@ use llama_tests::process::{Finished, KilledOnDrop, command, finish, wait_for};
 use llama_tests::server::{greedy_tokens, start};
 use llama_tests::workspace::{Cargo, cargo_home, one_build_at_a_time, root, scratch};
 
+/// The executables of a distribution.
+const PROGRAMS: [&str; 2] = ["llama-server", "llama-healthcheck"];
+
 /// A copy in a folder whose name has a space and an umlaut.
 fn moved() -> Option<(tempfile::TempDir, PathBuf)> {
     let dist = needs::dist()?;
@@ -221,7 +224,7 @@ fn another_folder_gives_the_same_bytes() {
     assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
     let mut different = Vec::new();
     for (name, expected) in manifest["files"].as_object().unwrap() {
-        if name != "llama-server" && !name.ends_with(".so") {
+        if !PROGRAMS.contains(&name.as_str()) && !name.ends_with(".so") {
             continue;
         }
         let built = find(&copy.join("target"), manifest["target"].as_str().unwrap(), name);
@@ -252,7 +255,7 @@ fn copy_repository(to: &Path) {
 /// A file of the payload in Cargo's target folder.
 fn find(target: &Path, triple: &str, name: &str) -> PathBuf {
     let release = target.join(triple).join("release");
-    if name == "llama-server" {
+    if PROGRAMS.contains(&name) {
         return release.join(name);
     }
     let builds = std::fs::read_dir(release.join("build")).unwrap();

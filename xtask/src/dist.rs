@@ -226,11 +226,13 @@ impl Dist<'_> {
         backend: Option<&backend::Built>,
     ) -> Result<Manifest> {
         fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        let mut ours: Vec<&Path> = vec![&payload.server];
+        let mut ours: Vec<&Path> = vec![&payload.server, &payload.healthcheck];
         ours.extend(payload.libraries.iter().map(PathBuf::as_path));
         ours.extend(backend.map(|built| built.library.as_path()));
         assemble::copy_stripped(&ours, dir, &self.target, &self.host)?;
-        assemble::link(dir, "llama-server")?;
+        for name in ["llama-server", "llama-healthcheck"] {
+            assemble::link(dir, name)?;
+        }
         let vendor = backend.map(|built| built.vendor.as_slice()).unwrap_or_default();
         assemble::copy_vendor(vendor, dir, plan.variant)?;
         let mut manifest = self.manifest(plan, toolkit, payload, backend)?;

@@ -34,6 +34,8 @@ pub(crate) use report::{NotRun, Report};
 
 /// The program of a distribution.
 const PROGRAM: &str = "llama-server";
+/// The one that asks it how it is.
+const HEALTHCHECK: &str = "llama-healthcheck";
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut args = lexopt::Parser::from_args(args);
@@ -169,7 +171,7 @@ mod tests {
                 "version.json: target `pdp11-unknown-linux-gnu` is none of cuda's",
             ]
         );
-        assert_eq!(report.files, 8);
+        assert_eq!(report.files, 9);
         let not_run: Vec<&str> = report.not_run.iter().map(|row| row.why.as_str()).collect();
         assert_eq!(not_run, ["no objdump for pdp11", "no qemu-pdp11"]);
     }

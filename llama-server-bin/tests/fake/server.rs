@@ -1,8 +1,9 @@
-//! A stand-in for `llama-server`. `FAKE` says how it behaves: `load N` answers 503 N times first,
-//! `silent` writes no log, `chatty` writes too much of it, `fail` ends at once.
+//! A stand-in for `llama-server`, which knows `--port` and `--api-prefix`. `FAKE` says how it behaves:
+//! `load N` answers 503 N times first, `silent` writes no log, `chatty` writes too much of it, `fail` ends
+//! at once.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -27,7 +28,9 @@ fn main() {
         });
     }
 
-    let port = args.iter().position(|arg| arg == "--port").map(|at| args[at + 1].clone());
+    let value =
+        |name: &str| args.iter().position(|arg| arg == name).map(|at| args[at + 1].clone());
+    let (port, prefix) = (value("--port"), value("--api-prefix").unwrap_or_default());
     let listener = TcpListener::bind(format!("127.0.0.1:{}", port.expect("always given"))).expect("a free port");
     let address = format!("listening on http://{}", listener.local_addr().expect("it is bound"));
     // With port 0 nobody can ask before the address is told, as with the real one.
@@ -36,11 +39,24 @@ fn main() {
         std::thread::spawn(|| (1..=20_000).for_each(|number| println!("line {number} {:0200}", 0)));
     }
     for stream in listener.incoming() {
-        let mut stream = stream.expect("a connection");
-        let _ = stream.read(&mut [0; 1024]);
-        let status = if loading > 0 { "503 Service Unavailable" } else { "200 OK" };
+        let status = answer(stream.expect("a connection"), loading > 0, &prefix);
         loading = loading.saturating_sub(1);
         log(format!("answered {status}"));
-        let _ = write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
     }
+}
+
+/// Answers one question: with which status.
+fn answer(mut stream: TcpStream, is_loading: bool, prefix: &str) -> &'static str {
+    let mut asked = [0; 1024];
+    let count = stream.read(&mut asked).unwrap_or(0);
+    let asked = String::from_utf8_lossy(&asked[..count]);
+    let (status, message) = match is_loading {
+        true => ("503 Service Unavailable", "Loading model"),
+        false if asked.starts_with(&format!("GET {prefix}/health ")) => ("200 OK", ""),
+        false => ("404 Not Found", "File Not Found"),
+    };
+    let body = format!(r#"{{"error":{{"message":"{message}"}}}}"#);
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}", body.len());
+    let _ = stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes());
+    status
 }

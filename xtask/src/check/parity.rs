@@ -2,6 +2,7 @@
 //! Dockerfiles and the release workflow of the pinned tree, so that a new pin cannot drift unseen.
 
 mod architectures;
+mod health;
 mod official;
 
 use std::collections::BTreeSet;
@@ -84,6 +85,7 @@ pub(super) fn run() -> Result<()> {
             .push(format!("no official build sets {name} any more: remove it from the exceptions"));
     }
     wrong.extend(architectures::drift(&tree)?);
+    wrong.extend(health::drift(&tree)?);
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }
 }
 

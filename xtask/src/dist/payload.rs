@@ -14,8 +14,10 @@ use crate::{cargo, elf};
 /// What Cargo built.
 #[derive(Debug)]
 pub(crate) struct Payload {
-    /// The executable.
+    /// `llama-server`.
     pub(crate) server: PathBuf,
+    /// `llama-healthcheck`.
+    pub(crate) healthcheck: PathBuf,
     /// Shared libraries, backends among them.
     pub(crate) libraries: Vec<PathBuf>,
     /// What `llama-sys` says about its build.
@@ -49,14 +51,15 @@ pub(crate) fn build(screen: &mut Screen, target: &str, epoch: u64) -> Result<Pay
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     })?;
-    let (server, manifest) = read(&messages).context("cargo names no llama-server")?;
+    let Cargos { server, healthcheck, manifest } =
+        read(&messages).context("cargo does not name what it built")?;
     let build = Manifest::read(&manifest)?;
     ensure!(
         build.ui,
         "llama-server was built without its web UI: see the warning above\n  hint: cargo xtask vendor"
     );
     let libraries = closure(&server, &build)?;
-    Ok(Payload { server, libraries, build })
+    Ok(Payload { server, healthcheck, libraries, build })
 }
 
 /// One of Cargo's messages.
@@ -68,14 +71,28 @@ struct Message {
     executable: Option<PathBuf>,
 }
 
-/// The server and the manifest of the build behind it.
-fn read(messages: &str) -> Option<(PathBuf, PathBuf)> {
+/// Where Cargo has put the programs, and the manifest of the build behind them.
+#[derive(Debug, PartialEq, Eq)]
+struct Cargos {
+    server: PathBuf,
+    healthcheck: PathBuf,
+    manifest: PathBuf,
+}
+
+fn read(messages: &str) -> Option<Cargos> {
     let messages: Vec<Message> =
         messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let server = messages.iter().find_map(|message| message.executable.clone())?;
+    let program = |name: &str| {
+        let mut programs = messages.iter().filter_map(|message| message.executable.clone());
+        programs.find(|program| program.ends_with(name))
+    };
     let ours = messages.iter().filter(|message| message.package_id.contains("llama-sys#"));
     let out = ours.filter_map(|message| message.out_dir.clone()).next_back()?;
-    Some((server, out.join(llama_build::manifest::FILE)))
+    Some(Cargos {
+        server: program("llama-server")?,
+        healthcheck: program("llama-healthcheck")?,
+        manifest: out.join(llama_build::manifest::FILE),
+    })
 }
 
 /// What the server needs of the build, and the backends that it will look for.
@@ -108,12 +125,17 @@ mod tests {
 {"reason":"build-script-executed","package_id":"path+file:///w/other#0.1.0","out_dir":"/o/other"}
 {"reason":"build-script-executed","package_id":"path+file:///w/llama-sys#0.1.0","out_dir":"/o/llama"}
 {"reason":"compiler-artifact","package_id":"path+file:///w/llama-server-bin#0.1.0","executable":null}
+{"reason":"compiler-artifact","package_id":"path+file:///w/llama-server-bin#0.1.0","executable":"/t/llama-healthcheck"}
 {"reason":"compiler-artifact","package_id":"path+file:///w/llama-server-bin#0.1.0","executable":"/t/llama-server"}
 {"reason":"build-finished","success":true}
 "#;
-        let (server, manifest) = read(messages).unwrap();
-        assert_eq!(server, Path::new("/t/llama-server"));
-        assert_eq!(manifest, Path::new("/o/llama/llama-build.json"));
+        let due = Cargos {
+            server: "/t/llama-server".into(),
+            healthcheck: "/t/llama-healthcheck".into(),
+            manifest: "/o/llama/llama-build.json".into(),
+        };
+        assert_eq!(read(messages), Some(due));
+        assert_eq!(read(&messages.replace("/t/llama-healthcheck", "/t/other")), None);
         assert_eq!(read(""), None);
     }
 }

@@ -195,7 +195,9 @@ fn with_variables(line: &str) -> String {
 fn files(variant: Variant) -> Vec<String> {
     let mut files = vec![
         "llama-server",
+        "llama-healthcheck",
         "bin/llama-server",
+        "bin/llama-healthcheck",
         "libggml-base.so",
         "libggml-cpu-*.so",
         "libggml.so",

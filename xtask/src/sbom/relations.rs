@@ -6,8 +6,8 @@ use super::{DISTRIBUTION, file_id, is_in, package_id};
 use crate::component::{Component, Group, OWN_PROGRAM};
 use crate::licenses;
 
-/// The one file that is made of our crates alone.
-const HEALTHCHECK: &str = "bin/llama-healthcheck";
+/// The one file of code that is made of our crates alone.
+const HEALTHCHECK: &str = "llama-healthcheck";
 
 /// Ids of the parts that have parts.
 struct Owners {

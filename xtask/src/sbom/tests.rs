@@ -57,7 +57,7 @@ fn parts() -> Vec<Component> {
 }
 
 const PATHS: &[&str] =
-    &["bin/llama-healthcheck", "cublas/a.dat", "libcublas.so.13", "licenses/a", "llama-server"];
+    &["cublas/a.dat", "libcublas.so.13", "licenses/a", "llama-healthcheck", "llama-server"];
 
 fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -118,9 +118,9 @@ fn relationships_are_those_of_the_parts() {
             "Distribution CONTAINS own-llama-server-bin-1.0-x",
             "Distribution CONTAINS upstream-llama.cpp-1.0-x",
             "Distribution CONTAINS vendor-cublas-1.0-x",
-            "File-1 GENERATED_FROM own-llama-server-bin-1.0-x",
+            "File-1 EXPANDED_FROM_ARCHIVE vendor-cublas-1.0-x",
             "File-2 EXPANDED_FROM_ARCHIVE vendor-cublas-1.0-x",
-            "File-3 EXPANDED_FROM_ARCHIVE vendor-cublas-1.0-x",
+            "File-4 GENERATED_FROM own-llama-server-bin-1.0-x",
             "File-5 GENERATED_FROM upstream-llama.cpp-1.0-x",
             "own-llama-server-bin-1.0-x STATIC_LINK crate-rustix-1.0-x",
             "upstream-llama.cpp-1.0-x CONTAINS carried-stb-image",

@@ -79,7 +79,8 @@ fn about_code(manifest: &Manifest, entries: &Entries) -> Vec<String> {
     for (path, entry) in entries {
         let Entry::Regular(Regular { elf, damage, .. }) = entry else { continue };
         wrong.extend(damage.iter().map(|damage| format!("{path}: {damage}")));
-        let program = path == super::PROGRAM || facts::is_library(path);
+        let programs = [super::PROGRAM, super::HEALTHCHECK];
+        let program = programs.contains(&path.as_str()) || facts::is_library(path);
         match elf {
             None if program && damage.is_none() => wrong.push(format!("{path}: no ELF file")),
             None => {}

@@ -27,6 +27,7 @@ impl Dist {
         let versions = vec!["GLIBC_2.4", "GLIBC_2.34", "GLIBCXX_3.4.30"];
         let needed = vec!["libllama.so", "libc.so.6"];
         dist.elf("llama-server", &Made { needed, runpath, versions, ..Made::default() });
+        dist.elf("llama-healthcheck", &Made { needed: vec!["libc.so.6"], ..Made::default() });
         let needed = vec!["libggml.so", "libstdc++.so.6"];
         let soname = Some("libllama.so");
         dist.elf("libllama.so", &Made { needed, soname, runpath, ..Made::default() });
@@ -38,7 +39,9 @@ impl Dist {
         dist.write("licenses/llama.cpp.txt", b"MIT", 0o644);
         fs::create_dir(dist.dir().join("bin")).unwrap();
         dist.mode("bin", 0o755);
-        symlink("../llama-server", dist.dir().join("bin/llama-server")).unwrap();
+        for name in ["llama-server", "llama-healthcheck"] {
+            symlink(format!("../{name}"), dist.dir().join("bin").join(name)).unwrap();
+        }
         dist.list();
         dist
     }

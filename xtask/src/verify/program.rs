@@ -8,7 +8,7 @@ use llama_build::backend::Backend;
 use llama_src::sh::Cmd;
 
 use super::runner::{self, Runner};
-use super::{NotRun, PROGRAM};
+use super::{HEALTHCHECK, NotRun, PROGRAM};
 use crate::manifest::{LlamaCpp, Manifest};
 use crate::variant::Variant;
 
@@ -38,14 +38,25 @@ pub(super) fn run(
 ) -> Shown {
     let program = runner.cmd(&dir.join(PROGRAM));
     let version = runner::lines_of(&program.clone().arg("--version"));
-    match version.and_then(|version| Ok((version, list_devices(&program)?))) {
+    let mut shown = match version.and_then(|version| Ok((version, list_devices(&program)?))) {
         Ok((version, devices)) => {
             let mut shown = about_devices(&devices, variant, opened);
             shown.violations.extend(about_version(&version, &manifest.llama_cpp));
             shown
         }
         Err(error) => Shown { violations: vec![format!("{PROGRAM}: {error}")], ..Shown::default() },
-    }
+    };
+    shown.violations.extend(about_healthcheck(&runner.cmd(&dir.join(HEALTHCHECK))));
+    shown
+}
+
+fn about_healthcheck(program: &Cmd) -> Option<String> {
+    let lines = match runner::lines_of(&program.clone().arg("--version")) {
+        Ok(lines) => lines,
+        Err(error) => return Some(format!("{HEALTHCHECK}: {error}")),
+    };
+    let is_own = lines.first().is_some_and(|line| line.starts_with(&format!("{HEALTHCHECK} ")));
+    (!is_own).then(|| format!("{HEALTHCHECK}: --version says `{}`", lines.join(" ")))
 }
 
 /// What `--list-devices` says, with the backends that it loads.
@@ -168,6 +179,15 @@ mod tests {
             about_version(&[], &llama_cpp).unwrap(),
             format!("llama-server: --version says `nothing`, must be `{due}`")
         );
+    }
+
+    #[test]
+    fn the_health_check_starts() {
+        let says = |text: &str| about_healthcheck(&Cmd::new("echo").arg(text));
+        assert_eq!(says("llama-healthcheck 0.1.0"), None);
+        assert_eq!(says("x").unwrap(), "llama-healthcheck: --version says `x --version`");
+        let fails = about_healthcheck(&Cmd::new("sh").args(["-c", "exit 1"])).unwrap();
+        assert!(fails.starts_with("llama-healthcheck: a command failed with "), "{fails}");
     }
 
     #[test]

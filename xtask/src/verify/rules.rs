@@ -131,7 +131,7 @@ fn about_modes(entries: &Entries) -> Vec<String> {
 }
 
 fn is_executable(path: &str, entries: &Entries) -> bool {
-    path == super::PROGRAM
+    [super::PROGRAM, super::HEALTHCHECK].contains(&path)
         || path.starts_with("bin/")
         || facts::is_library(path)
         || entries.contains_key(&format!("bin/{path}"))

@@ -26,6 +26,7 @@ fn a_manifest_must_say_everything() {
             "libggml-cuda.so: is for x86_64, version.json says aarch64-unknown-linux-gnu",
             "libggml.so: is for x86_64, version.json says aarch64-unknown-linux-gnu",
             "libllama.so: is for x86_64, version.json says aarch64-unknown-linux-gnu",
+            "llama-healthcheck: is for x86_64, version.json says aarch64-unknown-linux-gnu",
             "llama-server: is for x86_64, version.json says aarch64-unknown-linux-gnu",
             "version.json: `branch` is empty",
             "version.json: target `aarch64-unknown-linux-gnu` is none of cuda's",

@@ -1,0 +1,177 @@
+//! Whether the GPU of the variant can be reached, without a context on it: that would take memory of the
+//! GPU at every check.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+/// Where GPUs can be seen.
+pub(crate) struct Machine<'a> {
+    pub(crate) dev: &'a Path,
+    pub(crate) sys: &'a Path,
+    /// How many GPUs NVIDIA's driver shows.
+    pub(crate) nvidia: fn() -> Result<u32, String>,
+}
+
+/// The backend library of a variant; `None` for the CPU's.
+pub(crate) fn library(variant: &str) -> Option<&'static str> {
+    match variant {
+        "cuda" => Some("libggml-cuda.so"),
+        "rocm" => Some("libggml-hip.so"),
+        "vulkan" => Some("libggml-vulkan.so"),
+        _ => None,
+    }
+}
+
+/// The GPUs for `variant`; `None` where it has no use for any.
+///
+/// # Errors
+/// Why none can be reached.
+pub(crate) fn visible(variant: &str, machine: &Machine<'_>) -> Result<Option<String>, String> {
+    match variant {
+        "cuda" => match (machine.nvidia)()? {
+            0 => Err("NVIDIA's driver shows no GPU".to_owned()),
+            count => Ok(Some(counted(count, "NVIDIA"))),
+        },
+        "rocm" => amd(machine).map(Some),
+        "vulkan" => render_node(machine.dev).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn counted(count: u32, vendor: &str) -> String {
+    format!("{count} {vendor} GPU{}", if count == 1 { "" } else { "s" })
+}
+
+fn amd(machine: &Machine<'_>) -> Result<String, String> {
+    opens(&machine.dev.join("kfd")).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no /dev/kfd".to_owned(),
+        _ => format!("/dev/kfd does not open: {error}"),
+    })?;
+    let nodes = entries(&machine.sys.join("class/kfd/kfd/topology/nodes"));
+    let count = nodes.iter().filter(|node| has_simds(node)).count();
+    match u32::try_from(count).unwrap_or(u32::MAX) {
+        0 => Err("AMD's driver shows no GPU (/sys/class/kfd/kfd/topology)".to_owned()),
+        count => Ok(counted(count, "AMD")),
+    }
+}
+
+/// Nodes without SIMD units are CPUs.
+fn has_simds(node: &Path) -> bool {
+    let properties = fs::read_to_string(node.join("properties")).unwrap_or_default();
+    let mut counts = properties.lines().filter_map(|line| line.strip_prefix("simd_count "));
+    counts.any(|count| count.trim().parse().is_ok_and(|count: u32| count > 0))
+}
+
+/// Mesa's drivers use a render node, NVIDIA's own its own device.
+fn render_node(dev: &Path) -> Result<String, String> {
+    let is_nvidia =
+        |name: &str| name.strip_prefix("nvidia").is_some_and(|rest| rest.parse::<u32>().is_ok());
+    let mut nodes = entries(&dev.join("dri"));
+    nodes.retain(|node| name(node).starts_with("renderD"));
+    nodes.extend(entries(dev).into_iter().filter(|node| is_nvidia(&name(node))));
+    let mut why = "there is no /dev/dri/renderD*".to_owned();
+    for node in nodes {
+        let shown = Path::new("/dev").join(node.strip_prefix(dev).unwrap_or(&node));
+        match opens(&node) {
+            Ok(()) => return Ok(shown.display().to_string()),
+            Err(error) => why = format!("{} does not open: {error}", shown.display()),
+        }
+    }
+    Err(why)
+}
+
+/// What is in a folder, sorted; nothing when there is none.
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    entries
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn opens(path: &Path) -> std::io::Result<()> {
+    File::options().read(true).write(true).open(path).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is seen on a machine with these files below `dev` and `sys`. A folder stands for a device
+    /// that does not open.
+    fn seen(variant: &str, files: &[(&str, &str)]) -> String {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            match *text {
+                "closed" => fs::create_dir(&path).unwrap(),
+                text => fs::write(&path, text).unwrap(),
+            }
+        }
+        let (dev, sys) = (root.path().join("dev"), root.path().join("sys"));
+        let machine = Machine { dev: &dev, sys: &sys, nvidia: || Ok(1) };
+        match visible(variant, &machine) {
+            Ok(gpu) => gpu.unwrap_or("nothing to say".to_owned()),
+            Err(why) => why,
+        }
+    }
+
+    #[test]
+    fn nvidias_driver_is_asked() {
+        let of = |nvidia| {
+            let machine = Machine { dev: Path::new(""), sys: Path::new(""), nvidia };
+            visible("cuda", &machine)
+        };
+        assert_eq!(of(|| Ok(1)), Ok(Some("1 NVIDIA GPU".to_owned())));
+        assert_eq!(of(|| Ok(8)), Ok(Some("8 NVIDIA GPUs".to_owned())));
+        assert_eq!(of(|| Ok(0)), Err("NVIDIA's driver shows no GPU".to_owned()));
+        assert_eq!(of(|| Err("no driver".to_owned())), Err("no driver".to_owned()));
+        assert_eq!(library("cuda"), Some("libggml-cuda.so"));
+    }
+
+    #[test]
+    fn amds_topology_is_read() {
+        let node = |number: u32, simds: &'static str| {
+            (format!("sys/class/kfd/kfd/topology/nodes/{number}/properties"), simds)
+        };
+        let (cpu, gpu) = (node(0, "cpu_cores_count 8\nsimd_count 0\n"), node(1, "simd_count 64\n"));
+        let (cpu, gpu) = ((cpu.0.as_str(), cpu.1), (gpu.0.as_str(), gpu.1));
+        assert_eq!(seen("rocm", &[("dev/kfd", ""), cpu, gpu]), "1 AMD GPU");
+        assert_eq!(
+            seen("rocm", &[("dev/kfd", ""), cpu]),
+            "AMD's driver shows no GPU (/sys/class/kfd/kfd/topology)"
+        );
+        assert_eq!(seen("rocm", &[gpu]), "there is no /dev/kfd");
+        assert_eq!(
+            seen("rocm", &[("dev/kfd", "closed"), gpu]),
+            "/dev/kfd does not open: Is a directory (os error 21)"
+        );
+        assert_eq!(library("rocm"), Some("libggml-hip.so"));
+    }
+
+    #[test]
+    fn vulkan_needs_one_device_that_opens() {
+        let (card, closed) = (("dev/dri/card0", ""), ("dev/dri/renderD128", "closed"));
+        let open = ("dev/dri/renderD129", "");
+        assert_eq!(seen("vulkan", &[card, closed, open]), "/dev/dri/renderD129");
+        assert_eq!(
+            seen("vulkan", &[card, closed]),
+            "/dev/dri/renderD128 does not open: Is a directory (os error 21)"
+        );
+        assert_eq!(seen("vulkan", &[card]), "there is no /dev/dri/renderD*");
+        let nvidia = [("dev/nvidiactl", ""), ("dev/nvidia0", "")];
+        assert_eq!(seen("vulkan", &nvidia), "/dev/nvidia0");
+        assert_eq!(seen("vulkan", &nvidia[..1]), "there is no /dev/dri/renderD*");
+        assert_eq!(library("vulkan"), Some("libggml-vulkan.so"));
+    }
+
+    #[test]
+    fn the_cpu_needs_none() {
+        assert_eq!(seen("cpu", &[]), "nothing to say");
+        assert_eq!(library("cpu"), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! The command line, and the one promise about time: there is a verdict before the time is up.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use crate::check::verdict::Verdict;
+use crate::check::{self, World};
+
+const HELP: &str = "\
+llama-healthcheck: whether the llama-server of this container is well
+
+usage: llama-healthcheck [--pid PID] [--timeout SECONDS]
+
+  --pid PID          the container's main process (1)
+  --timeout SECONDS  longest time until there is a verdict (5)
+  -h, --help         this text
+  -V, --version      the version
+
+One line that begins with healthy, starting or unhealthy; 0 when healthy, otherwise 1.
+
+environment:
+  LLAMA_HEALTHCHECK_URL  asked instead of the address from llama-server's own arguments and variables:
+                         http://HOST:PORT/PATH, https://HOST:PORT or http://unix:/FILE:/PATH
+  LLAMA_REQUIRE_GPU      1: without its GPU the server is unhealthy; 0: that is only said (default)
+";
+
+/// What the command line says.
+#[derive(Debug, PartialEq, Eq)]
+enum Command {
+    Print(String),
+    Check { pid: u32, timeout: Duration },
+}
+
+pub(crate) fn run() -> ExitCode {
+    let (text, is_good) = match parse(std::env::args_os().skip(1)) {
+        Ok(Command::Print(text)) => (text, true),
+        Ok(Command::Check { pid, timeout }) => {
+            let verdict = verdict(world(pid), timeout);
+            (format!("{verdict}\n"), verdict.is_healthy())
+        }
+        Err(message) => {
+            eprintln!("error: {message}\n  hint: llama-healthcheck --help");
+            return ExitCode::FAILURE;
+        }
+    };
+    // The exit code counts also where nobody reads.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    // Docker keeps every code but these two for itself.
+    if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
+    let mut args = args.map(|arg| arg.to_string_lossy().into_owned());
+    let (mut pid, mut seconds) = (1, 5);
+    while let Some(arg) = args.next() {
+        let mut number = || {
+            let value = args.next().unwrap_or_default();
+            value.parse().ok().filter(|number: &u32| *number > 0)
+        };
+        let missing = || format!("{arg} needs a number above 0");
+        match arg.as_str() {
+            "--pid" => pid = number().ok_or_else(missing)?,
+            "--timeout" => seconds = number().ok_or_else(missing)?,
+            "-h" | "--help" => return Ok(Command::Print(HELP.to_owned())),
+            "-V" | "--version" => {
+                let version = env!("CARGO_PKG_VERSION");
+                return Ok(Command::Print(format!("llama-healthcheck {version}\n")));
+            }
+            _ => return Err(format!("unexpected argument `{arg}`")),
+        }
+    }
+    Ok(Command::Check { pid, timeout: Duration::from_secs(seconds.into()) })
+}
+
+/// This container.
+fn world(pid: u32) -> World {
+    let text = |(name, value): (OsString, OsString)| {
+        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+    };
+    let program = std::env::current_exe().unwrap_or_default();
+    World {
+        proc: "/proc".into(),
+        dev: "/dev".into(),
+        sys: "/sys".into(),
+        app: program.parent().unwrap_or(Path::new("/app")).to_owned(),
+        pid,
+        environment: std::env::vars_os().map(text).collect(),
+    }
+}
+
+/// The verdict within `timeout`, whatever hangs: a name server, the server, a driver.
+fn verdict(world: World, timeout: Duration) -> Verdict {
+    let (sender, verdicts) = mpsc::channel();
+    // Nobody waits for this thread: a hanging driver call cannot be ended.
+    std::thread::spawn(move || {
+        let say = |verdict| {
+            // The time can be up.
+            let _ = sender.send(verdict);
+        };
+        say(check::check(&world, &say));
+    });
+    last(&verdicts, timeout)
+}
+
+/// The last of the `verdicts` that comes in time.
+fn last(verdicts: &Receiver<Verdict>, timeout: Duration) -> Verdict {
+    let end = Instant::now() + timeout;
+    let mut last = Verdict::Unhealthy(format!("no verdict within {} s", timeout.as_secs()));
+    loop {
+        match verdicts.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(verdict) => last = verdict,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return last,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Command, String> {
+        parse(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn the_command_line_is_small() {
+        let check =
+            |pid, seconds| Ok(Command::Check { pid, timeout: Duration::from_secs(seconds) });
+        assert_eq!(parsed(&[]), check(1, 5));
+        assert_eq!(parsed(&["--pid", "7", "--timeout", "2"]), check(7, 2));
+        assert_eq!(parsed(&["-h"]), Ok(Command::Print(HELP.to_owned())));
+        let version = format!("llama-healthcheck {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(parsed(&["--version"]), Ok(Command::Print(version)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_it_is_told() {
+        let refused = |words: &[&str]| parsed(words).unwrap_err();
+        assert_eq!(refused(&["--pid"]), "--pid needs a number above 0");
+        assert_eq!(refused(&["--timeout", "0"]), "--timeout needs a number above 0");
+        assert_eq!(refused(&["--port", "1"]), "unexpected argument `--port`");
+    }
+
+    #[test]
+    fn when_the_time_is_up_the_last_verdict_counts() {
+        let (sender, verdicts) = mpsc::channel();
+        let short = Duration::from_millis(20);
+        let none = last(&verdicts, short).to_string();
+        assert_eq!(none, "unhealthy: no verdict within 0 s");
+        sender.send(Verdict::Unhealthy("a".into())).unwrap();
+        sender.send(Verdict::Healthy("b".into())).unwrap();
+        assert_eq!(last(&verdicts, short).to_string(), "healthy: b");
+        // Nobody will say more: it does not wait.
+        drop(sender);
+        last(&verdicts, Duration::from_secs(3600));
+    }
+}
