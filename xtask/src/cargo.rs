@@ -37,6 +37,12 @@ pub(crate) fn toolkits() -> PathBuf {
     root().join(cache).join("toolkits")
 }
 
+/// Folders of this machine that nothing which leaves it may name.
+pub(crate) fn folders() -> Vec<String> {
+    let folders = [root(), target_dir(), home(), toolkits()];
+    folders.iter().map(|dir| dir.display().to_string()).filter(|dir| dir.len() > 1).collect()
+}
+
 /// The folder in `variable`, or `name` in the user's own.
 fn below_home(variable: &str, name: &str) -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "where this user's files are")]

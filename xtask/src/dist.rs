@@ -173,8 +173,13 @@ impl Dist<'_> {
         let manifest = self.assemble(&dir, &plan, toolkit, payload, backend.as_ref())?;
         clock.lap("assemble");
         screen.step(&format!("verifying {}", plan.name));
-        for check in verify::verify(&dir, &forbidden())?.not_run {
-            eprintln!("    not run: {} ({})", check.what, check.why);
+        match &toolkit.root {
+            Some(root) => inside::verify(root, &dir, &self.args.out)?,
+            None => {
+                for check in verify::verify(&dir, &cargo::folders())?.not_run {
+                    eprintln!("    not run: {} ({})", check.what, check.why);
+                }
+            }
         }
         clock.lap("verify");
         screen.step(&format!("packing {}", plan.name));
@@ -309,10 +314,4 @@ fn tools(build: &llama_build::Manifest) -> Result<BTreeMap<String, String>> {
     let first = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
     let tools = [("cmake", build.cmake.clone()), ("c++", first(&cxx)), ("rustc", first(&rustc))];
     Ok(tools.map(|(name, version)| (name.to_owned(), version)).into())
-}
-
-/// Folders of this machine that nothing may name.
-fn forbidden() -> Vec<String> {
-    let folders = [cargo::root(), cargo::target_dir(), cargo::home(), cargo::toolkits()];
-    folders.iter().map(|dir| dir.display().to_string()).filter(|dir| dir.len() > 1).collect()
 }

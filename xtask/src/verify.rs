@@ -49,7 +49,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let Some(dist) = dist else {
         bail!("no distribution is named\n  hint: cargo xtask verify DIR|ARCHIVE");
     };
-    let forbidden = [cargo::root().display().to_string()];
+    let forbidden = cargo::folders();
     let report = match (dist.is_dir(), dist.is_file()) {
         (true, _) => verify(&dist, &forbidden)?,
         (_, true) => verify_archive(&dist, &forbidden)?,

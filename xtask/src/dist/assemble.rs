@@ -40,9 +40,11 @@ pub(crate) fn copy_stripped(files: &[&Path], dir: &Path, target: &str, host: &st
 /// When a file cannot be copied or changed.
 pub(crate) fn copy_vendor(libraries: &[VendorLibrary], dir: &Path, variant: Variant) -> Result<()> {
     for file in libraries.iter().flat_map(|library| &library.files) {
-        let (to, is_library) = (dir.join(&file.to), file.to.contains(".so"));
+        // Kernels have names with `.so` in them too, and folders of their own.
+        let is_library = file.to.contains(".so") && !file.to.contains('/');
+        let to = dir.join(&file.to);
         copy(&file.from, &to, if is_library { 0o755 } else { 0o644 })?;
-        if variant == Variant::Rocm && is_library && !file.to.contains('/') {
+        if variant == Variant::Rocm && is_library {
             Cmd::new("patchelf").args(["--set-rpath", "$ORIGIN"]).arg(&to).read()?;
         }
     }

@@ -90,6 +90,16 @@ pub(super) fn probe(screen: &mut Screen, root: &Root, plan: &Plan, payload: &Pat
     ask(screen, root, Job { probe: true, ..job(root, plan, payload, &[]) }).map(|_| ())
 }
 
+/// `xtask verify` of the distribution in `dir`, which may need a newer system than this one: the root's.
+///
+/// # Errors
+/// What it says in there.
+pub(super) fn verify(root: &Root, dir: &Path, out: &Path) -> Result<()> {
+    let (workspace, target) = (cargo::root(), cargo::target_dir());
+    let cmd = myself()?.arg("verify").arg(dir).dir(cargo::root());
+    Ok(root.enter(&[&workspace, &target, out], &cmd).run()?)
+}
+
 fn job(root: &Root, plan: &Plan, payload: &Path, own: &[String]) -> Job {
     Job {
         variant: plan.variant.to_string(),

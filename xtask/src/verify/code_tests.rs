@@ -78,7 +78,7 @@ fn kernels_are_code_of_another_kind() {
     const AMDGPU: u16 = 224;
     let kernel = Made { machine: AMDGPU, symtab: true, payload: "/opt/tree/x", ..Made::default() };
     let wrong = listed(|dist| {
-        dist.write("rocblas/library/kernels_gfx1100.hsaco", &kernel.bytes(), 0o644);
+        dist.write("rocblas/4.4.1/library/kernels_gfx1100.hsaco", &kernel.bytes(), 0o644);
         dist.write("hipblaslt/library/extop_gfx1100.co", &kernel.bytes(), 0o644);
     });
     assert_eq!(wrong, NOTHING);

@@ -81,7 +81,7 @@ pub(super) fn is_library(path: &str) -> bool {
 
 /// Code for a GPU, which ROCm's libraries load themselves; some of it comes in ELF files.
 fn is_kernel(path: &str) -> bool {
-    path.starts_with("rocblas/library/") || path.starts_with("hipblaslt/library/")
+    path.starts_with("rocblas/") || path.starts_with("hipblaslt/")
 }
 
 fn walk(dir: &Path, below: &str, paths: &mut Vec<String>) -> Result<()> {
