@@ -1,11 +1,15 @@
 //! `llama-server`: upstream's `llama_server()` behind a Rust `main`. Arguments are passed on as
 //! bytes, the exit code comes back as it is. The only file of this package with unsafe code.
 
+#[cfg(unix)]
+mod command;
 mod leash;
 
 use std::ffi::{CString, OsString, c_char, c_int};
 
 fn main() {
+    #[cfg(unix)]
+    command::run(&std::env::args_os().collect::<Vec<_>>());
     if leash::is_asked_for() {
         // SAFETY: no other thread has been started yet.
         #[expect(unsafe_code, reason = "servers that this one starts must not read our input")]

@@ -1,5 +1,7 @@
 //! What a distribution calls itself: version, commit, time and branch of this repository.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use llama_src::sh::Cmd;
 
@@ -33,7 +35,7 @@ impl Identity {
             [Some(version), Some(commit), Some(timestamp), Some(branch)] => {
                 Self::named(version, commit, timestamp, branch)
             }
-            [None, None, None, None] => Self::of_git(),
+            [None, None, None, None] => Self::of_git(&cargo::root()),
             _ => {
                 let unset: Vec<&str> = VARIABLES
                     .iter()
@@ -69,8 +71,12 @@ impl Identity {
         Ok(Self { version, commit, timestamp: owned(timestamp), branch: owned(branch), epoch })
     }
 
-    fn of_git() -> Result<Self> {
-        let git = |words: &[&str]| Cmd::new("git").dir(cargo::root()).env("TZ", "UTC").args(words);
+    /// As git does in the repository `root`, whatever the variables say.
+    ///
+    /// # Errors
+    /// When there is no commit.
+    pub(crate) fn of_git(root: &Path) -> Result<Self> {
+        let git = |words: &[&str]| Cmd::new("git").dir(root).env("TZ", "UTC").args(words);
         let log = git(&["log", "-1", "--date=format-local:%y%m%d%H%M", "--format=%H %cd"]).read();
         let log = log.context(format!(
             "git does not know this commit\n  hint: where there is no .git, set {}",

@@ -10,6 +10,7 @@ mod doctor;
 mod elf;
 mod files;
 mod identity;
+mod image;
 mod licenses;
 mod manifest;
 mod requirements;
@@ -36,10 +37,12 @@ cargo xtask COMMAND
                                              without a model among them it serves the demo model
   test [--yes] [-- ARGS]                     every check and test; ARGS go to `cargo test`
   dist [--variant NAME] [--plan] [--setup]   folders and archives that run anywhere: see dist --help
+  image WORD                                 container images, from build to release: see image --help
   verify DIR|ARCHIVE                         every promise about a distribution; runs what is in it
   variants [--json]                          the release matrix
   doctor [--features LIST]                   what a build needs, found or not, and what installs it
   setup [--features LIST] [--yes]            install what is missing
+  setup docker [--yes]                       a Docker engine, running, with what images are built from
   vendor [--check] [--force]                 fetch and verify llama.cpp, build its web UI
   vendor --update TAG [--from PATH]          move the pin
   bindings [--check]                         write the Rust declarations of the C headers
@@ -73,6 +76,7 @@ fn run(command: &str, args: Vec<OsString>) -> Result<()> {
         "variants" => variants::run(args),
         "doctor" => doctor::run(args),
         "setup" => setup::run(args),
+        "image" => image::run(args),
         "vendor" => vendor::run(args),
         "bindings" => bindings::run(args),
         "demo-model" => demo_model::run(args),

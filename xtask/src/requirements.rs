@@ -42,6 +42,30 @@ pub(crate) fn mmdebstrap() -> Requirement {
     program("mmdebstrap", &["mmdebstrap"], "a Debian root (`dist --setup`)", packages)
 }
 
+/// Starts containers.
+pub(crate) fn runc() -> Requirement {
+    let packages = Packages(["runc", "runc", "", "runc", ""]);
+    program("runc", &["runc"], "the Docker engine", packages)
+}
+
+/// Connects containers to the network.
+pub(crate) fn iptables() -> Requirement {
+    let packages = Packages(["iptables", "iptables-nft", "", "iptables", ""]);
+    program("iptables", &["iptables"], "the Docker engine", packages)
+}
+
+/// Lets the kernel start programs for other machines, in containers too.
+pub(crate) fn qemu_binfmt() -> Requirement {
+    let packages = Packages([
+        "qemu-user-static binfmt-support",
+        "qemu-user-static",
+        "",
+        "qemu-user-static-binfmt",
+        "",
+    ]);
+    program("QEMU for arm64", &["update-binfmts"], "images for arm64", packages)
+}
+
 /// Runs programs as on older and on other machines.
 pub(crate) fn qemu_user() -> Requirement {
     let packages = Packages(["qemu-user", "qemu-user", "", "qemu-user", ""]);

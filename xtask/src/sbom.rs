@@ -21,6 +21,8 @@ use spdx::{
     Package, VerificationCode,
 };
 
+pub(crate) use time::rfc3339;
+
 /// Name of the file in a distribution.
 pub(crate) const FILE: &str = "sbom.spdx.json";
 /// The distribution's own id.

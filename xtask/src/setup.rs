@@ -1,5 +1,7 @@
 //! `cargo xtask setup`: installs what is missing, with the user's leave.
 
+mod docker;
+
 use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -17,13 +19,17 @@ pub(crate) const DEFAULT_FEATURES: &[&str] = &["server", "ui", "openmp", "tls"];
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut args = lexopt::Parser::from_args(args);
-    let (mut features, mut yes) = (Vec::new(), false);
+    let (mut features, mut yes, mut engine) = (Vec::new(), false, false);
     while let Some(arg) = args.next()? {
         match arg {
+            Value(word) if word == "docker" => engine = true,
             Long("features") => features = split(&args.value()?.string()?),
             Long("yes") | Short('y') => yes = true,
             _ => return Err(arg.unexpected().into()),
         }
+    }
+    if engine {
+        return docker::run(yes);
     }
     ensure(&config(&features)?, &[requirements::pip()], yes)?;
     eprintln!("everything that a build needs is there");

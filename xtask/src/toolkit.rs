@@ -5,7 +5,7 @@ mod assembly;
 mod closure;
 mod cross;
 mod cuda;
-mod debian;
+pub(crate) mod debian;
 mod kernels;
 mod rocm;
 mod vulkan;

@@ -15,16 +15,16 @@ use crate::{cargo, requirements, setup};
 
 /// What a root is made of.
 #[derive(Debug)]
-pub(super) struct Recipe {
+pub(crate) struct Recipe {
     /// What its folder's name begins with.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// `minbase`: something to run programs in; `extract`: only the packages' files.
-    pub(super) variant: &'static str,
+    pub(crate) variant: &'static str,
     /// Beside the machine's own, for packages named `:arm64`.
-    pub(super) foreign: Option<&'static str>,
-    pub(super) packages: &'static [&'static str],
+    pub(crate) foreign: Option<&'static str>,
+    pub(crate) packages: &'static [&'static str],
     /// Names of packages that come from sid; everything else comes from [`SUITE`].
-    pub(super) from_sid: &'static [&'static str],
+    pub(crate) from_sid: &'static [&'static str],
 }
 
 /// A Debian to run programs in.
@@ -123,7 +123,7 @@ fn folder_name(recipe: &Recipe) -> String {
 ///
 /// # Errors
 /// Without root's rights; when mmdebstrap or what it needs is missing or fails.
-pub(super) fn ensure(
+pub(crate) fn ensure(
     recipe: &Recipe,
     screen: &mut Screen,
     finish: impl FnOnce(&Path) -> Result<()>,

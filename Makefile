@@ -1,0 +1,39 @@
+# Names that others use, for what `cargo xtask image` does.
+# ARCH=amd64|arm64; REGISTRY=ghcr.io/owner to publish; TOOLKIT=12.8, for cuda and rocm.
+ARCH ?= amd64
+IMAGE = cargo xtask image
+VARIANTS = cpu cuda rocm vulkan
+TOOLKIT_OPTION = $(if $(TOOLKIT),--toolkit $(TOOLKIT))
+
+.PHONY: help check-base-images-version show-git-info release-base-images build-local test-local-images \
+	clean-local-images build-base-system build-base-cpu build-base-cuda build-all-bases $(VARIANTS) \
+	$(VARIANTS:%=test-%) $(VARIANTS:%=publish-%)
+
+help: ## this text
+	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r names text; do printf '%-28s %s\n' "$$names" "$$text"; done
+
+check-base-images-version: ## the version that this commit's images have
+	$(IMAGE) version
+show-git-info: ## commit, branch, version, last and next release
+	$(IMAGE) info
+release-base-images: ## tags this commit and pushes the tag; CI publishes its images
+	$(IMAGE) release --yes --push
+build-local: ## every variant, for this machine
+	$(IMAGE) build all
+test-local-images: $(VARIANTS:%=test-%) ## what build-local made
+$(VARIANTS:%=test-%):
+	$(IMAGE) test $(@:test-%=%)
+clean-local-images: ## removes what build-local made
+	$(IMAGE) clean
+
+cpu cuda rocm vulkan: ## one variant, for ARCH
+	$(IMAGE) build $@ --dev --platform linux/$(ARCH) $(TOOLKIT_OPTION)
+publish-cpu publish-cuda publish-rocm publish-vulkan: ## one variant, for its platforms, to REGISTRY
+	$(IMAGE) build $(@:publish-%=%) --push --registry $(REGISTRY) --scheme platform $(TOOLKIT_OPTION)
+	$(IMAGE) manifest $(@:publish-%=%) --registry $(REGISTRY) --scheme platform $(TOOLKIT_OPTION)
+
+build-base-system: ## what every image begins with, into the build cache
+	docker buildx build --file docker/cpu.Dockerfile --target system --platform linux/$(ARCH) .
+build-base-cpu build-base-cuda: build-base-system ## a variant's compilers, into the build cache
+	docker buildx build --file docker/$(@:build-base-%=%).Dockerfile --target toolchain --platform linux/$(ARCH) .
+build-all-bases: build-base-cpu build-base-cuda ## both of them

@@ -1,0 +1,92 @@
+# llama-server on GPUs of any vendor through Vulkan, and on the CPU where there is none.
+#   docker buildx build -f docker/vulkan.Dockerfile .
+# toolchain, build: Cargo makes a distribution. dist: its files; `--build-context dist=DIR` gives finished ones.
+# runtime (default): Debian with them, to run and to inherit from. minimal: the same without a shell.
+
+ARG BASE_IMAGE=debian:trixie-slim@sha256:a29215f6a35e51e22adffa17f89e9d2ef06214e64a2bad10d765c46aea49f11f
+# Where Cargo runs: a Debian of the same release, so that what is built runs there.
+ARG RUST_IMAGE=${BASE_IMAGE}
+
+FROM ${RUST_IMAGE} AS toolchain
+ENV CARGO_HOME=/cache/cargo CCACHE_DIR=/cache/ccache LLAMA_SYS_CACHE_DIR=/cache/llama-sys npm_config_cache=/cache/npm
+RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
+    ca-certificates cargo ccache cmake g++ git libssl-dev ninja-build npm python3-pip glslc libvulkan-dev spirv-headers
+
+FROM toolchain AS build
+ARG TARGETARCH
+ARG BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
+WORKDIR /checkout
+RUN --mount=type=bind,target=/checkout,rw --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
+    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --out /out --variant vulkan
+
+FROM scratch AS dist
+COPY --from=build /out/vulkan-*/ /
+
+FROM ${BASE_IMAGE} AS system
+# What else the image shall have, such as curl, or libglvnd0 libgl1 libegl1 for NVIDIA's own Vulkan driver.
+ARG EXTRA_PACKAGES=
+RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
+    --mount=type=tmpfs,target=/var/log \
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
+    ca-certificates libgomp1 libssl3t64 libstdc++6 libvulkan1 mesa-vulkan-drivers $EXTRA_PACKAGES \
+    && rm -r /usr/share/vulkan/*_layer.d /usr/share/vulkan/icd.d/*hasvk* /usr/share/vulkan/icd.d/*gfxstream* \
+    /usr/share/vulkan/icd.d/*nouveau* /usr/lib/*/libVkLayer_* /usr/lib/*/libvulkan_intel_hasvk.so \
+    /usr/lib/*/libvulkan_gfxstream.so /usr/lib/*/libvulkan_nouveau.so \
+    && groupadd --gid 10001 llama \
+    && SOURCE_DATE_EPOCH=86400 useradd --uid 10001 --gid llama --home-dir /data --no-log-init --shell /bin/bash llama \
+    && install -d /app /models && install -d -o llama -g 0 -m 2775 /data /data/cache
+
+# Debian's files that the programs open, with what scanners read about their packages.
+FROM system AS closure
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+RUN --mount=type=bind,from=dist,target=/dist \
+    programs=(/dist/llama-server /dist/*.so /usr/lib/*/libvulkan*.so*) \
+    && mapfile -t libraries < <(ldd "${programs[@]}" | sed -nE 's,.*(/lib[^/]*/[^ ]*) .*,/usr\1,p; s,^(/usr/.*):$,\1,p' | sort -u) \
+    && mkdir -p /closure/tmp /closure/var/lib/dpkg/status.d && chmod 1777 /closure/tmp \
+    && ln -s usr/lib usr/lib64 /closure/ && cp -L --parents "${libraries[@]}" /closure/ \
+    && cp -a --parents /data /models /etc/{group,passwd,ssl/certs/ca-certificates.crt} /usr/lib/os-release \
+    /usr/share/{drirc.d,libdrm,vulkan} /closure/ \
+    && for package in ca-certificates $(dpkg -S "${libraries[@]}" | cut -d: -f1 | sort -u); do \
+    dpkg -s "$package" > "/closure/var/lib/dpkg/status.d/$package"; done
+
+FROM scratch AS minimal
+COPY --from=closure /closure/ /
+COPY --from=dist /libggml-vulkan.so /app/
+COPY --from=dist /llama-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
+COPY --from=dist /bin /app/bin
+COPY --from=dist /licenses /app/licenses
+COPY --from=dist /sbom.spdx.json /version.json /app/
+ARG BUILD_VERSION BUILD_COMMIT
+LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
+    llama-server.variant=vulkan
+ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=0.0.0.0 LLAMA_ARG_PORT=8080 \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
+USER 10001:10001
+ENTRYPOINT ["/app/bin/llama-server"]
+CMD ["--help"]
+
+# From what changes seldom to what changes with every version. The CPU payload is one layer, the same in the
+# images of all variants.
+FROM system AS runtime
+COPY --from=dist /libggml-vulkan.so /app/
+COPY --from=dist /llama-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
+COPY --from=dist /bin /app/bin
+COPY --from=dist /licenses /app/licenses
+COPY --from=dist /sbom.spdx.json /version.json /app/
+ARG BUILD_VERSION BUILD_COMMIT
+LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
+    llama-server.variant=vulkan
+ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=0.0.0.0 LLAMA_ARG_PORT=8080 \
+    LLAMA_SERVER_COMMANDS=1
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
+USER 10001:10001
+ENTRYPOINT ["/app/bin/llama-server"]
+CMD ["--help"]

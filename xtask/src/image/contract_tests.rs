@@ -1,0 +1,136 @@
+//! An image that keeps every promise, and ones that break each.
+
+use super::*;
+use serde_json::json;
+
+fn labels_of(variant: &str) -> Value {
+    let mut labels = json!({
+        "org.opencontainers.image.created": "2025-08-20T14:20:00Z",
+        "org.opencontainers.image.version": "2508201420-abc1234",
+        "org.opencontainers.image.revision": "abc1234567890abcdef1234567890abcdef12345",
+        "org.opencontainers.image.licenses": "MIT",
+        "org.opencontainers.image.title": "x",
+        "org.opencontainers.image.description": "x",
+        "org.opencontainers.image.base.name": "debian:trixie-slim",
+        "llama-server.variant": variant,
+        "llama-server.target": "runtime",
+    });
+    if variant == "cuda" {
+        labels["llama-server.toolkit"] = "13.0".into();
+        labels["llama-server.minimum-driver"] = "580".into();
+    }
+    labels
+}
+
+fn kept(variant: &str) -> Value {
+    json!({
+        "User": "10001:10001",
+        "Entrypoint": ["/app/bin/llama-server"],
+        "Cmd": ["--help"],
+        "Env": ["PATH=/bin", "LLAMA_ARG_HOST=0.0.0.0", "NVIDIA_VISIBLE_DEVICES=all",
+            "NVIDIA_DRIVER_CAPABILITIES=compute,utility"],
+        "Labels": labels_of(variant),
+        "ExposedPorts": {"8080/tcp": {}},
+        "Healthcheck": {"Test": ["CMD", "/app/bin/llama-healthcheck"]},
+        "Volumes": null,
+    })
+}
+
+fn broken(config: Value, variant: Variant) -> Vec<String> {
+    super::config(&serde_json::from_value(config).unwrap(), &Subject::new(variant))
+}
+
+#[test]
+fn an_image_that_keeps_its_promises_is_left_alone() {
+    assert!(broken(kept("cpu"), Variant::Cpu).is_empty());
+    assert!(broken(kept("cuda"), Variant::Cuda).is_empty());
+}
+
+#[test]
+fn every_promise_about_the_configuration_is_held() {
+    for (key, value, message) in [
+        ("User", json!("llama"), "the user is `llama`: no number, or root"),
+        ("User", json!(""), "the user is ``: no number, or root"),
+        ("User", json!("10001:0"), "the user is `10001:0`: no number, or root"),
+        ("Entrypoint", json!(null), "ENTRYPOINT is [], not [\"/app/bin/llama-server\"]"),
+        ("Cmd", json!(["--port", "1"]), "CMD is [\"--port\", \"1\"], not [\"--help\"]"),
+        ("ExposedPorts", json!({"80/tcp": {}}), "port 8080 is not exposed"),
+        ("Healthcheck", json!(null), "there is no health check"),
+        (
+            "Volumes",
+            json!({"/data": {}}),
+            "there are volumes: what inherits from it cannot change their files",
+        ),
+    ] {
+        let mut config = kept("cpu");
+        config[key] = value;
+        assert_eq!(broken(config, Variant::Cpu), [message]);
+    }
+    let mut config = kept("cuda");
+    config["Env"] = json!(["LLAMA_ARG_HOST=127.0.0.1"]);
+    assert_eq!(
+        broken(config, Variant::Cuda),
+        [
+            "the environment has no LLAMA_ARG_HOST=0.0.0.0",
+            "the environment has no NVIDIA_VISIBLE_DEVICES=all",
+            "the environment has no NVIDIA_DRIVER_CAPABILITIES=compute,utility",
+        ]
+    );
+}
+
+#[test]
+fn labels_are_there_and_right() {
+    let mut config = kept("cuda");
+    config["Labels"]["org.opencontainers.image.created"] = "".into();
+    config["Labels"]["llama-server.target"] = "minimal".into();
+    config["Labels"].as_object_mut().unwrap().remove("llama-server.minimum-driver");
+    assert_eq!(
+        broken(config, Variant::Cuda),
+        [
+            "there is no label org.opencontainers.image.created",
+            "the label llama-server.target is `minimal`, not `runtime`",
+            "the label llama-server.minimum-driver is unset, not `580`",
+        ]
+    );
+    let mut config = kept("cpu");
+    config["Labels"] = json!(null);
+    assert_eq!(broken(config, Variant::Cpu).len(), 9);
+}
+
+#[test]
+fn version_json_has_the_keys_that_others_read_and_agrees_with_the_labels() {
+    let config: Config = serde_json::from_value(kept("cpu")).unwrap();
+    let check = |json: &Value| version(&json.to_string(), &config, &Subject::new(Variant::Cpu));
+    let good = json!({
+        "version": "2508201420-abc1234", "commit": "abc1234567890abcdef1234567890abcdef12345",
+        "timestamp": "2508201420", "variant": "cpu", "branch": "main", "schema": 1,
+        "source_date_epoch": 0, "target": "t", "flags": {}, "tools": {},
+        "llama_cpp": {"tag": "b1", "build_number": 1, "version": "1", "tree": "t", "verified": true,
+            "patches": []},
+        "cpu_variants": [], "symbol_versions": {}, "files": {},
+    });
+    assert!(check(&good).is_empty());
+    let mut bad = good.clone();
+    bad["commit"] = "abc".into();
+    bad["timestamp"] = "2025-08-20".into();
+    bad["variant"] = "cuda".into();
+    bad["version"] = "1".into();
+    assert_eq!(
+        check(&bad),
+        [
+            "`commit` is `abc`, not 40 hexadecimal digits",
+            "`timestamp` is `2025-08-20`, not what `1` begins with",
+            "`variant` is `cuda`, not `cpu`",
+            "the label `version` is `2508201420-abc1234`, /app/version.json says `1`",
+            "the label `revision` is `abc1234567890abcdef1234567890abcdef12345`, /app/version.json says `abc`",
+        ]
+    );
+    let mut bad = good;
+    bad.as_object_mut().unwrap().remove("branch");
+    assert!(
+        check(&bad)[0]
+            .starts_with("/app/version.json is not that of a distribution: missing field `branch`"),
+        "{:?}",
+        check(&bad)
+    );
+}

@@ -1,0 +1,180 @@
+//! A finished distribution that becomes an image without being built again.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use super::subject::{self, Subject};
+use crate::identity::Identity;
+use crate::manifest::{File, Manifest};
+
+/// A distribution that is whole.
+#[derive(Debug)]
+pub(super) struct Dist {
+    place: String,
+    pub(super) manifest: Manifest,
+}
+
+impl Dist {
+    /// The distribution in `dir`.
+    ///
+    /// # Errors
+    /// When there is none, or files of it are missing or of another size.
+    pub(super) fn read(dir: &Path) -> Result<Self> {
+        let manifest = Manifest::read(dir)?;
+        let place = dir.display().to_string();
+        let wrong: Vec<&str> = manifest
+            .files
+            .iter()
+            .filter(|(path, file)| !is_there(&dir.join(path), file))
+            .map(|(path, _)| path.as_str())
+            .collect();
+        if wrong.is_empty() {
+            return Ok(Self { place, manifest });
+        }
+        bail!(
+            "{place} is not what its version.json says: {}\n  hint: cargo xtask dist --variant {}",
+            wrong.join(", "),
+            manifest.variant
+        )
+    }
+
+    /// Whence it comes, and so the image.
+    pub(super) fn identity(&self) -> Identity {
+        let manifest = &self.manifest;
+        Identity {
+            version: manifest.version.clone(),
+            commit: manifest.commit.clone(),
+            timestamp: manifest.timestamp.clone(),
+            branch: manifest.branch.clone(),
+            epoch: manifest.source_date_epoch,
+        }
+    }
+
+    /// `subject` as this distribution makes it. A platform that nobody `named` is the distribution's.
+    ///
+    /// # Errors
+    /// When it is of another variant or platform.
+    pub(super) fn subject(&self, subject: Subject, named: bool) -> Result<Subject> {
+        let (place, manifest) = (&self.place, &self.manifest);
+        let variant = subject.variant;
+        let mut wrong = Vec::new();
+        if manifest.variant != variant.name() {
+            wrong.push(format!(
+                "{place} is of the variant `{0}`\n  hint: cargo xtask image build {0} --from-dist {place}",
+                manifest.variant
+            ));
+        }
+        let platform = subject::platform_of(&manifest.target);
+        let own = platform.map(|platform| vec![platform]).unwrap_or_default();
+        if named && subject.platforms != own {
+            wrong.push(format!(
+                "{place} is for {}, not for {}\n  hint: cargo xtask dist --variant {variant} --target TRIPLE",
+                manifest.target,
+                subject.platforms.join(", ")
+            ));
+        } else if own.is_empty() {
+            wrong
+                .push(format!("{place} is for {}, for which there are no images", manifest.target));
+        }
+        if !wrong.is_empty() {
+            bail!(wrong.join("\n"));
+        }
+        // As in `cuda 13.0.88`.
+        let version = manifest.toolkit.as_deref().and_then(|name| name.split(' ').nth(1));
+        let version = version.and_then(crate::variant::major_minor);
+        let list = manifest.gpu_architectures.join(";");
+        Ok(Subject {
+            toolkit: version.map(|(major, minor)| format!("{major}.{minor}")),
+            architectures: Some(list).filter(|list| !list.is_empty()),
+            platforms: own,
+            ..subject
+        })
+    }
+}
+
+fn is_there(path: &Path, file: &File) -> bool {
+    match (file, path.symlink_metadata()) {
+        (File::Regular { size, .. }, Ok(meta)) => meta.is_file() && meta.len() == *size,
+        (File::Link { .. }, Ok(meta)) => meta.is_symlink(),
+        (_, Err(_)) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::variant::Variant;
+
+    fn manifest(variant: &str, target: &str, more: &str) -> String {
+        format!(
+            r#"{{"version":"2508201420-abc1234","commit":"abc","timestamp":"2508201420",
+            "variant":"{variant}","branch":"main","schema":1,"source_date_epoch":1755699600,
+            "llama_cpp":{{"tag":"b1","build_number":1,"version":"1","tree":"t","verified":true,"patches":[]}},
+            "target":"{target}","flags":{{}},"tools":{{}},"cpu_variants":["x64"],"symbol_versions":{{}},
+            "files":{{"llama-server":{{"sha256":"00","size":2}}}}{more}}}"#
+        )
+    }
+
+    fn dist(text: &str, server: Option<&str>) -> (tempfile::TempDir, Result<Dist>) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("version.json"), text).unwrap();
+        if let Some(server) = server {
+            std::fs::write(dir.path().join("llama-server"), server).unwrap();
+        }
+        let dist = Dist::read(dir.path());
+        (dir, dist)
+    }
+
+    #[test]
+    fn an_image_is_what_its_distribution_is() {
+        let more = r#","toolkit":"cuda 12.8.93","gpu_architectures":["89-real","90-virtual"]"#;
+        let text = manifest("cuda", crate::variant::X86_64, more);
+        let (_dir, dist) = dist(&text, Some("ab"));
+        let dist = dist.unwrap();
+        let subject = dist.subject(Subject::new(Variant::Cuda), false).unwrap();
+        assert_eq!(subject.toolkit.as_deref(), Some("12.8"));
+        assert_eq!(subject.architectures.as_deref(), Some("89-real;90-virtual"));
+        assert_eq!(subject.platforms, ["linux/amd64"]);
+        assert_eq!(dist.identity().epoch, 1_755_699_600);
+    }
+
+    #[test]
+    fn another_distribution_is_refused() {
+        let (dir, dist) = dist(&manifest("cpu", crate::variant::AARCH64, ""), Some("ab"));
+        let (dist, place) = (dist.unwrap(), dir.path().display().to_string());
+        let refused = |variant, platform: &'static str| {
+            let subject = Subject { platforms: vec![platform], ..Subject::new(variant) };
+            let error = dist.subject(subject, true).unwrap_err().to_string();
+            error.replace(&place, "DIR")
+        };
+        assert_eq!(
+            refused(Variant::Vulkan, "linux/amd64"),
+            "DIR is of the variant `cpu`\n  hint: cargo xtask image build cpu --from-dist DIR\n\
+             DIR is for aarch64-unknown-linux-gnu, not for linux/amd64\n  \
+             hint: cargo xtask dist --variant vulkan --target TRIPLE"
+        );
+        assert!(dist.subject(Subject::new(Variant::Cpu), false).is_ok());
+        let (dir, dist) =
+            self::dist(&manifest("cpu", "riscv64gc-unknown-linux-gnu", ""), Some("ab"));
+        let error = dist.unwrap().subject(Subject::new(Variant::Cpu), false).unwrap_err();
+        assert_eq!(
+            error.to_string().replace(&dir.path().display().to_string(), "DIR"),
+            "DIR is for riscv64gc-unknown-linux-gnu, for which there are no images"
+        );
+    }
+
+    #[test]
+    fn half_a_distribution_is_refused() {
+        for server in [None, Some("abc")] {
+            let (dir, dist) = dist(&manifest("cpu", crate::variant::X86_64, ""), server);
+            assert_eq!(
+                dist.unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR"),
+                "DIR is not what its version.json says: llama-server\n  hint: cargo xtask dist --variant cpu"
+            );
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let error = Dist::read(dir.path()).unwrap_err();
+        assert!(error.to_string().ends_with(" is no distribution: no version.json"), "{error}");
+    }
+}
