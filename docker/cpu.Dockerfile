@@ -48,7 +48,7 @@ RUN --mount=type=bind,from=dist,target=/dist \
 
 FROM scratch AS minimal
 COPY --from=closure /closure/ /
-COPY --from=dist /llama-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
+COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
 COPY --from=dist /bin /app/bin
 COPY --from=dist /licenses /app/licenses
 COPY --from=dist /sbom.spdx.json /version.json /app/
@@ -67,7 +67,7 @@ CMD ["--help"]
 # From what changes seldom to what changes with every version. The CPU payload is one layer, the same in the
 # images of all variants.
 FROM system AS runtime
-COPY --from=dist /llama-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
+COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
 COPY --from=dist /bin /app/bin
 COPY --from=dist /licenses /app/licenses
 COPY --from=dist /sbom.spdx.json /version.json /app/

@@ -53,7 +53,7 @@ RUN --mount=type=bind,from=dist,target=/dist \
 FROM scratch AS minimal
 COPY --from=closure /closure/ /
 COPY --from=dist /libggml-vulkan.so /app/
-COPY --from=dist /llama-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
+COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
 COPY --from=dist /bin /app/bin
 COPY --from=dist /licenses /app/licenses
 COPY --from=dist /sbom.spdx.json /version.json /app/
@@ -74,7 +74,7 @@ CMD ["--help"]
 # images of all variants.
 FROM system AS runtime
 COPY --from=dist /libggml-vulkan.so /app/
-COPY --from=dist /llama-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
+COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
 COPY --from=dist /bin /app/bin
 COPY --from=dist /licenses /app/licenses
 COPY --from=dist /sbom.spdx.json /version.json /app/
