@@ -80,8 +80,9 @@ impl Dist {
         if !wrong.is_empty() {
             bail!(wrong.join("\n"));
         }
-        // As in `cuda 13.0.88`.
-        let version = manifest.toolkit.as_deref().and_then(|name| name.split(' ').nth(1));
+        // As in `cuda 13.0.88`. Vulkan has one version for all.
+        let name = manifest.toolkit.as_deref().filter(|_| !subject.variant.toolkits().is_empty());
+        let version = name.and_then(|name| name.split(' ').nth(1));
         let version = version.and_then(crate::variant::major_minor);
         let list = manifest.gpu_architectures.join(";");
         Ok(Subject {
@@ -137,6 +138,10 @@ mod tests {
         assert_eq!(subject.architectures.as_deref(), Some("89-real;90-virtual"));
         assert_eq!(subject.platforms, ["linux/amd64"]);
         assert_eq!(dist.identity().epoch, 1_755_699_600);
+        let text = manifest("vulkan", crate::variant::X86_64, r#","toolkit":"vulkan 1.4.309""#);
+        let (_dir, dist) = self::dist(&text, Some("ab"));
+        let subject = dist.unwrap().subject(Subject::new(Variant::Vulkan), false).unwrap();
+        assert_eq!(subject.toolkit, None);
     }
 
     #[test]
