@@ -108,6 +108,9 @@ mod tests {
         assert_eq!(BUILD_NUMBER, pin.build_number);
         assert_eq!(version(), pin.version);
         // SAFETY: takes nothing and returns a string literal.
+        let commit = unsafe { core::ffi::CStr::from_ptr(ggml_commit()) };
+        assert_eq!(commit.to_str(), Ok(TAG), "ggml's own commit is the pin, not ours");
+        // SAFETY: takes nothing and returns a string literal.
         let ggml = unsafe { core::ffi::CStr::from_ptr(ggml_version()) };
         assert_eq!(ggml.to_str(), Ok(pin.ggml_version.as_str()));
     }

@@ -3,6 +3,10 @@
 # One name a library: what is built can be copied file by file, and links nothing through symlinks.
 set(CMAKE_PLATFORM_NO_VERSIONED_SONAME TRUE)
 
+# ggml asks git for its commit, and gets that of whatever repository the folder of the build lies in.
+set(GIT_EXE OFF CACHE FILEPATH "" FORCE)
+set(GGML_BUILD_COMMIT "${LLAMA_BUILD_COMMIT}")
+
 # The folder of the build stays out of what is built: `__FILE__` is as seen from CMake's folder, which
 # is also what a compiler cache that rewrites paths makes of it.
 if (CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang" AND NOT MSVC)
