@@ -29,10 +29,23 @@ impl SourceTree {
     /// # Errors
     /// When something cannot be read or written, or a patch does not apply to a verified tree.
     pub fn copy_patched(&self, to: &Path, ui: Option<&Ui>) -> Result<Copied, Error> {
+        self.copy_part(to, ui, &subset::keeps)
+    }
+
+    /// The same with the part of this tree that `keeps` wants, which is asked as [`subset::keeps`] is.
+    ///
+    /// # Errors
+    /// As [`Self::copy_patched`].
+    pub fn copy_part(
+        &self,
+        to: &Path,
+        ui: Option<&Ui>,
+        keeps: &dyn Fn(&str) -> bool,
+    ) -> Result<Copied, Error> {
         let mut copied = Copied::default();
         let patched = self.patched(&mut copied)?;
         let mut wanted = BTreeSet::new();
-        for entry in tree::walk(&self.dir, &subset::keeps)? {
+        for entry in tree::walk(&self.dir, keeps)? {
             let at = to.join(&entry.path);
             let new = match patched.get(&entry.path) {
                 Some(text) => text.clone().into_bytes(),

@@ -19,13 +19,13 @@ cargo xtask check [NAME...]: everything that a machine can hold us to, or only t
   format     rustfmt
   style      the rules of CONTRIBUTING.md that a machine can hold
   pin        the version of llama-sys names the pinned release
-  readme     README's tables are those of the code
+  readme     the tables of README.md and docs/gpu.md are those of the code
   vendor     tree, pin, patches and the crate's list of files agree
   flags      our flag sets hold all of upstream's official ones
   bindings   the declarations are those of the pinned headers
   lints      clippy without a warning
 
-  --fix      write what can be written, README's tables and the format, and check nothing
+  --fix      write what can be written, those tables and the format, and check nothing
 ";
 
 /// One thing that is held: its name, the command that repairs it, and how to find out.

@@ -9,6 +9,7 @@ mod dist;
 mod doctor;
 mod elf;
 mod files;
+mod gpu_test;
 mod identity;
 mod image;
 mod licenses;
@@ -38,6 +39,7 @@ cargo xtask COMMAND
   test [--yes] [-- ARGS]                     every check and test; ARGS go to `cargo test`
   dist [--variant NAME] [--plan] [--setup]   folders and archives that run anywhere: see dist --help
   image WORD                                 container images, from build to release: see image --help
+  gpu-test [--variant NAME] [--bench SIZE]   prove a distribution on this machine's GPU: see --help
   verify DIR|ARCHIVE                         every promise about a distribution; runs what is in it
   variants [--json]                          the release matrix
   doctor [--features LIST]                   what a build needs, found or not, and what installs it
@@ -71,6 +73,7 @@ fn run(command: &str, args: Vec<OsString>) -> Result<()> {
         "test" => test::run(args),
         "dist" => dist::run(args),
         dist::BACKEND_WORD => dist::run_backend(args),
+        "gpu-test" => gpu_test::run(args),
         "verify" => verify::run(args),
         verify::OPEN_WORD => verify::run_open(args),
         "variants" => variants::run(args),

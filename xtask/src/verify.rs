@@ -8,7 +8,7 @@ mod facts;
 mod instructions;
 #[cfg(test)]
 #[cfg(unix)]
-mod made;
+pub(crate) mod made;
 mod metadata;
 mod open;
 mod parallel;
@@ -30,6 +30,7 @@ use crate::manifest::Manifest;
 use crate::variant::Variant;
 
 pub(crate) use open::{WORD as OPEN_WORD, run as run_open};
+pub(crate) use program::{devices, list_devices, registered_name};
 pub(crate) use report::{NotRun, Report};
 
 /// The program of a distribution.

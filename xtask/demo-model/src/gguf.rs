@@ -7,10 +7,12 @@ use std::path::Path;
 
 use llama_src::Error;
 
+pub use quants::half;
 use quants::{dequantise, quantise};
 use read::Reader;
 
-const ALIGNMENT: usize = 32;
+/// Every tensor's bytes begin at a multiple of it.
+pub const ALIGNMENT: usize = 32;
 const MAGIC: [u8; 8] = *b"GGUF\x03\0\0\0";
 /// Values that share one scale in [`Kind::Q8_0`].
 const BLOCK: usize = 32;
@@ -96,27 +98,17 @@ impl File {
     /// The file's bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = MAGIC.to_vec();
-        put_len(&mut out, self.tensors.len());
-        put_len(&mut out, self.metadata.len());
-        for (key, value) in &self.metadata {
-            put_text(&mut out, key);
-            put_value(&mut out, value);
-        }
-        let mut offset = 0;
+        let described = self.tensors.iter().map(|tensor| Described {
+            name: tensor.name.clone(),
+            shape: tensor.shape.clone(),
+            kind: tensor.kind as u32,
+            size: tensor.data.len(),
+        });
+        let mut out = head(&self.metadata, &described.collect::<Vec<_>>());
         for tensor in &self.tensors {
-            put_text(&mut out, &tensor.name);
-            out.extend((tensor.shape.len() as u32).to_le_bytes());
-            tensor.shape.iter().for_each(|n| put_len(&mut out, *n));
-            out.extend((tensor.kind as u32).to_le_bytes());
-            put_len(&mut out, offset);
-            offset += tensor.data.len().next_multiple_of(ALIGNMENT);
-        }
-        for tensor in &self.tensors {
-            out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
             out.extend(&tensor.data);
+            out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
         }
-        out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
         out
     }
 
@@ -137,6 +129,43 @@ impl File {
         let broken = || Error::new(format!("not a GGUF file of ours: {}", path.display()));
         Reader::new(&bytes).file().ok_or_else(broken)
     }
+}
+
+/// What a file says about a tensor before any tensor's bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Its name.
+    pub name: String,
+    /// Its sizes, the fastest dimension first.
+    pub shape: Vec<usize>,
+    /// How its values are stored, as ggml numbers it.
+    pub kind: u32,
+    /// Bytes of its stored values.
+    pub size: usize,
+}
+
+/// Everything before the first tensor's bytes, for files that are too large for memory. The bytes of
+/// `tensors` follow in order, each filled up with zeros to a multiple of [`ALIGNMENT`].
+#[must_use]
+pub fn head(metadata: &[(String, Value)], tensors: &[Described]) -> Vec<u8> {
+    let mut out = MAGIC.to_vec();
+    put_len(&mut out, tensors.len());
+    put_len(&mut out, metadata.len());
+    for (key, value) in metadata {
+        put_text(&mut out, key);
+        put_value(&mut out, value);
+    }
+    let mut offset = 0;
+    for tensor in tensors {
+        put_text(&mut out, &tensor.name);
+        out.extend((tensor.shape.len() as u32).to_le_bytes());
+        tensor.shape.iter().for_each(|n| put_len(&mut out, *n));
+        out.extend(tensor.kind.to_le_bytes());
+        put_len(&mut out, offset);
+        offset += tensor.size.next_multiple_of(ALIGNMENT);
+    }
+    out.resize(out.len().next_multiple_of(ALIGNMENT), 0);
+    out
 }
 
 fn put_len(out: &mut Vec<u8>, n: usize) {

@@ -1,54 +1,63 @@
-//! Tables in README.md that are made from the code: commands, features, environment variables. Each
-//! stands between two markers, `<!-- name -->` and `<!-- /name -->`.
+//! Tables that are made from the code: commands, features and environment variables in README.md, results
+//! in docs/gpu.md. Each stands between two markers, `<!-- name -->` and `<!-- /name -->`.
 
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use llama_build::cargo::VARIABLES;
 
-use crate::cargo;
+use crate::{cargo, gpu_test};
 
-/// Fails when README.md has other tables than the code.
+/// A file, and its tables by name.
+type Page = (&'static str, Vec<(&'static str, String)>);
+
+/// Fails when a page has other tables than the code.
 pub(super) fn check() -> Result<()> {
-    let text = read()?;
-    let stale = stale(&text, &tables()?)?;
-    ensure!(stale.is_empty(), "README.md is not up to date: {}", stale.join(", "));
+    let mut wrong = Vec::new();
+    for (file, tables) in pages()? {
+        let stale = stale(file, &read(file)?, &tables)?;
+        if !stale.is_empty() {
+            wrong.push(format!("{file} is not up to date: {}", stale.join(", ")));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+}
+
+/// Writes the tables into their pages.
+pub(super) fn fix() -> Result<()> {
+    for (file, tables) in pages()? {
+        let mut text = read(file)?;
+        for (name, table) in tables {
+            text = replace(file, &text, name, &table)?;
+        }
+        fs::write(cargo::root().join(file), text)
+            .with_context(|| format!("cannot write {file}"))?;
+    }
     Ok(())
 }
 
-/// Writes the tables into README.md.
-pub(super) fn fix() -> Result<()> {
-    let mut text = read()?;
-    for (name, table) in tables()? {
-        text = replace(&text, name, &table)?;
-    }
-    fs::write(path(), text).context("cannot write README.md")
-}
-
-fn path() -> PathBuf {
-    cargo::root().join("README.md")
-}
-
-fn read() -> Result<String> {
+fn read(file: &str) -> Result<String> {
+    let text = fs::read_to_string(cargo::root().join(file));
     // Git may have given the file Windows' line ends.
-    Ok(fs::read_to_string(path()).context("cannot read README.md")?.replace('\r', ""))
+    Ok(text.with_context(|| format!("cannot read {file}"))?.replace('\r', ""))
 }
 
-fn tables() -> Result<Vec<(&'static str, String)>> {
+fn pages() -> Result<Vec<Page>> {
     let manifest = cargo::root().join("llama-sys/Cargo.toml");
     let manifest = fs::read_to_string(manifest).context("cannot read llama-sys/Cargo.toml")?;
-    Ok(vec![
+    let readme = vec![
         ("commands", format!("```\n{}```\n", crate::HELP)),
         ("features", features(&manifest)?),
         ("environment", environment(VARIABLES)),
-    ])
+    ];
+    let results = gpu_test::results(&cargo::root().join("docs/gpu"))?;
+    Ok(vec![("README.md", readme), ("docs/gpu.md", vec![("results", results)])])
 }
 
-fn stale<'a>(text: &str, tables: &[(&'a str, String)]) -> Result<Vec<&'a str>> {
+fn stale<'a>(file: &str, text: &str, tables: &[(&'a str, String)]) -> Result<Vec<&'a str>> {
     let mut stale = Vec::new();
     for (name, table) in tables {
-        if replace(text, name, table)? != text {
+        if replace(file, text, name, table)? != text {
             stale.push(*name);
         }
     }
@@ -56,13 +65,11 @@ fn stale<'a>(text: &str, tables: &[(&'a str, String)]) -> Result<Vec<&'a str>> {
 }
 
 /// The text with `table` between the markers of `name`.
-fn replace(text: &str, name: &str, table: &str) -> Result<String> {
+fn replace(file: &str, text: &str, name: &str, table: &str) -> Result<String> {
     let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let (before, rest) = text
-        .split_once(&start)
-        .with_context(|| format!("no line `{}` in README.md", start.trim()))?;
-    let (_, after) =
-        rest.split_once(&end).with_context(|| format!("no line `{end}` in README.md"))?;
+    let (before, rest) =
+        text.split_once(&start).with_context(|| format!("no line `{}` in {file}", start.trim()))?;
+    let (_, after) = rest.split_once(&end).with_context(|| format!("no line `{end}` in {file}"))?;
     Ok(format!("{before}{start}{table}{end}{after}"))
 }
 
@@ -160,12 +167,13 @@ a = \"1\"
     fn an_old_table_is_found_and_replaced() {
         let text = "a\n<!-- t -->\nold\n<!-- /t -->\nb\n";
         let tables = [("t", "new\n".to_owned())];
-        assert_eq!(stale(text, &tables).unwrap(), ["t"]);
-        let fixed = replace(text, "t", "new\n").unwrap();
+        assert_eq!(stale("a.md", text, &tables).unwrap(), ["t"]);
+        let fixed = replace("a.md", text, "t", "new\n").unwrap();
         assert_eq!(fixed, "a\n<!-- t -->\nnew\n<!-- /t -->\nb\n");
-        assert!(stale(&fixed, &tables).unwrap().is_empty());
+        assert!(stale("a.md", &fixed, &tables).unwrap().is_empty());
         for without in ["<!-- t -->\n", "<!-- /t -->"] {
-            assert!(replace(&text.replace(without, ""), "t", "").is_err());
+            let error = replace("a.md", &text.replace(without, ""), "t", "").unwrap_err();
+            assert_eq!(error.to_string(), format!("no line `{}` in a.md", without.trim()));
         }
     }
 }

@@ -13,13 +13,13 @@ use crate::manifest::{self, File, LlamaCpp, Manifest};
 use crate::variant::X86_64;
 
 /// A CUDA distribution in a temporary folder, with its manifest.
-pub(super) struct Dist {
+pub(crate) struct Dist {
     temp: TempDir,
-    pub(super) manifest: Manifest,
+    pub(crate) manifest: Manifest,
 }
 
 impl Dist {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut dist = Self { temp: tempfile::tempdir().unwrap(), manifest: manifest() };
         fs::create_dir(dist.dir()).unwrap();
         dist.mode("", 0o755);
@@ -46,7 +46,7 @@ impl Dist {
         dist
     }
 
-    pub(super) fn dir(&self) -> PathBuf {
+    pub(crate) fn dir(&self) -> PathBuf {
         self.temp.path().join("dist")
     }
 

@@ -64,7 +64,7 @@ fn about_healthcheck(program: &Cmd) -> Option<String> {
 /// Upstream's logger writes from a thread that nobody waits for at the end, so its last lines can
 /// be missing: one that shows no CPU library is asked again.
 /// <https://github.com/ggml-org/llama.cpp/blob/b11549/common/log.cpp#L452-L458>
-fn list_devices(program: &Cmd) -> Result<Vec<String>> {
+pub(crate) fn list_devices(program: &Cmd) -> Result<Vec<String>> {
     // `-v` first: it makes the server tell which backends it loads.
     let ask = || runner::lines_of(&program.clone().args(["-v", "--list-devices"]));
     let mut lines = ask()?;
@@ -83,6 +83,12 @@ fn has_loaded(lines: &[String], name: &str) -> bool {
     lines.iter().any(|line| line.contains(&text))
 }
 
+/// The devices in what `--list-devices` said, one line each.
+pub(crate) fn devices(lines: &[String]) -> Vec<String> {
+    let is_device = |line: &&String| line.starts_with("  ") && line.ends_with(" MiB free)");
+    lines.iter().filter(is_device).map(|line| line.trim().to_owned()).collect()
+}
+
 fn about_version(lines: &[String], llama_cpp: &LlamaCpp) -> Option<String> {
     let LlamaCpp { version, build_number, tag, .. } = llama_cpp;
     let due = format!("version: {version} (build {build_number}, commit {tag})");
@@ -93,10 +99,7 @@ fn about_version(lines: &[String], llama_cpp: &LlamaCpp) -> Option<String> {
 
 fn about_devices(lines: &[String], variant: Variant, opened: &[String]) -> Shown {
     let loaded = |name| has_loaded(lines, name);
-    let is_device = |line: &&String| line.starts_with("  ") && line.ends_with(" MiB free)");
-    let devices: Vec<String> =
-        lines.iter().filter(is_device).map(|line| line.trim().to_owned()).collect();
-    let mut shown = Shown { devices, ..Shown::default() };
+    let mut shown = Shown { devices: devices(lines), ..Shown::default() };
     if devices_missing(lines, &shown.devices) {
         shown
             .violations
@@ -128,7 +131,7 @@ fn devices_missing(lines: &[String], devices: &[String]) -> bool {
 }
 
 /// What a backend calls itself in `ggml_backend_reg_name`.
-fn registered_name(backend: Backend) -> &'static str {
+pub(crate) fn registered_name(backend: Backend) -> &'static str {
     match backend {
         Backend::Cuda => "CUDA",
         Backend::Rocm => "ROCm",

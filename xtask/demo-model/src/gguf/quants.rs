@@ -14,7 +14,8 @@ pub(super) fn dequantise(block: &[u8]) -> impl Iterator<Item = f32> {
 }
 
 /// The nearest 16-bit float to `x`, which is a scale: not negative, below 65504.
-fn half(x: f32) -> u16 {
+#[must_use]
+pub fn half(x: f32) -> u16 {
     // Times 2^-112 moves the exponent where the narrow format has it, small values included.
     let bits = (x * f32::from_bits(15 << 23)).to_bits();
     let odd = (bits >> 13) & 1;
