@@ -12,7 +12,8 @@ use crate::variant::{self, Variant};
 pub(super) const HELP: &str = "\
 cargo xtask dist: folders and archives with llama-server that run anywhere
 
-  --variant LIST    cpu (default), cuda, rocm, vulkan, several with commas, or all
+  --variant LIST    cpu (default), cuda, rocm, vulkan, several with commas, or all that the
+                    target has
   --target TRIPLE   x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu; default: this machine
   --toolkit X.Y     of the vendor's toolkit; default: the one that is installed
   --arch LIST       GPU architectures as CMake takes them, as in `90` or `gfx1100;gfx1201`;
@@ -54,9 +55,14 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
         plan: false,
         json: false,
     };
+    let mut all = false;
     while let Some(arg) = parser.next()? {
         match arg {
-            Long("variant") => parsed.variants = variants(&parser.value()?.string()?)?,
+            Long("variant") => {
+                let list = parser.value()?.string()?;
+                all = list == "all";
+                parsed.variants = variants(&list)?;
+            }
             Long("target") => parsed.target = Some(parser.value()?.string()?),
             Long("toolkit") => parsed.toolkit = Some(parser.value()?.string()?),
             Long("arch") => parsed.architectures = Some(parser.value()?.string()?),
@@ -68,6 +74,10 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
             Long("help") | Short('h') => return Ok(None),
             _ => return Err(arg.unexpected().into()),
         }
+    }
+    if all {
+        let target = parsed.target.clone().unwrap_or_else(cargo::host);
+        parsed.variants.retain(|variant| variant.targets().contains(&target.as_str()));
     }
     Ok(Some(parsed))
 }
@@ -139,6 +149,14 @@ mod tests {
         let words = words.split_whitespace().map(OsString::from).collect();
         let args = parse(words).map(|args| args.expect("no help is asked for"));
         args.and_then(|args| args.check(target)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn all_are_those_of_the_target() {
+        let words = ["--variant", "all", "--target", variant::AARCH64].map(OsString::from);
+        let args = parse(words.into()).unwrap().unwrap();
+        assert_eq!(args.variants, [Variant::Cpu, Variant::Vulkan]);
+        args.check(variant::AARCH64).unwrap();
     }
 
     #[test]
