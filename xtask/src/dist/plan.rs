@@ -246,6 +246,10 @@ impl fmt::Display for Plan {
 }
 
 #[cfg(test)]
+#[path = "plan_images_tests.rs"]
+mod images;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::variant::matrix;
