@@ -42,6 +42,12 @@ pub(crate) fn mmdebstrap() -> Requirement {
     program("mmdebstrap", &["mmdebstrap"], "a Debian root (`dist --setup`)", packages)
 }
 
+/// Tells mmdebstrap that this machine runs the programs of another.
+pub(crate) fn arch_test() -> Requirement {
+    let packages = Packages(["arch-test", "", "", "", ""]);
+    program("arch-test", &["arch-test"], "the base of images for arm64", packages)
+}
+
 /// Starts containers.
 pub(crate) fn runc() -> Requirement {
     let packages = Packages(["runc", "runc", "", "runc", ""]);

@@ -47,7 +47,7 @@ pub(super) fn ensure(yes: bool, screen: &mut Screen) -> Result<()> {
         return Ok(());
     }
     screen.step(&format!("Docker Hub is out of reach: making {NAME} from Debian's packages"));
-    setup::ensure_only(&[requirements::mmdebstrap()], yes)?;
+    setup::ensure_only(&[requirements::mmdebstrap(), requirements::arch_test()], yes)?;
     let toolkits = cargo::toolkits();
     let lock = Lock::acquire(&toolkits, &mut |news| screen.news(news))
         .with_context(|| format!("cannot write {}", toolkits.display()))?;
