@@ -14,6 +14,9 @@ mod dist;
 /// A stranger's crate that depends on llama-sys.
 #[cfg(target_os = "linux")]
 mod downstream;
+/// The images, in a real Docker engine.
+#[cfg(target_os = "linux")]
+mod image;
 /// The demo model, and random models of other architectures.
 mod models;
 /// What the server refuses: exit code and message, no crash.

@@ -1,6 +1,7 @@
 //! What the integration tests share: what they need from outside, real servers, plain HTTP.
 
 pub mod browser;
+pub mod docker;
 pub mod http;
 pub mod needs;
 pub mod process;

@@ -30,6 +30,27 @@ pub fn vulkan_dist() -> Option<PathBuf> {
     need("$LLAMA_TEST_DIST_VULKAN, the Vulkan distribution; run `cargo xtask test --yes`", dir)
 }
 
+/// The folder of the CPU distribution for arm64: `$LLAMA_TEST_DIST_ARM64`, set by `cargo xtask test` in CI.
+pub fn arm64_dist() -> Option<PathBuf> {
+    let dir = variable("LLAMA_TEST_DIST_ARM64").map(PathBuf::from).filter(|path| path.is_dir());
+    need("$LLAMA_TEST_DIST_ARM64, a distribution for arm64; run `cargo xtask ci`", dir)
+}
+
+/// A Docker engine that keeps images as containerd does, with the base of our images and programs for arm64.
+pub fn docker() -> Option<()> {
+    let says = |args: &[&str]| {
+        let output = crate::docker::docker(args).output().ok().filter(|it| it.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let info = says(&["info", "--format", "{{json .DriverStatus}}"]);
+    let store = info.is_some_and(|info| info.contains("io.containerd.snapshotter"));
+    let found = store && says(&["image", "inspect", crate::docker::BASE]).is_some();
+    need(
+        "a Docker engine with containerd's image store; run `cargo xtask setup docker --yes`",
+        found.then_some(()),
+    )
+}
+
 /// Mesa's Vulkan driver that computes on the CPU.
 pub fn lavapipe() -> Option<PathBuf> {
     let drivers = std::fs::read_dir("/usr/share/vulkan/icd.d").into_iter().flatten().flatten();

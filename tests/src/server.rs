@@ -35,11 +35,19 @@ pub fn start(program: &Path, model: &Path, args: &[&str]) -> Server {
 /// # Panics
 /// When the server does not give them.
 pub fn greedy_tokens(server: &Server, prompt: &str, count: u32) -> Vec<u64> {
+    greedy_tokens_of(server.url(), prompt, count)
+}
+
+/// The same of the server at `url`.
+///
+/// # Panics
+/// When the server does not give them.
+pub fn greedy_tokens_of(url: &str, prompt: &str, count: u32) -> Vec<u64> {
     let body = json!({
         "prompt": prompt, "n_predict": count, "temperature": 0, "seed": 1,
         "cache_prompt": false, "return_tokens": true,
     });
-    let answer = http::post(&format!("{}/completion", server.url()), &body).ok();
+    let answer = http::post(&format!("{url}/completion"), &body).ok();
     let tokens = answer["tokens"].as_array().unwrap_or_else(|| panic!("no tokens in {answer}"));
     tokens.iter().filter_map(Value::as_u64).collect()
 }

@@ -99,7 +99,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// Seconds since 1970 of `yymmddhhmm`.
-fn epoch(timestamp: &str) -> Option<u64> {
+pub(crate) fn epoch(timestamp: &str) -> Option<u64> {
     if timestamp.len() != 10 || !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask image`: container images made of distributions. One file per word.
 
 mod args;
+mod base;
 mod budget;
 mod build;
 mod clean;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use llama_build::Pin;
 
 use super::args::{self, Args};
+use super::base;
 use super::dist::Dist;
 use super::engine::{Engine, Wish};
 use super::labels::{self, Facts};
@@ -96,6 +97,8 @@ impl<'a> World<'a> {
         let manner = Manner {
             base_image: self.args.base_image.as_deref(),
             rust_image: self.args.rust_image.as_deref(),
+            // With the commit's, every commit would give the layers of Debian's packages other bytes.
+            epoch: base::made(base).unwrap_or(self.identity.epoch),
             build_args: &self.args.build_args,
             from_dist: self.args.from_dist.as_deref(),
             tags: self.tags(subject),

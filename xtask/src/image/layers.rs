@@ -138,8 +138,8 @@ fn read(bytes: impl Read, stored: u64) -> Result<Layer> {
     if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         bail!("it is packed with zstd\n  hint: docker image save -o FILE IMAGE, and measure that");
     }
-    // What BuildKit and the engine would push: their gzip has this level too.
-    let mut packed = GzEncoder::new(Count(0), Compression::default());
+    // As `image build --push` packs it.
+    let mut packed = GzEncoder::new(Count(0), Compression::best());
     let layer = unpack(Tee { from: bytes, to: &mut packed })?;
     Ok(Layer { gzip: packed.finish()?.0, ..layer })
 }

@@ -56,6 +56,8 @@ pub(super) struct Manner<'a> {
     pub(super) base_image: Option<&'a str>,
     /// In place of the Dockerfile's own.
     pub(super) rust_image: Option<&'a str>,
+    /// `SOURCE_DATE_EPOCH`: times in the image that are later become this one.
+    pub(super) epoch: u64,
     /// Other arguments of the Dockerfile, as `NAME=VALUE`.
     pub(super) build_args: &'a [String],
     /// A distribution in place of the stage that builds one.
@@ -82,7 +84,7 @@ impl Plan {
         plan.add("--platform", subject.platforms.join(","));
         let named = |(name, value): (&str, &str)| format!("{name}={value}");
         plan.add_all("--build-arg", facts.identity.variables().map(named));
-        plan.add("--build-arg", format!("SOURCE_DATE_EPOCH={}", facts.identity.epoch));
+        plan.add("--build-arg", format!("SOURCE_DATE_EPOCH={}", manner.epoch));
         let arguments = [
             ("TOOLKIT", subject.toolkit.as_deref()),
             // BuildKit asks for the base of a stage that a finished distribution replaces, too.
@@ -171,18 +173,19 @@ pub(super) fn dockerfile(subject: &Subject) -> String {
     format!("docker/{}.Dockerfile", subject.variant)
 }
 
-/// With the times of files set to that of the commit where that can be: then the same commit gives the
-/// same digest.
+/// Packed as small as gzip can, with the times of files set where that can be: then the same content gives
+/// the same digest.
 fn output(manner: &Manner<'_>) -> String {
+    let small = "compression=gzip,compression-level=9";
     match &manner.output {
         Output::Load => "type=docker".to_owned(),
         // Docker's own types have no annotations.
         Output::Push if manner.rewrites => {
-            "type=registry,oci-mediatypes=true,rewrite-timestamp=true".to_owned()
+            format!("type=registry,oci-mediatypes=true,{small},rewrite-timestamp=true")
         }
-        Output::Push => "type=registry,oci-mediatypes=true".to_owned(),
+        Output::Push => format!("type=registry,oci-mediatypes=true,{small}"),
         Output::Archive(file) => {
-            format!("type=oci,dest={},rewrite-timestamp=true", file.display())
+            format!("type=oci,dest={},{small},rewrite-timestamp=true", file.display())
         }
     }
 }

@@ -29,6 +29,7 @@ fn manner(tags: &[&str], output: Output) -> Manner<'static> {
     Manner {
         base_image: None,
         rust_image: None,
+        epoch: 1_755_000_000,
         build_args: &[],
         from_dist: None,
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
@@ -132,15 +133,18 @@ fn what_leaves_the_engine_has_annotations_and_the_times_of_the_commit() {
     assert_eq!(pushed[0], "--annotation org.opencontainers.image.created=2025-08-20T14:20:00Z");
     assert_eq!(
         pushed.last().unwrap(),
-        "--output type=registry,oci-mediatypes=true,rewrite-timestamp=true"
+        "--output type=registry,oci-mediatypes=true,compression=gzip,compression-level=9,rewrite-timestamp=true"
     );
     let engine = Manner { rewrites: false, ..manner(&["x:1"], Output::Push) };
     assert_eq!(
         added(&subject, &engine).last().unwrap(),
-        "--output type=registry,oci-mediatypes=true"
+        "--output type=registry,oci-mediatypes=true,compression=gzip,compression-level=9"
     );
     let archive = lines(Output::Archive("/x.tar".into()));
-    assert_eq!(archive.last().unwrap(), "--output type=oci,dest=/x.tar,rewrite-timestamp=true");
+    assert_eq!(
+        archive.last().unwrap(),
+        "--output type=oci,dest=/x.tar,compression=gzip,compression-level=9,rewrite-timestamp=true"
+    );
 }
 
 #[test]

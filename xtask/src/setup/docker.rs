@@ -3,6 +3,7 @@
 
 mod base_image;
 mod engine;
+mod oci;
 
 use std::path::Path;
 

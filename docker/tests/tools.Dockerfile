@@ -1,0 +1,6 @@
+# What the tests of images need besides Docker, from Debian: a registry, signatures, kustomize.
+ARG BASE_IMAGE=debian:trixie-slim
+FROM ${BASE_IMAGE}
+RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
+    ca-certificates cosign docker-registry kubectl

