@@ -17,7 +17,7 @@ FROM toolchain AS build
 ARG TARGETARCH
 ARG BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
 WORKDIR /checkout
-RUN --mount=type=bind,target=/checkout,rw --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
+RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
     CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --out /out --variant cpu
 
 FROM scratch AS dist

@@ -27,7 +27,7 @@ FROM toolchain AS build
 ARG TARGETARCH TOOLKIT ARCHITECTURES
 ARG BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
 WORKDIR /checkout
-RUN --mount=type=bind,target=/checkout,rw --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
+RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
     --mount=type=bind,from=toolkit,source=/usr/local/cuda,target=/usr/local/cuda \
     CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --out /out --variant cuda \
     --toolkit "$TOOLKIT" ${ARCHITECTURES:+--arch "$ARCHITECTURES"}

@@ -26,7 +26,7 @@ FROM toolchain AS build
 ARG TARGETARCH TOOLKIT ARCHITECTURES
 ARG BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
 WORKDIR /checkout
-RUN --mount=type=bind,target=/checkout,rw --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
+RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
     --mount=type=bind,from=toolkit,source=/opt/rocm,target=/opt/rocm \
     --mount=type=bind,from=toolkit,source=/var/lib/dpkg,target=/var/lib/dpkg \
     CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --out /out --variant rocm \

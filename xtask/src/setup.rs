@@ -1,6 +1,6 @@
 //! `cargo xtask setup`: installs what is missing, with the user's leave.
 
-mod docker;
+pub(crate) mod docker;
 
 use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};

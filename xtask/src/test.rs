@@ -36,6 +36,7 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     let own = keep(serve::built(), "llama-server")?;
     let dists = distributions(yes)?;
     probe_toolkits()?;
+    engine(yes)?;
     screen.step("testing");
     let mut cmd = test.args(rest).env("LLAMA_TEST_SERVER", own).env("LLAMA_TEST_SERVER_DL", shared);
     for (name, dir) in dists {
@@ -86,7 +87,28 @@ fn distributions(yes: bool) -> Result<Vec<(&'static str, PathBuf)>> {
         words.push("--setup".to_owned());
     }
     dist::run(words.into_iter().map(OsString::from).collect())?;
+    if cargo::is_ci() && host == variant::X86_64 {
+        // Gigabytes of another Debian, and every CPU variant once more.
+        let name = format!("{}-{}", Variant::Cpu, variant::AARCH64);
+        dists.push(("LLAMA_TEST_DIST_ARM64", cargo::root().join("dist").join(name)));
+        dist::run(["--target", variant::AARCH64, "--setup"].map(OsString::from).into())?;
+    }
     Ok(dists)
+}
+
+/// A Docker engine for the tests of images. Outside CI it is none of the tests' errors when there is none:
+/// they say what they skip.
+fn engine(yes: bool) -> Result<()> {
+    if !cfg!(target_os = "linux") || !(yes || cargo::is_ci()) {
+        return Ok(());
+    }
+    match setup::docker::run(yes) {
+        Err(error) if !cargo::is_ci() => {
+            eprintln!("images are not tested: {error:#}");
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 /// The variants that take too long to be built here: configured, and one kernel of each compiled. Only in

@@ -158,6 +158,14 @@ pub(crate) fn backend_config(plan: &Plan, host: &str) -> Result<Option<Config>> 
     Ok(Some(config))
 }
 
+/// What makes our own two programs a quarter smaller; every image has them.
+const SMALL: [&str; 4] = [
+    "profile.release.lto='fat'",
+    "profile.release.codegen-units=1",
+    "profile.release.opt-level='s'",
+    "profile.release.panic='abort'",
+];
+
 /// Cargo's line for the CPU payload. No path of this machine may end in what is built, and no flag of
 /// this user's: the folders that rustc sees are `root`, where it works, and the crates of registries.
 pub(crate) fn payload_command(target: &str, root: &str, cargo_home: &str) -> Cmd {
@@ -176,6 +184,7 @@ pub(crate) fn payload_command(target: &str, root: &str, cargo_home: &str) -> Cmd
         .args(["--no-default-features", "--features", &features.join(",")])
         .args(["--target", target])
         .args(["--config", &format!("target.{target}.rustflags={flags}")])
+        .args(SMALL.iter().flat_map(|setting| ["--config", *setting]))
 }
 
 /// A line whose words with our variables are quoted so that a shell fills them in.

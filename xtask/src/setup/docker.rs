@@ -28,7 +28,7 @@ struct Found {
 ///
 /// # Errors
 /// Without root's rights; when something cannot be installed or does not start.
-pub(super) fn run(yes: bool) -> Result<()> {
+pub(crate) fn run(yes: bool) -> Result<()> {
     let mut screen = Screen::new();
     let found = look();
     let missing = missing(found);
