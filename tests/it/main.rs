@@ -15,7 +15,7 @@ mod dist;
 #[cfg(target_os = "linux")]
 mod downstream;
 /// The images, in a real Docker engine.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod image;
 /// The demo model, and random models of other architectures.
 mod models;
@@ -24,7 +24,7 @@ mod refusals;
 /// The server's life and its API, through a real client.
 mod server;
 /// The Vulkan distribution, on a GPU made of software.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod vulkan;
 /// The web page, in a real browser.
 #[cfg(target_os = "linux")]

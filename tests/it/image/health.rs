@@ -32,7 +32,7 @@ fn a_variant_without_its_gpu_says_so_and_fails_only_on_request() {
     let Some(image) = image("vulkan") else { return };
     let said = Container::serve(&image, &[], &[]).wait_for_health("healthy");
     assert!(said.contains(", on the CPU: "), "{said}");
-    let required = ["--env", "LLAMA_REQUIRE_GPU=1", "--health-start-period", "0s"];
+    let required = ["--env", "LLAMA_REQUIRE_GPU=1", "--health-start-period", "1s"];
     let required =
         Container::serve(&image, &[&required[..], &["--health-retries", "1"]].concat(), &[]);
     let said = required.wait_for_health("unhealthy");
