@@ -1,3 +1,5 @@
+//! From nothing but a clone: the stage in which Cargo builds.
+
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -1,3 +1,5 @@
+//! Compose: up, healthy, a chat.
+
 use llama_tests::docker::{self, docker, image};
 use llama_tests::http;
 use llama_tests::process::{Finished, finish};

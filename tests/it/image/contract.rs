@@ -1,3 +1,5 @@
+//! Everything that an image says about itself, and what other programs say about it.
+
 use llama_tests::docker::{self, Container, image, xtask};
 use llama_tests::http;
 use llama_tests::needs;

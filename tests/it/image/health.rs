@@ -1,3 +1,5 @@
+//! Starting, healthy, unhealthy; other ports, other main processes.
+
 use llama_tests::docker::{self, Container, image};
 
 #[test]

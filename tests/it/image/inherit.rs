@@ -1,3 +1,5 @@
+//! How others use an image: building on it, and copying out of it.
+
 use std::path::{Path, PathBuf};
 
 use llama_tests::docker::{self, BASE, REGISTRY, image, read};

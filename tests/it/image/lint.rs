@@ -1,3 +1,5 @@
+//! Dockerfiles, compose files and Kubernetes manifests, without an engine's help.
+
 use std::os::unix::fs::PermissionsExt;
 
 use llama_tests::docker::{self, from_pypi, read};

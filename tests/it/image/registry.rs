@@ -1,3 +1,5 @@
+//! Pushed, joined for both platforms, pulled, signed and verified.
+
 use std::path::Path;
 
 use llama_tests::docker::{self, BASE, Container, docker, read, xtask};

@@ -1,3 +1,5 @@
+//! The same bytes twice, and only what changed when something did.
+
 use std::path::{Path, PathBuf};
 
 use llama_tests::docker::{Archive, BASE, xtask};
