@@ -22,12 +22,14 @@ RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
     ca-certificates cargo ccache cmake g++ git libssl-dev ninja-build npm python3-pip
 
+# Behind a proxy with certificates of its own: --secret id=ca,src=FILE
 FROM toolchain AS build
 # Architectures as CMake takes them; upstream's list when empty.
 ARG TARGETARCH TOOLKIT ARCHITECTURES
 ARG BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
 WORKDIR /checkout
 RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
+    --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     --mount=type=bind,from=toolkit,source=/usr/local/cuda,target=/usr/local/cuda \
     CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --out /out --variant cuda \
     --toolkit "$TOOLKIT" ${ARCHITECTURES:+--arch "$ARCHITECTURES"}

@@ -66,6 +66,7 @@ build:
   --no-cache            build every layer anew
   --base-image NAME     in place of the Dockerfile's; --rust-image likewise
   --build-arg NAME=VAL  another argument of the Dockerfile; may be repeated
+  --ca FILE             trust these certificates: a proxy's, for one
   --plan                show the command and run nothing; manifest has it too
 tags:
   --dev --json

@@ -24,6 +24,7 @@ const OWN: &[(&str, &[&str])] = &[
             "attest",
             "base-image",
             "build-arg",
+            "ca",
             "cache",
             "dev",
             "from-dist",
@@ -57,6 +58,7 @@ pub(super) struct Args {
     pub(super) rust_image: Option<String>,
     /// Arguments of the Dockerfile that have no word of their own, as `NAME=VALUE`.
     pub(super) build_args: Vec<String>,
+    pub(super) ca: Option<PathBuf>,
     pub(super) archive: Option<PathBuf>,
     pub(super) cache: Option<String>,
     pub(super) release_json: Option<PathBuf>,
@@ -119,6 +121,7 @@ impl Args {
             "attest" => self.attest = true,
             "base-image" => self.base_image = Some(text()?),
             "build-arg" => self.build_args.push(text()?),
+            "ca" => self.ca = Some(std::path::absolute(text()?)?),
             "cache" => self.cache = Some(text()?),
             "dev" => self.dev = true,
             "from-dist" => self.from_dist = Some(std::path::absolute(text()?)?),

@@ -100,6 +100,7 @@ impl<'a> World<'a> {
             // With the commit's, every commit would give the layers of Debian's packages other bytes.
             epoch: base::made(base).unwrap_or(self.identity.epoch),
             build_args: &self.args.build_args,
+            ca: self.args.ca.as_deref(),
             from_dist: self.args.from_dist.as_deref(),
             tags: self.tags(subject),
             output: self.output.clone(),

@@ -60,6 +60,8 @@ pub(super) struct Manner<'a> {
     pub(super) epoch: u64,
     /// Other arguments of the Dockerfile, as `NAME=VALUE`.
     pub(super) build_args: &'a [String],
+    /// Certificates to trust while Cargo builds.
+    pub(super) ca: Option<&'a Path>,
     /// A distribution in place of the stage that builds one.
     pub(super) from_dist: Option<&'a Path>,
     pub(super) tags: Vec<String>,
@@ -99,6 +101,7 @@ impl Plan {
         plan.add_all("--build-arg", manner.build_args.iter().cloned());
         let dist = manner.from_dist.map(|dir| format!("dist={}", dir.display()));
         plan.add_all("--build-context", dist);
+        plan.add_all("--secret", manner.ca.map(|file| format!("id=ca,src={}", file.display())));
         let labels = labels::labels(subject, facts);
         let label = |(name, value): &(String, String)| named((name, value));
         plan.add_all("--label", labels.iter().map(label));

@@ -31,6 +31,7 @@ fn manner(tags: &[&str], output: Output) -> Manner<'static> {
         rust_image: None,
         epoch: 1_755_000_000,
         build_args: &[],
+        ca: None,
         from_dist: None,
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         output,
@@ -96,6 +97,7 @@ fn everything_that_can_be_asked_for_is_in_the_line() {
         base_image: Some("debian:trixie"),
         rust_image: Some("rust:1.85"),
         build_args: &["TOOLKIT_IMAGE=cuda:12".to_owned()],
+        ca: Some(Path::new("/ca.crt")),
         from_dist: Some(Path::new("/d i s t")),
         cache: Some(Cache::Gha),
         attest: true,
@@ -112,6 +114,7 @@ fn everything_that_can_be_asked_for_is_in_the_line() {
             "--build-arg RUST_IMAGE=rust:1.85",
             "--build-arg TOOLKIT_IMAGE=cuda:12",
             "--build-context 'dist=/d i s t'",
+            "--secret id=ca,src=/ca.crt",
             "--label 'org.opencontainers.image.description=llama.cpp'\\''s HTTP server with its web UI; runs \
              on any CPU, NVIDIA GPUs; no shell, no package manager'",
             "--label llama-server.target=minimal",

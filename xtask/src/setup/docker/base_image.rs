@@ -20,6 +20,8 @@ const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
 /// As on Docker Hub, and for whatever is installed on top.
 const SLIM: &[&str] = &[
+    // What makes an image is thrown away when it fails.
+    "force-unsafe-io",
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
     "path-exclude=/usr/share/groff/*",
