@@ -21,14 +21,11 @@ impl Registry {
         let tools = docker::tools()?;
         let port = free_port();
         let listen = format!("REGISTRY_HTTP_ADDR=127.0.0.1:{port}");
-        let files = "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/registry";
         let container = Container::start(&[
             "--network",
             "host",
             "--env",
             &listen,
-            "--env",
-            files,
             &tools,
             "docker-registry",
             "serve",
@@ -122,10 +119,20 @@ fn trust(registry: &Registry, dir: &Path, dist: &Path, image: &str) {
     done(&["generate-key-pair"]);
     refused(&checked(image), "invalid signature");
     std::fs::rename(dir.join("first.pub"), dir.join("cosign.pub")).unwrap();
-    // Somebody changes the index in the registry.
-    let digest = image.split_once("sha256:").unwrap().1;
-    let blob = format!("/registry/docker/registry/v2/blobs/sha256/{}/{digest}/data", &digest[..2]);
+    // Somebody gives its name to something else.
+    let (name, digest) = image.split_once('@').unwrap();
+    let moved = format!("{name}:moved");
+    let other = ["--annotation", "index:who=else", "--tag", &moved, image];
+    read(&[&["buildx", "imagetools", "create"], &other[..]].concat());
+    refused(&checked(&moved), "no signatures found");
+    // Somebody changes its bytes in the registry.
+    let pull = || finish(&mut docker(&["pull", "--quiet", image]));
+    assert!(pull().status.success());
+    read(&["image", "rm", "--force", image]);
+    let hash = digest.split_once(':').unwrap().1;
+    let blob = format!("/registry/docker/registry/v2/blobs/sha256/{}/{hash}/data", &hash[..2]);
     let script = format!("sed -i 's/linux/Linux/' {blob}");
     assert!(registry.container.exec(&["sh", "-ec", &script]).status.success());
-    refused(&checked(image), "digest");
+    let Finished { status, output } = pull();
+    assert!(!status.success(), "tampered, and pulled: {output}");
 }
