@@ -22,6 +22,7 @@ fn a_clone_and_docker_are_enough() {
     let dir = tempfile::tempdir().unwrap();
     let clone = dir.path().join("clone");
     copy_repository(&clone);
+    let commit = finish(command("git").args(["rev-parse", "HEAD"]).current_dir(&clone)).output;
     let image = format!("{REGISTRY}/llama-cpp-cpu:cargo-stage");
     let mut build =
         docker(&["buildx", "build", "--file", "docker/cpu.Dockerfile", "--progress=plain"]);
@@ -39,7 +40,6 @@ fn a_clone_and_docker_are_enough() {
     assert!(memory < MOST_MEMORY, "{report}");
     let manifest = read(&["run", "--rm", &image, "cat", "/app/version.json"]);
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
-    let commit = finish(command("git").args(["rev-parse", "HEAD"]).current_dir(root())).output;
     assert!(manifest["commit"].as_str().unwrap().starts_with(commit.trim()), "{manifest}");
     let server = Container::serve(&image, &["--publish", "127.0.0.1::8080"], &[]);
     server.wait_for_health("healthy");
