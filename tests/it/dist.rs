@@ -8,7 +8,7 @@ use std::process::Command;
 use llama_tests::needs;
 use llama_tests::process::{Finished, KilledOnDrop, command, finish, wait_for};
 use llama_tests::server::{greedy_tokens, start};
-use llama_tests::workspace::{Cargo, cargo_home, one_build_at_a_time, root, scratch};
+use llama_tests::workspace::{Cargo, cargo_home, one_build_at_a_time, root, scratch, xtask};
 
 /// The executables of a distribution.
 const PROGRAMS: [&str; 2] = ["llama-server", "llama-healthcheck"];
@@ -110,12 +110,6 @@ fn loaded(command: &mut Command) -> String {
     answers.find(|output| output.contains("loaded CPU backend")).expect("a CPU library is loaded")
 }
 
-/// `cargo xtask` with `args`, as a person would type it.
-fn xtask(args: &[&str]) -> Cargo {
-    let target = scratch("").parent().unwrap().to_owned();
-    Cargo::new(&root(), &target, &[&["xtask"], args].concat())
-}
-
 #[test]
 fn folder_and_archive_keep_every_promise() {
     let Some(dist) = needs::dist() else { return };
@@ -182,24 +176,12 @@ fn a_full_disk_is_named_and_leaves_nothing() {
 /// What the community's own program says of it.
 #[test]
 fn the_bill_of_materials_is_valid_spdx() {
-    let (Some(dist), Some(python)) =
-        (needs::dist(), needs::program_of("python3", "python3 python3-pip"))
+    let (Some(dist), Some(packages)) = (needs::dist(), needs::from_pypi("spdx-tools", "0.8.5"))
     else {
         return;
     };
-    let packages = scratch("spdx-tools-0.8.5");
-    if !packages.join("spdx_tools").is_dir() {
-        let mut pip = command(&python);
-        pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(&packages);
-        let Finished { status, output } = finish(pip.arg("spdx-tools==0.8.5"));
-        let installed = status.success().then_some(());
-        if needs::need(&format!("spdx-tools from PyPI: {output}"), installed).is_none() {
-            return;
-        }
-    }
-    let mut tool = command(&python);
-    tool.args(["-m", "spdx_tools.spdx.clitools.pyspdxtools", "--infile"]);
-    tool.arg(dist.join("sbom.spdx.json")).env("PYTHONPATH", &packages);
+    let mut tool = command(packages.join("bin/pyspdxtools"));
+    tool.arg("--infile").arg(dist.join("sbom.spdx.json")).env("PYTHONPATH", &packages);
     let Finished { status, output } = finish(&mut tool);
     assert!(status.success(), "{status}\n{output}");
 }

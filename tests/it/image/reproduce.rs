@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use llama_tests::docker::{Archive, BASE, xtask};
+use llama_tests::docker::{Archive, BASE};
 use llama_tests::needs;
 use llama_tests::process::command;
-use llama_tests::workspace::root;
+use llama_tests::workspace::{root, xtask};
 
 /// The image of the distribution in `dist`, as a registry would get it.
 fn archive(variant: &str, dist: &Path, to: &Path, more: &[&str]) -> Archive {
