@@ -1,8 +1,29 @@
-//! Links and modes, which only Unix has. What needs them is made on Linux only; everything else of this
-//! program works everywhere.
+//! What files are: their hash, and links and modes, which only Unix has. What needs those is made on Linux only;
+//! everything else of this program works everywhere.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
+
+use anyhow::{Context, Result};
+use llama_src::tree::hex;
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of the file at `path`, in hexadecimal.
+///
+/// # Errors
+/// When it cannot be read; names it.
+pub(crate) fn sha256(path: &Path) -> Result<String> {
+    let read = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).with_context(read)?;
+    let (mut hash, mut part) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut part).with_context(read)? {
+            0 => return Ok(hex(&hash.finalize())),
+            count => hash.update(&part[..count]),
+        }
+    }
+}
 
 /// `at` as a symbolic link to `target`.
 ///

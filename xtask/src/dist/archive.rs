@@ -1,13 +1,14 @@
 //! The archive of a distribution: the same bytes for the same files, wherever and whenever it is made.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use flate2::{Compression, GzBuilder};
-use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
+
+use crate::files;
 
 /// Where [`write`] puts what, for a distribution called `stem`.
 pub(crate) fn path(dir: &Path, stem: &str) -> PathBuf {
@@ -28,7 +29,7 @@ pub(crate) fn write(
 ) -> Result<()> {
     let aside = to.with_extension("gz.new");
     let result = pack(from, files, &aside, stem, epoch)
-        .and_then(|()| digest(&aside))
+        .and_then(|()| files::sha256(&aside))
         .with_context(|| format!("cannot write {}", to.display()));
     let sum = result.inspect_err(|_| drop(fs::remove_file(&aside)))?;
     let name = to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -95,23 +96,6 @@ pub(super) fn is_executable(_: &fs::Metadata) -> bool {
     false
 }
 
-/// SHA-256 of a file, in hexadecimal.
-///
-/// # Errors
-/// When it cannot be read.
-pub(crate) fn digest(path: &Path) -> Result<String> {
-    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut hasher = Sha256::new();
-    let mut block = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut block)?;
-        if read == 0 {
-            return Ok(llama_src::tree::hex(&hasher.finalize()));
-        }
-        hasher.update(&block[..read]);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,7 +118,7 @@ mod tests {
             let files = ["a", "b", "bin/a"].map(str::to_owned);
             write(&from, &files, &to, "x-1", 1_755_699_600).unwrap();
             let sums = fs::read_to_string(dir.path().join("x-1.tar.gz.sha256")).unwrap();
-            assert_eq!(sums, format!("{}  x-1.tar.gz\n", digest(&to).unwrap()));
+            assert_eq!(sums, format!("{}  x-1.tar.gz\n", files::sha256(&to).unwrap()));
             assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "nothing is left over");
             archives.push(fs::read(&to).unwrap());
         }

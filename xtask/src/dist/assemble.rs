@@ -8,7 +8,6 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use llama_src::sh::Cmd;
 
-use super::archive;
 use crate::files;
 use crate::manifest::File;
 use crate::toolkit::VendorLibrary;
@@ -97,7 +96,7 @@ fn collect(dir: &Path, prefix: &str, files: &mut BTreeMap<String, File>) -> Resu
             let target = fs::read_link(&path)?.to_string_lossy().into_owned();
             files.insert(name, File::Link { target });
         } else {
-            let (sha256, size) = (archive::digest(&path)?, entry.metadata()?.len());
+            let (sha256, size) = (files::sha256(&path)?, entry.metadata()?.len());
             files.insert(name, File::Regular { sha256, size });
         }
     }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use flate2::read::GzDecoder;
 use tar::{Archive, Entry, EntryType};
 
-use super::facts;
+use crate::files;
 
 /// How much an archive may hold.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +37,7 @@ pub(super) fn check_sum(archive: &Path) -> Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error).context(format!("cannot read {}", beside.display())),
     };
-    let is =
-        facts::sha256(archive).with_context(|| format!("cannot read {}", archive.display()))?;
+    let is = files::sha256(archive)?;
     ensure!(said == is, "{} has SHA-256 {is}, {} says {said}", archive.display(), beside.display());
     Ok(true)
 }

@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use sha2::{Digest, Sha256};
 
 use super::build_paths::{self, Found};
 use super::parallel;
 use crate::elf::{self, Elf};
+use crate::files;
 
 /// Name of the folder itself among the entries.
 pub(super) const ROOT: &str = ".";
@@ -122,22 +121,9 @@ fn entry(dir: &Path, path: &str, forbidden: &[String]) -> Result<Entry> {
         Ok(elf) => (elf, None),
         Err(error) => (None, Some(format!("{error:#}"))),
     };
-    let sha256 = sha256(&at).with_context(read)?;
+    let sha256 = files::sha256(&at)?;
     let (mode, size) = (mode(&metadata), metadata.len());
     Ok(Entry::Regular(Regular { mode, size, sha256, elf, damage, build_paths }))
-}
-
-/// SHA-256 of the file at `path`, in hexadecimal.
-pub(super) fn sha256(path: &Path) -> std::io::Result<String> {
-    let mut file = BufReader::new(fs::File::open(path)?);
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(format!("{:x}", hash.finalize())),
-            n => hash.update(&buffer[..n]),
-        }
-    }
 }
 
 #[cfg(unix)]

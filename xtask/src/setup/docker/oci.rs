@@ -1,15 +1,16 @@
 //! An OCI image of several platforms out of one root file system each, as `docker load` takes it. Packed by gzip
 //! itself, as Docker Hub's Debian is: an engine's own packing is 3 % larger.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use llama_src::sh::Cmd;
 use llama_src::tree::hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use crate::files;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -71,12 +72,12 @@ impl Layout {
 
     /// The descriptor of a layer, and the digest of what is packed in it.
     fn layer(&self, root: &Path) -> Result<(Value, String)> {
-        let diff_id = digest(root)?;
+        let diff_id = files::sha256(root)?;
         Cmd::new("gzip").args(["--best", "--no-name"]).arg(root).run()?;
         let mut packed = root.as_os_str().to_owned();
         packed.push(".gz");
         let packed = Path::new(&packed);
-        let (digest, size) = (digest(packed)?, packed.metadata()?.len());
+        let (digest, size) = (files::sha256(packed)?, packed.metadata()?.len());
         fs::rename(packed, self.blobs.join(&digest))?;
         let layer = json!({ "mediaType": LAYER, "digest": name(&digest), "size": size });
         Ok((layer, name(&diff_id)))
@@ -90,17 +91,6 @@ impl Layout {
     }
 }
 
-fn digest(path: &Path) -> Result<String> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let (mut file, mut hash, mut part) = (file, Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        match file.read(&mut part)? {
-            0 => return Ok(hex(&hash.finalize())),
-            count => hash.update(&part[..count]),
-        }
-    }
-}
-
 /// As descriptors have a digest.
 fn name(digest: &str) -> String {
     format!("sha256:{digest}")
@@ -108,6 +98,8 @@ fn name(digest: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     #[cfg(unix)]
