@@ -48,7 +48,8 @@ pub fn docker() -> Option<()> {
     let store = info.is_some_and(|info| info.contains("io.containerd.snapshotter"));
     let found = store && says(&["image", "inspect", crate::docker::BASE]).is_some();
     need(
-        "a Docker engine with containerd's image store; run `cargo xtask setup docker --yes`",
+        "a Docker engine with containerd's image store; run `cargo xtask setup docker --yes`, and give an \
+         engine of your own `\"features\": {\"containerd-snapshotter\": true}` in /etc/docker/daemon.json",
         found.then_some(()),
     )
 }
