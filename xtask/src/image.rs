@@ -8,7 +8,6 @@ mod clean;
 mod contract;
 mod dist;
 mod engine;
-mod http;
 mod index;
 mod labels;
 mod layers;

@@ -10,6 +10,7 @@ mod doctor;
 mod elf;
 mod files;
 mod gpu_test;
+mod http;
 mod identity;
 mod image;
 mod licenses;

@@ -1,15 +1,15 @@
-//! A running server of a distribution, asked over plain HTTP, with all of its log.
+//! A running server of a distribution, with all of its log.
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use llama_server_bin::{Launch, Server};
 use serde_json::Value;
+
+use crate::http;
 
 /// Longest wait for a model to be loaded, and for one answer: some GPUs are made of software.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -53,52 +53,12 @@ impl Running {
     /// # Errors
     /// When it gives none.
     pub(super) fn complete(&self, body: &Value) -> Result<Value> {
-        let ask = || -> Result<Value> {
-            let authority =
-                self.server.url().strip_prefix("http://").context("only plain HTTP here")?;
-            let mut stream = TcpStream::connect(authority)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            let body = body.to_string();
-            write!(
-                stream,
-                "POST /completion HTTP/1.0\r\nHost: {authority}\r\nContent-Type: application/json\r\n\
-                 Content-Length: {}\r\n\r\n{body}",
-                body.len()
-            )?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            parse(&answer)
-        };
-        ask().with_context(|| {
+        let url = format!("{}/completion", self.server.url());
+        let answer = http::client(PATIENCE).and_then(|client| http::post(&client, &url, body));
+        answer.and_then(http::json).with_context(|| {
             let log = self.server.log();
             let last = log.last().map(|line| format!(" (its last line: {line})"));
             format!("llama-server does not complete{}", last.unwrap_or_default())
         })
-    }
-}
-
-/// The body of a whole HTTP answer that is a success.
-fn parse(answer: &str) -> Result<Value> {
-    let status = answer.lines().next().context("no answer")?;
-    let (_, body) = answer.split_once("\r\n\r\n").context("the answer was cut")?;
-    if !status.contains(" 200 ") {
-        bail!("{status}: {body}");
-    }
-    serde_json::from_str(body).context("the answer is no JSON")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_is_its_body_or_an_error() {
-        let good = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\":1}";
-        assert_eq!(parse(good).unwrap()["a"], 1);
-        let error = |answer: &str| parse(answer).unwrap_err().to_string();
-        assert_eq!(error("HTTP/1.1 401 Unauthorized\r\n\r\n{}"), "HTTP/1.1 401 Unauthorized: {}");
-        assert_eq!(error(""), "no answer");
-        assert_eq!(error("HTTP/1.1 200 OK\r\n"), "the answer was cut");
-        assert_eq!(error("HTTP/1.1 200 OK\r\n\r\n{"), "the answer is no JSON");
     }
 }
