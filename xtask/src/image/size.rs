@@ -72,7 +72,12 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
     }
     let over: Vec<&str> =
         reports.iter().flat_map(|report| &report.over).map(String::as_str).collect();
-    if over.is_empty() { Ok(()) } else { bail!("over budget\n  | {}", over.join("\n  | ")) }
+    if over.is_empty() {
+        return Ok(());
+    }
+    let hint =
+        "hint: the table above says where the bytes are; xtask/src/image/budget.rs sets the budget";
+    bail!("over budget\n  | {}\n  {hint}", over.join("\n  | "))
 }
 
 fn read(image: &str) -> Result<Vec<Report>> {
@@ -168,7 +173,10 @@ fn list<'a>(parts: impl Iterator<Item = (&'a str, u64)>, width: usize) -> String
             return text;
         }
     }
-    format!("{} parts", parts.len())
+    match parts.len() {
+        0 => "nothing".to_owned(),
+        count => format!("{count} parts"),
+    }
 }
 
 fn megabytes(bytes: u64) -> String {
@@ -233,7 +241,7 @@ mod tests {
         let text = list(parts(), 60);
         assert_eq!(text, "usr/share-0 2.0, usr/share-1 2.0, usr/share-2 2.0, 27 more");
         assert_eq!(list(parts(), 5), "30 parts");
-        assert_eq!(list(std::iter::empty(), 5), "0 parts");
+        assert_eq!(list(std::iter::empty(), 5), "nothing");
     }
 
     #[test]
