@@ -45,6 +45,20 @@ impl Registry {
     }
 }
 
+impl Drop for Registry {
+    /// The names that the engine has of what was pushed.
+    fn drop(&mut self) {
+        let images = format!("reference={}/*", self.address);
+        let mut list =
+            docker(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", &images]);
+        let names = finish(&mut list).output;
+        let names: Vec<&str> = names.lines().collect();
+        if !names.is_empty() {
+            finish(&mut docker(&[&["image", "rm", "--force"], &names[..]].concat()));
+        }
+    }
+}
+
 /// What our own workflow does, with a registry of our own and a key instead of an identity.
 #[test]
 fn both_platforms_are_one_name_that_can_be_trusted() {
