@@ -57,11 +57,12 @@ struct Args {
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut args = parse(args)?;
-    let config = setup::config(&args.features)?;
+    let mut config = setup::config(&args.features)?;
     let mut screen = Screen::new();
+    let toolkits = setup::toolkits(&mut config, args.yes, &mut screen)?;
     setup::ensure(&config, &[], args.yes)?;
     vendor::source(&mut screen, args.yes)?;
-    let server = build(&mut screen, &args.features)?;
+    let server = build(&mut screen, &args.features, &toolkits)?;
     if !names_a_model(&args.server) {
         let demo = cargo::root().join("tests/models/llama-demo.gguf");
         eprintln!(
@@ -99,14 +100,19 @@ fn parse(args: Vec<OsString>) -> Result<Args> {
     Ok(parsed)
 }
 
-/// Builds the server with the features of `cargo build --release` and `more`.
-pub(crate) fn build(screen: &mut Screen, more: &[String]) -> Result<PathBuf> {
+/// Builds the server with the features of `cargo build --release` and `more`; `env` says where toolkits are.
+pub(crate) fn build(
+    screen: &mut Screen,
+    more: &[String],
+    env: &[(&str, PathBuf)],
+) -> Result<PathBuf> {
     let with = if more.is_empty() { String::new() } else { format!(" with {}", more.join(", ")) };
     screen.step(&format!("building llama-server{with}"));
     let mut cmd = cargo::cargo("build").args(["--release", "--package", "llama-server-bin"]);
     if !more.is_empty() {
         cmd = cmd.arg("--features").arg(more.join(","));
     }
+    cmd = env.iter().fold(cmd, |cmd, (name, path)| cmd.env(name, path));
     screen.build(&cmd)?;
     Ok(built())
 }

@@ -4,15 +4,18 @@ pub(crate) mod docker;
 
 use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
+use llama_build::config::Toolkits;
 use llama_build::requirement::{Manager, Requirement};
 use llama_build::toolchain::{self, Finding};
 use llama_build::{Config, Features};
 use llama_src::sh::Cmd;
 
-use crate::{cargo, requirements};
+use crate::screen::Screen;
+use crate::{cargo, requirements, toolkit};
 
 /// Features that a build has when nobody names any.
 pub(crate) const DEFAULT_FEATURES: &[&str] = &["server", "ui", "openmp", "tls"];
@@ -31,9 +34,54 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     if engine {
         return docker::run(yes);
     }
-    ensure(&config(&features)?, &[requirements::pip()], yes)?;
+    let mut config = config(&features)?;
+    let env = toolkits(&mut config, yes, &mut Screen::new())?;
+    ensure(&config, &[requirements::pip()], yes)?;
     eprintln!("everything that a build needs is there");
+    if !env.is_empty() {
+        let words: Vec<_> =
+            env.iter().map(|(name, path)| format!("{name}={}", path.display())).collect();
+        eprintln!("`cargo build` is told where: export {}", words.join(" "));
+    }
     Ok(())
+}
+
+/// Vendors' toolkits that are not on the system: those of the user's own folder, or put there. Notes them
+/// in `config`; the variables tell a build of them.
+///
+/// # Errors
+/// When one is missing and may not, or cannot, be put there.
+pub(crate) fn toolkits(
+    config: &mut Config,
+    yes: bool,
+    screen: &mut Screen,
+) -> Result<Vec<(&'static str, PathBuf)>> {
+    let mut env = Vec::new();
+    for (variant, what) in toolkit::lacking(config) {
+        let mut find = |setup| toolkit::find(variant, None, &cargo::host(), setup, screen);
+        let command = format!("cargo xtask setup --features {variant} --yes");
+        let found = match find(false) {
+            Ok(found) => found,
+            Err(_) if yes || agreed(&command)? => find(true)?,
+            Err(_) => bail!(
+                "no toolkit for feature `{variant}`\n  hint: let this command bring it ({what}, into {}): add \
+                 --yes\n  hint: or install the vendor's own",
+                cargo::toolkits().display()
+            ),
+        };
+        let Toolkits { cudacxx, cuda, vulkan, rocm: _ } = found.toolkits;
+        for (name, there, own) in [
+            ("CUDACXX", cudacxx, &mut config.toolkits.cudacxx),
+            ("CUDA_PATH", cuda, &mut config.toolkits.cuda),
+            ("VULKAN_SDK", vulkan, &mut config.toolkits.vulkan),
+        ] {
+            if let Some(path) = there {
+                env.push((name, path.clone()));
+                *own = Some(path);
+            }
+        }
+    }
+    Ok(env)
 }
 
 /// Words of a list that commas or spaces separate.

@@ -24,8 +24,10 @@ pub(crate) fn ci(args: Vec<OsString>) -> Result<()> {
 fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     let mut screen = Screen::new();
     prepare(&mut screen, yes)?;
-    let shared =
-        keep(serve::build(&mut screen, &["cpu-all-variants".to_owned()])?, "llama-server-shared")?;
+    let shared = keep(
+        serve::build(&mut screen, &["cpu-all-variants".to_owned()], &[])?,
+        "llama-server-shared",
+    )?;
     screen.step("checking");
     check::run(Vec::new())?;
     screen.step("building llama-server and the tests");

@@ -8,21 +8,23 @@ mod cuda;
 pub(crate) mod debian;
 mod kernels;
 mod rocm;
+mod stub;
 mod vulkan;
 mod wheels;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use llama_build::Config;
 use llama_build::config::{Compilers, Toolkits};
-use llama_build::requirement;
+use llama_build::requirement::{self, Manager};
 use llama_build::toolchain::{self, Found};
 
 pub(crate) use closure::{Needed, VendorLibrary};
 pub(crate) use debian::Root;
 
 use crate::screen::Screen;
-use crate::variant::{Variant, major_minor};
+use crate::variant::{Variant, X86_64, major_minor};
 use crate::{cargo, setup};
 
 /// Everything that a build needs to be told.
@@ -75,6 +77,27 @@ pub(crate) fn find(
         Variant::Rocm => rocm::find(wanted, setup, screen),
         Variant::Vulkan => vulkan::find(setup, screen),
     }
+}
+
+/// The variants whose toolkit a build with `config` lacks, and [`find`] can put into the user's folder; with
+/// what that is, for a person.
+pub(crate) fn lacking(config: &Config) -> Vec<(Variant, &'static str)> {
+    let mut known = Vec::new();
+    if cargo::host() == X86_64 {
+        known.push((Variant::Cuda, "NVIDIA's compiler from PyPI, 0.9 GB"));
+        if toolchain::manager() == Some(Manager::Apt) {
+            known.push((Variant::Vulkan, "headers and shader compiler from Debian, 0.1 GB"));
+        }
+    }
+    let findings = toolchain::inspect(config);
+    let lacks = |variant: Variant| {
+        let feature = format!("feature `{variant}`");
+        findings
+            .iter()
+            .any(|found| found.requirement.needed_for == feature && found.result.is_err())
+    };
+    known.retain(|(variant, _)| lacks(*variant));
+    known
 }
 
 /// Whether `architectures`, as CMake takes them, can be built with `toolkit`.

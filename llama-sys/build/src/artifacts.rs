@@ -8,6 +8,7 @@ use crate::Error;
 use crate::cmake::Layout;
 use crate::config::Config;
 use crate::file_api::{CmakeTarget, Codemodel};
+use crate::target::Os;
 
 /// One entry of a link line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,16 +87,37 @@ fn server(model: &Codemodel, layout: &Layout, config: &Config) -> Result<Server,
         .first()
         .ok_or_else(|| Error::new("CMake names no file for `llama-server`"))?;
     let line = link_line(target, model, &layout.build, config);
-    let run_path = if config.features.backend_dl && !config.target.is_msvc() {
-        let origin = if config.target.is_apple() { "@loader_path" } else { "$ORIGIN" };
-        let build = layout.build.join("bin").display().to_string();
-        let beyond = (!config.overrides.relocatable).then_some(build);
-        [origin.to_owned()].into_iter().chain(beyond).collect()
-    } else {
-        Vec::new()
-    };
+    let mut run_path = Vec::new();
+    if config.target.os != Os::Windows {
+        if config.features.backend_dl {
+            let origin = if config.target.is_apple() { "@loader_path" } else { "$ORIGIN" };
+            run_path.push(origin.to_owned());
+        }
+        if !config.overrides.relocatable {
+            let build = config.features.backend_dl.then(|| layout.build.join("bin"));
+            let folders = build.into_iter().chain(foreign_folders(&line, &model.implicit_folders));
+            run_path.extend(folders.map(|folder| folder.display().to_string()));
+        }
+    }
     let link_args = line.iter().flat_map(|link| arguments(link, config.target.is_msvc())).collect();
     Ok(Server { path: path.clone(), link_args, run_path })
+}
+
+/// Folders of shared libraries in which a program is not looking for them by itself, such as a vendor's
+/// toolkit.
+fn foreign_folders(line: &[Link], implicit: &[PathBuf]) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for link in line {
+        let Link::System(Some(folder), name) = link else { continue };
+        let is_shared =
+            ["so", "dylib"].iter().any(|end| folder.join(format!("lib{name}.{end}")).exists());
+        // What stands in for a driver while linking is of no use to a program.
+        let is_stub = folder.ends_with("stubs");
+        if is_shared && !is_stub && !implicit.contains(folder) && !folders.contains(folder) {
+            folders.push(folder.clone());
+        }
+    }
+    folders
 }
 
 /// The link line of `target`, each library where it is needed last, and C++'s own library at the end.
@@ -232,12 +254,42 @@ mod tests {
             artifacts: vec![],
             libraries: owned(words),
         };
-        let model = Codemodel { targets: vec![], implicit: owned(implicit) };
+        let model =
+            Codemodel { targets: vec![], implicit: owned(implicit), implicit_folders: vec![] };
         let config = crate::tests::config(triple, "");
         link_line(&target, &model, Path::new("/b"), &config)
             .iter()
             .flat_map(|link| arguments(link, config.target.is_msvc()))
             .collect()
+    }
+
+    #[test]
+    fn programs_look_in_folders_where_the_system_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let [toolkit, stubs, system] =
+            ["cuda/lib", "cuda/lib/stubs", "usr/lib"].map(|name| dir.path().join(name));
+        for (folder, file) in [
+            (&toolkit, "libcudart.so"),
+            (&toolkit, "libcublas.so"),
+            (&toolkit, "libculibos.a"),
+            (&stubs, "libcuda.so"),
+            (&system, "libssl.so"),
+        ] {
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(folder.join(file), "").unwrap();
+        }
+        let link = |folder: &PathBuf, name: &str| Link::System(Some(folder.clone()), name.into());
+        let line = [
+            link(&toolkit, "cudart"),
+            link(&toolkit, "cublas"),
+            link(&stubs, "cuda"),
+            link(&system, "ssl"),
+            Link::System(None, "m".into()),
+        ];
+        let implicit = [system];
+        assert_eq!(foreign_folders(&line, &implicit), std::slice::from_ref(&toolkit));
+        // An archive is in the program already.
+        assert!(foreign_folders(&[link(&toolkit, "culibos")], &[]).is_empty());
     }
 
     #[test]

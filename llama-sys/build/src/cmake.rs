@@ -145,6 +145,13 @@ fn configure(
     if let Some((_, root)) = &toolchain.hip {
         cmd = cmd.env("HIP_PATH", root);
     }
+    // CMake's own modules look there; and what was found in another folder must be forgotten.
+    let toolkits = &config.toolkits;
+    for (name, folder) in [("CUDA_PATH", &toolkits.cuda), ("VULKAN_SDK", &toolkits.vulkan)] {
+        if let Some(folder) = folder {
+            cmd = cmd.env(name, folder);
+        }
+    }
     // A value that is no longer asked for must not live on in the cache.
     let asked = format!("{}\n{cmd}\n", toolchain.cmake_version);
     let stamp = layout.build.join("llama-sys.configured");

@@ -28,6 +28,8 @@ pub(crate) struct Codemodel {
     pub(crate) targets: Vec<CmakeTarget>,
     /// Libraries that the C++ compiler links by itself: `stdc++` or `c++` among them.
     pub(crate) implicit: Vec<String>,
+    /// Folders in which it looks for libraries by itself.
+    pub(crate) implicit_folders: Vec<PathBuf>,
 }
 
 impl Codemodel {
@@ -82,9 +84,12 @@ pub(crate) fn read(build: &Path) -> Result<Codemodel, Error> {
         .collect::<Result<_, Error>>()?;
     let toolchains: Toolchains = json(&object("toolchains")?)?;
     let cxx = toolchains.toolchains.into_iter().find(|toolchain| toolchain.language == "CXX");
-    let implicit =
-        cxx.map(|toolchain| toolchain.compiler.implicit.link_libraries).unwrap_or_default();
-    Ok(Codemodel { targets, implicit })
+    let implicit = cxx.map(|toolchain| toolchain.compiler.implicit).unwrap_or_default();
+    Ok(Codemodel {
+        targets,
+        implicit: implicit.link_libraries,
+        implicit_folders: implicit.link_directories,
+    })
 }
 
 fn cmake_target(target: TargetFile, build: &Path) -> CmakeTarget {
@@ -204,6 +209,8 @@ struct Compiler {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Implicit {
+    #[serde(default)]
+    link_directories: Vec<PathBuf>,
     #[serde(default)]
     link_libraries: Vec<String>,
 }

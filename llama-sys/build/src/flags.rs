@@ -102,6 +102,10 @@ impl FlagSet {
             let origin = if config.target.is_apple() { "@loader_path" } else { "$ORIGIN" };
             self.set("CMAKE_INSTALL_RPATH", origin);
             self.switch("CMAKE_BUILD_WITH_INSTALL_RPATH", true);
+            if !config.overrides.relocatable {
+                // A vendor's toolkit may be where the loader does not look.
+                self.switch("CMAKE_INSTALL_RPATH_USE_LINK_PATH", true);
+            }
         } else {
             // The archives end in position-independent Rust programs.
             self.switch("CMAKE_POSITION_INDEPENDENT_CODE", true);

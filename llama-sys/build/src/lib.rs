@@ -13,6 +13,7 @@ pub mod cmake;
 pub mod config;
 mod file_api;
 pub mod flags;
+mod headers;
 pub mod jobs;
 pub mod link;
 pub mod manifest;

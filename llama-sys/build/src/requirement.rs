@@ -80,7 +80,13 @@ pub enum Probe {
     },
     /// A header that the C compiler finds.
     Header(&'static str),
+    /// `vulkan/vulkan.h` of this version or a newer one.
+    VulkanHeader([u32; 3]),
 }
+
+/// `ggml-vulkan.cpp` of b11549 names `vk::LayerSettingEXT`, which came with these headers: Debian 12's
+/// 1.3.239 do not compile it.
+pub const OLDEST_VULKAN: [u32; 3] = [1, 3, 272];
 
 /// One thing that a configuration needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,14 +172,16 @@ fn backend_rows(backend: Backend, config: &Config) -> Vec<Requirement> {
             let sdk = toolkits.vulkan.as_ref().map(|dir| dir.join("bin"));
             let mut glslc = program("glslc", &["glslc"], None, &feature, GLSLC);
             set_places(&mut glslc.probe, vec![("$VULKAN_SDK".to_owned(), sdk)]);
-            if toolkits.vulkan.is_some() || config.target.is_msvc() {
-                return vec![glslc];
-            }
-            vec![
-                glslc,
-                header("Vulkan headers", "vulkan/vulkan.h", &feature, VULKAN),
-                header("SPIR-V headers", "spirv/unified1/spirv.h", &feature, SPIRV),
-            ]
+            let spirv = header("SPIR-V headers", "spirv/unified1/spirv.h", &feature, SPIRV);
+            let probe = Probe::VulkanHeader(OLDEST_VULKAN);
+            let headers = Requirement {
+                name: "Vulkan headers",
+                needed_for: feature,
+                required: true,
+                probe,
+                packages: VULKAN,
+            };
+            vec![glslc, headers, spirv]
         }
         Backend::Sycl => vec![program("oneAPI compiler", &["icpx"], None, &feature, ONEAPI)],
         Backend::OpenCl => vec![

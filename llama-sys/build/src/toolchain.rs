@@ -8,6 +8,7 @@ use llama_src::sh::Cmd;
 use crate::Error;
 use crate::backend::Backend;
 use crate::config::Config;
+use crate::headers;
 use crate::requirement::{self, Manager, Probe, Requirement};
 
 /// A requirement and what was found of it.
@@ -64,7 +65,8 @@ pub fn inspect(config: &Config) -> Vec<Finding> {
 #[must_use]
 pub fn find(requirement: Requirement, config: &Config) -> Finding {
     let result = match &requirement.probe {
-        Probe::Header(name) => look_for_header(name, config),
+        Probe::Header(name) => headers::find(name, config),
+        Probe::VulkanHeader(minimum) => headers::find_vulkan(*minimum, config),
         Probe::Program { names, version, minimum, places } => {
             look_for_program(names, version, *minimum, places)
         }
@@ -134,7 +136,7 @@ fn describe(finding: &Finding, manager: Option<Manager>) -> Error {
     let Requirement { name, needed_for, packages, .. } = &finding.requirement;
     let missing = finding.result.as_ref().expect_err("only what is missing is described");
     let what = match &missing.too_old {
-        Some(too_old) => format!("{name} is too old for {needed_for}: {too_old}"),
+        Some(too_old) => format!("{name} too old for {needed_for}: {too_old}"),
         None => format!("no {name} for {needed_for}"),
     };
     let mut error = Error::new(what);
@@ -147,7 +149,8 @@ fn describe(finding: &Finding, manager: Option<Manager>) -> Error {
         .filter_map(|manager| Some(format!("{} {}", manager.install(), packages.of(manager)?)))
         .collect();
     if !commands.is_empty() {
-        error = error.hint(format!("install it: {}", commands.join(" | ")));
+        let what = if missing.too_old.is_some() { "a newer one" } else { "it" };
+        error = error.hint(format!("install {what}: {}", commands.join(" | ")));
     }
     match needed_for.strip_prefix("feature ") {
         Some(feature) => error.hint(format!("or build without the feature {feature}")),
@@ -189,26 +192,6 @@ fn look_for_program(
         }
     }
     Err(missing)
-}
-
-fn look_for_header(name: &str, config: &Config) -> Result<Found, Missing> {
-    let cc = config.compilers.cc.clone().unwrap_or_else(|| "cc".into());
-    let found = Found { path: name.into(), version: String::new() };
-    // Microsoft's compiler has no such question; CMake's own search then has the word.
-    if config.target.is_msvc() {
-        return Ok(found);
-    }
-    let mut cmd = Cmd::new(&cc).args(["-E", "-include", name, "-x", "c", "/dev/null"]);
-    if let Some(cflags) = &config.compilers.cflags {
-        cmd = cmd.args(cflags.split_whitespace());
-    }
-    match cmd.read() {
-        Ok(_) => Ok(found),
-        Err(_) => {
-            let looked_in = vec![format!("headers of `{}` ({name})", cc.display())];
-            Err(Missing { too_old: None, looked_in })
-        }
-    }
 }
 
 fn launcher(config: &Config, found: Option<PathBuf>) -> Result<Option<PathBuf>, Error> {
@@ -307,6 +290,7 @@ mod tests {
                 let places = match &requirement.probe {
                     Probe::Program { places, .. } => places.iter().map(|p| p.0.clone()).collect(),
                     Probe::Header(name) => vec![format!("headers of `cc` ({name})")],
+                    Probe::VulkanHeader(_) => unreachable!("nobody asked for it"),
                 };
                 Finding { requirement, result: Err(Missing { too_old: None, looked_in: places }) }
             })

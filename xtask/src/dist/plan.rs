@@ -149,6 +149,7 @@ pub(crate) fn backend_config(plan: &Plan, host: &str) -> Result<Option<Config>> 
     let Some(backend) = plan.variant.backend() else { return Ok(None) };
     let features = Features::parse(["backend-dl", backend.feature()])?;
     let mut config = Config::plain(features, &plan.target, host).settle().0;
+    config.overrides.relocatable = true;
     let list = Some(plan.gpu_architectures.join(";")).filter(|list| !list.is_empty());
     match plan.variant {
         Variant::Cuda => config.overrides.cuda_architectures = list,

@@ -1,7 +1,7 @@
 //! Puts a CUDA toolkit together from NVIDIA's wheels, in the shape of NVIDIA's own installer, so that
 //! CMake takes it for one. Made aside and renamed: a folder with the final name is complete.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use llama_src::place::{Lock, Staging};
 use llama_src::sh::Cmd;
 
+use super::stub;
 use super::wheels::Release;
 use crate::screen::Screen;
 use crate::{cargo, files, requirements, setup};
@@ -54,7 +55,10 @@ fn fill(staging: &Staging, release: &Release, screen: &mut Screen) -> Result<Pat
     gather_licenses(&wheels, &tree.join("licenses"))?;
     link_libraries(&tree.join("lib"))?;
     files::symlink("lib", &tree.join("lib64"))?;
-    driver_stub(staging.dir(), &tree)?;
+    // It belongs to the driver, which a machine that builds need not have.
+    let driver = tree.join("lib/stubs");
+    fs::create_dir(&driver)?;
+    stub::make(&tree.join("include/cuda.h"), "cu", "libcuda.so.1", &driver.join("libcuda.so"))?;
     Ok(tree)
 }
 
@@ -111,39 +115,9 @@ fn link_libraries(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `libcuda.so` belongs to the driver, which a machine that builds need not have. Every function is in
-/// it, because Ubuntu's linker forgets a library of which nothing is used.
-fn driver_stub(work: &Path, tree: &Path) -> Result<()> {
-    let header = fs::read_to_string(tree.join("include/cuda.h"))?;
-    let define = |name| format!("void {name}(void) {{}}\n");
-    let source = work.join("libcuda.c");
-    fs::write(&source, driver_functions(&header).into_iter().map(define).collect::<String>())?;
-    let stubs = tree.join("lib/stubs");
-    fs::create_dir(&stubs)?;
-    let cc = Cmd::new("cc").args(["-shared", "-nostdlib", "-Wl,-soname,libcuda.so.1", "-w", "-o"]);
-    Ok(cc.arg(stubs.join("libcuda.so")).arg(&source).run()?)
-}
-
-/// Every name of the driver's interface, and the versioned ones that macros turn them into.
-fn driver_functions(header: &str) -> BTreeSet<&str> {
-    let is_name = |word: &&str| {
-        let mut rest = word.strip_prefix("cu").unwrap_or_default().chars();
-        rest.next().is_some_and(|c| c.is_ascii_uppercase())
-    };
-    header.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(is_name).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_stub_has_functions_and_their_versions_and_no_types() {
-        let header = "#define cuMemAlloc cuMemAlloc_v2\nCUresult CUDAAPI cuInit(unsigned);\n\
-                      typedef cuuint64_t x; CUresult CUDAAPI cuMemAlloc(CUdeviceptr *p, cudaError_t e);";
-        let functions: Vec<_> = driver_functions(header).into_iter().collect();
-        assert_eq!(functions, ["cuInit", "cuMemAlloc", "cuMemAlloc_v2"]);
-    }
 
     #[test]
     fn libraries_get_the_names_that_linkers_ask_for() {

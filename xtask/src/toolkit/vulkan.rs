@@ -6,25 +6,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use llama_build::Config;
 use llama_build::config::Toolkits;
+use llama_build::requirement::{self, OLDEST_VULKAN};
+use llama_build::toolchain;
 use llama_src::sh::Cmd;
 
 use super::debian::{self, Recipe};
-use super::{Toolkit, installed};
+use super::{Toolkit, stub};
 use crate::screen::Screen;
-use crate::variant::Variant;
 use crate::{files, setup};
 
-/// `ggml-vulkan.cpp` of b11549 names `vk::LayerSettingEXT`, which came with these headers: Debian 12's
-/// 1.3.239 do not compile it.
-const OLDEST_HEADERS: [u32; 3] = [1, 3, 272];
 /// The oldest that was tried and has the shaders for matrix units and integer dot products; with Debian
 /// 12's 2023.2 those are silently left out, and every newer GPU is slower for it.
 const OLDEST_GLSLC: [u32; 3] = [2025, 2, 0];
 
 /// The files of Debian's packages, with the C library that the shader compiler needs.
 const SDK: Recipe = Recipe {
-    name: "vulkan-sdk-trixie",
+    name: "vulkan-trixie",
     variant: "extract",
     foreign: None,
     packages: &["glslc", "libvulkan-dev", "spirv-headers"],
@@ -51,7 +50,8 @@ struct Found {
 /// # Errors
 /// When they are missing or too old, and `setup` is not set or fails.
 pub(super) fn find(setup: bool, screen: &mut Screen) -> Result<Toolkit> {
-    let found = look()?;
+    let mut config = setup::config(&["vulkan".into()])?;
+    let found = look(&config);
     let missing = missing(&found);
     if missing.is_empty() {
         return Ok(describe(&found, None));
@@ -60,8 +60,8 @@ pub(super) fn find(setup: bool, screen: &mut Screen) -> Result<Toolkit> {
         bail!("{}", advice(&missing));
     }
     if setup && apt_has_them() {
-        setup::ensure(&setup::config(&["vulkan".into()])?, &[], true)?;
-        let found = look()?;
+        setup::ensure(&config, &[], true)?;
+        let found = look(&config);
         if self::missing(&found).is_empty() {
             return Ok(describe(&found, None));
         }
@@ -74,9 +74,8 @@ pub(super) fn find(setup: bool, screen: &mut Screen) -> Result<Toolkit> {
         );
     }
     let sdk = debian::ensure(&SDK, screen, arrange)?;
-    let glslc = installed_version(&sdk.join("bin/glslc"));
-    let headers = header_version(&sdk.join("include"));
-    Ok(describe(&Found { headers, glslc, spirv: true }, Some(sdk)))
+    config.toolkits.vulkan = Some(sdk.clone());
+    Ok(describe(&look(&config), Some(sdk)))
 }
 
 /// The system's own, which know the other machines that Debian can be installed for.
@@ -84,7 +83,7 @@ pub(super) fn find(setup: bool, screen: &mut Screen) -> Result<Toolkit> {
 /// # Errors
 /// When they are missing or too old.
 pub(super) fn find_installed() -> Result<Toolkit> {
-    let found = look()?;
+    let found = look(&setup::config(&["vulkan".into()])?);
     let missing = missing(&found);
     if missing.is_empty() { Ok(describe(&found, None)) } else { bail!("{}", advice(&missing)) }
 }
@@ -101,38 +100,21 @@ fn describe(found: &Found, sdk: Option<PathBuf>) -> Toolkit {
     }
 }
 
-fn look() -> Result<Found> {
-    let glslc =
-        installed(Variant::Vulkan, "glslc")?.and_then(|found| installed_version(&found.path));
-    let config = setup::config(&["vulkan".into()])?;
-    let sdk = config.toolkits.vulkan.map(|sdk| sdk.join("include"));
-    let places = sdk.into_iter().chain(["/usr/include".into(), "/usr/local/include".into()]);
-    let has = |dir: &PathBuf| dir.join("vulkan/vulkan_core.h").is_file();
-    let include = places.into_iter().find(has);
-    let spirv = |dir: &PathBuf| dir.join("spirv/unified1/spirv.h").is_file();
-    Ok(Found {
-        headers: include.as_deref().and_then(header_version),
-        glslc,
-        spirv: include.as_ref().is_some_and(spirv),
-    })
-}
-
-fn installed_version(glslc: &Path) -> Option<[u32; 3]> {
-    let text = Cmd::new(glslc).arg("--version").read().ok()?;
-    numbers(text.lines().next()?.split(" v").last()?.trim_start_matches("shaderc "))
-}
-
-fn header_version(include: &Path) -> Option<[u32; 3]> {
-    version_of(&fs::read_to_string(include.join("vulkan/vulkan_core.h")).ok()?)
-}
-
-/// From `#define VK_HEADER_VERSION 309` and the numbers before it.
-fn version_of(header: &str) -> Option<[u32; 3]> {
-    let after = |word: &str| header.split_once(word).map(|(_, rest)| rest);
-    let patch = after("#define VK_HEADER_VERSION ")?.split_whitespace().next()?.parse().ok()?;
-    let complete = after("#define VK_HEADER_VERSION_COMPLETE VK_MAKE_API_VERSION(")?;
-    let mut words = complete.split(',').skip(1).map(|word| word.trim().parse().ok());
-    Some([words.next()??, words.next()??, patch])
+fn look(config: &Config) -> Found {
+    let rows = requirement::all(config);
+    let find = |name| {
+        let row = rows.iter().find(|row| row.name == name).expect("a row of llama-build's table");
+        toolchain::find(row.clone(), config).result
+    };
+    let headers = match find("Vulkan headers") {
+        Ok(found) => Some(found.version),
+        Err(missing) => missing.too_old,
+    };
+    Found {
+        headers: headers.as_deref().and_then(numbers),
+        glslc: find("glslc").ok().and_then(|found| numbers(&found.version)),
+        spirv: find("SPIR-V headers").is_ok(),
+    }
 }
 
 /// `[2025, 2, 0]` of `2025.2-1`.
@@ -152,7 +134,7 @@ fn missing(found: &Found) -> Vec<String> {
         }
         Some(_) => {}
     };
-    require("Vulkan headers", found.headers, OLDEST_HEADERS);
+    require("Vulkan headers", found.headers, OLDEST_VULKAN);
     require("glslc", found.glslc, OLDEST_GLSLC);
     if !found.spirv {
         missing.push("no SPIR-V headers".into());
@@ -185,7 +167,7 @@ fn suffices(policy: &str) -> bool {
         .filter_map(|line| line.trim().strip_prefix("Candidate: "))
         .filter_map(numbers)
         .collect();
-    matches!(candidates[..], [headers, glslc] if headers >= OLDEST_HEADERS && glslc >= OLDEST_GLSLC)
+    matches!(candidates[..], [headers, glslc] if headers >= OLDEST_VULKAN && glslc >= OLDEST_GLSLC)
 }
 
 /// Gives unpacked packages the shape of an SDK; what is of no use in one goes.
@@ -204,7 +186,9 @@ fn arrange(root: &Path) -> Result<()> {
     for dir in ["bin", "lib"] {
         fs::create_dir(root.join(dir))?;
     }
-    files::symlink("../usr/lib/x86_64-linux-gnu/libvulkan.so", &root.join("lib/libvulkan.so"))?;
+    // Debian's own needs a newer C library than this machine may have; at run time it is the system's.
+    let header = root.join("include/vulkan/vulkan_core.h");
+    stub::make(&header, "vk", "libvulkan.so.1", &root.join("lib/libvulkan.so"))?;
     let glslc = root.join("bin/glslc");
     fs::write(&glslc, GLSLC)?;
     Ok(files::set_mode(&glslc, 0o755)?)
