@@ -78,7 +78,7 @@ impl Ui {
         }
         let staging = Staging::new(&lock, "ui")?;
         let log = lock.dir().join(".ui.log");
-        let dist = build(tree, request, staging.dir(), &log, report)?;
+        let dist = build(tree, request, &name, staging.dir(), &log, report)?;
         validate(&dist)?;
         let dir = lock.dir().join("ui").join(&name);
         staging.publish(&dist, &dir)?;
@@ -131,6 +131,7 @@ fn check_node(version: &str) -> Result<(), NoUi> {
 fn build(
     source: &SourceTree,
     request: &Request,
+    name: &str,
     work: &Path,
     log: &Path,
     report: &mut Report<'_>,
@@ -148,6 +149,7 @@ fn build(
         fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
         fs::copy(from.join(&entry.path), &to).map_err(|e| Error::io("write", &to, &e))?;
     }
+    name_version(&copy, name)?;
     let _ = fs::remove_file(log);
     for args in [&["ci", "--include=dev", "--no-audit", "--no-fund"][..], &["run", "build"][..]] {
         let npm = npm(request, &copy).args(args);
@@ -155,6 +157,21 @@ fn build(
         npm.run_logged(log, |_| ())?;
     }
     Ok(copy.join("dist"))
+}
+
+/// SvelteKit puts the time of the build into the page unless its configuration names a version: every
+/// build would give another server.
+fn name_version(copy: &Path, name: &str) -> Result<(), Error> {
+    let (config, own) = (copy.join("svelte.config.js"), copy.join("svelte.config.own.js"));
+    if !config.is_file() {
+        return Ok(());
+    }
+    fs::rename(&config, &own).map_err(|e| Error::io("rename", &config, &e))?;
+    let text = format!(
+        "import own from './svelte.config.own.js';\n\
+         export default {{ ...own, kit: {{ version: {{ name: '{name}' }}, ...own.kit }} }};\n"
+    );
+    fs::write(&config, text).map_err(|e| Error::io("write", &config, &e))
 }
 
 fn npm(request: &Request, dir: &Path) -> Cmd {

@@ -15,6 +15,7 @@ fn set_up(script: &str) -> (tempfile::TempDir, SourceTree, Request) {
     let at = |name: &str| dir.path().join(name);
     fs::create_dir_all(at("llama.cpp/tools/ui/node_modules")).unwrap();
     fs::write(at("llama.cpp/tools/ui/package.json"), "{}").unwrap();
+    fs::write(at("llama.cpp/tools/ui/svelte.config.js"), "upstream's").unwrap();
     let npm = format!(
         "#!/bin/sh\necho \"$@\" >> '{}'\ncase \"$1\" in run) {script};; esac\n",
         at("calls").display()
@@ -41,12 +42,20 @@ fn prepare(tree: &SourceTree, request: &Request) -> Result<Ui, NoUi> {
 fn it_is_built_once_in_a_copy_and_then_kept() {
     let script = format!(
         "test ! -e node_modules && mkdir -p dist/_app && cd dist && touch {FILES} && \
-         echo $LLAMA_BUILD_NUMBER > build.json"
+         echo $LLAMA_BUILD_NUMBER > build.json && \
+         cat ../svelte.config.js ../svelte.config.own.js > _app/version.json"
     );
     let (dir, tree, mut request) = set_up(&script);
     let ui = prepare(&tree, &request).unwrap();
     let name = format!("{}-{}", request.pin.tag, &request.pin.ui_tree[..12]);
-    assert_eq!(ui.dir, request.root.join("ui").join(name));
+    assert_eq!(ui.dir, request.root.join("ui").join(&name));
+    assert_eq!(
+        fs::read_to_string(ui.dir.join("_app/version.json")).unwrap(),
+        format!(
+            "import own from './svelte.config.own.js';\n\
+             export default {{ ...own, kit: {{ version: {{ name: '{name}' }}, ...own.kit }} }};\nupstream's"
+        )
+    );
     assert_eq!(fs::read_to_string(ui.dir.join("build.json")).unwrap().trim(), request.pin.tag);
     assert!(!tree.dir.join("tools/ui/dist").exists() && !request.root.join(".ui.new").exists());
     request.offline = true;
