@@ -39,9 +39,9 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     ensure(&config, &[requirements::pip()], yes)?;
     eprintln!("everything that a build needs is there");
     if !env.is_empty() {
-        let words: Vec<_> =
-            env.iter().map(|(name, path)| format!("{name}={}", path.display())).collect();
-        eprintln!("`cargo build` is told where: export {}", words.join(" "));
+        let build = Cmd::new("cargo").args(["build", "--release", "--features"]);
+        let build = build.arg(features.join(","));
+        eprintln!("{}", env.iter().fold(build, |cmd, (name, path)| cmd.env(name, path)));
     }
     Ok(())
 }
