@@ -145,7 +145,8 @@ fn configure(
     if let Some((_, root)) = &toolchain.hip {
         cmd = cmd.env("HIP_PATH", root);
     }
-    // CMake's own modules look there; and what was found in another folder must be forgotten.
+    // CMake's own modules look there, before any compiler is known; and what was found in another folder must
+    // be forgotten.
     let toolkits = &config.toolkits;
     for (name, folder) in [("CUDA_PATH", &toolkits.cuda), ("VULKAN_SDK", &toolkits.vulkan)] {
         if let Some(folder) = folder {

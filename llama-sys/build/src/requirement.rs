@@ -172,7 +172,9 @@ fn backend_rows(backend: Backend, config: &Config) -> Vec<Requirement> {
             let sdk = toolkits.vulkan.as_ref().map(|dir| dir.join("bin"));
             let mut glslc = program("glslc", &["glslc"], None, &feature, GLSLC);
             set_places(&mut glslc.probe, vec![("$VULKAN_SDK".to_owned(), sdk)]);
+            // SDKs have them in one of three places, all of which upstream looks in.
             let spirv = header("SPIR-V headers", "spirv/unified1/spirv.h", &feature, SPIRV);
+            let spirv = toolkits.vulkan.is_none().then_some(spirv);
             let probe = Probe::VulkanHeader(OLDEST_VULKAN);
             let headers = Requirement {
                 name: "Vulkan headers",
@@ -181,7 +183,7 @@ fn backend_rows(backend: Backend, config: &Config) -> Vec<Requirement> {
                 probe,
                 packages: VULKAN,
             };
-            vec![glslc, headers, spirv]
+            [glslc, headers].into_iter().chain(spirv).collect()
         }
         Backend::Sycl => vec![program("oneAPI compiler", &["icpx"], None, &feature, ONEAPI)],
         Backend::OpenCl => vec![

@@ -81,8 +81,6 @@ fn describe(nvcc: &Path) -> Result<Toolkit> {
             cuda: Some(root.into()),
             ..Toolkits::default()
         },
-        // Upstream looks for the toolkit before it enables the language, so before CMake looks at nvcc.
-        cmake_args: vec![("CUDAToolkit_ROOT".into(), root.display().to_string())],
         search,
         ..Toolkit::default()
     })

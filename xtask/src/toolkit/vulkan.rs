@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use llama_build::Config;
 use llama_build::config::Toolkits;
-use llama_build::requirement::{self, OLDEST_VULKAN};
+use llama_build::requirement::OLDEST_VULKAN;
 use llama_build::toolchain;
 use llama_src::sh::Cmd;
 
@@ -90,31 +90,30 @@ pub(super) fn find_installed() -> Result<Toolkit> {
 
 fn describe(found: &Found, sdk: Option<PathBuf>) -> Toolkit {
     let [major, minor, patch] = found.headers.unwrap_or_default();
-    let prefix = sdk.iter().map(|sdk| ("CMAKE_PREFIX_PATH".into(), sdk.display().to_string()));
     Toolkit {
         name: format!("vulkan {major}.{minor}.{patch}"),
         version: (major, minor),
-        cmake_args: prefix.collect(),
         toolkits: Toolkits { vulkan: sdk, ..Toolkits::default() },
         ..Toolkit::default()
     }
 }
 
 fn look(config: &Config) -> Found {
-    let rows = requirement::all(config);
-    let find = |name| {
-        let row = rows.iter().find(|row| row.name == name).expect("a row of llama-build's table");
-        toolchain::find(row.clone(), config).result
-    };
-    let headers = match find("Vulkan headers") {
-        Ok(found) => Some(found.version),
-        Err(missing) => missing.too_old,
-    };
-    Found {
-        headers: headers.as_deref().and_then(numbers),
-        glslc: find("glslc").ok().and_then(|found| numbers(&found.version)),
-        spirv: find("SPIR-V headers").is_ok(),
+    let mut found = Found { spirv: true, ..Found::default() };
+    for finding in toolchain::inspect(config) {
+        let version = match &finding.result {
+            Ok(found) => Some(&found.version),
+            Err(missing) => missing.too_old.as_ref(),
+        };
+        let version = version.and_then(|version| numbers(version));
+        match finding.requirement.name {
+            "Vulkan headers" => found.headers = version,
+            "glslc" => found.glslc = version,
+            "SPIR-V headers" => found.spirv = finding.result.is_ok(),
+            _ => {}
+        }
     }
+    found
 }
 
 /// `[2025, 2, 0]` of `2025.2-1`.
