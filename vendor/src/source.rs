@@ -30,6 +30,8 @@ pub struct Request {
     pub offline: bool,
     /// Used where the vendor folder cannot be written (`LLAMA_SYS_CACHE_DIR`).
     pub cache_dir: Option<PathBuf>,
+    /// Where built web UIs are kept for the user's other clones.
+    pub ui_cache: Option<PathBuf>,
     /// The Python whose pip fetches from PyPI.
     pub python: OsString,
     /// The npm that builds the web UI.
@@ -74,6 +76,7 @@ impl Default for Request {
             source_archive: None,
             offline: false,
             cache_dir: None,
+            ui_cache: None,
             python: if cfg!(windows) { "python" } else { "python3" }.into(),
             npm: if cfg!(windows) { "npm.cmd" } else { "npm" }.into(),
             #[cfg(feature = "fetch")]

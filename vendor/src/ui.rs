@@ -1,5 +1,6 @@
 //! The web UI: built once from the tree's `tools/ui` with npm, in a copy, and kept by content beside the
-//! source. Without it the server works, so the caller turns what goes wrong here into one warning.
+//! source, and for the user's other clones if the request names a folder. Without it the server works, so
+//! the caller turns what goes wrong here into one warning.
 
 use std::fs;
 use std::io;
@@ -65,23 +66,37 @@ impl Ui {
         if let Some(ui) = kept(request, &name) {
             return Ok(ui);
         }
-        if request.offline {
+        let shared = request.ui_cache.as_ref().map(|cache| cache.join(&name));
+        let found = shared.as_ref().filter(|dir| validate(dir).is_ok());
+        if found.is_none() && request.offline {
             return Err(Error::new("the web UI is not built yet, and offline mode is on")
                 .hint("build it with a network: cargo xtask vendor")
                 .into());
         }
-        check_npm(request)?;
+        if found.is_none() {
+            check_npm(request)?;
+        }
         let lock = Lock::first(&request.homes(), report)?;
         // Another process may have built it while this one waited.
         if let Some(ui) = kept(request, &name) {
             return Ok(ui);
         }
         let staging = Staging::new(&lock, "ui")?;
-        let log = lock.dir().join(".ui.log");
-        let dist = build(tree, request, &name, staging.dir(), &log, report)?;
+        let dist = if let Some(shared) = found {
+            let dist = staging.dir().join("dist");
+            copy(shared, &dist, &|_| true)?;
+            dist
+        } else {
+            let log = lock.dir().join(".ui.log");
+            build(tree, request, &name, staging.dir(), &log, report)?
+        };
         validate(&dist)?;
         let dir = lock.dir().join("ui").join(&name);
         staging.publish(&dist, &dir)?;
+        if let (None, Some(cache)) = (found, &request.ui_cache) {
+            // Without it another clone builds its own, which is only slower.
+            let _ = share(&dir, cache, &name, report);
+        }
         Ok(Self { dir })
     }
 }
@@ -142,27 +157,41 @@ fn build(
             .looked_in(from.join("package.json").display().to_string())
             .hint("fetch the whole release: cargo xtask vendor --force"));
     }
-    let copy = work.join("src");
-    for entry in tree::walk(&from, &is_source)? {
-        let to = copy.join(&entry.path);
+    let src = work.join("src");
+    copy(&from, &src, &is_source)?;
+    name_version(&src, name)?;
+    let _ = fs::remove_file(log);
+    for args in [&["ci", "--include=dev", "--no-audit", "--no-fund"][..], &["run", "build"][..]] {
+        let npm = npm(request, &src).args(args);
+        report(Progress::Say(&format!("building the web UI: npm {}", args.join(" "))));
+        npm.run_logged(log, |_| ())?;
+    }
+    Ok(src.join("dist"))
+}
+
+fn copy(from: &Path, to: &Path, keep: &dyn Fn(&str) -> bool) -> Result<(), Error> {
+    for entry in tree::walk(from, keep)? {
+        let to = to.join(&entry.path);
         let folder = to.parent().expect("a file is inside a folder");
         fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
         fs::copy(from.join(&entry.path), &to).map_err(|e| Error::io("write", &to, &e))?;
     }
-    name_version(&copy, name)?;
-    let _ = fs::remove_file(log);
-    for args in [&["ci", "--include=dev", "--no-audit", "--no-fund"][..], &["run", "build"][..]] {
-        let npm = npm(request, &copy).args(args);
-        report(Progress::Say(&format!("building the web UI: npm {}", args.join(" "))));
-        npm.run_logged(log, |_| ())?;
-    }
-    Ok(copy.join("dist"))
+    Ok(())
+}
+
+/// Keeps the built page `dir` for the user's other clones.
+fn share(dir: &Path, cache: &Path, name: &str, report: &mut Report<'_>) -> Result<(), Error> {
+    let lock = Lock::first(&[cache.to_owned()], report)?;
+    let staging = Staging::new(&lock, name)?;
+    let dist = staging.dir().join("dist");
+    copy(dir, &dist, &|_| true)?;
+    staging.publish(&dist, &cache.join(name))
 }
 
 /// SvelteKit puts the time of the build into the page unless its configuration names a version: every
 /// build would give another server.
-fn name_version(copy: &Path, name: &str) -> Result<(), Error> {
-    let (config, own) = (copy.join("svelte.config.js"), copy.join("svelte.config.own.js"));
+fn name_version(src: &Path, name: &str) -> Result<(), Error> {
+    let (config, own) = (src.join("svelte.config.js"), src.join("svelte.config.own.js"));
     if !config.is_file() {
         return Ok(());
     }

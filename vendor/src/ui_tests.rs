@@ -66,6 +66,28 @@ fn it_is_built_once_in_a_copy_and_then_kept() {
 
 #[cfg(unix)]
 #[test]
+fn another_clone_takes_it_from_the_folder_that_both_know() {
+    let script = format!("mkdir -p dist/_app && cd dist && touch {FILES}");
+    let (dir, tree, mut request) = set_up(&script);
+    request.ui_cache = Some(dir.path().join("shared"));
+    let name = prepare(&tree, &request).unwrap().dir.file_name().unwrap().to_owned();
+    let (_other, tree, of_other) = set_up("exit 1");
+    let other = Request {
+        ui_cache: request.ui_cache.clone(),
+        npm: "no-such-npm".into(),
+        offline: true,
+        ..of_other
+    };
+    assert_eq!(prepare(&tree, &other).unwrap().dir, other.root.join("ui").join(&name));
+    // A damaged one counts for nothing.
+    fs::remove_file(dir.path().join("shared").join(&name).join("sw.js")).unwrap();
+    fs::remove_dir_all(other.root.join("ui")).unwrap();
+    let other = Request { offline: false, ..other };
+    assert_eq!(prepare(&tree, &other), Err(NoUi::NoNpm));
+}
+
+#[cfg(unix)]
+#[test]
 fn no_npm_is_told_apart_from_a_failed_build() {
     let (_dir, tree, mut request) = set_up("echo no memory; exit 7");
     let Err(NoUi::Failed(error)) = prepare(&tree, &request) else { panic!() };

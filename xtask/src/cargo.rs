@@ -31,10 +31,15 @@ pub(crate) fn home() -> PathBuf {
 
 /// Where toolkits are kept: gigabytes that every clone on this machine shares.
 pub(crate) fn toolkits() -> PathBuf {
+    cache().join("toolkits")
+}
+
+/// The folder of what this user's clones share.
+pub(crate) fn cache() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "the same variable as in a build")]
     let named = std::env::var_os("LLAMA_SYS_CACHE_DIR").map(PathBuf::from);
     let cache = named.unwrap_or_else(|| below_home("XDG_CACHE_HOME", ".cache").join("llama-sys"));
-    root().join(cache).join("toolkits")
+    root().join(cache)
 }
 
 /// Folders of this machine that nothing which leaves it may name.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use llama_src::{NoUi, Patch, Progress, Report, Request, SourceTree, Ui, subset};
 
 use crate::screen::Screen;
-use crate::{component, requirements, setup};
+use crate::{cargo, component, requirements, setup};
 
 mod update;
 
@@ -111,9 +111,11 @@ pub(crate) fn source(screen: &mut Screen, yes: bool) -> Result<SourceTree> {
     Ok(source)
 }
 
-/// The request that a build script would make.
+/// The request that a build script would make, with the folder of web UIs that clones share: a build
+/// script writes nowhere but where Cargo tells it to.
 fn request() -> Result<Request> {
-    Ok(llama_build::source::request(&setup::config(&[])?, &llama_src::Pin::load()))
+    let request = llama_build::source::request(&setup::config(&[])?, &llama_src::Pin::load());
+    Ok(Request { ui_cache: Some(cargo::cache().join("ui")), ..request })
 }
 
 fn web_ui(source: &SourceTree, request: &Request, report: &mut Report<'_>) -> Result<()> {
