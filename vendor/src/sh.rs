@@ -21,6 +21,7 @@ pub struct Cmd {
     program: OsString,
     args: Vec<OsString>,
     env: Vec<(OsString, Option<OsString>)>,
+    not_typed: Vec<OsString>,
     dir: Option<PathBuf>,
     limit: Option<Duration>,
 }
@@ -29,7 +30,14 @@ impl Cmd {
     /// A command that runs `program`, found through `PATH` unless it is a path.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         let program = program.as_ref().to_owned();
-        Self { program, args: Vec::new(), env: Vec::new(), dir: None, limit: None }
+        Self {
+            program,
+            args: Vec::new(),
+            env: Vec::new(),
+            not_typed: Vec::new(),
+            dir: None,
+            limit: None,
+        }
     }
 
     /// Adds one argument.
@@ -57,6 +65,14 @@ impl Cmd {
     #[must_use]
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
         self.env.push((name.as_ref().to_owned(), None));
+        self
+    }
+
+    /// Removes a variable that this process has and a person's shell has not: the line that is shown does
+    /// without it.
+    #[must_use]
+    pub fn env_not_typed(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.not_typed.push(name.as_ref().to_owned());
         self
     }
 
@@ -142,6 +158,9 @@ impl Cmd {
         #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
         let mut command = Command::new(&self.program);
         command.args(&self.args);
+        for name in &self.not_typed {
+            command.env_remove(name);
+        }
         for (name, value) in &self.env {
             match value {
                 Some(value) => command.env(name, value),

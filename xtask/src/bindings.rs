@@ -9,7 +9,6 @@ use crate::cargo;
 
 /// A program of its own does it, so that nobody else waits for bindgen.
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
-    let program =
-        ["--quiet", "--package", "xtask", "--bin", "bindings", "--features", "bindgen", "--"];
-    Ok(cargo::cargo("run").args(program).args(args).run()?)
+    let program = ["--package", "xtask", "--bin", "bindings", "--features", "bindgen", "--"];
+    Ok(cargo::cargo("run").args(["--quiet", "--release"]).args(program).args(args).run()?)
 }

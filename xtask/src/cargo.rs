@@ -14,7 +14,18 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn cargo(command: &str) -> Cmd {
     #[expect(clippy::disallowed_methods, reason = "set by Cargo for what it runs")]
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    Cmd::new(cargo).arg(command).dir(root())
+    as_typed(Cmd::new(cargo).arg(command).dir(root()))
+}
+
+/// `cmd` without what Cargo tells the program that it runs: build scripts watch those variables, and
+/// would run again whenever Cargo is once called from here and once from a shell.
+pub(crate) fn as_typed(cmd: Cmd) -> Cmd {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let of_run = |name: &String| {
+        name == "OUT_DIR"
+            || ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|own| name.starts_with(own))
+    };
+    names.filter(of_run).fold(cmd, |cmd, name| cmd.env_not_typed(name))
 }
 
 /// The folder of what Cargo builds.

@@ -114,7 +114,7 @@ fn format() -> Result<()> {
 /// As docs.rs builds: types are checked, llama.cpp is not built. Clippy's units are its own, so a
 /// build of llama.cpp for them would serve nobody else.
 fn lints() -> Result<()> {
-    let words = ["--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    let words = ["--quiet", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
     Screen::new().build(&cargo::cargo("clippy").args(words).env("DOCS_RS", "1"))
 }
 

@@ -133,7 +133,7 @@ impl Dist<'_> {
     fn build(&self, screen: &mut Screen, toolkits: Vec<Toolkit>) -> Result<()> {
         screen.step(&format!("building the CPU payload for {}", self.target));
         let mut clock = Clock::new();
-        let payload = payload::build(screen, &self.target, self.identity.epoch)?;
+        let payload = payload::build(screen, &self.target)?;
         clock.lap("payload");
         if self.args.probe {
             let mut all = self.args.variants.iter().zip(&toolkits);

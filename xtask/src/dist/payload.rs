@@ -36,12 +36,12 @@ impl Payload {
 ///
 /// # Errors
 /// What Cargo says; a build without its web UI.
-pub(crate) fn build(screen: &mut Screen, target: &str, epoch: u64) -> Result<Payload> {
+pub(crate) fn build(screen: &mut Screen, target: &str) -> Result<Payload> {
     let [root, home] = [cargo::root(), cargo::home()].map(|dir| dir.display().to_string());
     let cmd = plan::payload_command(target, &root, &home)
         .arg("--message-format=json-render-diagnostics")
-        .env("SOURCE_DATE_EPOCH", epoch.to_string())
         .dir(cargo::root());
+    let cmd = cargo::as_typed(cmd);
     let messages = screen.watch(|progress| {
         let cmd = cmd.clone().env("LLAMA_SYS_PROGRESS_FILE", progress);
         let child = cmd.command().stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
