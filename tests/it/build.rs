@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use llama_tests::needs;
-use llama_tests::workspace::{Cargo, command, one_build_at_a_time, root, scratch};
+use llama_tests::workspace::{Cargo, command, one_build_at_a_time, root, scratch, target};
 
 /// The library alone: the smallest build there is.
 fn library(target: &Path) -> Cargo {
@@ -237,11 +237,11 @@ fn archives_that_are_not_the_pinned_tree_are_refused() {
 #[test]
 fn a_clone_without_source_says_what_to_type() {
     let _building = one_build_at_a_time();
-    let clone = tempfile::tempdir().unwrap();
-    clone_into(clone.path());
-    let build = |args: &[&str]| {
-        Cargo::new(clone.path(), &shared_target(), args).env("CARGO_NET_OFFLINE", "true")
-    };
+    let clone = scratch("clone");
+    std::fs::remove_dir_all(&clone).unwrap();
+    clone_into(&clone);
+    let build =
+        |args: &[&str]| Cargo::new(&clone, &target(), args).env("CARGO_NET_OFFLINE", "true");
     let error = build(&["build", "--release"]).fail();
     assert!(error.contains("cargo xtask vendor"), "{error}");
     let error =

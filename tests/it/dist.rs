@@ -8,7 +8,9 @@ use std::process::Command;
 use llama_tests::needs;
 use llama_tests::process::{Finished, KilledOnDrop, command, finish, wait_for};
 use llama_tests::server::{greedy_tokens, start};
-use llama_tests::workspace::{Cargo, cargo_home, one_build_at_a_time, root, scratch, xtask};
+use llama_tests::workspace::{
+    Cargo, cargo_home, one_build_at_a_time, root, scratch, target, xtask,
+};
 
 /// The executables of a distribution.
 const PROGRAMS: [&str; 2] = ["llama-server", "llama-healthcheck"];
@@ -193,6 +195,7 @@ fn another_folder_gives_the_same_bytes() {
     let _building = one_build_at_a_time();
     let copy = scratch("a second, longer folder").join("repository");
     copy_repository(&copy);
+    copy_compiled_crates(&copy.join("target"));
     let plan = xtask(&["dist", "--plan", "--json"]).output();
     let plan: serde_json::Value = serde_json::from_slice(&plan.stdout).unwrap();
     let line = plan[0]["steps"][0]["command"].as_str().unwrap();
@@ -228,6 +231,17 @@ fn copy_repository(to: &Path) {
                   cp -al vendor/llama.cpp vendor/ui vendor/.llama.cpp.verified \"$1/vendor/\"";
     let mut copy = command("sh");
     copy.args(["-ec", script, "sh"]).arg(to).current_dir(root());
+    let Finished { status, output } = finish(&mut copy);
+    assert!(status.success(), "{output}");
+}
+
+/// What build scripts are linked from, of which nothing is in the payload.
+fn copy_compiled_crates(to: &Path) {
+    let script = "mkdir -p \"$2/release\" && cd \"$1/release\" && \
+                  tar -c --exclude=llama* --exclude=xtask* --exclude=it-* deps build .fingerprint | \
+                  tar -x -C \"$2/release\"";
+    let mut copy = command("sh");
+    copy.args(["-ec", script, "sh"]).arg(target()).arg(to);
     let Finished { status, output } = finish(&mut copy);
     assert!(status.success(), "{output}");
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use llama_tests::needs;
-use llama_tests::workspace::{Cargo, command, one_build_at_a_time, root, scratch};
+use llama_tests::workspace::{Cargo, command, one_build_at_a_time, root, scratch, target};
 
 const PROMPT: &str = "Hello";
 
@@ -158,14 +158,15 @@ fn documentation_needs_no_cmake_no_network_and_no_writable_source() {
     let Some(unshare) = needs::unshare() else { return };
     let _building = one_build_at_a_time();
     let script = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && cd \"$1\" && \
-                  exec cargo doc --no-deps --offline --package llama-sys --all-features";
-    let cargo = Cargo::new(&root(), &scratch("doc"), &[])
+                  exec cargo doc --release --no-deps --offline --package llama-sys --all-features";
+    let cargo = Cargo::new(&root(), &target(), &[])
         .env("DOCS_RS", "1")
         // Would be refused if the build script went on.
         .env("LLAMA_SYS_CMAKE_ARGS", "-DNO_SUCH_THING=1");
     let crate_dir = root().join("llama-sys");
+    let _ = std::fs::remove_dir_all(target().join("doc/llama_sys"));
     let output = cargo.unshared(&unshare, &["--net", "--mount"], script, &[crate_dir.as_os_str()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let page = scratch("doc").join("doc/llama_sys/fn.llama_decode.html");
+    let page = target().join("doc/llama_sys/fn.llama_decode.html");
     assert!(page.is_file(), "{} is missing", page.display());
 }

@@ -11,12 +11,20 @@ pub fn root() -> PathBuf {
     own.parent().expect("tests is a folder of the workspace").to_owned()
 }
 
-/// A folder under Cargo's target folder that outlives the test: builds in it stay warm.
-pub fn scratch(name: &str) -> PathBuf {
+/// Cargo's target folder: what is compiled in it already serves copies of the workspace too, whose own
+/// crates have other names there.
+pub fn target() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "Cargo's own variable")]
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let dir = target.join("it").join(name);
+    let named = std::env::var_os("CARGO_TARGET_DIR");
+    named.map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// A folder under Cargo's target folder that outlives the test: builds in it stay warm.
+///
+/// # Panics
+/// When it cannot be made.
+pub fn scratch(name: &str) -> PathBuf {
+    let dir = target().join("it").join(name);
     std::fs::create_dir_all(&dir).expect("the target folder can be written");
     dir
 }
@@ -149,12 +157,8 @@ impl Cargo {
 }
 
 /// `cargo xtask` with these arguments, as a person would type it.
-///
-/// # Panics
-/// Never: the target folder has a parent.
 pub fn xtask(args: &[&str]) -> Cargo {
-    let target = scratch("").parent().expect("it is in the target folder").to_owned();
-    Cargo::new(&root(), &target, &[&["xtask"], args].concat())
+    Cargo::new(&root(), &target(), &[&["xtask"], args].concat())
 }
 
 /// A program for a test.
