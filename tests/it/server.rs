@@ -233,6 +233,33 @@ fn ends_in_the_middle_of_its_requests(program: &Path, model: &Path) {
     assert!(last.starts_with("data: ") && last.contains(message), "{last}");
 }
 
+/// What supervisors do with a server that they have only waited for.
+#[cfg(unix)]
+#[test]
+fn a_signal_in_the_moment_of_health_is_no_crash_and_not_forgotten() {
+    let (Some(programs), Some(model)) = (needs::both_servers(), needs::demo_model()) else {
+        return;
+    };
+    for (name, program) in &programs {
+        for attempt in 0..40 {
+            let port = free_port();
+            let mut command = llama_tests::process::command(program);
+            command.arg("-m").arg(&model).args(["--offline", "--log-disable", "--port"]);
+            let mut child = KilledOnDrop(command.arg(port.to_string()).spawn().unwrap());
+            let url = format!("http://127.0.0.1:{port}/health");
+            let start = std::time::Instant::now();
+            while http::try_get(&url, None).is_none_or(|answer| answer.status != 200) {
+                assert!(start.elapsed() < PATIENCE, "{name}: it is not ready");
+            }
+            let pid = i32::try_from(child.0.id()).unwrap();
+            let pid = rustix::process::Pid::from_raw(pid).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+            let status = wait_for("the end after SIGTERM", || child.0.try_wait().unwrap());
+            assert_eq!(status.code(), Some(0), "{name}, attempt {attempt}: {status}");
+        }
+    }
+}
+
 /// A parent that is killed cannot clean up: its end of the pipe closes all the same.
 #[cfg(unix)]
 #[test]
