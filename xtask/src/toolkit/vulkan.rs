@@ -10,6 +10,7 @@ use llama_build::Config;
 use llama_build::config::Toolkits;
 use llama_build::requirement::OLDEST_VULKAN;
 use llama_build::toolchain;
+use llama_src::place::write_whole;
 use llama_src::sh::Cmd;
 
 use super::debian::{self, Recipe};
@@ -30,11 +31,42 @@ const SDK: Recipe = Recipe {
     from_sid: &[],
 };
 
-/// Starts the compiler with the C library that it was built for.
-const GLSLC: &str = r#"#!/bin/sh
+/// The shader compiler's own file in the SDK.
+const GLSLC: &str = "bin/glslc";
+
+/// What stands there: starts the compiler with the C library that it was built for, and keeps what it
+/// made, by the shader, all that the shader can include, and the options: 1,500 files of ggml's.
+const START_GLSLC: &str = r#"#!/bin/sh
 sdk=$(dirname "$(dirname "$(readlink -f "$0")")")
-exec "$sdk/usr/lib64/ld-linux-x86-64.so.2" \
-    --library-path "$sdk/usr/lib/x86_64-linux-gnu" "$sdk/usr/bin/glslc" "$@"
+compile() {
+    "$sdk/usr/lib64/ld-linux-x86-64.so.2" \
+        --library-path "$sdk/usr/lib/x86_64-linux-gnu" "$sdk/usr/bin/glslc" "$@"
+}
+last= shader= output= options= plain=
+for word; do
+    case $last,$word in
+        -o,*) output=$word ;;
+        *,-o) ;;
+        *,*.comp) shader=$word ;;
+        *,-[EIM]*) plain=yes ;;
+        *) options="$options $word" ;;
+    esac
+    last=$word
+done
+if [ "$plain" ] || [ ! -f "$shader" ] || [ "${output:--}" = - ]; then
+    compile "$@"
+    exit
+fi
+name=$(basename "$shader")
+sum=$(cd "$(dirname "$shader")" && { echo "$name$options" && sha256sum *.comp *.glsl; } 2>/dev/null | sha256sum)
+kept=$sdk/kept/${sum%% *}
+if [ ! -f "$kept" ]; then
+    compile "$@" || exit
+    # Where nothing can be kept, it is compiled again.
+    { mkdir -p "$sdk/kept" && cp "$output" "$kept.$$" && mv "$kept.$$" "$kept"; } 2>/dev/null || :
+    exit 0
+fi
+cp "$kept" "$output"
 "#;
 
 /// What there is on this machine.
@@ -74,6 +106,7 @@ pub(super) fn find(setup: bool, screen: &mut Screen) -> Result<Toolkit> {
         );
     }
     let sdk = debian::ensure(&SDK, screen, arrange)?;
+    start_glslc(&sdk)?;
     config.toolkits.vulkan = Some(sdk.clone());
     Ok(describe(&look(&config), Some(sdk)))
 }
@@ -188,8 +221,16 @@ fn arrange(root: &Path) -> Result<()> {
     // Debian's own needs a newer C library than this machine may have; at run time it is the system's.
     let header = root.join("include/vulkan/vulkan_core.h");
     stub::make(&header, "vk", "libvulkan.so.1", &root.join("lib/libvulkan.so"))?;
-    let glslc = root.join("bin/glslc");
-    fs::write(&glslc, GLSLC)?;
+    start_glslc(root)
+}
+
+/// Writes [`START_GLSLC`], also into a folder of an older version's.
+fn start_glslc(sdk: &Path) -> Result<()> {
+    let glslc = sdk.join(GLSLC);
+    if fs::read_to_string(&glslc).is_ok_and(|text| text == START_GLSLC) {
+        return Ok(());
+    }
+    write_whole(&glslc, START_GLSLC)?;
     Ok(files::set_mode(&glslc, 0o755)?)
 }
 

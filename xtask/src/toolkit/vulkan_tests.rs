@@ -63,3 +63,43 @@ fn unpacked_packages_become_an_sdk() {
     let mode = fs::metadata(root.join("bin/glslc")).unwrap().permissions().mode();
     assert_eq!(mode & 0o111, 0o111);
 }
+
+/// An SDK whose compiler writes down that it was called, and makes of a shader its first line.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_same_shader_is_compiled_once() {
+    let dir = tempfile::Builder::new().prefix("sdk ü ").tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    for folder in ["bin", "usr/lib64", "shaders"] {
+        fs::create_dir_all(at(folder)).unwrap();
+    }
+    let loader = at("usr/lib64/ld-linux-x86-64.so.2");
+    let compiler = "#!/bin/sh\nshift 3\necho x >> calls\ntest ! -e broken || exit 3\n\
+                    while [ \"$1\" != -o ]; do shift; done\nhead -n 1 shaders/a.comp > \"$2\"\n";
+    fs::write(&loader, compiler).unwrap();
+    files::set_mode(&loader, 0o755).unwrap();
+    start_glslc(dir.path()).unwrap();
+    fs::write(at("shaders/a.comp"), "one").unwrap();
+    fs::write(at("shaders/types.glsl"), "").unwrap();
+    let mut expected = 0;
+    let mut compile = |options: &[&str], compiles: bool| {
+        let words = ["-fshader-stage=compute", "shaders/a.comp", "-o", "out.spv", "-O"];
+        let done = Cmd::new(at(GLSLC)).args(words).args(options).dir(dir.path()).run();
+        expected += usize::from(compiles);
+        assert_eq!(fs::read_to_string(at("calls")).unwrap().len() / 2, expected, "{options:?}");
+        done.map(|()| fs::read_to_string(at("out.spv")).unwrap().trim().to_owned())
+    };
+    assert_eq!(compile(&["-DA=1"], true).unwrap(), "one");
+    assert_eq!(compile(&["-DA=1"], false).unwrap(), "one");
+    compile(&["-DA=2"], true).unwrap();
+    // It writes a second file, which nothing is known of.
+    compile(&["-DA=1", "-MD", "-MF", "out.d"], true).unwrap();
+    fs::write(at("shaders/types.glsl"), "changed").unwrap();
+    compile(&["-DA=1"], true).unwrap();
+    fs::write(at("shaders/a.comp"), "two").unwrap();
+    fs::write(at("broken"), "").unwrap();
+    assert!(compile(&["-DA=1"], true).unwrap_err().to_string().contains("exit status: 3"));
+    fs::remove_file(at("broken")).unwrap();
+    assert_eq!(compile(&["-DA=1"], true).unwrap(), "two");
+    assert_eq!(compile(&["-DA=1"], false).unwrap(), "two");
+}
