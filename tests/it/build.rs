@@ -7,7 +7,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use llama_tests::needs;
-use llama_tests::workspace::{Cargo, command, one_build_at_a_time, root, scratch, target};
+use llama_tests::workspace::{
+    Cargo, command, copy_compiled_crates, one_build_at_a_time, root, scratch,
+};
 
 /// The library alone: the smallest build there is.
 fn library(target: &Path) -> Cargo {
@@ -237,11 +239,12 @@ fn archives_that_are_not_the_pinned_tree_are_refused() {
 #[test]
 fn a_clone_without_source_says_what_to_type() {
     let _building = one_build_at_a_time();
-    let clone = scratch("clone");
-    std::fs::remove_dir_all(&clone).unwrap();
-    clone_into(&clone);
+    let clone = tempfile::tempdir().unwrap();
+    clone_into(clone.path());
+    let target = clone.path().join("target");
+    copy_compiled_crates(&target);
     let build =
-        |args: &[&str]| Cargo::new(&clone, &target(), args).env("CARGO_NET_OFFLINE", "true");
+        |args: &[&str]| Cargo::new(clone.path(), &target, args).env("CARGO_NET_OFFLINE", "true");
     let error = build(&["build", "--release"]).fail();
     assert!(error.contains("cargo xtask vendor"), "{error}");
     let error =

@@ -9,7 +9,7 @@ use llama_tests::needs;
 use llama_tests::process::{Finished, KilledOnDrop, command, finish, wait_for};
 use llama_tests::server::{greedy_tokens, start};
 use llama_tests::workspace::{
-    Cargo, cargo_home, one_build_at_a_time, root, scratch, target, xtask,
+    Cargo, cargo_home, copy_compiled_crates, one_build_at_a_time, root, scratch, xtask,
 };
 
 /// The executables of a distribution.
@@ -231,17 +231,6 @@ fn copy_repository(to: &Path) {
                   cp -al vendor/llama.cpp vendor/ui vendor/.llama.cpp.verified \"$1/vendor/\"";
     let mut copy = command("sh");
     copy.args(["-ec", script, "sh"]).arg(to).current_dir(root());
-    let Finished { status, output } = finish(&mut copy);
-    assert!(status.success(), "{output}");
-}
-
-/// What build scripts are linked from, of which nothing is in the payload.
-fn copy_compiled_crates(to: &Path) {
-    let script = "mkdir -p \"$2/release\" && cd \"$1/release\" && \
-                  tar -c --exclude=llama* --exclude=xtask* --exclude=it-* deps build .fingerprint | \
-                  tar -x -C \"$2/release\"";
-    let mut copy = command("sh");
-    copy.args(["-ec", script, "sh"]).arg(target()).arg(to);
     let Finished { status, output } = finish(&mut copy);
     assert!(status.success(), "{output}");
 }

@@ -11,12 +11,24 @@ pub fn root() -> PathBuf {
     own.parent().expect("tests is a folder of the workspace").to_owned()
 }
 
-/// Cargo's target folder: what is compiled in it already serves copies of the workspace too, whose own
-/// crates have other names there.
+/// Cargo's target folder. A copy of the workspace needs one of its own: Cargo names what it builds by
+/// paths below the workspace, so in one folder the two would take turns in compiling everything anew.
 pub fn target() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "Cargo's own variable")]
     let named = std::env::var_os("CARGO_TARGET_DIR");
     named.map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Spares a target folder of a copy of the workspace the crates of others.
+///
+/// # Panics
+/// When they cannot be copied.
+pub fn copy_compiled_crates(to: &Path) {
+    let script = "mkdir -p \"$2/release\" && cd \"$1/release\" && \
+                  tar -c --exclude='*llama*' --exclude='*xtask*' --exclude='it-*' deps build .fingerprint | \
+                  tar -x -C \"$2/release\"";
+    let status = command("sh").args(["-ec", script, "sh"]).arg(target()).arg(to).status();
+    assert!(status.expect("there is a shell").success(), "cannot fill {}", to.display());
 }
 
 /// A folder under Cargo's target folder that outlives the test: builds in it stay warm.
