@@ -18,9 +18,19 @@ if (CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang" AND NOT MSVC)
         "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${llama_sys_map}>")
 endif()
 
+# Where these only say `visibility("default")`, which is the default, a static build says it too: a compiler
+# cache then has most of a shared build when there was a static one, and the other way round.
+if (NOT WIN32 AND NOT BUILD_SHARED_LIBS)
+    add_compile_definitions(GGML_SHARED LLAMA_SHARED)
+endif()
+
 # A program that links what Rust programs link. It is never built: CMake's File API tells its link
 # line, in order and with every system library, which static libraries alone do not have.
 cmake_language(DEFER CALL llama_sys_add_link_probe)
+
+# Nobody links the library of a CPU variant, which is loaded: what its two entry points do not reach can go,
+# a tenth of each.
+cmake_language(DEFER CALL llama_sys_shrink_cpu_variants)
 
 function(llama_sys_add_link_probe)
     file(WRITE "${CMAKE_BINARY_DIR}/llama-sys-link.cpp" "int main() {}\n")
@@ -29,4 +39,18 @@ function(llama_sys_add_link_probe)
     if (TARGET mtmd)
         target_link_libraries(llama-sys-link PRIVATE mtmd)
     endif()
+endfunction()
+
+function(llama_sys_shrink_cpu_variants)
+    get_property(targets DIRECTORY "${CMAKE_SOURCE_DIR}/ggml/src" PROPERTY BUILDSYSTEM_TARGETS)
+    list(FILTER targets INCLUDE REGEX "^ggml-cpu")
+    foreach (target IN LISTS targets)
+        get_target_property(type ${target} TYPE)
+        if (type STREQUAL "MODULE_LIBRARY" AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+            set_target_properties(${target} PROPERTIES
+                C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+            target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections)
+            target_link_options(${target} PRIVATE -Wl,--gc-sections)
+        endif()
+    endforeach()
 endfunction()

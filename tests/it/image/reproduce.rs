@@ -52,10 +52,11 @@ fn a_new_version_changes_only_its_own_layers() {
     assert_eq!(cpu.layers[2], old.layers[3], "one CPU payload");
 }
 
-/// The same files at later times, as another run of `dist` gives them.
+/// The same files at other times: of long ago, as an unpacked archive has them.
 fn copy(dist: &Path, to: &Path) -> PathBuf {
     let to = to.join("another");
-    let script = "cp -r --no-dereference --preserve=mode,links \"$1\" \"$2\"";
+    let script = "cp -r --no-dereference --preserve=mode,links \"$1\" \"$2\"
+        find \"$2\" -exec touch --no-dereference --date=@86400 {} +";
     let mut sh = command("sh");
     let status = sh.args(["-ec", script, "sh"]).arg(dist).arg(&to).current_dir(root()).status();
     assert!(status.unwrap().success());

@@ -9,7 +9,7 @@ use llama_build::Pin;
 
 use super::args::{self, Args};
 use super::base;
-use super::dist::Dist;
+use super::dist::{self, Dist};
 use super::engine::{Engine, Wish};
 use super::labels::{self, Facts};
 use super::plan::{self, Cache, Manner, Output, Plan};
@@ -37,6 +37,9 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
     for (subject, plan) in subjects.iter().zip(&plans) {
         screen.step(&format!("building the image of {}", subject.variant));
         let started = Instant::now();
+        if let Some(dir) = &args.from_dist {
+            dist::renew(dir, world.base(subject)?.1)?;
+        }
         plan.cmd().dir(cargo::root()).run()?;
         eprintln!("==> {}", world.built(subject, started.elapsed().as_secs()));
     }
@@ -80,25 +83,31 @@ impl<'a> World<'a> {
         })
     }
 
-    fn plan(&self, subject: &Subject) -> Result<Plan> {
+    /// What the image stands on, and when that was made.
+    fn base(&self, subject: &Subject) -> Result<(String, u64)> {
         let file = plan::dockerfile(subject);
         let text = fs::read_to_string(cargo::root().join(&file))
             .with_context(|| format!("cannot read {file}"))?;
         let base = self.args.base_image.as_deref().or(labels::argument(&text, "BASE_IMAGE"));
         let Some(base) = base else { bail!("{file} has no line `ARG BASE_IMAGE=…`") };
+        // With the commit's time, every commit would give the layers of Debian's packages other bytes.
+        Ok((base.to_owned(), base::made(base).unwrap_or(self.identity.epoch)))
+    }
+
+    fn plan(&self, subject: &Subject) -> Result<Plan> {
+        let (base, epoch) = self.base(subject)?;
         let pin = Pin::load();
         let facts = Facts {
             identity: &self.identity,
             llama_cpp: self.dist.as_ref().map_or(&pin.tag, |dist| &dist.manifest.llama_cpp.tag),
             source: self.source.as_deref(),
-            base,
+            base: &base,
             cpu_variants: self.dist.as_ref().map_or(&[][..], |dist| &dist.manifest.cpu_variants),
         };
         let manner = Manner {
             base_image: self.args.base_image.as_deref(),
             rust_image: self.args.rust_image.as_deref(),
-            // With the commit's, every commit would give the layers of Debian's packages other bytes.
-            epoch: base::made(base).unwrap_or(self.identity.epoch),
+            epoch,
             build_args: &self.args.build_args,
             ca: self.args.ca.as_deref(),
             from_dist: self.args.from_dist.as_deref(),

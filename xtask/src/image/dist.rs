@@ -1,8 +1,12 @@
 //! A finished distribution that becomes an image without being built again.
 
+use std::fs;
+use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use filetime::FileTime;
 
 use super::subject::{self, Subject};
 use crate::identity::Identity;
@@ -94,6 +98,39 @@ impl Dist {
     }
 }
 
+/// Gives what in `dir` is older than `epoch` the time of now: only times after it become the image's own. An
+/// unpacked archive is older than most bases, and so is a distribution than the base that came out since.
+///
+/// # Errors
+/// When a time cannot be set.
+pub(super) fn renew(dir: &Path, epoch: u64) -> Result<()> {
+    let now = FileTime::from_system_time(SystemTime::now());
+    let epoch = i64::try_from(epoch).context("the base image is of the far future")?;
+    // Not the same for two distributions, even when the base is of this minute: BuildKit takes a file for
+    // unchanged when its size and time are.
+    let new = FileTime::from_unix_time(now.seconds().max(epoch + 1), now.nanoseconds());
+    renew_below(dir, epoch, new).with_context(|| {
+        format!(
+            "cannot set the times of {}, which are before its base image's\n  \
+             hint: make a copy: cp -r --no-preserve=timestamps {0} DIR",
+            dir.display()
+        )
+    })
+}
+
+fn renew_below(path: &Path, epoch: i64, new: FileTime) -> io::Result<()> {
+    let meta = path.symlink_metadata()?;
+    if meta.is_dir() {
+        for entry in fs::read_dir(path)? {
+            renew_below(&entry?.path(), epoch, new)?;
+        }
+    }
+    if FileTime::from_last_modification_time(&meta).seconds() <= epoch {
+        filetime::set_symlink_file_times(path, new, new)?;
+    }
+    Ok(())
+}
+
 fn is_there(path: &Path, file: &File) -> bool {
     match (file, path.symlink_metadata()) {
         (File::Regular { size, .. }, Ok(meta)) => meta.is_file() && meta.len() == *size,
@@ -167,6 +204,25 @@ mod tests {
             error.to_string().replace(&dir.path().display().to_string(), "DIR"),
             "DIR is for riscv64gc-unknown-linux-gnu, for which there are no images"
         );
+    }
+
+    #[test]
+    fn what_is_older_than_the_base_gets_another_time() {
+        let (dir, _) = dist(&manifest("cpu", crate::variant::X86_64, ""), Some("ab"));
+        let server = dir.path().join("llama-server");
+        let time = |path: &Path| FileTime::from_last_modification_time(&path.metadata().unwrap());
+        let (old, later) = (FileTime::from_unix_time(1000, 0), FileTime::from_unix_time(3000, 5));
+        filetime::set_file_mtime(&server, old).unwrap();
+        filetime::set_file_mtime(dir.path().join("version.json"), later).unwrap();
+        filetime::set_file_mtime(dir.path(), old).unwrap();
+        renew(dir.path(), 2000).unwrap();
+        assert_eq!(time(&dir.path().join("version.json")), later);
+        let now = FileTime::now().seconds();
+        assert!(now - time(&server).seconds() < 60 && now - time(dir.path()).seconds() < 60);
+        // A base of this very minute.
+        let epoch = u64::try_from(now).unwrap() + 60;
+        renew(dir.path(), epoch).unwrap();
+        assert_eq!(time(&server).seconds(), now + 61);
     }
 
     #[test]
