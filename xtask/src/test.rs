@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use lexopt::prelude::*;
+use llama_src::sh::Cmd;
 
 use crate::screen::Screen;
 use crate::variant::{self, Variant};
@@ -24,21 +25,25 @@ pub(crate) fn ci(args: Vec<OsString>) -> Result<()> {
 fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     let mut screen = Screen::new();
     prepare(&mut screen, yes)?;
+    screen.step("checking, and building the web UI");
+    let (checked, web_ui) = beside(&["vendor"], || check::run(Vec::new()));
+    checked?;
+    web_ui?;
     let shared = keep(
         serve::build(&mut screen, &["cpu-all-variants".to_owned()], &[])?,
         "llama-server-shared",
     )?;
-    screen.step("checking");
-    check::run(Vec::new())?;
     screen.step("building llama-server and the tests");
     let test = cargo::cargo("test").args(["--release", "--workspace", "--no-fail-fast"]);
     // Cargo names builds by everything that is selected: the server of this very selection is tested,
     // and llama.cpp is not built once more.
     screen.build(&test.clone().arg("--no-run"))?;
     let own = keep(serve::built(), "llama-server")?;
-    let dists = distributions(yes)?;
-    probe_toolkits()?;
-    engine(yes)?;
+    let dists = with_engine(yes, || {
+        let dists = distributions(yes)?;
+        probe_toolkits()?;
+        Ok(dists)
+    })?;
     screen.step("testing");
     let mut cmd = test.args(rest).env("LLAMA_TEST_SERVER", own).env("LLAMA_TEST_SERVER_DL", shared);
     for (name, dir) in dists {
@@ -98,19 +103,33 @@ fn distributions(yes: bool) -> Result<Vec<(&'static str, PathBuf)>> {
     Ok(dists)
 }
 
-/// A Docker engine for the tests of images. Outside CI it is none of the tests' errors when there is none:
-/// they say what they skip.
-fn engine(yes: bool) -> Result<()> {
+/// `work`, and beside it a Docker engine for the tests of images. Outside CI it is none of the tests' errors
+/// when there is none: they say what they skip.
+fn with_engine<T>(yes: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
     if !cfg!(target_os = "linux") || !(yes || cargo::is_ci()) {
-        return Ok(());
+        return work();
     }
-    match setup::docker::run(yes) {
-        Err(error) if !cargo::is_ci() => {
-            eprintln!("images are not tested: {error:#}");
-            Ok(())
-        }
-        done => done,
+    let words = ["setup", "docker", "--yes"];
+    let (done, engine) = beside(if yes { &words } else { &words[..2] }, work);
+    match engine {
+        Err(error) if !cargo::is_ci() => eprintln!("images are not tested: {error:#}"),
+        engine => engine?,
     }
+    done
+}
+
+/// `work`, and beside it another command of this program, which is heard only when it fails: while one waits,
+/// for the network or a compiler with one long file, the other goes on.
+fn beside<T>(words: &[&str], work: impl FnOnce() -> T) -> (T, Result<()>) {
+    let log = cargo::target_dir().join("xtask").join(format!("{}.log", words[0]));
+    let other = || {
+        std::fs::create_dir_all(cargo::target_dir().join("xtask"))?;
+        Ok(Cmd::new(std::env::current_exe()?).args(words).run_logged(&log, |_| ())?)
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(other);
+        (work(), other.join().expect("it does not panic"))
+    })
 }
 
 /// The variants that take too long to be built here: configured, and one kernel of each compiled. Only in
@@ -138,7 +157,7 @@ fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {
     let everywhere = [requirements::clang(), requirements::rustfmt(), requirements::clippy()];
     let also: Vec<_> = linux.chain(everywhere).collect();
     setup::ensure(&setup::config(&[])?, &also, yes)?;
-    vendor::source(screen, yes)?;
+    vendor::source_alone(screen, yes)?;
     Ok(())
 }
 

@@ -97,18 +97,23 @@ fn fill(force: bool, ui: bool) -> Result<()> {
 /// For commands that need the source: fetches it where it is not, with pip's help if the first mirror
 /// cannot be reached, and builds the web UI, both in sight of the user.
 pub(crate) fn source(screen: &mut Screen, yes: bool) -> Result<SourceTree> {
+    let source = source_alone(screen, yes)?;
+    web_ui(&source, &request()?, &mut |news| screen.news(news))?;
+    Ok(source)
+}
+
+/// The same without the web UI.
+pub(crate) fn source_alone(screen: &mut Screen, yes: bool) -> Result<SourceTree> {
     let request = request()?;
     screen.step(&format!("llama.cpp {}", request.pin.tag));
     let prepared = SourceTree::prepare(&request, &mut |news| screen.news(news));
-    let source = match prepared {
+    match prepared {
         Err(_) if !request.offline && setup::is_missing(&requirements::pip())? => {
             setup::ensure_only(&[requirements::pip()], yes)?;
-            SourceTree::prepare(&request, &mut |news| screen.news(news))?
+            Ok(SourceTree::prepare(&request, &mut |news| screen.news(news))?)
         }
-        prepared => prepared?,
-    };
-    web_ui(&source, &request, &mut |news| screen.news(news))?;
-    Ok(source)
+        prepared => Ok(prepared?),
+    }
 }
 
 /// The request that a build script would make, with the folder of web UIs that clones share: a build

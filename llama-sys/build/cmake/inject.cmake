@@ -28,6 +28,14 @@ endif()
 # line, in order and with every system library, which static libraries alone do not have.
 cmake_language(DEFER CALL llama_sys_add_link_probe)
 
+# Upstream compiles libllama's sources several at a time; its other large libraries take half as long that way.
+# `-DCMAKE_UNITY_BUILD=OFF` leaves all as upstream has it, which another source than the pinned one may need.
+if (CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT DEFINED CMAKE_UNITY_BUILD)
+    cmake_language(DEFER CALL llama_sys_unite llama-common 8 json.cpp)
+    cmake_language(DEFER CALL llama_sys_unite mtmd 8 mtmd-helper.cpp mtmd-helper-gen.cpp)
+    cmake_language(DEFER CALL llama_sys_unite server-context 4)
+endif()
+
 # Nobody links the library of a CPU variant, which is loaded: what its two entry points do not reach can go,
 # a tenth of each.
 cmake_language(DEFER CALL llama_sys_shrink_cpu_variants)
@@ -53,4 +61,14 @@ function(llama_sys_shrink_cpu_variants)
             target_link_options(${target} PRIVATE -Wl,--gc-sections)
         endif()
     endforeach()
+endfunction()
+
+# The sources that are named last are compiled alone: they do not bear the others' declarations.
+function(llama_sys_unite target batch)
+    if (TARGET ${target})
+        set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${batch})
+        get_target_property(folder ${target} SOURCE_DIR)
+        list(TRANSFORM ARGN PREPEND "${folder}/")
+        set_property(SOURCE ${ARGN} TARGET_DIRECTORY ${target} PROPERTY SKIP_UNITY_BUILD_INCLUSION ON)
+    endif()
 endfunction()

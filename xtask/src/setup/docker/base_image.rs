@@ -48,11 +48,12 @@ pub(super) fn ensure(yes: bool, screen: &mut Screen) -> Result<()> {
     }
     screen.step(&format!("Docker Hub is out of reach: making {NAME} from Debian's packages"));
     setup::ensure_only(&[requirements::mmdebstrap(), requirements::arch_test()], yes)?;
-    let toolkits = cargo::toolkits();
-    let lock = Lock::acquire(&toolkits, &mut |news| screen.news(news))
-        .with_context(|| format!("cannot write {}", toolkits.display()))?;
-    let staging = Staging::new(&lock, "base-image")?;
-    let log = toolkits.join("base-image.log");
+    // Of its own: the toolkits' is free meanwhile.
+    let folder = cargo::toolkits().join("base-image");
+    let lock = Lock::acquire(&folder, &mut |news| screen.news(news))
+        .with_context(|| format!("cannot write {}", folder.display()))?;
+    let staging = Staging::new(&lock, "new")?;
+    let log = folder.join("log");
     let mut roots = Vec::new();
     for architecture in ARCHITECTURES {
         let file = staging.dir().join(format!("{architecture}.tar"));
