@@ -130,6 +130,9 @@ fn paths_with_spaces_and_umlauts_and_two_builds_at_once() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let manifest = std::fs::read_to_string(out.join("llama-build.json")).unwrap();
     assert!(manifest.contains("\"verified\": false"), "a tree of the user's is not verified");
+    let cache = std::fs::read_to_string(out.join("build/CMakeCache.txt")).unwrap();
+    let mut lines = cache.lines().filter(|line| line.starts_with("CMAKE_UNITY_BUILD:"));
+    assert!(lines.any(|line| line.ends_with("=OFF")), "and is compiled as upstream compiles it");
 }
 
 /// Each error as a person sees it: build script's first lines.

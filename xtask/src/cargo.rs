@@ -59,11 +59,12 @@ pub(crate) fn folders() -> Vec<String> {
     folders.iter().map(|dir| dir.display().to_string()).filter(|dir| dir.len() > 1).collect()
 }
 
-/// The folder in `variable`, or `name` in the user's own.
+/// The folder in `variable`, or `name` in the user's own; in this workspace's build folder for a user without one.
 fn below_home(variable: &str, name: &str) -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "where this user's files are")]
     let [named, home] = [variable, "HOME"].map(std::env::var_os);
-    named.map_or_else(|| PathBuf::from(home.unwrap_or_default()).join(name), PathBuf::from)
+    let home = || home.map_or_else(|| target_dir().join("xtask"), PathBuf::from);
+    named.map_or_else(|| home().join(name), PathBuf::from)
 }
 
 /// The triple of this machine. Asks nobody: a Debian root may have no rustc.

@@ -29,7 +29,7 @@ endif()
 cmake_language(DEFER CALL llama_sys_add_link_probe)
 
 # Upstream compiles libllama's sources several at a time; its other large libraries take half as long that way.
-# `-DCMAKE_UNITY_BUILD=OFF` leaves all as upstream has it, which another source than the pinned one may need.
+# Not with `CMAKE_UNITY_BUILD=OFF`, which a tree in `LLAMA_SYS_SOURCE_DIR` gets: other sources may not bear it.
 if (CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT DEFINED CMAKE_UNITY_BUILD)
     cmake_language(DEFER CALL llama_sys_unite llama-common 8 json.cpp)
     cmake_language(DEFER CALL llama_sys_unite mtmd 8 mtmd-helper.cpp mtmd-helper-gen.cpp)

@@ -111,10 +111,13 @@ fn make(
     file_api::read(&layout.build)
 }
 
-/// The flag set and what follows from this machine's tools; words of the user stay the last.
+/// The flag set and what follows from this machine's tools and source; words of the user stay the last.
 fn with_tools(flags: &FlagSet, toolchain: &Toolchain, config: &Config) -> FlagSet {
     let mut all = flags.clone();
-    for (name, value) in toolchain::flags(toolchain, config) {
+    // What the pinned sources bear (`inject.cmake`), those of another release may not.
+    let unity = config.overrides.source_dir.as_ref();
+    let unity = unity.map(|_| ("CMAKE_UNITY_BUILD".to_owned(), "OFF".to_owned()));
+    for (name, value) in toolchain::flags(toolchain, config).into_iter().chain(unity) {
         if !config.overrides.cmake_args.iter().any(|(named, _)| *named == name) {
             all.set(&name, value);
         }

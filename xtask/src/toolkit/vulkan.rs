@@ -10,7 +10,6 @@ use llama_build::Config;
 use llama_build::config::Toolkits;
 use llama_build::requirement::OLDEST_VULKAN;
 use llama_build::toolchain;
-use llama_src::place::write_whole;
 use llama_src::sh::Cmd;
 
 use super::debian::{self, Recipe};
@@ -230,8 +229,11 @@ fn start_glslc(sdk: &Path) -> Result<()> {
     if fs::read_to_string(&glslc).is_ok_and(|text| text == START_GLSLC) {
         return Ok(());
     }
-    write_whole(&glslc, START_GLSLC)?;
-    Ok(files::set_mode(&glslc, 0o755)?)
+    // Another clone's build may be starting it.
+    let new = tempfile::NamedTempFile::new_in(sdk)?.into_temp_path();
+    fs::write(&new, START_GLSLC)?;
+    files::set_mode(&new, 0o755)?;
+    Ok(new.persist(&glslc)?)
 }
 
 #[cfg(test)]
