@@ -13,7 +13,7 @@ use crate::{cargo, check, dist, requirements, serve, setup, vendor};
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let (yes, rest) = parse(args)?;
-    everything(yes, rest, false)
+    everything(yes, rest, cargo::is_ci())
 }
 
 /// `cargo xtask ci`: the same as CI runs it, where nobody is asked and nothing is skipped.
@@ -39,9 +39,11 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     // and llama.cpp is not built once more.
     screen.build(&test.clone().arg("--no-run"))?;
     let own = keep(serve::built(), "llama-server")?;
-    let dists = with_engine(yes, || {
-        let dists = distributions(yes)?;
-        probe_toolkits()?;
+    let dists = with_engine(yes, ci, || {
+        let dists = distributions(yes, ci)?;
+        if ci {
+            probe_toolkits()?;
+        }
         Ok(dists)
     })?;
     screen.step("testing");
@@ -78,7 +80,7 @@ fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
 
 /// The distributions of this machine that are tested, by the variables that name them: the CPU's, and
 /// on x86-64 the one for Vulkan, which runs without a GPU too.
-fn distributions(yes: bool) -> Result<Vec<(&'static str, PathBuf)>> {
+fn distributions(yes: bool, ci: bool) -> Result<Vec<(&'static str, PathBuf)>> {
     let host = cargo::host();
     if !Variant::Cpu.targets().contains(&host.as_str()) {
         return Ok(Vec::new());
@@ -94,7 +96,7 @@ fn distributions(yes: bool) -> Result<Vec<(&'static str, PathBuf)>> {
         words.push("--setup".to_owned());
     }
     dist::run(words.into_iter().map(OsString::from).collect())?;
-    if cargo::is_ci() && host == variant::X86_64 {
+    if ci && host == variant::X86_64 {
         // Gigabytes of another Debian, and every CPU variant once more.
         let name = format!("{}-{}", Variant::Cpu, variant::AARCH64);
         dists.push(("LLAMA_TEST_DIST_ARM64", cargo::root().join("dist").join(name)));
@@ -105,17 +107,18 @@ fn distributions(yes: bool) -> Result<Vec<(&'static str, PathBuf)>> {
 
 /// `work`, and beside it a Docker engine for the tests of images. Outside CI it is none of the tests' errors
 /// when there is none: they say what they skip.
-fn with_engine<T>(yes: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    if !cfg!(target_os = "linux") || !(yes || cargo::is_ci()) {
+fn with_engine<T>(yes: bool, ci: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if !cfg!(target_os = "linux") || !(yes || ci) {
         return work();
     }
     let words = ["setup", "docker", "--yes"];
     let (done, engine) = beside(if yes { &words } else { &words[..2] }, work);
+    let done = done?;
     match engine {
-        Err(error) if !cargo::is_ci() => eprintln!("images are not tested: {error:#}"),
+        Err(error) if !ci => eprintln!("images are not tested: {error:#}"),
         engine => engine?,
     }
-    done
+    Ok(done)
 }
 
 /// `work`, and beside it another command of this program, which is heard only when it fails: while one waits,
@@ -124,6 +127,8 @@ fn beside<T>(words: &[&str], work: impl FnOnce() -> T) -> (T, Result<()>) {
     let log = cargo::target_dir().join("xtask").join(format!("{}.log", words[0]));
     let other = || {
         std::fs::create_dir_all(cargo::target_dir().join("xtask"))?;
+        // The last run's; whether there was one does not matter.
+        let _ = std::fs::remove_file(&log);
         Ok(Cmd::new(std::env::current_exe()?).args(words).run_logged(&log, |_| ())?)
     };
     std::thread::scope(|scope| {
@@ -135,7 +140,7 @@ fn beside<T>(words: &[&str], work: impl FnOnce() -> T) -> (T, Result<()>) {
 /// The variants that take too long to be built here: configured, and one kernel of each compiled. Only in
 /// CI, as it takes gigabytes of toolkits.
 fn probe_toolkits() -> Result<()> {
-    if !cargo::is_ci() || cargo::host() != variant::X86_64 {
+    if cargo::host() != variant::X86_64 {
         return Ok(());
     }
     for (variant, architecture) in [("cuda", "90"), ("rocm", "gfx1100")] {
