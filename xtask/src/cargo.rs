@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result};
+use llama_src::place::Lock;
 use llama_src::sh::Cmd;
+
+use crate::screen::Screen;
 
 /// The workspace's folder.
 pub(crate) fn root() -> PathBuf {
@@ -51,6 +55,19 @@ pub(crate) fn cache() -> PathBuf {
     let named = std::env::var_os("LLAMA_SYS_CACHE_DIR").map(PathBuf::from);
     let cache = named.unwrap_or_else(|| below_home("XDG_CACHE_HOME", ".cache").join("llama-sys"));
     root().join(cache)
+}
+
+/// The right to change `folder` of the [`cache`]; says when it waits for it.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn lock(folder: &Path, screen: &mut Screen) -> Result<Lock> {
+    Lock::acquire(folder, &mut |news| screen.news(news)).with_context(|| {
+        format!(
+            "cannot write {}\n  hint: name another folder: LLAMA_SYS_CACHE_DIR=/path/to/cache",
+            folder.display()
+        )
+    })
 }
 
 /// Folders of this machine that nothing which leaves it may name.

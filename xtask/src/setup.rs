@@ -6,13 +6,12 @@ use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use lexopt::prelude::*;
 use llama_build::config::Toolkits;
 use llama_build::requirement::{Manager, Requirement};
 use llama_build::toolchain::{self, Finding};
 use llama_build::{Config, Features};
-use llama_src::place::Lock;
 use llama_src::sh::Cmd;
 
 use crate::screen::Screen;
@@ -189,9 +188,7 @@ fn agreed(install: &str) -> Result<bool> {
 
 fn apt(packages: &[&str]) -> Result<()> {
     // Of two at once, apt-get refuses one.
-    let folder = cargo::cache().join("apt");
-    let _lock = Lock::acquire(&folder, &mut |_| ())
-        .with_context(|| format!("cannot write {}", folder.display()))?;
+    let _lock = cargo::lock(&cargo::cache().join("apt"), &mut Screen::new())?;
     let apt = |words: &[&str]| {
         let cmd = match sudo() {
             "" => Cmd::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive"),

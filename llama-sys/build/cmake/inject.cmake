@@ -38,7 +38,9 @@ endif()
 
 # Nobody links the library of a CPU variant, which is loaded: what its two entry points do not reach can go,
 # a tenth of each.
-cmake_language(DEFER CALL llama_sys_shrink_cpu_variants)
+if (CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT LLAMA_USE_SYSTEM_GGML)
+    cmake_language(DEFER CALL llama_sys_shrink_cpu_variants)
+endif()
 
 function(llama_sys_add_link_probe)
     file(WRITE "${CMAKE_BINARY_DIR}/llama-sys-link.cpp" "int main() {}\n")
@@ -54,7 +56,7 @@ function(llama_sys_shrink_cpu_variants)
     list(FILTER targets INCLUDE REGEX "^ggml-cpu")
     foreach (target IN LISTS targets)
         get_target_property(type ${target} TYPE)
-        if (type STREQUAL "MODULE_LIBRARY" AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+        if (type STREQUAL "MODULE_LIBRARY")
             set_target_properties(${target} PROPERTIES
                 C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
             target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections)

@@ -29,16 +29,16 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
     let world = World::read(&args, dist)?;
     let plans = subjects.iter().map(|subject| world.plan(subject)).collect::<Result<Vec<_>>>()?;
     if args.plan {
-        plans.iter().for_each(screen::print);
+        plans.iter().for_each(|(plan, _)| screen::print(plan));
         return Ok(());
     }
     world.ready(&subjects)?;
     let mut screen = Screen::new();
-    for (subject, plan) in subjects.iter().zip(&plans) {
+    for (subject, (plan, epoch)) in subjects.iter().zip(&plans) {
         screen.step(&format!("building the image of {}", subject.variant));
         let started = Instant::now();
         if let Some(dir) = &args.from_dist {
-            dist::renew(dir, world.base(subject)?.1)?;
+            dist::renew(dir, *epoch)?;
         }
         plan.cmd().dir(cargo::root()).run()?;
         eprintln!("==> {}", world.built(subject, started.elapsed().as_secs()));
@@ -83,25 +83,21 @@ impl<'a> World<'a> {
         })
     }
 
-    /// What the image stands on, and when that was made.
-    fn base(&self, subject: &Subject) -> Result<(String, u64)> {
+    /// With the time of the image's base.
+    fn plan(&self, subject: &Subject) -> Result<(Plan, u64)> {
         let file = plan::dockerfile(subject);
         let text = fs::read_to_string(cargo::root().join(&file))
             .with_context(|| format!("cannot read {file}"))?;
         let base = self.args.base_image.as_deref().or(labels::argument(&text, "BASE_IMAGE"));
         let Some(base) = base else { bail!("{file} has no line `ARG BASE_IMAGE=…`") };
         // With the commit's time, every commit would give the layers of Debian's packages other bytes.
-        Ok((base.to_owned(), base::made(base).unwrap_or(self.identity.epoch)))
-    }
-
-    fn plan(&self, subject: &Subject) -> Result<Plan> {
-        let (base, epoch) = self.base(subject)?;
+        let epoch = base::made(base).unwrap_or(self.identity.epoch);
         let pin = Pin::load();
         let facts = Facts {
             identity: &self.identity,
             llama_cpp: self.dist.as_ref().map_or(&pin.tag, |dist| &dist.manifest.llama_cpp.tag),
             source: self.source.as_deref(),
-            base: &base,
+            base,
             cpu_variants: self.dist.as_ref().map_or(&[][..], |dist| &dist.manifest.cpu_variants),
         };
         let manner = Manner {
@@ -118,7 +114,7 @@ impl<'a> World<'a> {
             attest: self.args.attest,
             no_cache: self.args.no_cache,
         };
-        Ok(Plan::new(subject, &facts, &manner))
+        Ok((Plan::new(subject, &facts, &manner), epoch))
     }
 
     fn tags(&self, subject: &Subject) -> Vec<String> {

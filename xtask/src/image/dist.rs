@@ -112,7 +112,7 @@ pub(super) fn renew(dir: &Path, epoch: u64) -> Result<()> {
     renew_below(dir, epoch, new).with_context(|| {
         format!(
             "cannot set the times of {}, which are before its base image's\n  \
-             hint: make a copy: cp -r --no-preserve=timestamps {0} DIR",
+             hint: make a copy, and name that: cp -r {0} COPY; … --from-dist COPY",
             dir.display()
         )
     })

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use llama_src::place::{Lock, Staging};
+use llama_src::place::Staging;
 use llama_src::sh::Cmd;
 
 use super::stub;
@@ -35,8 +35,7 @@ pub(super) fn ensure(release: &Release, screen: &mut Screen) -> Result<PathBuf> 
     ensure!(arch == "x86_64", "the pinned wheels of CUDA are for x86_64, not for {arch}");
     setup::ensure_only(&[requirements::pip()], true)?;
     screen.step(&format!("putting CUDA {} together from NVIDIA's wheels", release.version));
-    let lock = Lock::acquire(&toolkits, &mut |news| screen.news(news))
-        .with_context(|| format!("cannot write {}", toolkits.display()))?;
+    let lock = cargo::lock(&toolkits, screen)?;
     if dir.is_dir() {
         return Ok(dir);
     }

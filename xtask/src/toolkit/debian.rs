@@ -4,8 +4,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use llama_src::place::{Lock, Staging};
+use anyhow::{Result, bail};
+use llama_src::place::Staging;
 use llama_src::sh::Cmd;
 use llama_src::tree::hex;
 use sha2::{Digest, Sha256};
@@ -138,8 +138,7 @@ pub(crate) fn ensure(
     }
     setup::ensure_only(&[requirements::mmdebstrap()], true)?;
     screen.step(&format!("making the Debian root {}", recipe.name));
-    let lock = Lock::acquire(&toolkits, &mut |news| screen.news(news))
-        .with_context(|| format!("cannot write {}", toolkits.display()))?;
+    let lock = cargo::lock(&toolkits, screen)?;
     if dir.is_dir() {
         return Ok(dir);
     }

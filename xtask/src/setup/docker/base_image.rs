@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
-use llama_src::place::{Lock, Staging};
+use anyhow::Result;
+use llama_src::place::Staging;
 use llama_src::sh::Cmd;
 
 use super::oci;
@@ -50,8 +50,7 @@ pub(super) fn ensure(yes: bool, screen: &mut Screen) -> Result<()> {
     setup::ensure_only(&[requirements::mmdebstrap(), requirements::arch_test()], yes)?;
     // Of its own: the toolkits' is free meanwhile.
     let folder = cargo::toolkits().join("base-image");
-    let lock = Lock::acquire(&folder, &mut |news| screen.news(news))
-        .with_context(|| format!("cannot write {}", folder.display()))?;
+    let lock = cargo::lock(&folder, screen)?;
     let staging = Staging::new(&lock, "new")?;
     let log = folder.join("log");
     let mut roots = Vec::new();
