@@ -130,9 +130,8 @@ fn paths_with_spaces_and_umlauts_and_two_builds_at_once() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let manifest = std::fs::read_to_string(out.join("llama-build.json")).unwrap();
     assert!(manifest.contains("\"verified\": false"), "a tree of the user's is not verified");
-    let cache = std::fs::read_to_string(out.join("build/CMakeCache.txt")).unwrap();
-    let mut lines = cache.lines().filter(|line| line.starts_with("CMAKE_UNITY_BUILD:"));
-    assert!(lines.any(|line| line.ends_with("=OFF")), "and is compiled as upstream compiles it");
+    let unity = cached(&out, "CMAKE_UNITY_BUILD");
+    assert_eq!(unity.as_deref(), Some("OFF"), "and is compiled as upstream compiles it");
 }
 
 /// Each error as a person sees it: build script's first lines.
@@ -276,13 +275,13 @@ fn a_full_disk_is_named() {
     let Some(unshare) = needs::unshare() else { return };
     let _building = one_build_at_a_time();
     let disk = scratch("full");
-    // Room for the build script, not for llama.cpp's objects.
-    let script = "mount -t tmpfs -o size=70m tmpfs \"$1\" && exec cargo build --release";
+    // Room for the build script (110 MB at most), not for llama.cpp's objects (190 MB with them).
+    let script = "mount -t tmpfs -o size=150m tmpfs \"$1\" && exec cargo build --release";
     let cargo = library(&disk.join("target"));
     let output = cargo.unshared(&unshare, &["--mount"], script, &[disk.as_os_str()]);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "{stderr}");
-    assert!(stderr.to_lowercase().contains("no space left on device"), "{stderr}");
+    assert!(stderr.contains("hint: free some disk space"), "{stderr}");
 }
 
 /// Where the tests' own servers are; a check that both kinds are what they are named.

@@ -19,7 +19,14 @@ impl Error {
 
     /// An input or output error at `path` while doing `what`.
     pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::new(format!("cannot {what} {}: {error}", path.display()))
+        let text = Self::new(format!("cannot {what} {}: {error}", path.display()));
+        if error.kind() == std::io::ErrorKind::StorageFull { text.full_disk() } else { text }
+    }
+
+    /// Adds the way out of a full disk.
+    #[must_use]
+    pub fn full_disk(self) -> Self {
+        self.hint("free some disk space and run the same command again")
     }
 
     /// Adds a place that was searched in vain.

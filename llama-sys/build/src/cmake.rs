@@ -165,7 +165,7 @@ fn configure(
     let log = layout.root.join("configure.log");
     // The log of the last run is of no use; whether there was one does not matter.
     let _ = std::fs::remove_file(&log);
-    cmd.run_logged(&log, |line| progress.line(line)).map_err(explain)?;
+    cmd.run_logged(&log, |line| progress.line(line)).map_err(|e| explain(e, layout))?;
     cache::check(&layout.build, flags, config)?;
     std::fs::write(&stamp, asked).map_err(|e| Error::io("write", &stamp, &e))
 }
@@ -209,7 +209,8 @@ fn compile(
     std::fs::write(&unfinished, "").map_err(|e| Error::io("write", &unfinished, &e))?;
     let log = layout.root.join("build.log");
     let _ = std::fs::remove_file(&log);
-    cmd.run_logged(&log, |line| progress.step("llama.cpp", line)).map_err(explain)?;
+    cmd.run_logged(&log, |line| progress.step("llama.cpp", line))
+        .map_err(|e| explain(e, layout))?;
     std::fs::remove_file(&unfinished).map_err(|e| Error::io("remove", &unfinished, &e))
 }
 
@@ -223,15 +224,26 @@ fn targets(config: &Config) -> Vec<&'static str> {
 }
 
 /// Adds what is known about the usual reasons.
-fn explain(error: Error) -> Error {
+fn explain(error: Error, layout: &Layout) -> Error {
     let text = error.to_string();
-    if text.contains("No space left on device") {
-        return error.hint("free some disk space and run the same command again");
+    // The latter is what `ar` says of a full disk.
+    let full = ["No space left on device", "ar: unable to copy file"];
+    if full.iter().any(|words| text.contains(words)) || !has_room(&layout.root) {
+        return error.full_disk();
     }
     if text.contains("Killed signal") || text.contains("out of memory") {
         return error.hint("use less memory: LLAMA_SYS_JOBS=1 cargo build");
     }
     error
+}
+
+/// Whether the disk of `dir` has room for another file: on a full one CMake finds no threads, and does not say why.
+fn has_room(dir: &Path) -> bool {
+    let probe = dir.join("llama-sys.room");
+    let written = std::fs::write(&probe, vec![0; 4 << 20]);
+    // Left from a full disk or not there at all.
+    let _ = std::fs::remove_file(&probe);
+    !written.is_err_and(|e| e.kind() == std::io::ErrorKind::StorageFull)
 }
 
 fn define(name: &str, value: &str) -> String {
