@@ -36,7 +36,7 @@ const GLSLC: &str = "bin/glslc";
 /// What stands there: starts the compiler with the C library that it was built for, and keeps what it
 /// made, by the shader, all that the shader can include, and the options: 1,500 files of ggml's.
 const START_GLSLC: &str = r#"#!/bin/sh
-sdk=$(dirname "$(dirname "$(readlink -f "$0")")")
+sdk=${0%/*}/..
 compile() {
     "$sdk/usr/lib64/ld-linux-x86-64.so.2" \
         --library-path "$sdk/usr/lib/x86_64-linux-gnu" "$sdk/usr/bin/glslc" "$@"
@@ -56,13 +56,13 @@ if [ "$plain" ] || [ ! -f "$shader" ] || [ "${output:--}" = - ]; then
     compile "$@"
     exit
 fi
-name=$(basename "$shader")
-sum=$(cd "$(dirname "$shader")" && { echo "$name$options" && sha256sum *.comp *.glsl; } 2>/dev/null | sha256sum)
+case $shader in */*) ;; *) shader=./$shader ;; esac
+sum=$(cd "${shader%/*}" && { echo "${shader##*/}$options" && sha256sum *.comp *.glsl; } 2>/dev/null | sha256sum)
 kept=$sdk/kept/${sum%% *}
 if [ ! -f "$kept" ]; then
     compile "$@" || exit
     # Where nothing can be kept, it is compiled again.
-    { mkdir -p "$sdk/kept" && cp "$output" "$kept.$$" && mv "$kept.$$" "$kept"; } 2>/dev/null || :
+    { { [ -d "$sdk/kept" ] || mkdir -p "$sdk/kept"; } && cp "$output" "$kept.$$" && mv "$kept.$$" "$kept"; } 2>/dev/null || :
     exit 0
 fi
 cp "$kept" "$output"
