@@ -24,28 +24,13 @@ pub(crate) fn ci(args: Vec<OsString>) -> Result<()> {
 
 fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     let mut screen = Screen::new();
+    let test = cargo::cargo("test").args(["--release", "--workspace", "--no-fail-fast"]);
     prepare(&mut screen, yes)?;
     screen.step("checking, and building the web UI");
-    let (checked, web_ui) = beside(&["vendor"], || check::run(Vec::new()));
+    let (checked, web_ui) = beside("vendor", &[&["vendor"]], || check::run(Vec::new()));
     checked?;
     web_ui?;
-    let shared = keep(
-        serve::build(&mut screen, &["cpu-all-variants".to_owned()], &[])?,
-        "llama-server-shared",
-    )?;
-    screen.step("building llama-server and the tests");
-    let test = cargo::cargo("test").args(["--release", "--workspace", "--no-fail-fast"]);
-    // Cargo names builds by everything that is selected: the server of this very selection is tested,
-    // and llama.cpp is not built once more.
-    screen.build(&test.clone().arg("--no-run"))?;
-    let own = keep(serve::built(), "llama-server")?;
-    let dists = with_engine(yes, ci, || {
-        let dists = distributions(yes, ci)?;
-        if ci {
-            probe_toolkits()?;
-        }
-        Ok(dists)
-    })?;
+    let Built { own, shared, dists } = with_engine(yes, ci, || build(&mut screen, &test, yes, ci))?;
     screen.step("testing");
     let mut cmd = test.args(rest).env("LLAMA_TEST_SERVER", own).env("LLAMA_TEST_SERVER_DL", shared);
     for (name, dir) in dists {
@@ -55,6 +40,25 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
         cmd = cmd.env("CI", "true");
     }
     screen.build(&cmd)
+}
+
+/// What is tested.
+struct Built {
+    own: PathBuf,
+    shared: PathBuf,
+    /// By the variables that name them.
+    dists: Vec<(&'static str, PathBuf)>,
+}
+
+fn build(screen: &mut Screen, test: &Cmd, yes: bool, ci: bool) -> Result<Built> {
+    let shared =
+        keep(serve::build(screen, &["cpu-all-variants".to_owned()], &[])?, "llama-server-shared")?;
+    screen.step("building llama-server and the tests");
+    // Cargo names builds by everything that is selected: the server of this very selection is tested,
+    // and llama.cpp is not built once more.
+    screen.build(&test.clone().arg("--no-run"))?;
+    let own = keep(serve::built(), "llama-server")?;
+    Ok(Built { own, shared, dists: distributions(yes, ci)? })
 }
 
 fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
@@ -106,13 +110,24 @@ fn distributions(yes: bool, ci: bool) -> Result<Vec<(&'static str, PathBuf)>> {
 }
 
 /// `work`, and beside it a Docker engine for the tests of images. Outside CI it is none of the tests' errors
-/// when there is none: they say what they skip.
+/// when there is none: they say what they skip. In CI also the variants that take too long to be built here:
+/// configured, and one kernel of each compiled, which takes gigabytes of toolkits.
 fn with_engine<T>(yes: bool, ci: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
     if !cfg!(target_os = "linux") || !(yes || ci) {
         return work();
     }
-    let words = ["setup", "docker", "--yes"];
-    let (done, engine) = beside(if yes { &words } else { &words[..2] }, work);
+    let setup = ["setup", "docker", "--yes"];
+    let mut commands = vec![if yes { &setup[..] } else { &setup[..2] }];
+    let out = cargo::target_dir().join("xtask/probe");
+    let out = out.to_string_lossy();
+    let probe = |variant, architecture| {
+        ["dist", "--probe", "--setup", "--variant", variant, "--arch", architecture, "--out", &out]
+    };
+    let probes = [probe("cuda", "90"), probe("rocm", "gfx1100")];
+    if ci && cargo::host() == variant::X86_64 {
+        commands.extend(probes.iter().map(|probe| &probe[..]));
+    }
+    let (done, engine) = beside("engine", &commands, work);
     let done = done?;
     match engine {
         Err(error) if !ci => eprintln!("images are not tested: {error:#}"),
@@ -121,33 +136,23 @@ fn with_engine<T>(yes: bool, ci: bool, work: impl FnOnce() -> Result<T>) -> Resu
     Ok(done)
 }
 
-/// `work`, and beside it another command of this program, which is heard only when it fails: while one waits,
-/// for the network or a compiler with one long file, the other goes on.
-fn beside<T>(words: &[&str], work: impl FnOnce() -> T) -> (T, Result<()>) {
-    let log = cargo::target_dir().join("xtask").join(format!("{}.log", words[0]));
-    let other = || {
+/// `work`, and beside it other commands of this program, one after the other, which are heard only when one
+/// fails: while one waits, for the network or a compiler with one long file, the other goes on.
+fn beside<T>(name: &str, commands: &[&[&str]], work: impl FnOnce() -> T) -> (T, Result<()>) {
+    let log = cargo::target_dir().join("xtask").join(format!("{name}.log"));
+    let others = || -> Result<()> {
         std::fs::create_dir_all(cargo::target_dir().join("xtask"))?;
         // The last run's; whether there was one does not matter.
         let _ = std::fs::remove_file(&log);
-        Ok(Cmd::new(std::env::current_exe()?).args(words).run_logged(&log, |_| ())?)
+        for words in commands {
+            Cmd::new(std::env::current_exe()?).args(*words).run_logged(&log, |_| ())?;
+        }
+        Ok(())
     };
     std::thread::scope(|scope| {
-        let other = scope.spawn(other);
-        (work(), other.join().expect("it does not panic"))
+        let others = scope.spawn(others);
+        (work(), others.join().expect("it does not panic"))
     })
-}
-
-/// The variants that take too long to be built here: configured, and one kernel of each compiled. Only in
-/// CI, as it takes gigabytes of toolkits.
-fn probe_toolkits() -> Result<()> {
-    if cargo::host() != variant::X86_64 {
-        return Ok(());
-    }
-    for (variant, architecture) in [("cuda", "90"), ("rocm", "gfx1100")] {
-        let words = ["--variant", variant, "--arch", architecture, "--probe", "--setup"];
-        dist::run(words.map(OsString::from).into())?;
-    }
-    Ok(())
 }
 
 fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {

@@ -28,12 +28,15 @@ endif()
 # line, in order and with every system library, which static libraries alone do not have.
 cmake_language(DEFER CALL llama_sys_add_link_probe)
 
-# Upstream compiles libllama's sources several at a time; its other large libraries take half as long that way.
+# Upstream compiles most of libllama's sources several at a time; the rest of them and the other large libraries
+# take three quarters to half as long that way.
 # Not with `CMAKE_UNITY_BUILD=OFF`, which a tree in `LLAMA_SYS_SOURCE_DIR` gets: other sources may not bear it.
 if (CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT DEFINED CMAKE_UNITY_BUILD)
+    cmake_language(DEFER CALL llama_sys_unite llama 12)
     cmake_language(DEFER CALL llama_sys_unite llama-common 8 json.cpp)
     cmake_language(DEFER CALL llama_sys_unite mtmd 8 mtmd-helper.cpp mtmd-helper-gen.cpp)
     cmake_language(DEFER CALL llama_sys_unite server-context 4)
+    cmake_language(DEFER CALL llama_sys_unite llama-server-impl 4)
 endif()
 
 # Nobody links the library of a CPU variant, which is loaded: what its two entry points do not reach can go,
@@ -70,7 +73,14 @@ function(llama_sys_unite target batch)
     if (TARGET ${target})
         set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${batch})
         get_target_property(folder ${target} SOURCE_DIR)
-        list(TRANSFORM ARGN PREPEND "${folder}/")
-        set_property(SOURCE ${ARGN} TARGET_DIRECTORY ${target} PROPERTY SKIP_UNITY_BUILD_INCLUSION ON)
+        get_target_property(sources ${target} SOURCES)
+        foreach (source IN LISTS sources)
+            get_filename_component(path "${source}" ABSOLUTE BASE_DIR "${folder}")
+            set(alone OFF)
+            if (source IN_LIST ARGN)
+                set(alone ON)
+            endif()
+            set_property(SOURCE "${path}" DIRECTORY "${folder}" PROPERTY SKIP_UNITY_BUILD_INCLUSION ${alone})
+        endforeach()
     endif()
 endfunction()
