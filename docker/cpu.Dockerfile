@@ -26,7 +26,7 @@ FROM scratch AS dist
 COPY --from=build /out/cpu-*/ /
 
 FROM ${BASE_IMAGE} AS system
-# What else the image shall have, such as curl.
+# What else the image shall have, such as curl; `minimal` gets the programs and libraries of these packages only.
 ARG EXTRA_PACKAGES=
 RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
     --mount=type=tmpfs,target=/var/log \
@@ -41,9 +41,12 @@ FROM system AS closure
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN --mount=type=bind,from=dist,target=/dist \
     programs=(/dist/llama-server /dist/*.so) \
+    && for package in $EXTRA_PACKAGES; do \
+    programs+=($(find $(dpkg -L "$package" | grep -E '^/usr/(s?bin|lib)/.') -maxdepth 0 ! -type d)); done \
     && mapfile -t libraries < <(ldd "${programs[@]}" | sed -nE 's,.*(/lib[^/]*/[^ ]*) .*,/usr\1,p; s,^(/usr/.*):$,\1,p' | sort -u) \
     && mkdir -p /closure/tmp /closure/var/lib/dpkg/status.d && chmod 1777 /closure/tmp \
-    && ln -s usr/lib usr/lib64 /closure/ && cp -L --parents "${libraries[@]}" /closure/ \
+    && cp -L --parents "${libraries[@]}" /closure/ \
+    && for dir in /closure/usr/{bin,lib,lib64,sbin}; do [ ! -d "$dir" ] || ln -s "usr/${dir##*/}" /closure/; done \
     && cp -a --parents /data /models /etc/{group,passwd,ssl/certs/ca-certificates.crt} /usr/lib/os-release /closure/ \
     && for package in ca-certificates $(dpkg -S "${libraries[@]}" | cut -d: -f1 | sort -u); do \
     dpkg -s "$package" > "/closure/var/lib/dpkg/status.d/$package"; done

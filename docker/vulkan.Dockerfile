@@ -44,9 +44,12 @@ FROM system AS closure
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN --mount=type=bind,from=dist,target=/dist \
     programs=(/dist/llama-server /dist/*.so /usr/lib/*/libvulkan*.so*) \
+    && for package in $EXTRA_PACKAGES; do \
+    programs+=($(find $(dpkg -L "$package" | grep -E '^/usr/(s?bin|lib)/.') -maxdepth 0 ! -type d)); done \
     && mapfile -t libraries < <(ldd "${programs[@]}" | sed -nE 's,.*(/lib[^/]*/[^ ]*) .*,/usr\1,p; s,^(/usr/.*):$,\1,p' | sort -u) \
     && mkdir -p /closure/tmp /closure/var/lib/dpkg/status.d && chmod 1777 /closure/tmp \
-    && ln -s usr/lib usr/lib64 /closure/ && cp -L --parents "${libraries[@]}" /closure/ \
+    && cp -L --parents "${libraries[@]}" /closure/ \
+    && for dir in /closure/usr/{bin,lib,lib64,sbin}; do [ ! -d "$dir" ] || ln -s "usr/${dir##*/}" /closure/; done \
     && cp -a --parents /data /models /etc/{group,passwd,ssl/certs/ca-certificates.crt} /usr/lib/os-release \
     /usr/share/{drirc.d,libdrm,vulkan} /closure/ \
     && for package in ca-certificates $(dpkg -S "${libraries[@]}" | cut -d: -f1 | sort -u); do \

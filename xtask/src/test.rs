@@ -30,7 +30,11 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     let (checked, web_ui) = beside("vendor", &[&["vendor"]], || check::run(Vec::new()));
     checked?;
     web_ui?;
-    let Built { own, shared, dists } = with_engine(yes, ci, || build(&mut screen, &test, yes, ci))?;
+    let Built { own, shared, mut dists } = with_engine(yes, ci, || build(&mut screen, &test, yes))?;
+    if ci && cargo::host() == variant::X86_64 {
+        let name = format!("{}-{}", Variant::Cpu, variant::AARCH64);
+        dists.push(("LLAMA_TEST_DIST_ARM64", beside_out().join(name)));
+    }
     screen.step("testing");
     let mut cmd = test.args(rest).env("LLAMA_TEST_SERVER", own).env("LLAMA_TEST_SERVER_DL", shared);
     for (name, dir) in dists {
@@ -50,7 +54,7 @@ struct Built {
     dists: Vec<(&'static str, PathBuf)>,
 }
 
-fn build(screen: &mut Screen, test: &Cmd, yes: bool, ci: bool) -> Result<Built> {
+fn build(screen: &mut Screen, test: &Cmd, yes: bool) -> Result<Built> {
     let shared =
         keep(serve::build(screen, &["cpu-all-variants".to_owned()], &[])?, "llama-server-shared")?;
     screen.step("building llama-server and the tests");
@@ -58,7 +62,7 @@ fn build(screen: &mut Screen, test: &Cmd, yes: bool, ci: bool) -> Result<Built> 
     // and llama.cpp is not built once more.
     screen.build(&test.clone().arg("--no-run"))?;
     let own = keep(serve::built(), "llama-server")?;
-    Ok(Built { own, shared, dists: distributions(yes, ci)? })
+    Ok(Built { own, shared, dists: distributions(yes)? })
 }
 
 fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
@@ -84,7 +88,7 @@ fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
 
 /// The distributions of this machine that are tested, by the variables that name them: the CPU's, and
 /// on x86-64 the one for Vulkan, which runs without a GPU too.
-fn distributions(yes: bool, ci: bool) -> Result<Vec<(&'static str, PathBuf)>> {
+fn distributions(yes: bool) -> Result<Vec<(&'static str, PathBuf)>> {
     let host = cargo::host();
     if !Variant::Cpu.targets().contains(&host.as_str()) {
         return Ok(Vec::new());
@@ -100,32 +104,29 @@ fn distributions(yes: bool, ci: bool) -> Result<Vec<(&'static str, PathBuf)>> {
         words.push("--setup".to_owned());
     }
     dist::run(words.into_iter().map(OsString::from).collect())?;
-    if ci && host == variant::X86_64 {
-        // Gigabytes of another Debian, and every CPU variant once more.
-        let name = format!("{}-{}", Variant::Cpu, variant::AARCH64);
-        dists.push(("LLAMA_TEST_DIST_ARM64", cargo::root().join("dist").join(name)));
-        dist::run(["--target", variant::AARCH64, "--setup"].map(OsString::from).into())?;
-    }
     Ok(dists)
 }
 
 /// `work`, and beside it a Docker engine for the tests of images. Outside CI it is none of the tests' errors
-/// when there is none: they say what they skip. In CI also the variants that take too long to be built here:
-/// configured, and one kernel of each compiled, which takes gigabytes of toolkits.
+/// when there is none: they say what they skip. In CI also what takes gigabytes of toolkits: the distribution
+/// for arm64, and the variants that take too long to be built here, configured and one kernel of each compiled.
 fn with_engine<T>(yes: bool, ci: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
     if !cfg!(target_os = "linux") || !(yes || ci) {
         return work();
     }
     let setup = ["setup", "docker", "--yes"];
     let mut commands = vec![if yes { &setup[..] } else { &setup[..2] }];
-    let out = cargo::target_dir().join("xtask/probe");
+    let out = beside_out();
     let out = out.to_string_lossy();
-    let probe = |variant, architecture| {
-        ["dist", "--probe", "--setup", "--variant", variant, "--arch", architecture, "--out", &out]
-    };
-    let probes = [probe("cuda", "90"), probe("rocm", "gfx1100")];
+    let dist = ["dist", "--setup", "--out", &out];
+    let also: [&[&str]; 3] = [
+        &["--target", variant::AARCH64],
+        &["--probe", "--variant", "cuda", "--arch", "90"],
+        &["--probe", "--variant", "rocm", "--arch", "gfx1100"],
+    ];
+    let also = also.map(|words| [&dist, words].concat());
     if ci && cargo::host() == variant::X86_64 {
-        commands.extend(probes.iter().map(|probe| &probe[..]));
+        commands.extend(also.iter().map(Vec::as_slice));
     }
     let (done, engine) = beside("engine", &commands, work);
     let done = done?;
@@ -134,6 +135,11 @@ fn with_engine<T>(yes: bool, ci: bool, work: impl FnOnce() -> Result<T>) -> Resu
         engine => engine?,
     }
     Ok(done)
+}
+
+/// Where distributions go that are made beside others: a run holds its folder.
+fn beside_out() -> PathBuf {
+    cargo::target_dir().join("xtask/dist")
 }
 
 /// `work`, and beside it other commands of this program, one after the other, which are heard only when one

@@ -28,11 +28,9 @@ endif()
 # line, in order and with every system library, which static libraries alone do not have.
 cmake_language(DEFER CALL llama_sys_add_link_probe)
 
-# Upstream compiles most of libllama's sources several at a time; the rest of them and the other large libraries
-# take three quarters to half as long that way.
+# Upstream compiles libllama's sources several at a time; its other large libraries take half as long that way.
 # Not with `CMAKE_UNITY_BUILD=OFF`, which a tree in `LLAMA_SYS_SOURCE_DIR` gets: other sources may not bear it.
 if (CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT DEFINED CMAKE_UNITY_BUILD)
-    cmake_language(DEFER CALL llama_sys_unite llama 12)
     cmake_language(DEFER CALL llama_sys_unite llama-common 8 json.cpp)
     cmake_language(DEFER CALL llama_sys_unite mtmd 8 mtmd-helper.cpp mtmd-helper-gen.cpp)
     cmake_language(DEFER CALL llama_sys_unite server-context 4)
@@ -73,14 +71,7 @@ function(llama_sys_unite target batch)
     if (TARGET ${target})
         set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${batch})
         get_target_property(folder ${target} SOURCE_DIR)
-        get_target_property(sources ${target} SOURCES)
-        foreach (source IN LISTS sources)
-            get_filename_component(path "${source}" ABSOLUTE BASE_DIR "${folder}")
-            set(alone OFF)
-            if (source IN_LIST ARGN)
-                set(alone ON)
-            endif()
-            set_property(SOURCE "${path}" DIRECTORY "${folder}" PROPERTY SKIP_UNITY_BUILD_INCLUSION ${alone})
-        endforeach()
+        list(TRANSFORM ARGN PREPEND "${folder}/")
+        set_property(SOURCE ${ARGN} TARGET_DIRECTORY ${target} PROPERTY SKIP_UNITY_BUILD_INCLUSION ON)
     endif()
 endfunction()

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use llama_tests::docker::{self, BASE, REGISTRY, image, read};
-use llama_tests::workspace::root;
+use llama_tests::needs;
+use llama_tests::workspace::{root, xtask};
 
 /// An application that asks the server who it is.
 const APP: &str = "#!/bin/sh\necho \"app $*\"\nexec \"$LLAMA_SERVER\" --version 2>&1\n";
@@ -36,6 +37,24 @@ fn the_server_is_copied_out_of_an_image() {
         &[&format!("--build-arg=LLAMA_IMAGE={llama}"), &format!("--build-arg=BASE_IMAGE={BASE}")],
     );
     serves(&name);
+}
+
+/// Packages that are asked for come into the image that has none, with a shell among them: less than half of
+/// Debian's files.
+#[test]
+fn a_minimal_image_gets_the_programs_that_are_asked_for() {
+    let (Some(dist), Some(())) = (needs::dist(), needs::docker()) else { return };
+    let name = format!("{REGISTRY}/minimal-with-shell");
+    let args = ["image", "build", "cpu", "--minimal", "--base-image", BASE, "--tag", &name];
+    let more = ["--build-arg", "EXTRA_PACKAGES=dash coreutils", "--from-dist"];
+    xtask(&[&args[..], &more, &[dist.to_str().unwrap()]].concat()).succeed();
+    let script = "/app/bin/llama-server --version 2>&1; type apt-get; du -sx --block-size=1MB /";
+    let said = read(&["run", "--rm", "--entrypoint", "/bin/sh", &name, "-c", script]);
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(said.contains("11549") && said.contains("apt-get: not found"), "{said}");
+    let size = lines.last().unwrap().split_whitespace().next().unwrap();
+    // With the shell and the package manager of Debian it is 117.
+    assert!(size.parse::<u32>().unwrap() < 80, "{said}");
 }
 
 /// The documents that this project was asked to implement, where they are at hand: what they show of
