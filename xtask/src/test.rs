@@ -36,7 +36,13 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
         dists.push(("LLAMA_TEST_DIST_ARM64", beside_out().join(name)));
     }
     screen.step("testing");
-    let mut cmd = test.args(rest).env("LLAMA_TEST_SERVER", own).env("LLAMA_TEST_SERVER_DL", shared);
+    // One more than processors: there is always a test that waits, for a server or for the engine.
+    let threads = std::thread::available_parallelism().map_or(2, |threads| threads.get() + 1);
+    let mut cmd = test
+        .env("RUST_TEST_THREADS", threads.to_string())
+        .args(rest)
+        .env("LLAMA_TEST_SERVER", own)
+        .env("LLAMA_TEST_SERVER_DL", shared);
     for (name, dir) in dists {
         cmd = cmd.env(name, dir);
     }
@@ -120,9 +126,9 @@ fn with_engine<T>(yes: bool, ci: bool, work: impl FnOnce() -> Result<T>) -> Resu
     let out = out.to_string_lossy();
     let dist = ["dist", "--setup", "--out", &out];
     let also: [&[&str]; 3] = [
-        &["--target", variant::AARCH64],
-        &["--probe", "--variant", "cuda", "--arch", "90"],
         &["--probe", "--variant", "rocm", "--arch", "gfx1100"],
+        &["--probe", "--variant", "cuda", "--arch", "90"],
+        &["--target", variant::AARCH64],
     ];
     let also = also.map(|words| [&dist, words].concat());
     if ci && cargo::host() == variant::X86_64 {
