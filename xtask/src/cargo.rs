@@ -1,5 +1,6 @@
 //! Where this workspace is, and Cargo run in it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -93,4 +94,12 @@ pub(crate) fn host() -> String {
 pub(crate) fn is_ci() -> bool {
     #[expect(clippy::disallowed_methods, reason = "every CI sets it")]
     std::env::var_os("CI").is_some()
+}
+
+/// How many tests run at once: what is asked for, or one more than processors, as there is always one that waits,
+/// for a server or for the engine.
+pub(crate) fn test_threads() -> OsString {
+    let threads = || std::thread::available_parallelism().map_or(2, |threads| threads.get() + 1);
+    #[expect(clippy::disallowed_methods, reason = "libtest's own variable")]
+    std::env::var_os("RUST_TEST_THREADS").unwrap_or_else(|| threads().to_string().into())
 }

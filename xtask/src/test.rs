@@ -36,10 +36,8 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
         dists.push(("LLAMA_TEST_DIST_ARM64", beside_out().join(name)));
     }
     screen.step("testing");
-    // One more than processors: there is always a test that waits, for a server or for the engine.
-    let threads = std::thread::available_parallelism().map_or(2, |threads| threads.get() + 1);
     let mut cmd = test
-        .env("RUST_TEST_THREADS", threads.to_string())
+        .env("RUST_TEST_THREADS", cargo::test_threads())
         .args(rest)
         .env("LLAMA_TEST_SERVER", own)
         .env("LLAMA_TEST_SERVER_DL", shared);
