@@ -41,8 +41,9 @@ FROM system AS closure
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN --mount=type=bind,from=dist,target=/dist \
     programs=(/dist/llama-server /dist/*.so) \
-    && mapfile -t -O "${#programs[@]}" programs < <(for package in $EXTRA_PACKAGES; do dpkg -L "$package"; done \
-    | grep -E '^/usr/(s?bin|lib)/.' | xargs -I{} find {} -maxdepth 0 ! -type d) \
+    && extra=$(for package in $EXTRA_PACKAGES; do dpkg -L "${package%%[=/]*}" || exit; done) \
+    && mapfile -t -O "${#programs[@]}" programs < <(echo "$extra" | grep -E '^/usr/(s?bin|lib)/.' \
+    | xargs -d '\n' -I{} find {} -maxdepth 0 ! -type d) \
     && mapfile -t libraries < <(ldd "${programs[@]}" | sed -nE 's,.*(/lib[^/]*/[^ ]*) .*,/usr\1,p; s,^(/usr/.*):$,\1,p' | sort -u) \
     && mkdir -p /closure/tmp /closure/var/lib/dpkg/status.d && chmod 1777 /closure/tmp \
     && cp -L --parents "${libraries[@]}" /closure/ \

@@ -39,8 +39,7 @@ fn the_server_is_copied_out_of_an_image() {
     serves(&name);
 }
 
-/// Packages that are asked for come into the image that has none, with a shell among them: less than half of
-/// Debian's files.
+/// Packages that are asked for come into the image that has no shell, and nothing else does.
 #[test]
 fn a_minimal_image_gets_the_programs_that_are_asked_for() {
     let (Some(dist), Some(())) = (needs::dist(), needs::docker()) else { return };
