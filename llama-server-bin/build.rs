@@ -29,7 +29,13 @@ fn link_server() {
         println!("cargo::rustc-env=LLAMA_SERVER_BUILT={}", server.path.display());
     }
     // An object, not an archive: an archive would go into this package's library instead.
-    let shim = cc::Build::new().cpp(true).file("src/shim.cpp").compile_intermediates();
+    let mut shim = cc::Build::new();
+    shim.cpp(true).file("src/shim.cpp");
+    // As llama.cpp itself is compiled (llama-sys/build/cmake/inject.cmake).
+    for guard in ["-fstack-protector-strong", "-fcf-protection", "-mbranch-protection=standard"] {
+        shim.flag_if_supported(guard);
+    }
+    let shim = shim.compile_intermediates();
     let objects = shim.iter().map(|object| object.display().to_string());
     for argument in objects.chain(server.link_args) {
         println!("cargo::rustc-link-arg-bin=llama-server={argument}");

@@ -24,6 +24,45 @@ if (NOT WIN32 AND NOT BUILD_SHARED_LIBS)
     add_compile_definitions(GGML_SHARED LLAMA_SHARED)
 endif()
 
+# A program that parses strangers' files and requests guards its stack, its buffers and where it jumps to: all but
+# the compute kernels, where guards cost time. What the user's own flags name is the user's.
+function(llama_sys_guard)
+    include(CheckCXXCompilerFlag)
+    include(CheckCXXSourceCompiles)
+    set(named "${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS}")
+    set(guards)
+    foreach (guard -fstack-protector-strong -fcf-protection -mbranch-protection=standard)
+        string(REGEX REPLACE "^-.([a-z]+-protect(or|ion)).*" "\\1" name "${guard}")
+        string(MAKE_C_IDENTIFIER "llama_sys_has_${name}" has)
+        check_cxx_compiler_flag(${guard} ${has})
+        if (${has} AND NOT named MATCHES "${name}")
+            list(APPEND guards ${guard})
+        endif()
+    endforeach()
+    # Sanitizers watch the plain functions instead. Level 3 came with glibc 2.34.
+    if (NOT named MATCHES "_FORTIFY_SOURCE|-fsanitize"
+            AND NOT LLAMA_SANITIZE_ADDRESS AND NOT LLAMA_SANITIZE_THREAD AND NOT LLAMA_SANITIZE_UNDEFINED)
+        set(CMAKE_REQUIRED_FLAGS "-O2 -Werror -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3")
+        check_cxx_source_compiles("#include <stdio.h>\nint main() {}" llama_sys_has_fortify_3)
+        set(level 2)
+        if (llama_sys_has_fortify_3)
+            set(level 3)
+        endif()
+        list(APPEND guards $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE>)
+        list(APPEND guards $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=${level}>)
+    endif()
+    set(no_kernels "$<NOT:$<BOOL:$<TARGET_PROPERTY:LLAMA_SYS_KERNELS>>>")
+    foreach (guard IN LISTS guards)
+        add_compile_options("$<$<AND:$<COMPILE_LANGUAGE:C,CXX>,${no_kernels}>:${guard}>")
+    endforeach()
+    add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
+    cmake_language(DEFER CALL llama_sys_mark_kernels)
+endfunction()
+
+if (CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    llama_sys_guard()
+endif()
+
 # A program that links what Rust programs link. It is never built: CMake's File API tells its link
 # line, in order and with every system library, which static libraries alone do not have.
 cmake_language(DEFER CALL llama_sys_add_link_probe)
@@ -39,7 +78,7 @@ endif()
 
 # Nobody links the library of a CPU variant, which is loaded: what its two entry points do not reach can go,
 # a tenth of each.
-if (CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT LLAMA_USE_SYSTEM_GGML)
+if (CMAKE_SYSTEM_NAME STREQUAL "Linux")
     cmake_language(DEFER CALL llama_sys_shrink_cpu_variants)
 endif()
 
@@ -52,15 +91,29 @@ function(llama_sys_add_link_probe)
     endif()
 endfunction()
 
+function(llama_sys_cpu_targets result)
+    set(targets)
+    if (NOT LLAMA_USE_SYSTEM_GGML)
+        get_property(targets DIRECTORY "${CMAKE_SOURCE_DIR}/ggml/src" PROPERTY BUILDSYSTEM_TARGETS)
+        list(FILTER targets INCLUDE REGEX "^ggml-cpu")
+    endif()
+    set(${result} "${targets}" PARENT_SCOPE)
+endfunction()
+
+function(llama_sys_mark_kernels)
+    llama_sys_cpu_targets(targets)
+    set_property(TARGET ${targets} PROPERTY LLAMA_SYS_KERNELS ON)
+endfunction()
+
 function(llama_sys_shrink_cpu_variants)
-    get_property(targets DIRECTORY "${CMAKE_SOURCE_DIR}/ggml/src" PROPERTY BUILDSYSTEM_TARGETS)
-    list(FILTER targets INCLUDE REGEX "^ggml-cpu")
+    llama_sys_cpu_targets(targets)
     foreach (target IN LISTS targets)
         get_target_property(type ${target} TYPE)
         if (type STREQUAL "MODULE_LIBRARY")
             set_target_properties(${target} PROPERTIES
                 C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
-            target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections)
+            target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections
+                $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
             target_link_options(${target} PRIVATE -Wl,--gc-sections)
         endif()
     endforeach()
