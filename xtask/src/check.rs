@@ -1,5 +1,6 @@
 //! `cargo xtask check`: everything that a machine can hold us to, in seconds once built.
 
+mod advisories;
 mod parity;
 mod pin;
 mod readme;
@@ -19,7 +20,8 @@ cargo xtask check [NAME...]: everything that a machine can hold us to, or only t
   format     rustfmt
   style      the rules of CONTRIBUTING.md that a machine can hold
   pin        the version of llama-sys names the pinned release
-  readme     the tables of README.md and docs/gpu.md are those of the code
+  advisories vendor/advisories.toml is for the pinned release and agrees with the patches
+  readme     the tables of README.md, SECURITY.md and docs/gpu.md are those of the code
   vendor     tree, pin, patches and the crate's list of files agree
   flags      our flag sets hold all of upstream's official ones
   bindings   the declarations are those of the pinned headers
@@ -40,6 +42,11 @@ const CHECKS: &[Check] = &[
     Check { name: "format", repair: "cargo xtask check --fix", run: format },
     Check { name: "style", repair: "change the lines above: see CONTRIBUTING.md", run: style::run },
     Check { name: "pin", repair: "cargo xtask vendor --update <tag>", run: pin::run },
+    Check {
+        name: "advisories",
+        repair: "change vendor/advisories.toml: its head says how",
+        run: advisories::run,
+    },
     Check { name: "readme", repair: "cargo xtask check --fix", run: readme::check },
     Check { name: "vendor", repair: "cargo xtask vendor --force", run: tree },
     Check {
@@ -86,9 +93,9 @@ fn verdict(checks: &[&Check]) -> Result<()> {
         let result = (check.run)();
         let (name, seconds) = (check.name, started.elapsed().as_secs_f32());
         match result {
-            Ok(()) => eprintln!("ok     {name:<9} {seconds:>6.1} s"),
+            Ok(()) => eprintln!("ok     {name:<10} {seconds:>6.1} s"),
             Err(error) => {
-                eprintln!("FAILED {name:<9} {seconds:>6.1} s");
+                eprintln!("FAILED {name:<10} {seconds:>6.1} s");
                 format!("{error:#}").lines().for_each(|line| eprintln!("  {line}"));
                 eprintln!("  repair: {}", check.repair);
                 failed.push(name);
@@ -150,7 +157,7 @@ mod tests {
     #[test]
     fn help_names_every_check() {
         for check in CHECKS {
-            assert!(HELP.contains(&format!("\n  {:<9}  ", check.name)), "{}", check.name);
+            assert!(HELP.contains(&format!("\n  {:<10} ", check.name)), "{}", check.name);
         }
     }
 }

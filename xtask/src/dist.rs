@@ -24,7 +24,9 @@ use crate::manifest::{self, LlamaCpp, Manifest};
 use crate::screen::{self, Screen};
 use crate::toolkit::{self, Toolkit};
 use crate::variant::Variant;
-use crate::{cargo, component, elf, licenses, requirements, sbom, setup, vendor, verify};
+use crate::{
+    advisories, cargo, component, elf, licenses, requirements, sbom, setup, vendor, verify,
+};
 use args::Args;
 use payload::Payload;
 use plan::{Choice, Plan};
@@ -243,6 +245,7 @@ impl Dist<'_> {
         let mut manifest = self.manifest(plan, toolkit, payload, backend)?;
         let components = component::all(&self.source, &manifest, vendor)?;
         licenses::write(dir, &components)?;
+        advisories::write_vex(dir, self.identity.epoch)?;
         let ours = ours.iter().map(|file| elf::read(file)).collect::<Result<Vec<_>>>()?;
         manifest.symbol_versions = elf::highest(ours.iter().flatten());
         manifest.files = assemble::list(dir)?;

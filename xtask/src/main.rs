@@ -1,5 +1,6 @@
 //! `cargo xtask`: one word, one function.
 
+mod advisories;
 mod bindings;
 mod cargo;
 mod check;

@@ -1,11 +1,12 @@
-//! Tables that are made from the code: commands, features and environment variables in README.md, results
-//! in docs/gpu.md. Each stands between two markers, `<!-- name -->` and `<!-- /name -->`.
+//! Tables that are made from the code: commands, features and environment variables in README.md, advisories
+//! in SECURITY.md, results in docs/gpu.md. Each stands between two markers, `<!-- name -->` and `<!-- /name -->`.
 
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
 use llama_build::cargo::VARIABLES;
 
+use crate::advisories::Advisories;
 use crate::{cargo, gpu_test};
 
 /// A file, and its tables by name.
@@ -51,7 +52,12 @@ fn pages() -> Result<Vec<Page>> {
         ("environment", environment(VARIABLES)),
     ];
     let results = gpu_test::results(&cargo::root().join("docs/gpu"))?;
-    Ok(vec![("README.md", readme), ("docs/gpu.md", vec![("results", results)])])
+    let advisories = Advisories::load()?.table();
+    Ok(vec![
+        ("README.md", readme),
+        ("SECURITY.md", vec![("advisories", advisories)]),
+        ("docs/gpu.md", vec![("results", results)]),
+    ])
 }
 
 fn stale<'a>(file: &str, text: &str, tables: &[(&'a str, String)]) -> Result<Vec<&'a str>> {

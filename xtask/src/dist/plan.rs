@@ -9,6 +9,7 @@ use llama_build::{Config, Features, FlagSet, Pin};
 use llama_src::sh::Cmd;
 use serde::Serialize;
 
+use crate::advisories;
 use crate::variant::{Row, Variant, major_minor};
 
 /// In command lines: where Cargo keeps crates, and where `llama-sys` was built.
@@ -212,6 +213,7 @@ fn files(variant: Variant) -> Vec<String> {
         "licenses/*",
         "sbom.spdx.json",
         "version.json",
+        advisories::VEX_FILE,
     ];
     match variant {
         Variant::Cpu => {}
