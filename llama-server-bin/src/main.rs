@@ -4,12 +4,14 @@
 #[cfg(unix)]
 mod command;
 mod leash;
+mod sandbox;
 
 use std::ffi::{CString, OsString, c_char, c_int};
 
 fn main() {
     #[cfg(unix)]
     command::run(&std::env::args_os().collect::<Vec<_>>());
+    sandbox::lock(&std::env::args_os().collect::<Vec<_>>());
     if leash::is_asked_for() {
         // SAFETY: no other thread has been started yet.
         #[expect(unsafe_code, reason = "servers that this one starts must not read our input")]

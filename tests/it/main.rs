@@ -21,6 +21,9 @@ mod image;
 mod models;
 /// What the server refuses: exit code and message, no crash.
 mod refusals;
+/// The server locked in: what it goes on doing, what it can do no longer.
+#[cfg(target_os = "linux")]
+mod sandbox;
 /// The server's life and its API, through a real client.
 mod server;
 /// The Vulkan distribution, on a GPU made of software.
