@@ -81,7 +81,7 @@ fn restrict(args: &[OsString]) -> Result<Vec<String>, String> {
     }
     let plan = system::plan(args)?;
     let mut missing = Vec::new();
-    let abi = files::restrict(&plan)?;
+    let files::Enforced { abi, unnamed } = files::restrict(&plan)?;
     if abi < files::WITH_PORTS {
         missing.push(match abi {
             0 => "this kernel or container engine has no Landlock: files and ports stay open"
@@ -89,10 +89,14 @@ fn restrict(args: &[OsString]) -> Result<Vec<String>, String> {
             _ => format!("Landlock (ABI {abi}) of this kernel knows no ports: they stay open"),
         });
     }
+    missing.extend(unnamed.as_ref().map(|path| {
+        let path = path.display();
+        format!("Landlock has no lasting name for {path} on its file system: files stay open")
+    }));
     let calls = calls::restrict(plan.spawns());
-    missing.extend(calls.as_ref().err().map(|why| format!("no seccomp here: {why}")));
+    missing.extend(calls.as_ref().err().map(|why| format!("there is no seccomp: {why}")));
     if abi > 0 || calls.is_ok() {
-        eprintln!("sandbox: {}", plan.summary(abi, calls.is_ok()));
+        eprintln!("sandbox: {}", plan.summary(abi, unnamed.is_none(), calls.is_ok()));
     }
     Ok(missing)
 }

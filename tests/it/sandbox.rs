@@ -20,8 +20,13 @@ const SANDBOX: (&str, &str) = ("LLAMA_SERVER_SANDBOX", "require");
 fn locked(mut launch: Launch) -> Server {
     launch.env.push((SANDBOX.0.into(), Some(SANDBOX.1.into())));
     let server = launch.start().unwrap_or_else(|error| panic!("{error}"));
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    assert!(status.contains("Seccomp:\t2\n"), "{status}\n{:#?}", server.log());
+    let threads = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
+    for thread in threads.map(|thread| thread.unwrap().path()) {
+        // Some are gone before they are asked.
+        let status = std::fs::read_to_string(thread.join("status")).unwrap_or_default();
+        let is_locked = status.is_empty() || status.contains("Seccomp:\t2\n");
+        assert!(is_locked, "{status}\n{:#?}", server.log());
+    }
     server
 }
 

@@ -73,14 +73,26 @@ pub(crate) const READ_VARIABLES: &[&str] = &[
     "SSL_CERT_DIR",
 ];
 
-/// Devices that every program expects; `shm` is a folder.
+/// Devices that every program expects.
 pub(crate) const DEVICES: &[&str] =
-    &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/shm"];
+    &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
 /// How the names of GPUs' files in `/dev` begin.
 const GPUS: &[&str] = &[
-    "accel", "davinci", "dma_heap", "dri", "dxg", "kfd", "kgsl", "mali", "nvgpu", "nvhost",
-    "nvidia", "nvmap", "udmabuf",
+    "accel",
+    "davinci",
+    "dma_heap",
+    "dri",
+    "dxg",
+    "infiniband",
+    "kfd",
+    "kgsl",
+    "mali",
+    "nvgpu",
+    "nvhost",
+    "nvidia",
+    "nvmap",
+    "udmabuf",
 ];
 
 /// Whether a file of `/dev` is a GPU's.
@@ -100,6 +112,7 @@ pub(crate) fn driver_folders(devices: &[PathBuf], system: &System<'_>) -> Vec<Pa
     if has("nvidiactl") || has("dxg") {
         let named = variable("CUDA_CACHE_PATH", system);
         folders.extend(named.or_else(|| Some(home(system)?.join(".nv"))));
+        folders.extend(in_cache(&["nvidia"]));
     }
     if has("dri") {
         folders.extend(variable("MESA_SHADER_CACHE_DIR", system));

@@ -171,9 +171,9 @@ impl Plan {
     }
 
     /// One line about it, as far as the kernel enforces it.
-    pub(crate) fn summary(&self, abi: u8, seccomp: bool) -> String {
+    pub(crate) fn summary(&self, abi: u8, files: bool, seccomp: bool) -> String {
         let mut parts = Vec::new();
-        if abi > 0 {
+        if abi > 0 && files {
             let what = list(&self.read, |path| path.display().to_string(), "nothing");
             parts.push(format!("reads {what} besides the system's libraries"));
             let what = list(&self.write, |path| path.display().to_string(), "nothing");

@@ -185,7 +185,7 @@ fn gpus_stay_reachable_and_their_drivers_keep_their_caches() {
     for device in ["nvidia0", "nvidiactl", "nvidia-uvm", "nvidia-caps"] {
         assert!(plan.devices.contains(&Path::new("/dev").join(device)), "{device}");
     }
-    assert_eq!(paths(&plan.write), ["/data/.nv"]);
+    assert_eq!(paths(&plan.write), ["/data/.cache/nvidia", "/data/.nv"]);
     machine.devices = vec!["kfd", "dri"];
     let plan = machine.plan("llama-server -m m.gguf");
     assert!(plan.devices.contains(Path::new("/dev/kfd")));
@@ -214,16 +214,20 @@ fn users_add_what_nobody_could_know() {
 fn one_line_says_what_is_locked() {
     let plan = machine().plan("llama-server -m m.gguf");
     assert_eq!(
-        plan.summary(7, true),
+        plan.summary(7, true, true),
         "Landlock (ABI 7) and seccomp: reads m.gguf besides the system's libraries; writes nothing; \
          listens on port 9931; connects to nobody; starts no program"
     );
     assert_eq!(
-        machine().plan("llama-server --models-dir /m").summary(3, false),
+        machine().plan("llama-server --models-dir /m").summary(3, true, false),
         "Landlock (ABI 3): reads /m besides the system's libraries; writes \
          /data/.cache/huggingface/hub, /data/.cache/llama.cpp; starts programs"
     );
-    assert_eq!(plan.summary(0, true), "seccomp: starts no program");
+    assert_eq!(plan.summary(0, true, true), "seccomp: starts no program");
+    assert_eq!(
+        plan.summary(6, false, true),
+        "Landlock (ABI 6) and seccomp: listens on port 9931; connects to nobody; starts no program"
+    );
 }
 
 #[test]
