@@ -34,9 +34,9 @@ RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/
     ca-certificates libgomp1 libssl3t64 libstdc++6 $EXTRA_PACKAGES \
     && groupadd --gid 10001 llama \
     && SOURCE_DATE_EPOCH=86400 useradd --uid 10001 --gid llama --home-dir /data --no-log-init --shell /bin/bash llama \
-    && install -d /app /models && install -d -o llama -g 0 -m 2775 /data /data/cache
+    && install -d /app /models && install -d -o llama -g 0 -m 1777 /data /data/cache
 
-# Debian's files that the programs open, with what scanners read about their packages.
+# Debian's files that the programs open, with what scanners read about their packages, and their licences.
 FROM system AS closure
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN --mount=type=bind,from=dist,target=/dist \
@@ -49,8 +49,10 @@ RUN --mount=type=bind,from=dist,target=/dist \
     && cp -L --parents "${libraries[@]}" /closure/ \
     && for dir in /closure/usr/{bin,lib,lib64,sbin}; do [ ! -d "$dir" ] || ln -s "usr/${dir##*/}" /closure/; done \
     && cp -a --parents /data /models /etc/{group,passwd,ssl/certs/ca-certificates.crt} /usr/lib/os-release /closure/ \
-    && for package in ca-certificates $(dpkg -S "${libraries[@]}" | cut -d: -f1 | sort -u); do \
-    dpkg -s "$package" > "/closure/var/lib/dpkg/status.d/$package"; done
+    && for package in ca-certificates $(dpkg -S "${libraries[@]}" /usr/lib/os-release | cut -d: -f1 | sort -u); do \
+    dpkg -s "$package" > "/closure/var/lib/dpkg/status.d/$package" \
+    && cp -L --parents "/usr/share/doc/$package/copyright" /closure/ || exit; done \
+    && cp -a --parents /usr/share/common-licenses /closure/
 
 FROM scratch AS minimal
 COPY --from=closure /closure/ /
@@ -64,6 +66,7 @@ LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image
 ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=0.0.0.0 LLAMA_ARG_PORT=8080 \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 EXPOSE 8080
+ENV PATH=$PATH:/app/bin
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
@@ -83,6 +86,7 @@ LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image
 ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=0.0.0.0 LLAMA_ARG_PORT=8080 \
     LLAMA_SERVER_COMMANDS=1
 EXPOSE 8080
+ENV PATH=$PATH:/app/bin
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001

@@ -46,9 +46,9 @@ RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/
     ca-certificates libgomp1 libssl3t64 libstdc++6 $EXTRA_PACKAGES \
     && groupadd --gid 10001 llama \
     && SOURCE_DATE_EPOCH=86400 useradd --uid 10001 --gid llama --home-dir /data --no-log-init --shell /bin/bash llama \
-    && install -d /app /models && install -d -o llama -g 0 -m 2775 /data /data/cache
+    && install -d /app /models && install -d -o llama -g 0 -m 1777 /data /data/cache
 
-# Debian's files that the programs open, with what scanners read about their packages.
+# Debian's files that the programs open, with what scanners read about their packages, and their licences.
 FROM system AS closure
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN --mount=type=bind,from=dist,target=/dist \
@@ -61,8 +61,10 @@ RUN --mount=type=bind,from=dist,target=/dist \
     && cp -L --parents "${libraries[@]}" /closure/ \
     && for dir in /closure/usr/{bin,lib,lib64,sbin}; do [ ! -d "$dir" ] || ln -s "usr/${dir##*/}" /closure/; done \
     && cp -a --parents /data /models /etc/{group,passwd,ssl/certs/ca-certificates.crt} /usr/lib/os-release /closure/ \
-    && for package in ca-certificates $(dpkg -S "${libraries[@]}" | cut -d: -f1 | sort -u); do \
-    dpkg -s "$package" > "/closure/var/lib/dpkg/status.d/$package"; done
+    && for package in ca-certificates $(dpkg -S "${libraries[@]}" /usr/lib/os-release | cut -d: -f1 | sort -u); do \
+    dpkg -s "$package" > "/closure/var/lib/dpkg/status.d/$package" \
+    && cp -L --parents "/usr/share/doc/$package/copyright" /closure/ || exit; done \
+    && cp -a --parents /usr/share/common-licenses /closure/
 
 FROM scratch AS minimal
 COPY --from=closure /closure/ /
@@ -81,6 +83,7 @@ ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=0.0.0.0 LLAMA_ARG_PORT=808
 ARG MINIMUM_CUDA=13.0
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility NVIDIA_REQUIRE_CUDA="cuda>=$MINIMUM_CUDA"
 EXPOSE 8080
+ENV PATH=$PATH:/app/bin
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
@@ -105,6 +108,7 @@ ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=0.0.0.0 LLAMA_ARG_PORT=808
 ARG MINIMUM_CUDA=13.0
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility NVIDIA_REQUIRE_CUDA="cuda>=$MINIMUM_CUDA"
 EXPOSE 8080
+ENV PATH=$PATH:/app/bin
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001

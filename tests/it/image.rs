@@ -8,3 +8,4 @@ mod inherit;
 mod lint;
 mod registry;
 mod reproduce;
+mod users;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::needs;
 use crate::process::{Finished, command, finish, wait_for};
@@ -80,6 +80,14 @@ pub fn image(variant: &str) -> Option<String> {
 /// The folder of the demo model, as `docker run --volume` takes it.
 pub fn models() -> String {
     format!("{}:/models:ro", root().join("tests/models").display())
+}
+
+/// Where containers reach this machine.
+///
+/// # Panics
+/// When the engine has no network.
+pub fn gateway() -> String {
+    read(&["network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "bridge"])
 }
 
 /// A container, removed when it is no longer looked at.
@@ -208,14 +216,17 @@ fn json(file: &Path, entry: &str) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).expect("it is JSON")
 }
 
-/// Programs of Debian's for the tests, in an image of their own: cosign, docker-registry, kubectl. Run with the
-/// host's network.
+/// Programs of Debian's for the tests, in an image of their own: cosign, docker-registry, kubectl, podman. Built once.
 ///
 /// # Panics
 /// When it cannot be built.
 pub fn tools() -> Option<String> {
     needs::docker()?;
+    static BUILT: OnceLock<()> = OnceLock::new();
     let image = format!("{REGISTRY}/tools");
-    build(&["--file", "docker/tests/tools.Dockerfile", "--tag", &image, "--load", "docker/tests"]);
+    BUILT.get_or_init(|| {
+        let file = "docker/tests/tools.Dockerfile";
+        build(&["--file", file, "--tag", &image, "--load", "docker/tests"]);
+    });
     Some(image)
 }

@@ -1,5 +1,7 @@
 //! Plain HTTP with JSON: one request, one answer.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::process::PATIENCE;
@@ -41,6 +43,12 @@ pub fn get(url: &str) -> Answer {
     try_get(url, None).unwrap_or_else(|| panic!("no answer from {url}"))
 }
 
+/// The status of `GET url` within `most`; `None` when nobody answers in that time.
+pub fn status(url: &str, most: Duration) -> Option<u16> {
+    let agent: ureq::Agent = config().timeout_global(Some(most)).build().into();
+    agent.get(url).call().ok().map(|response| response.status().as_u16())
+}
+
 /// `DELETE url`, whatever comes of it.
 pub fn try_delete(url: &str) {
     let _ = agent().delete(url).call();
@@ -51,14 +59,29 @@ pub fn try_delete(url: &str) {
 /// # Panics
 /// When nobody answers.
 pub fn post(url: &str, body: &Value) -> Answer {
-    let sent = agent().post(url).send_json(body);
+    post_with_key(url, body, None)
+}
+
+/// The same with a key.
+///
+/// # Panics
+/// When nobody answers.
+pub fn post_with_key(url: &str, body: &Value, key: Option<&str>) -> Answer {
+    let mut request = agent().post(url);
+    if let Some(key) = key {
+        request = request.header("Authorization", format!("Bearer {key}"));
+    }
+    let sent = request.send_json(body);
     answer(sent.unwrap_or_else(|error| panic!("no answer from {url}: {error}")))
 }
 
 fn agent() -> ureq::Agent {
+    config().timeout_global(Some(PATIENCE)).build().into()
+}
+
+fn config() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
     // Statuses are what the tests look at, and no proxy stands before this machine itself.
-    let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);
-    config.timeout_global(Some(PATIENCE)).build().into()
+    ureq::Agent::config_builder().http_status_as_error(false).proxy(None)
 }
 
 fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod docker;
 pub mod http;
+pub mod hub;
 pub mod needs;
 pub mod process;
 pub mod server;

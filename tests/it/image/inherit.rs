@@ -39,6 +39,30 @@ fn the_server_is_copied_out_of_an_image() {
     serves(&name);
 }
 
+/// Upstream's own is one file too; what it needs of the system has to come from somewhere.
+#[test]
+fn a_static_server_runs_in_a_slim_image_with_the_packages_that_the_readme_names() {
+    let (Some(server), Some(())) = (needs::server(), needs::docker()) else { return };
+    for file in ["README.md", "docker/examples/static.Dockerfile"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        for package in ["libgomp1", "libssl3", "libstdc++6", "ca-certificates"] {
+            assert!(text.contains(package), "{file} names {package}");
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::copy(server, dir.path().join("llama-server")).unwrap();
+    let name = format!("{REGISTRY}/static");
+    build(
+        "docker/examples/static.Dockerfile",
+        &name,
+        &[
+            &format!("--build-context=server={}", dir.path().display()),
+            &format!("--build-arg=BASE_IMAGE={BASE}"),
+        ],
+    );
+    serves(&name);
+}
+
 /// Packages that are asked for come into the image that has no shell, and nothing else does.
 #[test]
 fn a_minimal_image_gets_the_programs_that_are_asked_for() {

@@ -52,6 +52,9 @@ pub(super) fn config(config: &Config, subject: &Subject) -> Vec<String> {
         "port 8080 is not exposed".into(),
     );
     hold(config.healthcheck.is_some(), "there is no health check".into());
+    let path = config.env.iter().flatten().find_map(|value| value.strip_prefix("PATH="));
+    let found = path.is_some_and(|path| path.split(':').any(|dir| dir == "/app/bin"));
+    hold(found, "/app/bin is not in PATH".into());
     let volumes = config.volumes.as_ref().is_none_or(BTreeMap::is_empty);
     hold(volumes, "there are volumes: what inherits from it cannot change their files".into());
     wrong.extend(labels(config, subject));
@@ -87,6 +90,43 @@ pub(super) fn version(text: &str, config: &Config, subject: &Subject) -> Vec<Str
         }
     }
     wrong
+}
+
+/// What `/app/sbom.spdx.json` says about licences, and the label must agree with. A vendor's libraries have one
+/// name each there.
+pub(super) fn licenses(text: &str, config: &Config, subject: &Subject) -> Vec<String> {
+    let document: Value = serde_json::from_str(text).unwrap_or_default();
+    let Some(declared) = document["packages"][0]["licenseDeclared"].as_str() else {
+        return vec!["/app/sbom.spdx.json is not that of a distribution".into()];
+    };
+    let has_vendor = subject.toolkit.is_some();
+    let label = label(config, "org.opencontainers.image.licenses").unwrap_or_default();
+    let label = terms(label);
+    let own = terms(declared).into_iter();
+    let own = own.filter(|term| !has_vendor || !term.starts_with("LicenseRef-"));
+    let missing: Vec<&str> = own.filter(|term| !label.contains(term)).collect();
+    match &missing[..] {
+        [] => Vec::new(),
+        some => vec![format!("the label `licenses` does not have {}", some.join(" AND "))],
+    }
+}
+
+/// What an SPDX expression joins with AND.
+fn terms(expression: &str) -> Vec<&str> {
+    let (mut terms, mut depth, mut start) = (Vec::new(), 0, 0);
+    for (at, byte) in expression.bytes().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            b' ' if depth == 0 && expression[at..].starts_with(" AND ") => {
+                terms.push(&expression[start..at]);
+                start = at + " AND ".len();
+            }
+            _ => {}
+        }
+    }
+    terms.push(&expression[start..]);
+    terms
 }
 
 fn environment(variant: Variant) -> Vec<&'static str> {

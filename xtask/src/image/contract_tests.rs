@@ -27,7 +27,7 @@ fn kept(variant: &str) -> Value {
         "User": "10001:10001",
         "Entrypoint": ["/app/bin/llama-server"],
         "Cmd": ["--help"],
-        "Env": ["PATH=/bin", "LLAMA_ARG_HOST=0.0.0.0", "NVIDIA_VISIBLE_DEVICES=all",
+        "Env": ["PATH=/bin:/app/bin", "LLAMA_ARG_HOST=0.0.0.0", "NVIDIA_VISIBLE_DEVICES=all",
             "NVIDIA_DRIVER_CAPABILITIES=compute,utility"],
         "Labels": labels_of(variant),
         "ExposedPorts": {"8080/tcp": {}},
@@ -56,6 +56,7 @@ fn every_promise_about_the_configuration_is_held() {
         ("Cmd", json!(["--port", "1"]), "CMD is [\"--port\", \"1\"], not [\"--help\"]"),
         ("ExposedPorts", json!({"80/tcp": {}}), "port 8080 is not exposed"),
         ("Healthcheck", json!(null), "there is no health check"),
+        ("Env", json!(["PATH=/bin:/app", "LLAMA_ARG_HOST=0.0.0.0"]), "/app/bin is not in PATH"),
         (
             "Volumes",
             json!({"/data": {}}),
@@ -67,7 +68,7 @@ fn every_promise_about_the_configuration_is_held() {
         assert_eq!(broken(config, Variant::Cpu), [message]);
     }
     let mut config = kept("cuda");
-    config["Env"] = json!(["LLAMA_ARG_HOST=127.0.0.1"]);
+    config["Env"] = json!(["PATH=/app/bin", "LLAMA_ARG_HOST=127.0.0.1"]);
     assert_eq!(
         broken(config, Variant::Cuda),
         [
@@ -95,6 +96,26 @@ fn labels_are_there_and_right() {
     let mut config = kept("cpu");
     config["Labels"] = json!(null);
     assert_eq!(broken(config, Variant::Cpu).len(), 9);
+}
+
+#[test]
+fn the_label_has_every_licence_of_the_distribution() {
+    let check = |declared: &str, variant: &str| {
+        let mut config = kept(variant);
+        config["Labels"]["org.opencontainers.image.licenses"] =
+            "MIT AND (MIT OR Apache-2.0) AND LicenseRef-NVIDIA-CUDA-EULA".into();
+        let config = serde_json::from_value(config).unwrap();
+        let document = json!({ "packages": [{ "licenseDeclared": declared }] }).to_string();
+        licenses(&document, &config, &Subject::new(Variant::parse(variant).unwrap()))
+    };
+    assert!(check("(MIT OR Apache-2.0) AND MIT", "cpu").is_empty());
+    assert_eq!(
+        check("(ISC AND Zlib) AND LicenseRef-x AND MIT", "cpu"),
+        ["the label `licenses` does not have (ISC AND Zlib) AND LicenseRef-x"]
+    );
+    assert!(check("LicenseRef-cublas AND MIT", "cuda").is_empty());
+    let none = licenses("{}", &Config::default(), &Subject::new(Variant::Cpu));
+    assert_eq!(none, ["/app/sbom.spdx.json is not that of a distribution"]);
 }
 
 #[test]

@@ -8,6 +8,24 @@ use crate::variant::Variant;
 /// What the names of our own labels begin with.
 pub(super) const OWN: &str = "llama-server.";
 
+/// Licences of the parts of every distribution.
+const DISTRIBUTION: &[&str] = &[
+    "((MIT OR Apache-2.0) AND Unicode-3.0)",
+    "Apache-2.0",
+    "(Apache-2.0 WITH LLVM-exception OR Apache-2.0 OR MIT)",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "LicenseRef-public-domain-sha1",
+    "LicenseRef-public-domain-sha256",
+    "MIT",
+    "(MIT OR Apache-2.0)",
+    "(MIT OR Unlicense)",
+    "(MPL-2.0 OR Apache-2.0)",
+    "Unlicense",
+    "(Unlicense OR MIT-0)",
+];
+
 /// What the labels tell besides the subject.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts<'a> {
@@ -31,7 +49,7 @@ pub(super) fn labels(subject: &Subject, facts: &Facts<'_>) -> Vec<(String, Strin
         ("version", identity.version.clone()),
         ("revision", identity.commit.clone()),
         ("source", facts.source.unwrap_or_default().to_owned()),
-        ("licenses", licenses(subject.variant).to_owned()),
+        ("licenses", licenses(subject.variant)),
         ("title", title(subject)),
         ("description", description(subject)),
         ("base.name", base.to_owned()),
@@ -75,13 +93,22 @@ pub(super) fn argument<'a>(dockerfile: &'a str, name: &str) -> Option<&'a str> {
     values.map(|value| value.trim_matches('"')).next()
 }
 
-/// Of llama.cpp, of ours and of what the GPU's vendor adds; every text is in `/app/licenses`.
-fn licenses(variant: Variant) -> &'static str {
-    match variant {
-        Variant::Cpu | Variant::Vulkan => "MIT",
-        Variant::Cuda => "MIT AND LicenseRef-NVIDIA-CUDA-EULA",
-        Variant::Rocm => "MIT AND LicenseRef-ROCm",
-    }
+/// What holds for all that is in an image: of the distribution, as its bill of materials says (`contract.rs`
+/// compares), with texts in `/app/licenses`; of the GPU's vendor; and of Debian's packages, whose texts are in
+/// `/usr/share/doc`.
+fn licenses(variant: Variant) -> String {
+    let vendor = match variant {
+        Variant::Cpu | Variant::Vulkan => None,
+        Variant::Cuda => Some("LicenseRef-NVIDIA-CUDA-EULA"),
+        Variant::Rocm => Some("LicenseRef-ROCm"),
+    };
+    DISTRIBUTION
+        .iter()
+        .copied()
+        .chain(vendor)
+        .chain(["LicenseRef-Debian"])
+        .collect::<Vec<_>>()
+        .join(" AND ")
 }
 
 fn title(subject: &Subject) -> String {

@@ -25,7 +25,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// Where the model is in the container.
 const MODEL: &str = "/models/model.gguf";
 /// A user that no image knows, as some clusters choose one.
-const STRANGER: &str = "12345:0";
+const STRANGER: &str = "12345:54321";
 /// Longer than any answer takes that is asked for here.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -39,7 +39,10 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
         Ok(contract::config(&config, &test.subject))
     });
     test.hold("version.json", &mut wrong, || {
-        Ok(contract::version(&test.version()?, &config, &test.subject))
+        Ok(contract::version(&test.file("version.json")?, &config, &test.subject))
+    });
+    test.hold("licences", &mut wrong, || {
+        Ok(contract::licenses(&test.file("sbom.spdx.json")?, &config, &test.subject))
     });
     test.hold("help without arguments", &mut wrong, || {
         let help = docker(["run", "--rm"]).arg(&test.image).read()?;
@@ -105,16 +108,17 @@ impl Test {
         serde_json::from_str(&answer).context("docker does not say how the image runs")
     }
 
-    /// As the README of images says it is read; where there is no `cat`, out of the file system.
-    fn version(&self) -> Result<String> {
+    /// A file of `/app`, as the README of images says it is read; where there is no `cat`, out of the file system.
+    fn file(&self, name: &str) -> Result<String> {
+        let path = format!("/app/{name}");
         if !self.subject.minimal {
-            let cat = docker(["run", "--rm"]).arg(&self.image).args(["cat", "/app/version.json"]);
+            let cat = docker(["run", "--rm"]).arg(&self.image).args(["cat", &path]);
             return Ok(cat.read()?);
         }
         let container = Container::new(docker(["create"]).arg(&self.image))?;
         let dir = tempfile::tempdir()?;
-        let file = dir.path().join("version.json");
-        docker(["cp"]).arg(format!("{}:/app/version.json", container.id)).arg(&file).read()?;
+        let file = dir.path().join(name);
+        docker(["cp"]).arg(format!("{}:{path}", container.id)).arg(&file).read()?;
         Ok(std::fs::read_to_string(file)?)
     }
 
@@ -226,7 +230,7 @@ mod tests {
         let test = Test { subject: Subject::new(Variant::Cpu), image: "x:1".into() };
         assert_eq!(
             test.server("/m.gguf".into()).to_string(),
-            "docker run --detach --publish 127.0.0.1::8080 --user 12345:0 --read-only --tmpfs /tmp \
+            "docker run --detach --publish 127.0.0.1::8080 --user 12345:54321 --read-only --tmpfs /tmp \
              --cap-drop ALL --security-opt no-new-privileges --health-interval 1s --volume \
              /m.gguf:/models/model.gguf:ro x:1 --model /models/model.gguf"
         );
