@@ -4,6 +4,7 @@ pub mod browser;
 pub mod docker;
 pub mod http;
 pub mod hub;
+pub mod manifest;
 pub mod needs;
 pub mod process;
 pub mod server;

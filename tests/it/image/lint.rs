@@ -1,8 +1,6 @@
-//! Dockerfiles, compose files and Kubernetes manifests, without an engine's help.
+//! Dockerfiles and compose files, and what is refused before anything is built.
 
-use std::os::unix::fs::PermissionsExt;
-
-use llama_tests::docker::{self, read};
+use llama_tests::docker::read;
 use llama_tests::needs;
 use llama_tests::process::{Finished, command, finish};
 use llama_tests::workspace::{root, xtask};
@@ -43,36 +41,6 @@ fn hadolint_finds_nothing() {
     }
     let Finished { status, output } = finish(&mut hadolint);
     assert!(status.success(), "{output}");
-}
-
-#[test]
-fn kubernetes_knows_every_field_of_the_overlays() {
-    let (Some(tool), Some(image)) =
-        (needs::from_pypi("kubernetes-validate", "1.37.0"), docker::tools())
-    else {
-        return;
-    };
-    // Debian 12 has a kubectl that is too old: it comes out of the tools' image.
-    let bin = tempfile::tempdir().unwrap();
-    let kubectl = bin.path().join("kubectl");
-    let script = format!(
-        "#!/bin/sh\nexec docker run --rm --volume \"$PWD:$PWD:ro\" --workdir \"$PWD\" {image} kubectl \"$@\"\n"
-    );
-    std::fs::write(&kubectl, script).unwrap();
-    std::fs::set_permissions(&kubectl, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let mut validate = command("sh");
-    let script = "PATH=$1:$2/bin:$PATH exec docker/tests/kubernetes.sh";
-    validate.args(["-ec", script, "sh"]).arg(bin.path()).arg(&tool).current_dir(root());
-    let Finished { status, output } = finish(validate.env("PYTHONPATH", &tool));
-    assert!(status.success(), "{output}");
-    // It would say nothing of a field that nobody knows if it did not look.
-    let wrong = "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {prots: []}\n";
-    let file = bin.path().join("wrong.yaml");
-    std::fs::write(&file, wrong).unwrap();
-    let mut validate = command(tool.join("bin/kubernetes-validate"));
-    let validate = validate.args(["--strict", "--no-warn", "--kubernetes-version", "1.33"]);
-    let Finished { status, output } = finish(validate.arg(&file).env("PYTHONPATH", &tool));
-    assert!(!status.success() && output.contains("prots"), "{output}");
 }
 
 #[test]

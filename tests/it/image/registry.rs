@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use llama_tests::docker::{self, BASE, Container, docker, read};
+use llama_tests::manifest::Rendered;
 use llama_tests::process::{Finished, finish, wait_for};
 use llama_tests::server::free_port;
-use llama_tests::workspace::xtask;
+use llama_tests::workspace::{root, xtask};
 use llama_tests::{http, needs};
 use serde_json::Value;
 
@@ -100,6 +101,27 @@ fn both_platforms_are_one_name_that_can_be_trusted() {
         read(&["image", "rm", "--force", &name]);
     }
     trust(&registry, dir.path(), &amd64, pinned);
+}
+
+/// What docs/images.md says to type, but for the cluster.
+#[test]
+fn the_documented_line_names_an_image_that_a_cluster_can_pull() {
+    let Some(image) = docker::image("cpu") else { return };
+    let Some(registry) = Registry::start() else { return };
+    let documents = std::fs::read_to_string(root().join("docs/images.md")).unwrap();
+    let mut lines = documents.lines().filter_map(|line| line.strip_suffix(" | kubectl apply -f -"));
+    let line = lines.find(|line| line.contains("$REGISTRY")).expect("docs/images.md has the line");
+    let name = format!("{}/llama-cpp-cpu:1", registry.address);
+    read(&["tag", &image, &name]);
+    read(&["push", "--quiet", &name]);
+    read(&["image", "rm", &name]);
+    let repository = format!("{}:/repository:ro", root().display());
+    let there = format!("REGISTRY={}", registry.address);
+    let run = ["run", "--rm", "--env", &there, "--env", "TAG=1", "--volume", &repository];
+    let shell = ["--workdir", "/repository", &registry.tools, "sh", "-ec", line];
+    let rendered = Rendered::parse(&read(&[&run[..], &shell].concat()));
+    assert_eq!(rendered.pod().containers[0].image, name);
+    read(&["pull", "--quiet", &name]);
 }
 
 fn push(dist: &Path, to: &[&str]) {

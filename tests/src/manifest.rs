@@ -1,0 +1,83 @@
+//! Kubernetes manifests as `kubectl kustomize` renders them. What nothing here knows is an error: a test that
+//! starts a manifest passes over no field of it.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::docker::{self, docker};
+use crate::process::{Finished, finish};
+use crate::workspace::root;
+
+pub mod pod_spec;
+
+use pod_spec::PodSpec;
+
+/// What `kubectl kustomize` says about the folder `own`, which finds this repository in `../repository`.
+/// `None` where there is no engine to run it in: the distributions' own are often too old.
+pub fn kustomize(own: &Path, dir: &str) -> Option<Finished> {
+    let tools = docker::tools()?;
+    let repository = format!("{}:/kustomize/repository:ro", root().display());
+    let own = format!("{}:/kustomize/own:ro", own.display());
+    let run =
+        ["run", "--rm", "--volume", &repository, "--volume", &own, "--workdir", "/kustomize/own"];
+    Some(finish(&mut docker(&[&run[..], &[&tools, "kubectl", "kustomize", dir]].concat())))
+}
+
+/// The YAML of `docker/k8s/NAME`.
+///
+/// # Panics
+/// When it does not render.
+pub fn rendered(name: &str) -> Option<String> {
+    let empty = tempfile::tempdir().expect("there is a temporary folder");
+    let dir = format!("../repository/docker/k8s/{name}");
+    let Finished { status, output } = kustomize(empty.path(), &dir)?;
+    assert!(status.success(), "{name}: {output}");
+    Some(output)
+}
+
+/// The objects of a rendered folder.
+#[derive(Debug)]
+pub struct Rendered(Vec<Value>);
+
+impl Rendered {
+    /// Of `docker/k8s/NAME`.
+    ///
+    /// # Panics
+    /// When it does not render.
+    pub fn of(name: &str) -> Option<Self> {
+        Some(Self::parse(&rendered(name)?))
+    }
+
+    /// Of YAML.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let documents = serde_norway::Deserializer::from_str(text);
+        let objects = documents.map(|one| Value::deserialize(one).expect("kubectl writes YAML"));
+        Self(objects.collect())
+    }
+
+    /// The first object of this kind.
+    pub fn find(&self, kind: &str) -> Option<&Value> {
+        self.0.iter().find(|object| object["kind"] == kind)
+    }
+
+    /// What its Deployment starts.
+    ///
+    /// # Panics
+    /// When there is none, or something in it that is not known here.
+    pub fn pod(&self) -> PodSpec {
+        let deployment = self.find("Deployment").expect("something is deployed");
+        read(&deployment["spec"]["template"]["spec"])
+    }
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> T {
+    let known = serde_json::from_value(value.clone());
+    known.unwrap_or_else(|error| panic!("tests/src/manifest.rs does not know it: {error}\n{value}"))
+}
