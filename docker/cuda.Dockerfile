@@ -73,7 +73,7 @@ COPY --from=dist /libggml-cuda.so /app/
 COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
 COPY --from=dist /bin /app/bin
 COPY --from=dist /licenses /app/licenses
-COPY --from=dist /sbom.spdx.json /version.json /app/
+COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
 ARG BUILD_VERSION BUILD_COMMIT
 LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
     llama-server.variant=cuda
@@ -98,7 +98,7 @@ COPY --from=dist /libggml-cuda.so /app/
 COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
 COPY --from=dist /bin /app/bin
 COPY --from=dist /licenses /app/licenses
-COPY --from=dist /sbom.spdx.json /version.json /app/
+COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
 ARG BUILD_VERSION BUILD_COMMIT
 LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
     llama-server.variant=cuda
