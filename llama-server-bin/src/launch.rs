@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::log::{Log, OnLine};
-use crate::{Error, LEASH_VARIABLE, Server, find, health};
+use crate::{Error, LEASH_VARIABLE, Server, find, health, secret};
 
 /// Pause between two looks at a starting server.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -132,7 +132,7 @@ impl fmt::Debug for Launch {
         let Self { program, args, .. } = self;
         f.debug_struct("Launch")
             .field("program", program)
-            .field("args", args)
+            .field("args", &secret::shown(args))
             .finish_non_exhaustive()
     }
 }
@@ -214,5 +214,12 @@ mod tests {
         assert_eq!(authority(Some("/run/llama.sock"), "80"), None);
         assert_eq!(authority(None, "0"), None);
         assert_eq!(authority(None, "http"), None);
+    }
+
+    #[test]
+    fn a_launch_shows_no_key() {
+        let launch = Launch::new(["-m", "m.gguf", "--api-key", "KEY"]);
+        let shown = format!("{launch:?}");
+        assert!(shown.contains(r#""--api-key", "***""#) && !shown.contains("KEY"), "{shown}");
     }
 }

@@ -22,6 +22,7 @@ mod find;
 pub mod health;
 mod launch;
 mod log;
+pub mod secret;
 mod server;
 mod version;
 

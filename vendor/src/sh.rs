@@ -20,6 +20,8 @@ const TAIL: usize = 100;
 pub struct Cmd {
     program: OsString,
     args: Vec<OsString>,
+    /// The arguments in messages.
+    shown: Vec<OsString>,
     env: Vec<(OsString, Option<OsString>)>,
     not_typed: Vec<OsString>,
     dir: Option<PathBuf>,
@@ -33,6 +35,7 @@ impl Cmd {
         Self {
             program,
             args: Vec::new(),
+            shown: Vec::new(),
             env: Vec::new(),
             not_typed: Vec::new(),
             dir: None,
@@ -42,16 +45,23 @@ impl Cmd {
 
     /// Adds one argument.
     #[must_use]
-    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+    pub fn arg(self, arg: impl AsRef<OsStr>) -> Self {
+        let arg = arg.as_ref();
+        self.arg_shown_as(arg, arg)
+    }
+
+    /// Adds one argument that every message shows as `shown`: a secret.
+    #[must_use]
+    pub fn arg_shown_as(mut self, arg: impl AsRef<OsStr>, shown: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());
+        self.shown.push(shown.as_ref().to_owned());
         self
     }
 
     /// Adds several arguments.
     #[must_use]
-    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
-        self
+    pub fn args<S: AsRef<OsStr>>(self, args: impl IntoIterator<Item = S>) -> Self {
+        args.into_iter().fold(self, |cmd, arg| cmd.arg(arg))
     }
 
     /// Sets a variable of the child's environment.
@@ -203,7 +213,7 @@ impl fmt::Display for Cmd {
             }
         }
         f.write_str(&quote(&self.program))?;
-        for arg in &self.args {
+        for arg in &self.shown {
             write!(f, " {}", quote(arg))?;
         }
         Ok(())
@@ -265,6 +275,16 @@ mod tests {
     fn a_command_prints_as_a_line_that_can_be_pasted() {
         let cmd = Cmd::new("cmake").args(["-B", "a b", "-DX='y'"]).env("CC", "gcc 12").dir("/s p");
         assert_eq!(cmd.to_string(), r"cd '/s p' && CC='gcc 12' cmake -B 'a b' '-DX='\''y'\'''");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_is_in_no_message() {
+        let cmd = Cmd::new("sh").args(["-c", "exit $1", "0"]).arg_shown_as("3", "***");
+        let shown = "sh -c 'exit $1' 0 '***'";
+        assert_eq!(cmd.to_string(), shown);
+        let error = cmd.run().unwrap_err().to_string();
+        assert_eq!(error, format!("a command failed with exit status: 3: {shown}"));
     }
 
     #[cfg(unix)]

@@ -1,10 +1,11 @@
 //! `cargo xtask serve`: from nothing to a server that answers.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
+use llama_server_bin::secret;
 use llama_src::sh::Cmd;
 
 use crate::screen::Screen;
@@ -73,7 +74,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     if !args.server.iter().any(|arg| arg == "--port") && !is_set(&["LLAMA_ARG_PORT"]) {
         args.server.splice(0..0, ["--port".into(), PORT.into()]);
     }
-    let cmd = Cmd::new(&server).args(&args.server);
+    let cmd = command(&server, &args.server);
     eprintln!("==> {cmd}");
     become_server(&cmd)
 }
@@ -132,6 +133,12 @@ fn is_set(names: &[&str]) -> bool {
     names.iter().any(|name| std::env::var_os(name).is_some())
 }
 
+/// The server's command, which shows no key.
+fn command(server: &Path, args: &[OsString]) -> Cmd {
+    let words = args.iter().zip(secret::shown(args));
+    words.fold(Cmd::new(server), |cmd, (arg, shown)| cmd.arg_shown_as(arg, shown))
+}
+
 /// Ends as the server: signals, Ctrl-C among them, go to it and its exit code is ours.
 #[cfg(unix)]
 fn become_server(cmd: &Cmd) -> Result<()> {
@@ -158,6 +165,10 @@ mod tests {
         assert_eq!(args.server, words("-m x.gguf --yes"));
         assert!(names_a_model(&args.server));
         assert!(!names_a_model(&words("--port 9")));
+        let cmd = command(Path::new("s"), &words("-m x.gguf --api-key KEY"));
+        assert_eq!(cmd.to_string(), "s -m x.gguf --api-key '***'");
+        let given: Vec<_> = cmd.command().get_args().map(OsString::from).collect();
+        assert_eq!(given, words("-m x.gguf --api-key KEY"));
         assert_eq!(
             parse(words("-y x.gguf")).unwrap_err().to_string(),
             "`x.gguf` is no argument of `serve`\n  hint: arguments of llama-server come after `--`"
