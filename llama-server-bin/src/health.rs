@@ -14,8 +14,20 @@ const LONGEST: usize = 64 * 1024;
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// What follows the header, as text.
+    /// The lines before the body.
+    pub head: String,
+    /// What follows them, as text.
     pub body: String,
+}
+
+impl Answer {
+    /// The value of the header `name`.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.head.lines().filter_map(|line| line.split_once(':'));
+        let (_, value) = headers.find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+        Some(value.trim())
+    }
 }
 
 /// Asks for `path` of `host` over `stream`, which is used up: the server is told to close it. Waits as
@@ -51,14 +63,26 @@ pub(crate) fn status(authority: &str) -> Option<u16> {
     Some(request(stream, authority, "/health").ok()?.status)
 }
 
+/// The same of the server at the socket `file`.
+#[cfg(unix)]
+pub(crate) fn status_of_socket(file: &str) -> Option<u16> {
+    let stream = std::os::unix::net::UnixStream::connect(file).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.set_write_timeout(Some(PATIENCE)).ok()?;
+    Some(request(stream, "localhost", "/health").ok()?.status)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn status_of_socket(_: &str) -> Option<u16> {
+    None
+}
+
 /// Whether the body has the length that the header says.
 fn is_whole(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
-    });
-    matches!(length, Some(Ok(length)) if body.len() >= length)
+    let Some(answer) = parse(bytes).filter(|_| text.contains("\r\n\r\n")) else { return false };
+    let length = answer.header("content-length").map(str::parse::<usize>);
+    matches!(length, Some(Ok(length)) if answer.body.len() >= length)
 }
 
 /// From `HTTP/1.1 200 OK` on.
@@ -66,8 +90,8 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let status = bytes.strip_prefix(b"HTTP/1.")?.get(2..5)?;
     let status = std::str::from_utf8(status).ok()?.parse().ok()?;
     let text = String::from_utf8_lossy(bytes);
-    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
-    Some(Answer { status, body })
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    Some(Answer { status, head: head.to_owned(), body: body.to_owned() })
 }
 
 #[cfg(test)]
@@ -124,7 +148,11 @@ mod tests {
         let mut open = said(whole, timeout);
         assert_eq!(
             request(&mut open, "h:1", "/x").unwrap(),
-            Answer { status: 200, body: "abc".into() }
+            Answer {
+                status: 200,
+                head: "HTTP/1.1 200 OK\r\ncontent-length: 3".into(),
+                body: "abc".into()
+            }
         );
         let question = b"GET /x HTTP/1.1\r\nHost: h:1\r\nConnection: close\r\n\r\n";
         assert_eq!(open.asked, [question.to_vec()]);

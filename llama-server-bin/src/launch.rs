@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::address::Wanted;
 use crate::log::{Log, OnLine};
-use crate::{Error, LEASH_VARIABLE, Server, find, health, secret};
+use crate::{Error, LEASH_VARIABLE, Server, find, health, secret, sockets};
 
 /// Pause between two looks at a starting server.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -56,20 +57,19 @@ impl Launch {
         // A relative path would mean another file in `dir`.
         let program = std::path::absolute(&program).unwrap_or(program);
         let wanted = self.complete_address();
-        if let Some(authority) = &wanted {
-            self.refuse_taken(authority)?;
+        if let Some(authority) = wanted.authority() {
+            self.refuse_taken(&authority)?;
         }
         let mut child = self.spawn(&program)?;
         let log = Log::of(&mut child, self.on_line.take());
         // From here on a return drops the server, and so kills it.
         let mut server = Server::new(child, log, self.stop_within);
-        wait_until_ready(&mut server, wanted, self.ready_within)?;
+        wait_until_ready(&mut server, &wanted, self.ready_within)?;
         Ok(server)
     }
 
-    /// Adds `--host` and `--port` where the caller gave none; the authority to ask, where it is known
-    /// before the server says it.
-    fn complete_address(&mut self) -> Option<String> {
+    /// Adds `--host` and `--port` where the caller gave none.
+    fn complete_address(&mut self) -> Wanted {
         let host = self.setting("--host", "LLAMA_ARG_HOST");
         let port = self.setting("--port", "LLAMA_ARG_PORT");
         if host.is_none() {
@@ -79,7 +79,7 @@ impl Launch {
             // The kernel picks: no other server can take the port in between.
             self.args.extend(["--port".into(), "0".into()]);
         }
-        authority(host.as_deref(), port.as_deref()?)
+        Wanted::new(host.as_deref(), port.as_deref())
     }
 
     /// The last value of an option, which wins over its variable.
@@ -123,6 +123,7 @@ impl Launch {
         if let Some(dir) = &self.dir {
             command.current_dir(dir);
         }
+        alone(&mut command);
         command.spawn().map_err(|source| Error::Start { program: program.to_owned(), source })
     }
 }
@@ -137,28 +138,29 @@ impl fmt::Debug for Launch {
     }
 }
 
-fn wait_until_ready(
-    server: &mut Server,
-    wanted: Option<String>,
-    within: Duration,
-) -> Result<(), Error> {
+/// Ctrl-C in a terminal is for the caller, who stops the server or lets it finish.
+fn alone(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    // CREATE_NEW_PROCESS_GROUP
+    #[cfg(windows)]
+    std::os::windows::process::CommandExt::creation_flags(command, 0x0000_0200);
+}
+
+fn wait_until_ready(server: &mut Server, wanted: &Wanted, within: Duration) -> Result<(), Error> {
+    let authority = wanted.authority();
     let start = Instant::now();
     loop {
         if let Some(status) = server.exit_status()? {
             return Err(Error::Exited { status, log: server.last_words() });
         }
-        if let Some(url) = server.said_address() {
-            // It says so once the model is loaded; under `--api-prefix` there is no `/health`.
-            let answer = url.strip_prefix("http://").map(health::status);
-            if answer.is_none_or(|answer| answer.is_some_and(|status| status != 503)) {
-                server.set_url(url);
-                return Ok(());
-            }
-        } else if let Some(authority) = &wanted {
-            if health::status(authority) == Some(200) {
-                server.set_url(format!("http://{authority}"));
-                return Ok(());
-            }
+        let url = said_address(server, wanted).or_else(|| {
+            let authority = authority.as_ref()?;
+            (health::status(authority) == Some(200)).then(|| format!("http://{authority}"))
+        });
+        if let Some(url) = url {
+            server.set_url(url);
+            return Ok(());
         }
         if start.elapsed() > within {
             server.kill();
@@ -168,22 +170,22 @@ fn wait_until_ready(
     }
 }
 
-/// Whom to ask for a server that listens on the first of `hosts` at `port`; `None` for port 0 and for
-/// Unix sockets.
-fn authority(hosts: Option<&str>, port: &str) -> Option<String> {
-    let host = hosts.unwrap_or("127.0.0.1").split(',').next()?.trim();
-    let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
-    (!host.ends_with(".sock")).then(|| format!("{}:{port}", reachable(host)))
-}
-
-/// A host one can connect to, for a host one can listen on, in the form of a URL.
-pub(crate) fn reachable(host: &str) -> String {
-    match host.trim_matches(['[', ']']) {
-        "0.0.0.0" => "127.0.0.1".to_owned(),
-        "::" => "[::1]".to_owned(),
-        host if host.contains(':') => format!("[{host}]"),
-        host => host.to_owned(),
+/// The address that the server says, once it is so and the server is ready.
+fn said_address(server: &Server, wanted: &Wanted) -> Option<String> {
+    let said = server.said_addresses();
+    if said.is_empty() {
+        return None;
     }
+    let bound = sockets::of_family(Path::new("/proc"), server.pid()).ok();
+    let mut urls = said.iter().filter_map(|url| wanted.believed(url, bound.as_deref()));
+    // It says so once the model is loaded; under `--api-prefix` there is no `/health`. One that speaks TLS has
+    // no answer to this question.
+    urls.find(|url| match url.split_once("://") {
+        Some(("http", authority)) => health::status(authority).is_some_and(|it| it != 503),
+        Some(("https", authority)) => health::status(authority).is_none(),
+        Some((_, file)) => health::status_of_socket(file).is_none_or(|it| it != 503),
+        None => false,
+    })
 }
 
 #[cfg(test)]
@@ -193,27 +195,17 @@ mod tests {
     #[test]
     fn an_address_is_added_only_where_the_caller_gave_none() {
         let mut launch = Launch::new(["-m", "a b.gguf"]);
-        assert_eq!(launch.complete_address(), None);
+        assert_eq!(launch.complete_address().authority(), None);
         assert_eq!(launch.args, ["-m", "a b.gguf", "--host", "127.0.0.1", "--port", "0"]);
 
         let mut launch = Launch::new(["--port", "81", "--host", "0.0.0.0", "--port", "82"]);
-        assert_eq!(launch.complete_address().as_deref(), Some("127.0.0.1:82"));
+        assert_eq!(launch.complete_address().authority().as_deref(), Some("127.0.0.1:82"));
         assert_eq!(launch.args.len(), 6);
 
         let mut launch = Launch::new(["-m", "m"]);
         launch.env = vec![("LLAMA_ARG_PORT".into(), Some("83".into()))];
-        assert_eq!(launch.complete_address().as_deref(), Some("127.0.0.1:83"));
+        assert_eq!(launch.complete_address().authority().as_deref(), Some("127.0.0.1:83"));
         assert_eq!(launch.args, ["-m", "m", "--host", "127.0.0.1"]);
-    }
-
-    #[test]
-    fn an_authority_is_one_that_can_be_asked() {
-        assert_eq!(authority(Some("::,0.0.0.0"), "80").as_deref(), Some("[::1]:80"));
-        assert_eq!(authority(Some("fe80::1"), "80").as_deref(), Some("[fe80::1]:80"));
-        assert_eq!(authority(Some("localhost"), "80").as_deref(), Some("localhost:80"));
-        assert_eq!(authority(Some("/run/llama.sock"), "80"), None);
-        assert_eq!(authority(None, "0"), None);
-        assert_eq!(authority(None, "http"), None);
     }
 
     #[test]

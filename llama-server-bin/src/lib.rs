@@ -13,10 +13,12 @@
 //! Where the server is looked for: [`find`]. The library needs no feature; with `build` (default) the
 //! package also compiles llama.cpp and makes the `llama-server` binary.
 //!
-//! A [`Server`] that is dropped is killed. One whose program dies without dropping it (`SIGKILL`, an
+//! A [`Server`] that is dropped is killed. One whose program dies without dropping it (Ctrl-C, `SIGKILL`, an
 //! abort) stops by itself when it is *our* `llama-server`, through [`LEASH_VARIABLE`]; an official
-//! binary found elsewhere goes on running.
+//! binary found elsewhere goes on running. Ctrl-C in a terminal reaches the program alone: the server is in a
+//! process group of its own, so a program that handles Ctrl-C decides what happens to answers in progress.
 
+mod address;
 mod error;
 mod find;
 pub mod health;
@@ -24,6 +26,7 @@ mod launch;
 mod log;
 pub mod secret;
 mod server;
+pub mod sockets;
 mod version;
 
 pub use error::Error;

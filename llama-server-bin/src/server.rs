@@ -4,7 +4,6 @@ use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use crate::Error;
-use crate::launch::reachable;
 use crate::log::Log;
 
 /// A `llama-server` that is ready. Dropping it kills it; [`Server::stop`] ends it cleanly.
@@ -89,15 +88,9 @@ impl Server {
         self.log.last_words()
     }
 
-    /// The URL in its log, with a host one can connect to.
-    pub(crate) fn said_address(&self) -> Option<String> {
-        let url = self.log.address()?;
-        let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| *scheme != "unix")
-        else {
-            return Some(url);
-        };
-        let (host, port) = rest.rsplit_once(':')?;
-        Some(format!("{scheme}://{}:{port}", reachable(host)))
+    /// The addresses in lines of its log that look like its own, oldest first.
+    pub(crate) fn said_addresses(&self) -> Vec<String> {
+        self.log.addresses()
     }
 
     pub(crate) fn set_url(&mut self, url: String) {

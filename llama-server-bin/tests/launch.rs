@@ -115,10 +115,10 @@ fn a_dropped_server_is_gone() {
 fn a_server_that_does_not_stop_when_asked_is_killed() {
     // Only a Unix server can be asked.
     if cfg!(unix) {
-        let mut stubborn = Launch::new([
-            r#"trap "" TERM; echo "listening on unix:///x"; while :; do sleep 0.1; done"#,
-        ]);
-        stubborn.program = Some(script("#!/bin/sh\neval \"$1\"\n"));
+        // A signal that a shell ignores is ignored by what it becomes.
+        let mut stubborn = launch("load 0", &[]);
+        let text = format!("trap '' TERM\nexec '{}' \"$@\"", FAKE.display());
+        stubborn.program = Some(script("stubborn", &text));
         stubborn.stop_within = Duration::from_millis(300);
         let status = stubborn.start().unwrap().stop().unwrap();
         #[cfg(unix)]
@@ -145,6 +145,35 @@ fn much_output_never_blocks_the_server() {
         server.log().last().is_some_and(|line| line.contains("line 20000"))
     });
     assert_eq!(server.log().len(), 200);
+}
+
+#[test]
+fn only_what_the_server_has_bound_is_its_address() {
+    let server = launch("load 2 deceived", &[]).start().unwrap();
+    assert!(server.log().join("\n").contains("example.test"), "{:?}", server.log());
+    assert!(server.url().starts_with("http://127.0.0.1:"), "{}", server.url());
+    assert!(is_listening(server.url()), "{}", server.url());
+}
+
+#[test]
+fn a_server_that_a_script_starts_is_found_where_it_listens() {
+    if cfg!(unix) {
+        let mut wrapped = launch("load 0", &[]);
+        let text = format!("trap 'kill $!' TERM\n'{}' \"$@\" &\nwait", FAKE.display());
+        wrapped.program = Some(script("wrapped", &text));
+        let server = wrapped.start().unwrap();
+        assert!(is_listening(server.url()), "{}", server.url());
+        server.stop().unwrap();
+    }
+}
+
+/// What a terminal's Ctrl-C reaches is the group of the program that runs in it.
+#[cfg(unix)]
+#[test]
+fn a_server_is_in_a_process_group_of_its_own() {
+    let server = launch("load 0", &[]).start().unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(server.pid()).unwrap());
+    assert_eq!(rustix::process::getpgid(pid).ok(), pid);
 }
 
 #[test]
@@ -179,10 +208,10 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn script(text: &str) -> PathBuf {
+fn script(name: &str, text: &str) -> PathBuf {
     let path =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("script-{}.sh", std::process::id()));
-    std::fs::write(&path, text).unwrap();
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.sh", std::process::id()));
+    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
     #[cfg(unix)]
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     path

@@ -14,6 +14,9 @@ mod dist;
 /// A stranger's crate that depends on llama-sys.
 #[cfg(target_os = "linux")]
 mod downstream;
+/// What the health check and the library say of real servers.
+#[cfg(target_os = "linux")]
+mod health;
 /// The images, in a real Docker engine.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod image;

@@ -13,6 +13,12 @@ pub fn server() -> Option<PathBuf> {
     )
 }
 
+/// `llama-healthcheck`: `$LLAMA_TEST_HEALTHCHECK`, set by `cargo xtask test`.
+pub fn healthcheck() -> Option<PathBuf> {
+    let what = "$LLAMA_TEST_HEALTHCHECK, the health check; run `cargo xtask test`";
+    need(what, file_in("LLAMA_TEST_HEALTHCHECK"))
+}
+
 /// The `backend-dl,cpu-all-variants` one: `$LLAMA_TEST_SERVER_DL`, set by `cargo xtask test`.
 pub fn server_dl() -> Option<PathBuf> {
     let what =

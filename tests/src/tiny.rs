@@ -74,8 +74,22 @@ impl Arch {
 /// # Panics
 /// When `path` cannot be written.
 pub fn write(arch: Arch, seed: u64, path: &Path) {
+    written(metadata(arch), arch, seed, path);
+}
+
+/// The same with a description.
+///
+/// # Panics
+/// When `path` cannot be written.
+pub fn write_described(arch: Arch, seed: u64, description: &str, path: &Path) {
+    let mut file = metadata(arch);
+    file.set("general.description", description);
+    written(file, arch, seed, path);
+}
+
+fn written(file: File, arch: Arch, seed: u64, path: &Path) {
     let tokenizer = Tokenizer::train([], 0);
-    let mut draft = Draft { file: metadata(arch), rng: Rng::new(seed) };
+    let mut draft = Draft { file, rng: Rng::new(seed) };
     export::vocabulary(&mut draft.file, &tokenizer);
     draft.random("token_embd", &[EMBD, tokenizer.tokens().len()]);
     draft.norm("output_norm");

@@ -39,6 +39,7 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     let mut cmd = test
         .env("RUST_TEST_THREADS", cargo::test_threads())
         .args(rest)
+        .env("LLAMA_TEST_HEALTHCHECK", serve::built().with_file_name("llama-healthcheck"))
         .env("LLAMA_TEST_SERVER", own)
         .env("LLAMA_TEST_SERVER_DL", shared);
     for (name, dir) in dists {

@@ -58,6 +58,23 @@ impl Container {
         self
     }
 
+    /// The server has this file open.
+    fn with_open(self, file: &str) -> Self {
+        let fd = self.world.proc.join("1/fd");
+        fs::create_dir(&fd).unwrap();
+        symlink(file, fd.join("3")).unwrap();
+        self
+    }
+
+    /// One more process.
+    fn process(&self, pid: u32, parent: u32, program: &str, words: &[&str]) {
+        let dir = self.world.proc.join(pid.to_string());
+        fs::create_dir(&dir).unwrap();
+        symlink(program, dir.join("exe")).unwrap();
+        fs::write(dir.join("cmdline"), words.join("\0") + "\0").unwrap();
+        fs::write(dir.join("stat"), format!("{pid} (x) S {parent} 1")).unwrap();
+    }
+
     fn with_maps(self, text: &str) -> Self {
         fs::write(self.world.proc.join("1/maps"), text).unwrap();
         self
@@ -80,12 +97,17 @@ impl Container {
 
 /// A server that is well and answers for ever.
 fn server() -> u16 {
+    answering(|| "HTTP/1.1 200 OK\r\n\r\n".to_owned())
+}
+
+/// A server that says `answer` to everything.
+fn answering(answer: impl Fn() -> String + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             assert_ne!(stream.read(&mut [0; 1024]).unwrap(), 0);
-            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            stream.write_all(answer().as_bytes()).unwrap();
         }
     });
     port
@@ -165,6 +187,135 @@ fn a_backend_that_the_server_did_not_load_is_of_no_use() {
     let alone = vulkan("7f-80 r-xp 0 00:1 7 /app/libggml-cpu-x64.so\n");
     let due = "answers 200, on the CPU: llama-server has not loaded libggml-vulkan.so";
     assert!(alone.ends_with(due), "{alone}");
+}
+
+/// What `docker run --device none`, `-ngl 0`, or `/dev/null` in a GPU's place come to.
+#[test]
+fn with_a_gpu_is_said_only_of_a_server_that_uses_it() {
+    let of = |devices: &'static str, open: &str, required: &str| {
+        let container = Container::serving(answering(move || {
+            format!("HTTP/1.1 200 OK\r\nllama-devices: {devices}\r\n\r\n")
+        }));
+        let container = container.with_variant("vulkan").with_device("dri/renderD128");
+        let open = container.with(REQUIRE_GPU, required).with_open(open);
+        let verdict = open.verdict();
+        let (start, end) = verdict.split_once(" answers 200, ").unwrap();
+        format!("{}: {end}", start.split(':').next().unwrap())
+    };
+    let node = "/dev/dri/renderD128";
+    assert_eq!(of("Vulkan0, Vulkan1", node, "1"), "healthy: with Vulkan0, Vulkan1");
+    let why = "no part of the model is on /dev/dri/renderD128 (--device, --n-gpu-layers)";
+    assert_eq!(of("none", node, "0"), format!("healthy: on the CPU: {why}"));
+    assert_eq!(of("none", node, "1"), format!("unhealthy: but LLAMA_REQUIRE_GPU=1 and {why}"));
+    let why = "Vulkan0 is made of software: llama-server has no GPU's device open";
+    assert_eq!(of("Vulkan0", "/dev/null", "0"), format!("healthy: on the CPU: {why}"));
+    assert_eq!(
+        of("Vulkan0", "/dev/null", "1"),
+        format!("unhealthy: but LLAMA_REQUIRE_GPU=1 and {why}")
+    );
+    assert_eq!(of("RPC0[10.0.0.1:50052]", "/dev/null", "1"), "healthy: with RPC0[10.0.0.1:50052]");
+}
+
+#[test]
+fn a_server_without_a_model_of_its_own_has_its_gpu_in_reach() {
+    let router = Container::serving(server()).with_variant("vulkan").with_device("dri/renderD128");
+    let verdict = router.with(REQUIRE_GPU, "1").with_open("/dev/null").verdict();
+    assert!(verdict.ends_with(" answers 200, with /dev/dri/renderD128 in reach"), "{verdict}");
+}
+
+#[test]
+fn a_server_that_gets_nothing_done_says_so() {
+    let message = "no progress for 61 s while work waits";
+    let port = answering(move || {
+        let head = "HTTP/1.1 503 Service Unavailable\r\n\r\n";
+        format!(r#"{head}{{"error":{{"code":503,"message":"{message}"}}}}"#)
+    });
+    let url = format!("http://127.0.0.1:{port}/health");
+    assert_eq!(
+        Container::serving(port).with(STALL, "60").verdict(),
+        format!("unhealthy: {url} answers 503: {message}")
+    );
+    assert_eq!(
+        Container::serving(server()).with(STALL, "a minute").verdict(),
+        "unhealthy: LLAMA_HEALTHCHECK_STALL is `a minute`, must be a number of seconds"
+    );
+}
+
+#[test]
+fn of_several_the_worst_is_heard() {
+    let said = |verdict: Verdict, devices: Option<&str>| Said {
+        verdict,
+        devices: devices.map(str::to_owned),
+    };
+    let well = |devices| said(Verdict::Healthy("well".into()), devices);
+    let shown = |said: Said| format!("{} {:?}", said.verdict, said.devices.as_deref());
+    let ill = || Said::unhealthy("ill".into());
+    assert_eq!(shown(well(None).with(well(Some("CUDA0")))), r#"healthy: well Some("CUDA0")"#);
+    assert_eq!(
+        shown(well(Some("CUDA0")).with(well(Some("none")))),
+        r#"healthy: well Some("none")"#
+    );
+    assert_eq!(
+        shown(well(Some("none")).with(well(Some("CUDA0")))),
+        r#"healthy: well Some("none")"#
+    );
+    assert_eq!(shown(well(None).with(ill())), "unhealthy: ill None");
+    assert_eq!(shown(ill().with(well(None))), "unhealthy: ill None");
+}
+
+/// Each model of a router has a server of its own.
+#[test]
+fn a_router_is_as_well_as_its_models() {
+    let (router, model) = (server(), server());
+    let stalled = answering(|| "HTTP/1.1 503 Service Unavailable\r\n\r\nno progress".to_owned());
+    let of = |port: u16| {
+        let container = Container::serving(router);
+        container.process(
+            7,
+            1,
+            "/app/llama-server",
+            &["llama-server", "--port", &port.to_string()],
+        );
+        container.verdict()
+    };
+    assert_eq!(of(model), format!("healthy: http://127.0.0.1:{router}/health answers 200"));
+    assert_eq!(
+        of(stalled),
+        format!("unhealthy: http://127.0.0.1:{stalled}/health answers 503: no progress")
+    );
+}
+
+#[test]
+fn a_server_that_listens_nowhere_is_starting() {
+    let container = Container::serving(1);
+    let dir = container.world.proc.join("1");
+    for name in ["fd", "net"] {
+        fs::create_dir(dir.join(name)).unwrap();
+    }
+    for name in ["net/tcp", "net/unix"] {
+        fs::write(dir.join(name), "").unwrap();
+    }
+    assert_eq!(
+        container.verdict(),
+        "starting: llama-server does not listen yet (it may be fetching its model)"
+    );
+}
+
+/// A program of somebody else's decides when its servers start, not whether they are well.
+#[test]
+fn a_server_that_runs_under_another_main_process_is_asked() {
+    let of = |port: u16| {
+        let bodhi = Container::new("/app/bodhi", &["bodhi"]);
+        bodhi.process(9, 1, "/app/llama-server", &["llama-server", "--port", &port.to_string()]);
+        bodhi.verdict()
+    };
+    let well = server();
+    assert_eq!(of(well), format!("healthy: http://127.0.0.1:{well}/health answers 200"));
+    let ill = answering(|| "HTTP/1.1 500 Internal Server Error\r\n\r\nbroken".to_owned());
+    assert_eq!(of(ill), format!("unhealthy: http://127.0.0.1:{ill}/health answers 500: broken"));
+    let loading = answering(|| "HTTP/1.1 503 x\r\n\r\nloading model".to_owned());
+    let verdict = of(loading);
+    assert!(verdict.starts_with("unhealthy: llama-server cannot be started: "), "{verdict}");
 }
 
 #[test]

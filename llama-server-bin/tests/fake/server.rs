@@ -1,6 +1,6 @@
 //! A stand-in for `llama-server`, which knows `--port` and `--api-prefix`. `FAKE` says how it behaves:
-//! `load N` answers 503 N times first, `silent` writes no log, `chatty` writes too much of it, `fail` ends
-//! at once.
+//! `load N` answers 503 N times first, `silent` writes no log, `chatty` writes too much of it, `deceived` writes
+//! what others say, `fail` ends at once.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -32,9 +32,14 @@ fn main() {
         |name: &str| args.iter().position(|arg| arg == name).map(|at| args[at + 1].clone());
     let (port, prefix) = (value("--port"), value("--api-prefix").unwrap_or_default());
     let listener = TcpListener::bind(format!("127.0.0.1:{}", port.expect("always given"))).expect("a free port");
-    let address = format!("listening on http://{}", listener.local_addr().expect("it is bound"));
+    let own = "0.00.000.001 I srv  llama_server: listening on ";
+    if option == "deceived" {
+        log("general.description str = listening on http://example.test:80".into());
+        log(format!("{own}http://example.test:80"));
+        log(format!("{own}unix:///no/such.sock"));
+    }
     // With port 0 nobody can ask before the address is told, as with the real one.
-    log(if loading == 0 { address.clone() } else { format!("0.00.001 I loading, {address}") });
+    log(format!("{own}http://{}", listener.local_addr().expect("it is bound")));
     if option == "chatty" {
         std::thread::spawn(|| (1..=20_000).for_each(|number| println!("line {number} {:0200}", 0)));
     }

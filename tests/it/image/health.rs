@@ -39,6 +39,19 @@ fn a_variant_without_its_gpu_says_so_and_fails_only_on_request() {
         Container::serve(&image, &[&required[..], &["--health-retries", "1"]].concat(), &[]);
     let said = required.wait_for_health("unhealthy");
     assert!(said.contains("but LLAMA_REQUIRE_GPU=1 and "), "{said}");
+    // A name alone is no GPU, and lavapipe is none either.
+    let node = ["--device", "/dev/null:/dev/dri/renderD128", "--env", "GGML_VK_VISIBLE_DEVICES=0"];
+    let said = Container::serve(&image, &node, &["-ngl", "99"]).wait_for_health("healthy");
+    assert!(said.ends_with("does not open: it is no GPU's device"), "{said}");
+}
+
+/// The first process is not the container's.
+#[test]
+fn the_check_finds_its_own_server_among_the_hosts_processes() {
+    let Some(image) = image("cpu") else { return };
+    let server = Container::serve(&image, &["--pid", "host"], &["--port", "9997"]);
+    let said = server.wait_for_health("healthy");
+    assert!(said.starts_with("healthy: http://127.0.0.1:9997/health answers 200"), "{said}");
 }
 
 /// Whose main process is not `llama-server`: an image that inherits from ours, and one that starts the

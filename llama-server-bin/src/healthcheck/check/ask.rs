@@ -2,26 +2,76 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 use llama_server_bin::health::{self, Answer};
 
 use super::endpoint::{Endpoint, Place};
+use super::tls;
 use super::verdict::Verdict;
 
-/// The verdict of the server itself. Waits as long as it does.
-pub(crate) fn ask(endpoint: &Endpoint) -> Verdict {
-    let verdict = match &endpoint.place {
-        Place::Tcp { hosts, port } => tcp(hosts, *port).and_then(|stream| over(stream, endpoint)),
-        Place::Socket(file) => UnixStream::connect(file).and_then(|stream| over(stream, endpoint)),
+/// The header with the GPUs that hold the model, or `none`: `vendor/patches/0051`.
+const DEVICES: &str = "Llama-Devices";
+
+/// What a server has said: how it is, and on which GPUs its model is, where it tells.
+pub(crate) struct Said {
+    pub(crate) verdict: Verdict,
+    pub(crate) devices: Option<String>,
+}
+
+impl Said {
+    pub(crate) fn unhealthy(why: String) -> Self {
+        Self { verdict: Verdict::Unhealthy(why), devices: None }
+    }
+
+    /// What both say together: whoever is not well, or uses no GPU, is heard.
+    pub(crate) fn with(self, other: Self) -> Self {
+        let is_none = |said: &Self| said.devices.as_deref() == Some("none");
+        let devices = if self.devices.is_none() || is_none(&other) {
+            other.devices.or(self.devices)
+        } else {
+            self.devices
+        };
+        let verdict = if self.verdict.is_healthy() && !other.verdict.is_healthy() {
+            other.verdict
+        } else {
+            self.verdict
+        };
+        Self { verdict, devices }
+    }
+}
+
+/// Asks the server itself, for which `library` speaks TLS. Waits as long as it does.
+pub(crate) fn ask(endpoint: &Endpoint, library: Option<PathBuf>) -> Said {
+    let answer = match request(endpoint, library.clone()) {
+        // A server whose options are not all to be seen.
+        Err(error) if error.kind() == ErrorKind::InvalidData && !endpoint.is_tls => {
+            let with_tls = Endpoint { is_tls: true, ..endpoint.clone() };
+            match request(&with_tls, library) {
+                Ok(answer) => return judge(&answer, &with_tls),
+                Err(_) => Err(error),
+            }
+        }
+        answer => answer,
     };
-    verdict.unwrap_or_else(|error| {
+    answer.map(|answer| judge(&answer, endpoint)).unwrap_or_else(|error| {
         let why = match error.kind() {
+            ErrorKind::InvalidData if endpoint.is_tls => "answers, but not in TLS".to_owned(),
             ErrorKind::InvalidData => "answers, but not in HTTP".to_owned(),
+            ErrorKind::Unsupported => format!("cannot be asked: {error}"),
             _ => format!("does not answer: {error}"),
         };
-        Verdict::Unhealthy(format!("{endpoint} {why}"))
+        Said::unhealthy(format!("{endpoint} {why}"))
     })
+}
+
+fn request(endpoint: &Endpoint, library: Option<PathBuf>) -> io::Result<Answer> {
+    match &endpoint.place {
+        Place::Tcp { hosts, port } => over(tcp(hosts, *port)?, endpoint, library),
+        Place::Socket(file) => over(UnixStream::connect(file)?, endpoint, library),
+    }
 }
 
 fn tcp(hosts: &[String], port: u16) -> io::Result<TcpStream> {
@@ -35,25 +85,33 @@ fn tcp(hosts: &[String], port: u16) -> io::Result<TcpStream> {
     Err(last)
 }
 
-fn over(stream: impl Read + Write, endpoint: &Endpoint) -> io::Result<Verdict> {
-    if endpoint.is_tls {
-        // A TLS client would be many times this program.
-        let text = format!("{endpoint} accepts connections (TLS: no more is asked)");
-        return Ok(Verdict::Healthy(text));
+fn over(
+    stream: impl Read + Write + AsRawFd,
+    endpoint: &Endpoint,
+    library: Option<PathBuf>,
+) -> io::Result<Answer> {
+    let (host, path) = (endpoint.host(), &endpoint.path);
+    if !endpoint.is_tls {
+        return health::request(stream, &host, path);
     }
-    let answer = health::request(stream, &endpoint.host(), &endpoint.path)?;
-    Ok(judge(&answer, endpoint))
+    let name = match &endpoint.place {
+        Place::Tcp { hosts, .. } => hosts.first().map_or("", String::as_str),
+        Place::Socket(_) => "localhost",
+    };
+    health::request(tls::over(stream, name, library)?, &host, path)
 }
 
-fn judge(Answer { status, body }: &Answer, endpoint: &Endpoint) -> Verdict {
-    match status {
+fn judge(answer: &Answer, endpoint: &Endpoint) -> Said {
+    let Answer { status, body, .. } = answer;
+    let verdict = match status {
         200..=299 => Verdict::Healthy(format!("{endpoint} answers {status}")),
         // With a prefix, upstream asks for the key here too, but only once the model is loaded.
         // https://github.com/ggml-org/llama.cpp/blob/b11549/tools/server/server-http.cpp#L330-L336
         401 => Verdict::Healthy(format!("{endpoint} asks for the API key: it is ready")),
-        503 if message(body).eq_ignore_ascii_case("loading model") => Verdict::Starting,
+        503 if message(body).eq_ignore_ascii_case("loading model") => Verdict::loading(),
         _ => Verdict::Unhealthy(format!("{endpoint} answers {status}: {}", message(body))),
-    }
+    };
+    Said { verdict, devices: answer.header(DEVICES).map(str::to_owned) }
 }
 
 /// The `message` of upstream's errors, or the beginning of anything else.
@@ -77,7 +135,8 @@ mod tests {
 
     fn of(status: u16, body: &str) -> String {
         let endpoint = Endpoint::parse("http://h:1").unwrap();
-        judge(&Answer { status, body: body.to_owned() }, &endpoint).to_string()
+        let answer = Answer { status, head: String::new(), body: body.to_owned() };
+        judge(&answer, &endpoint).verdict.to_string()
     }
 
     #[test]
@@ -101,6 +160,10 @@ mod tests {
         stream.write_all(text.as_bytes()).unwrap();
     }
 
+    fn asked(url: &str) -> String {
+        ask(&Endpoint::parse(url).unwrap(), None).verdict.to_string()
+    }
+
     /// The verdict about a server that says `text`.
     fn about(text: &'static str, scheme: &str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -108,8 +171,9 @@ mod tests {
         let server = thread::spawn(move || answer(listener.accept().unwrap().0, text));
         // `localhost` can be two addresses, of which one has no listener.
         let url = format!("{scheme}://localhost:{port}/x");
-        let verdict = ask(&Endpoint::parse(&url).unwrap()).to_string();
-        server.join().unwrap();
+        let verdict = asked(&url);
+        // It is no more than a witness: a question in TLS is not the one that it expects.
+        let _ = server.join();
         verdict.replace(&port.to_string(), "PORT")
     }
 
@@ -124,8 +188,8 @@ mod tests {
             "unhealthy: http://localhost:PORT/x answers, but not in HTTP"
         );
         assert_eq!(
-            about("", "https"),
-            "healthy: https://localhost:PORT/x accepts connections (TLS: no more is asked)"
+            about("HTTP/1.1 200 OK\r\n\r\n", "https"),
+            "unhealthy: https://localhost:PORT/x answers, but not in TLS"
         );
     }
 
@@ -144,12 +208,11 @@ mod tests {
         let server =
             thread::spawn(move || answer(listener.accept().unwrap().0, "HTTP/1.1 200 OK\r\n\r\n"));
         let url = |file: &Path| format!("http://unix:{}:/x", file.display());
-        let verdict = ask(&Endpoint::parse(&url(&file)).unwrap());
-        assert_eq!(verdict.to_string(), format!("healthy: {} answers 200", url(&file)));
+        assert_eq!(asked(&url(&file)), format!("healthy: {} answers 200", url(&file)));
         server.join().unwrap();
         let gone = url(&dir.path().join("gone.sock"));
         assert_eq!(
-            ask(&Endpoint::parse(&gone).unwrap()).to_string(),
+            asked(&gone),
             format!("unhealthy: {gone} does not answer: No such file or directory (os error 2)")
         );
     }
@@ -161,7 +224,7 @@ mod tests {
         drop(listener);
         let url = format!("http://127.0.0.1:{port}/health");
         assert_eq!(
-            ask(&Endpoint::parse(&url).unwrap()).to_string(),
+            asked(&url),
             format!("unhealthy: {url} does not answer: Connection refused (os error 111)")
         );
     }

@@ -4,7 +4,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::process::Environment;
+use llama_server_bin::secret;
+use llama_server_bin::sockets::Listener;
+
+use super::server::Environment;
 
 /// Variable with an address that replaces what is found.
 pub(crate) const URL_VARIABLE: &str = "LLAMA_HEALTHCHECK_URL";
@@ -36,7 +39,8 @@ pub(crate) enum Place {
 }
 
 impl Endpoint {
-    /// Of a server with these `arguments` and variables that runs in `folder`.
+    /// Of a server with these `arguments` and variables that runs in `folder` and listens at `bound`; where that
+    /// is not known, what it was told counts.
     ///
     /// # Errors
     /// When they say no address.
@@ -44,6 +48,7 @@ impl Endpoint {
         arguments: &[String],
         environment: &Environment,
         folder: &Path,
+        bound: &[Listener],
     ) -> Result<Self, String> {
         let setting = |option: &str, variable: &str| {
             let given = last(arguments, option);
@@ -51,15 +56,10 @@ impl Endpoint {
         };
         let is_set = |option, variable| setting(option, variable).is_some_and(|v| !v.is_empty());
         let hosts = setting("--host", "LLAMA_ARG_HOST").unwrap_or(DEFAULT_HOST);
-        // Upstream takes a list; all its listeners belong to one server.
-        let host =
-            hosts.split(',').map(|host| host.trim().trim_matches('"')).find(|h| !h.is_empty());
-        let host = host.ok_or("llama-server has an empty --host")?;
-        let place = if host.ends_with(".sock") {
-            Place::Socket(folder.join(host))
-        } else {
-            let port = setting("--port", "LLAMA_ARG_PORT");
-            tcp(host, port_of(google_port(environment).or(port))?)
+        let port = google_port(environment).or(setting("--port", "LLAMA_ARG_PORT"));
+        let place = match Place::bound(bound, folder) {
+            Some(place) => place,
+            None => Place::told(hosts, port, folder)?,
         };
         let prefix = setting("--api-prefix", "LLAMA_ARG_API_PREFIX").unwrap_or_default();
         Ok(Self {
@@ -76,8 +76,9 @@ impl Endpoint {
     /// When it is none.
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         Self::from_url(url).ok_or_else(|| {
+            let shown = secret::without_password(url).unwrap_or_else(|| url.to_owned());
             format!(
-                "{URL_VARIABLE} is `{url}`, must be http://HOST:PORT/PATH, https://HOST:PORT or \
+                "{URL_VARIABLE} is `{shown}`, must be http://HOST:PORT/PATH, https://HOST:PORT/PATH or \
                  http://unix:/FILE:/PATH"
             )
         })
@@ -112,7 +113,8 @@ impl Endpoint {
             None => 80,
         };
         let path = if path.is_empty() { PATH } else { path }.to_owned();
-        (!host.is_empty()).then(|| Self { place: tcp(host, port), path, is_tls })
+        let place = Place::Tcp { hosts: at_home(host), port };
+        (!host.is_empty()).then_some(Self { place, path, is_tls })
     }
 
     /// For the header of a request.
@@ -123,6 +125,37 @@ impl Endpoint {
                 host => format!("{host}:{port}"),
             },
             Place::Socket(_) => "localhost".to_owned(),
+        }
+    }
+}
+
+impl Place {
+    /// The first port with all its addresses, or the first socket.
+    fn bound(bound: &[Listener], folder: &Path) -> Option<Self> {
+        let tcp = bound.iter().filter_map(|listener| match listener {
+            Listener::Tcp(address) => Some(address),
+            Listener::Unix(_) => None,
+        });
+        let port = tcp.clone().next().map(|address| address.port());
+        if let Some(port) = port {
+            let own = tcp.filter(|address| address.port() == port);
+            let mut hosts: Vec<String> = own.flat_map(|it| at_home(&it.ip().to_string())).collect();
+            hosts.dedup();
+            return Some(Self::Tcp { hosts, port });
+        }
+        bound.iter().find_map(|listener| match listener {
+            Listener::Unix(file) => Some(Self::Socket(folder.join(file))),
+            Listener::Tcp(_) => None,
+        })
+    }
+
+    fn told(hosts: &str, port: Option<&str>, folder: &Path) -> Result<Self, String> {
+        // Upstream takes a list; all its listeners belong to one server.
+        let host =
+            hosts.split(',').map(|host| host.trim().trim_matches('"')).find(|h| !h.is_empty());
+        match host.ok_or("llama-server has an empty --host")? {
+            file if file.ends_with(".sock") => Ok(Self::Socket(folder.join(file))),
+            host => Ok(Self::Tcp { hosts: at_home(host), port: port_of(port)? }),
         }
     }
 }
@@ -165,13 +198,13 @@ fn port_of(text: Option<&str>) -> Result<u16, String> {
 }
 
 /// A server that listens everywhere is asked at home. One that listens on `::` may have no IPv6.
-fn tcp(host: &str, port: u16) -> Place {
+fn at_home(host: &str) -> Vec<String> {
     let hosts: &[&str] = match host {
         "0.0.0.0" => &["127.0.0.1"],
         "::" => &["::1", "127.0.0.1"],
         host => &[host],
     };
-    Place::Tcp { hosts: hosts.iter().map(|host| (*host).to_owned()).collect(), port }
+    hosts.iter().map(|host| (*host).to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::*;
 fn of(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Endpoint, String> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    Endpoint::of(&arguments, &variables.iter().map(pair).collect(), Path::new("/proc/1/cwd"))
+    Endpoint::of(&arguments, &variables.iter().map(pair).collect(), Path::new("/proc/1/cwd"), &[])
 }
 
 fn shown(arguments: &[&str], variables: &[(&str, &str)]) -> String {
@@ -58,6 +58,28 @@ fn vertex_ai_decides_about_the_port() {
     assert_eq!(shown(&["--port", "1"], &google[1..]), "http://127.0.0.1:1/health");
 }
 
+/// Whatever a `config.ini`, a wrong reading of the arguments or a port that the kernel picked makes of it.
+#[test]
+fn what_was_bound_is_asked_whatever_was_told() {
+    let of = |bound: &[&str]| {
+        let listener = |at: &&str| match at.parse() {
+            Ok(address) => Listener::Tcp(address),
+            Err(_) => Listener::Unix(at.into()),
+        };
+        let bound: Vec<Listener> = bound.iter().map(listener).collect();
+        let told = ["--port", "0", "--host", "1.2.3.4", "--api-prefix", "/a"].map(str::to_owned);
+        Endpoint::of(&told, &Environment::new(), Path::new("/proc/1/cwd"), &bound).unwrap()
+    };
+    assert_eq!(of(&["127.0.0.1:4711"]).to_string(), "http://127.0.0.1:4711/a/health");
+    assert_eq!(of(&["[::1]:4711"]).to_string(), "http://[::1]:4711/a/health");
+    assert_eq!(of(&["l.sock"]).to_string(), "http://unix:/proc/1/cwd/l.sock:/a/health");
+    let Place::Tcp { hosts, port } = of(&["0.0.0.0:80", "0.0.0.0:81", "[::]:80", "/s"]).place
+    else {
+        panic!()
+    };
+    assert_eq!((&hosts[..], port), (&["127.0.0.1", "::1", "127.0.0.1"].map(str::to_owned)[..], 80));
+}
+
 #[test]
 fn what_cannot_be_asked_is_told() {
     let refused = |arguments: &[&str]| of(arguments, &[]).unwrap_err();
@@ -90,8 +112,10 @@ fn what_is_no_url_is_told() {
     assert_eq!(
         Endpoint::parse("localhost:1").unwrap_err(),
         "LLAMA_HEALTHCHECK_URL is `localhost:1`, must be http://HOST:PORT/PATH, \
-         https://HOST:PORT or http://unix:/FILE:/PATH"
+         https://HOST:PORT/PATH or http://unix:/FILE:/PATH"
     );
+    let with_key = Endpoint::parse("http://me:KEY@h:1/health").unwrap_err();
+    assert!(with_key.starts_with("LLAMA_HEALTHCHECK_URL is `http://***@h:1/health`"), "{with_key}");
     for url in
         ["", "ftp://h", "http://", "http://h:0", "http://h:x", "http://[::1", "http://unix:x"]
     {

@@ -1,7 +1,8 @@
 //! Whether the GPU of the variant can be reached, without a context on it: that would take memory of the
 //! GPU at every check.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Where GPUs can be seen.
@@ -10,6 +11,18 @@ pub(crate) struct Machine<'a> {
     pub(crate) sys: &'a Path,
     /// How many GPUs NVIDIA's driver shows.
     pub(crate) nvidia: fn() -> Result<u32, String>,
+}
+
+/// Whether an open file called `name` is a GPU's: NVIDIA's, AMD's, any of Mesa's, or Windows' in WSL. Something
+/// else can be bound over its name, `/dev/null` above all.
+pub(crate) fn is_device(name: &str, what: Option<&Metadata>) -> bool {
+    let begins = ["/dev/nvidia", "/dev/dri/", "/dev/kfd", "/dev/dxg"];
+    begins.iter().any(|begin| name.starts_with(begin)) && !what.is_some_and(is_memory)
+}
+
+/// Whether it is one of the kernel's files of bytes, such as `/dev/null`: their major number is 1.
+fn is_memory(what: &Metadata) -> bool {
+    what.file_type().is_char_device() && what.rdev() >> 8 == 1
 }
 
 /// The backend library of a variant; `None` for the CPU's.
@@ -93,7 +106,11 @@ fn name(path: &Path) -> String {
 }
 
 fn opens(path: &Path) -> std::io::Result<()> {
-    File::options().read(true).write(true).open(path).map(|_| ())
+    let file = File::options().read(true).write(true).open(path)?;
+    match is_memory(&file.metadata()?) {
+        true => Err(std::io::Error::other("it is no GPU's device")),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -167,6 +184,31 @@ mod tests {
         assert_eq!(seen("vulkan", &nvidia), "/dev/nvidia0");
         assert_eq!(seen("vulkan", &nvidia[..1]), "there is no /dev/dri/renderD*");
         assert_eq!(library("vulkan"), Some("libggml-vulkan.so"));
+    }
+
+    #[test]
+    fn a_name_alone_is_no_gpu() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = dir.path().join("dri/renderD128");
+        fs::create_dir(node.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("/dev/null", &node).unwrap();
+        let machine = Machine { dev: dir.path(), sys: dir.path(), nvidia: || Ok(0) };
+        assert_eq!(
+            visible("vulkan", &machine).unwrap_err(),
+            "/dev/dri/renderD128 does not open: it is no GPU's device"
+        );
+        let null = fs::metadata("/dev/null").unwrap();
+        let file = fs::metadata("/proc/self/exe").unwrap();
+        for (name, what, due) in [
+            ("/dev/dri/renderD128", &file, true),
+            ("/dev/dri/renderD128", &null, false),
+            ("/dev/nvidia0", &file, true),
+            ("/dev/kfd", &file, true),
+            ("/dev/null", &null, false),
+            ("/models/dev/kfd", &file, false),
+        ] {
+            assert_eq!(is_device(name, Some(what)), due, "{name}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Opening shared libraries, NVIDIA's among them. The only file of this program with unsafe code.
+//! Opening shared libraries, NVIDIA's among them.
 
 #![expect(unsafe_code, reason = "the calls into the loader and into NVML")]
 
@@ -34,8 +34,7 @@ pub(crate) fn open(path: &Path) -> Result<(), String> {
 pub(crate) fn nvidia_gpus() -> Result<u32, String> {
     let library = handle(Path::new(NVML)).map_err(|_| format!("no NVIDIA driver ({NVML})"))?;
     let symbol = |name: &CStr| {
-        // SAFETY: the library is open and is never closed; the name ends in zero.
-        let address = NonNull::new(unsafe { dlsym(library.as_ptr(), name.as_ptr()) });
+        let address = symbol(library, name);
         address.ok_or_else(|| format!("{NVML} has no {}", name.to_string_lossy()))
     };
     let (start, count) = (symbol(c"nvmlInit_v2")?, symbol(c"nvmlDeviceGetCount_v2")?);
@@ -68,7 +67,17 @@ pub(crate) fn nvidia_gpus() -> Result<u32, String> {
     Ok(number)
 }
 
-fn handle(path: &Path) -> Result<NonNull<c_void>, String> {
+/// What `library` calls `name`.
+pub(crate) fn symbol(library: NonNull<c_void>, name: &CStr) -> Option<NonNull<c_void>> {
+    // SAFETY: the library is open and is never closed; the name ends in zero.
+    NonNull::new(unsafe { dlsym(library.as_ptr(), name.as_ptr()) })
+}
+
+/// The open library at `path`, or of this name.
+///
+/// # Errors
+/// What the loader says.
+pub(crate) fn handle(path: &Path) -> Result<NonNull<c_void>, String> {
     let name = CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
     // SAFETY: the name ends in zero. What the library runs when it is opened is what llama-server would
     // run; these are its own libraries and the driver's.

@@ -1,12 +1,13 @@
-//! Which process answers for the container: its main process, or the one that an init system or a shell
+//! Which processes answer for the container: its main process, or those that an init system or a shell
 //! in that place has started.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Variables of a process.
-pub(crate) type Environment = BTreeMap<String, String>;
+use llama_server_bin::sockets;
+
+use super::server::{Server, file_name, strings};
 
 /// What is looked for.
 const SERVER: &str = "llama-server";
@@ -31,89 +32,133 @@ const STARTERS: &[&str] = &[
     "tini-static",
 ];
 
-/// The container's main process.
+/// What runs in the container.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Main {
-    /// It is `llama-server`, or has started it.
-    Server(Server),
+pub(crate) enum Found {
+    /// The main process is `llama-server`, or starts programs and has started these.
+    Servers(Vec<Server>),
     /// This program was told to start `llama-server`, which is not there.
     Without(String),
-    /// Another program.
-    Other(String),
+    /// Another program, and the servers that it has started for itself.
+    Other(String, Vec<Server>),
     /// There is none, or it is hidden.
     Unseen,
 }
 
-/// A running `llama-server`.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Server {
-    /// Its folder in `/proc`.
-    dir: PathBuf,
-    /// What follows the program's name on its command line.
-    pub(crate) arguments: Vec<String>,
-}
-
-impl Server {
-    /// Its variables, which may be others than the container's; `None` for another user's process.
-    pub(crate) fn environment(&self) -> Option<Environment> {
-        let pair = |text: &String| {
-            let (name, value) = text.split_once('=')?;
-            Some((name.to_owned(), value.to_owned()))
-        };
-        Some(strings(&self.dir.join("environ"))?.iter().filter_map(pair).collect())
-    }
-
-    /// The folder that its relative paths begin in.
-    pub(crate) fn folder(&self) -> PathBuf {
-        self.dir.join("cwd")
-    }
-
-    /// Whether the library with this file name is in its memory; `None` for another user's process.
-    pub(crate) fn has_loaded(&self, library: &str) -> Option<bool> {
-        let maps = fs::read(self.dir.join("maps")).ok().filter(|maps| !maps.is_empty())?;
-        let end = format!("/{library}");
-        Some(String::from_utf8_lossy(&maps).lines().any(|line| line.ends_with(&end)))
-    }
-}
-
-/// The main process `pid` of those in `proc`.
-pub(crate) fn find(proc: &Path, pid: u32) -> Main {
-    let (name, words) = read(proc, pid);
+/// What runs in this container. Its main process is `pid` of those in `proc`, unless that one is another
+/// container's or the host's: where containers share their processes.
+pub(crate) fn find(proc: &Path, pid: u32) -> Found {
+    let table = Table { proc, parents: sockets::parents(proc) };
+    let Some(main) = table.main(pid) else { return Found::Unseen };
+    let (name, words) = read(proc, main);
     if name == SERVER {
-        return Main::Server(server(proc, pid, &words));
+        return Found::Servers(vec![table.server(main, &words)]);
     }
-    if STARTERS.contains(&name.as_str()) {
-        if let Some(server) = below(proc, pid, &parents(proc)) {
-            return Main::Server(server);
-        }
-        if words.iter().any(|word| word.contains(SERVER)) {
-            return Main::Without(name);
-        }
+    let is_starter = STARTERS.contains(&name.as_str());
+    let servers = table.servers_below(main, is_starter);
+    let was_told = || words.iter().any(|word| word.contains(SERVER));
+    match (is_starter, servers.is_empty()) {
+        _ if name.is_empty() => Found::Unseen,
+        (true, false) => Found::Servers(servers),
+        (true, true) if was_told() => Found::Without(name),
+        // One that has ended and that nobody has asked about.
+        (_, true) if table.has_dead_server() => Found::Without(name),
+        _ => Found::Other(name, servers),
     }
-    if name.is_empty() { Main::Unseen } else { Main::Other(name) }
 }
 
-/// The first server among the children of `pid` and of the starters among them.
-fn below(proc: &Path, pid: u32, parents: &BTreeMap<u32, u32>) -> Option<Server> {
-    let children = parents.iter().filter(|(_, parent)| **parent == pid);
-    children.map(|(child, _)| *child).find_map(|child| {
-        let (name, words) = read(proc, child);
-        match name.as_str() {
-            SERVER => Some(server(proc, child, &words)),
-            _ if STARTERS.contains(&name.as_str()) => below(proc, child, parents),
-            _ => None,
-        }
-    })
+/// All processes that can be seen.
+struct Table<'a> {
+    proc: &'a Path,
+    parents: BTreeMap<u32, u32>,
 }
 
-fn server(proc: &Path, pid: u32, words: &[String]) -> Server {
-    // An emulator's command line goes on with what it runs.
-    let named = |word: &&String| file_name(word) == SERVER;
-    let own = words.iter().position(|word| named(&word)).map_or(1, |at| at + 1);
-    let own = own + words.iter().skip(own).take_while(named).count();
-    Server {
-        dir: proc.join(pid.to_string()),
-        arguments: words.get(own..).unwrap_or_default().to_vec(),
+impl Table<'_> {
+    /// The main process: `pid`, or the first of this container's.
+    fn main(&self, pid: u32) -> Option<u32> {
+        if !self.proc.join(pid.to_string()).exists() {
+            return None;
+        }
+        if self.is_ours(pid) {
+            return Some(pid);
+        }
+        let own = self.own();
+        let is_own = |pid: &u32| own.contains(pid);
+        let is_top = |pid: &u32| self.parents.get(pid).is_none_or(|parent| !self.is_ours(*parent));
+        let ours = self.parents.keys().copied().filter(|pid| self.is_ours(*pid) && !is_own(pid));
+        ours.filter(is_top).min_by_key(|pid| (self.start(*pid), *pid))
+    }
+
+    /// This process and those that have led to it, such as a shell of a `docker exec`.
+    fn own(&self) -> Vec<u32> {
+        let this = fs::read_link(self.proc.join("self")).ok();
+        let this = this.and_then(|path| path.to_str()?.parse().ok());
+        std::iter::successors(this, |pid| self.parents.get(pid).copied()).collect()
+    }
+
+    /// Whether `pid` is in this container: it sees the same files. Of another user's process only the group
+    /// of its resources is told.
+    fn is_ours(&self, pid: u32) -> bool {
+        let (this, that) = (self.proc.join("self"), self.proc.join(pid.to_string()));
+        let files = |dir: &Path| fs::read_link(dir.join("ns/mnt"));
+        match (files(&this), files(&that)) {
+            (Ok(this), Ok(that)) => this == that,
+            _ => {
+                let group = |dir: &Path| fs::read(dir.join("cgroup")).ok();
+                group(&this) == group(&that)
+            }
+        }
+    }
+
+    /// When it was started, in ticks since the machine was.
+    fn start(&self, pid: u32) -> u64 {
+        let stat = fs::read(self.proc.join(format!("{pid}/stat"))).unwrap_or_default();
+        let stat = String::from_utf8_lossy(&stat).into_owned();
+        let after = stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().nth(19));
+        after.flatten().and_then(|ticks| ticks.parse().ok()).unwrap_or(u64::MAX)
+    }
+
+    fn children(&self, pid: u32) -> impl Iterator<Item = u32> {
+        self.parents.iter().filter(move |(_, parent)| **parent == pid).map(|(child, _)| *child)
+    }
+
+    /// The servers that `pid` has started, directly or through other programs; through `starters_only` where
+    /// another program's servers are that program's affair. One that a server has started is in that one.
+    fn servers_below(&self, pid: u32, starters_only: bool) -> Vec<Server> {
+        let below = self.children(pid).flat_map(|child| {
+            let (name, words) = read(self.proc, child);
+            match name.as_str() {
+                SERVER => vec![self.server(child, &words)],
+                name if starters_only && !STARTERS.contains(&name) => Vec::new(),
+                _ => self.servers_below(child, starters_only),
+            }
+        });
+        below.collect()
+    }
+
+    /// Whether a server of this container has ended and its parent has not heard of it yet.
+    fn has_dead_server(&self) -> bool {
+        let is_dead = |pid: &u32| {
+            let stat = fs::read(self.proc.join(format!("{pid}/stat"))).unwrap_or_default();
+            let stat = String::from_utf8_lossy(&stat).into_owned();
+            stat.contains(&format!("({SERVER}) Z"))
+        };
+        self.parents.keys().any(|pid| is_dead(pid) && self.is_ours(*pid))
+    }
+
+    fn server(&self, pid: u32, words: &[String]) -> Server {
+        // An emulator's command line goes on with what it runs.
+        let named = |word: &&String| file_name(word) == SERVER;
+        let own = words.iter().position(|word| named(&word)).map_or(1, |at| at + 1);
+        let own = own + words.iter().skip(own).take_while(named).count();
+        let children = self.children(pid).map(|child| (child, read(self.proc, child)));
+        let models = children.filter(|(_, (name, _))| name == SERVER);
+        Server {
+            dir: self.proc.join(pid.to_string()),
+            arguments: words.get(own..).unwrap_or_default().to_vec(),
+            listeners: sockets::of(self.proc, pid).ok(),
+            models: models.map(|(child, (_, words))| self.server(child, &words)).collect(),
+        }
     }
 }
 
@@ -128,36 +173,13 @@ fn read(proc: &Path, pid: u32) -> (String, Vec<String>) {
     let name = match program.as_deref().map(|name| name.trim_end_matches(" (deleted)")) {
         // Another user's: only its command line can be read.
         None => word(0),
-        Some(emulator) if emulator.starts_with("qemu-") || emulator == "rosetta" => word(1),
+        // An emulator, or the loader of dynamic programs.
+        Some(other) if ["qemu-", "rosetta", "ld-"].iter().any(|it| other.starts_with(it)) => {
+            if word(0) == SERVER { word(0) } else { word(1) }
+        }
         Some(name) => name.to_owned(),
     };
     (name, words)
-}
-
-fn file_name(path: &str) -> String {
-    // A login shell has a dash in front.
-    path.rsplit('/').next().unwrap_or_default().trim_start_matches('-').to_owned()
-}
-
-/// Strings that each end in a zero byte.
-fn strings(path: &Path) -> Option<Vec<String>> {
-    let bytes = fs::read(path).ok()?;
-    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
-    Some(bytes.split(|byte| *byte == 0).map(|s| String::from_utf8_lossy(s).into_owned()).collect())
-}
-
-/// Every process with its parent.
-fn parents(proc: &Path) -> BTreeMap<u32, u32> {
-    let entries = fs::read_dir(proc).into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(|pid: u32| {
-        // `7 (a name) S 1 …`; the name can have anything in it.
-        let stat = fs::read(proc.join(format!("{pid}/stat"))).ok()?;
-        let stat = String::from_utf8_lossy(&stat).into_owned();
-        let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
-        Some((pid, parent))
-    })
-    .collect()
 }
 
 #[cfg(test)]

@@ -7,13 +7,17 @@ use std::fmt;
 pub(crate) enum Verdict {
     /// And why.
     Healthy(String),
-    /// The model is loading: not healthy yet, and nothing is wrong.
-    Starting,
+    /// Not healthy yet, and nothing is wrong; and why.
+    Starting(String),
     /// And why.
     Unhealthy(String),
 }
 
 impl Verdict {
+    pub(crate) fn loading() -> Self {
+        Self::Starting("the model is loading".to_owned())
+    }
+
     pub(crate) fn is_healthy(&self) -> bool {
         matches!(self, Self::Healthy(_))
     }
@@ -39,7 +43,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = match self {
             Self::Healthy(why) => format!("healthy: {why}"),
-            Self::Starting => "starting: the model is loading".to_owned(),
+            Self::Starting(why) => format!("starting: {why}"),
             Self::Unhealthy(why) => format!("unhealthy: {why}"),
         };
         // Docker shows it, and what a server answers can have any form.
@@ -75,7 +79,7 @@ mod tests {
     #[test]
     fn a_gpu_makes_nothing_better() {
         let gpu = Ok(Some("1 AMD GPU".to_owned()));
-        let verdict = Verdict::Starting.with_gpu(gpu, false);
+        let verdict = Verdict::loading().with_gpu(gpu, false);
         assert_eq!(verdict.to_string(), "starting: the model is loading");
         assert!(!verdict.is_healthy());
     }
