@@ -79,15 +79,15 @@ COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
 ARG BUILD_VERSION BUILD_COMMIT
 LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
     llama-server.variant=rocm
-ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=0.0.0.0 LLAMA_ARG_PORT=8080 \
-    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
+    LLAMA_SERVER_NEEDS_MODEL=1 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 EXPOSE 8080
 ENV PATH=$PATH:/app/bin
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
 ENTRYPOINT ["/app/bin/llama-server"]
-CMD ["--help"]
+CMD []
 
 # From what changes seldom to what changes with every version. The CPU payload is one layer, the same in the
 # images of all variants.
@@ -103,12 +103,12 @@ COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
 ARG BUILD_VERSION BUILD_COMMIT
 LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
     llama-server.variant=rocm
-ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=0.0.0.0 LLAMA_ARG_PORT=8080 \
-    LLAMA_SERVER_COMMANDS=1
+ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
+    LLAMA_SERVER_COMMANDS=1 LLAMA_SERVER_NEEDS_MODEL=1
 EXPOSE 8080
 ENV PATH=$PATH:/app/bin
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
 ENTRYPOINT ["/app/bin/llama-server"]
-CMD ["--help"]
+CMD []

@@ -69,8 +69,8 @@ COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
 ARG BUILD_VERSION BUILD_COMMIT
 LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
     llama-server.variant=vulkan
-ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=0.0.0.0 LLAMA_ARG_PORT=8080 \
-    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
+    LLAMA_SERVER_NEEDS_MODEL=1 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
 EXPOSE 8080
 ENV PATH=$PATH:/app/bin
@@ -78,7 +78,7 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
 ENTRYPOINT ["/app/bin/llama-server"]
-CMD ["--help"]
+CMD []
 
 # From what changes seldom to what changes with every version. The CPU payload is one layer, the same in the
 # images of all variants.
@@ -91,8 +91,8 @@ COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
 ARG BUILD_VERSION BUILD_COMMIT
 LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
     llama-server.variant=vulkan
-ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=0.0.0.0 LLAMA_ARG_PORT=8080 \
-    LLAMA_SERVER_COMMANDS=1
+ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
+    LLAMA_SERVER_COMMANDS=1 LLAMA_SERVER_NEEDS_MODEL=1
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
 EXPOSE 8080
 ENV PATH=$PATH:/app/bin
@@ -100,4 +100,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
 ENTRYPOINT ["/app/bin/llama-server"]
-CMD ["--help"]
+CMD []

@@ -1,7 +1,7 @@
 //! Where a server listens: what it was asked for, and whether what its log says is so. Anybody's words get into
 //! a log: a model's description, a question.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use crate::sockets::Listener;
@@ -69,6 +69,8 @@ impl Wanted {
 fn reachable(host: &str) -> String {
     match host.trim_matches(['[', ']']) {
         "0.0.0.0" => "127.0.0.1".to_owned(),
+        // Both families, of those that this machine has.
+        "::" if TcpListener::bind(("::1", 0)).is_err() => "127.0.0.1".to_owned(),
         "::" => "[::1]".to_owned(),
         host if host.contains(':') => format!("[{host}]"),
         host => host.to_owned(),
@@ -79,10 +81,14 @@ fn reachable(host: &str) -> String {
 mod tests {
     use super::*;
 
+    fn home() -> &'static str {
+        if TcpListener::bind(("::1", 0)).is_ok() { "[::1]" } else { "127.0.0.1" }
+    }
+
     #[test]
     fn an_authority_is_one_that_can_be_asked() {
         let of = |hosts: Option<&str>, port: &str| Wanted::new(hosts, Some(port)).authority();
-        assert_eq!(of(Some("::,0.0.0.0"), "80").as_deref(), Some("[::1]:80"));
+        assert_eq!(of(Some("::,0.0.0.0"), "80"), Some(format!("{}:80", home())));
         assert_eq!(of(Some("fe80::1"), "80").as_deref(), Some("[fe80::1]:80"));
         assert_eq!(of(Some("localhost"), "80").as_deref(), Some("localhost:80"));
         assert_eq!(of(Some("/run/llama.sock"), "80"), None);
@@ -99,7 +105,7 @@ mod tests {
         for url in ["http://127.0.0.1:4711", "https://localhost:4711", "unix:///run/l.sock"] {
             assert_eq!(of(url).as_deref(), Some(url));
         }
-        assert_eq!(of("http://[::]:80").as_deref(), Some("http://[::1]:80"));
+        assert_eq!(of("http://[::]:80"), Some(format!("http://{}:80", home())));
         for url in [
             "http://example.test:4711",
             "http://10.0.0.1:4711",

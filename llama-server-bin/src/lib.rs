@@ -41,3 +41,13 @@ pub const SERVER_VARIABLE: &str = "LLAMA_SERVER_BIN";
 
 /// Environment variable that tells our `llama-server` to stop when its standard input ends.
 pub const LEASH_VARIABLE: &str = "LLAMA_SERVER_LEASH";
+
+/// Variables of llama-server that name a model, or where models are.
+pub const MODEL_VARIABLES: &[&str] = &[
+    "LLAMA_ARG_MODEL",
+    "LLAMA_ARG_MODEL_URL",
+    "LLAMA_ARG_DOCKER_REPO",
+    "LLAMA_ARG_HF_REPO",
+    "LLAMA_ARG_MODELS_DIR",
+    "LLAMA_ARG_MODELS_PRESET",
+];

@@ -3,15 +3,29 @@
 
 #[cfg(unix)]
 mod command;
+mod defaults;
 mod leash;
 mod sandbox;
 
 use std::ffi::{CString, OsString, c_char, c_int};
 
 fn main() {
+    let mut args: Vec<OsString> = std::env::args_os().collect();
     #[cfg(unix)]
-    command::run(&std::env::args_os().collect::<Vec<_>>());
-    sandbox::lock(&std::env::args_os().collect::<Vec<_>>());
+    command::run(&args);
+    if defaults::mean_help(&args) {
+        args.push("--help".into());
+    }
+    if let Some(cpus) = defaults::cpus() {
+        // SAFETY: no other thread has been started yet.
+        #[expect(unsafe_code, reason = "upstream's part of this process reads it")]
+        unsafe {
+            std::env::set_var(defaults::CPUS_VARIABLE, cpus.to_string());
+        }
+    }
+    #[cfg(unix)]
+    defaults::raise_file_limit();
+    sandbox::lock(&args);
     if leash::is_asked_for() {
         // SAFETY: no other thread has been started yet.
         #[expect(unsafe_code, reason = "servers that this one starts must not read our input")]
@@ -20,7 +34,7 @@ fn main() {
         }
         leash::hold();
     }
-    let strings: Vec<CString> = std::env::args_os().map(into_c_string).collect();
+    let strings: Vec<CString> = args.into_iter().map(into_c_string).collect();
     let mut pointers: Vec<*mut c_char> = strings.iter().map(|s| s.as_ptr().cast_mut()).collect();
     let count = c_int::try_from(pointers.len()).expect("an operating system's limit is far lower");
     pointers.push(std::ptr::null_mut());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
-use llama_server_bin::secret;
+use llama_server_bin::{MODEL_VARIABLES, secret};
 use llama_src::sh::Cmd;
 
 use crate::screen::Screen;
@@ -38,16 +38,6 @@ const NAMES_A_MODEL: &[&str] = &[
 /// Where the page is when nobody says otherwise; upstream's own default is another one
 /// ([`common.h` of b11549](https://github.com/ggml-org/llama.cpp/blob/b11549/common/common.h)).
 const PORT: &str = "8080";
-
-/// Variables of llama-server that name a model.
-const MODEL_VARIABLES: &[&str] = &[
-    "LLAMA_ARG_MODEL",
-    "LLAMA_ARG_MODEL_URL",
-    "LLAMA_ARG_DOCKER_REPO",
-    "LLAMA_ARG_HF_REPO",
-    "LLAMA_ARG_MODELS_DIR",
-    "LLAMA_ARG_MODELS_PRESET",
-];
 
 #[derive(Debug, Default)]
 struct Args {
@@ -130,7 +120,7 @@ fn names_a_model(args: &[OsString]) -> bool {
 
 fn is_set(names: &[&str]) -> bool {
     #[expect(clippy::disallowed_methods, reason = "llama-server's own variables")]
-    names.iter().any(|name| std::env::var_os(name).is_some())
+    names.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 /// The server's command, which shows no key.

@@ -36,11 +36,11 @@ pub(super) fn config(config: &Config, subject: &Subject) -> Vec<String> {
     let by_number = numbers.min().unwrap_or(0) > 0;
     hold(by_number, format!("the user is `{}`: no number, or root", config.user));
     for (name, words, wanted) in [
-        ("ENTRYPOINT", &config.entrypoint, "/app/bin/llama-server"),
-        ("CMD", &config.cmd, "--help"),
+        ("ENTRYPOINT", &config.entrypoint, &["/app/bin/llama-server"][..]),
+        ("CMD", &config.cmd, &[]),
     ] {
         let words = words.as_deref().unwrap_or_default();
-        hold(words == [wanted], format!("{name} is {words:?}, not [{wanted:?}]"));
+        hold(words == wanted, format!("{name} is {words:?}, not {wanted:?}"));
     }
     for wanted in environment(subject.variant) {
         let there = config.env.iter().flatten().any(|value| value == wanted);
@@ -130,7 +130,7 @@ fn terms(expression: &str) -> Vec<&str> {
 }
 
 fn environment(variant: Variant) -> Vec<&'static str> {
-    let mut wanted = vec!["LLAMA_ARG_HOST=0.0.0.0"];
+    let mut wanted = vec!["LLAMA_ARG_HOST=::", "LLAMA_SERVER_NEEDS_MODEL=1"];
     if variant == Variant::Cuda {
         wanted.extend(["NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=compute,utility"]);
     }

@@ -26,9 +26,9 @@ fn kept(variant: &str) -> Value {
     json!({
         "User": "10001:10001",
         "Entrypoint": ["/app/bin/llama-server"],
-        "Cmd": ["--help"],
-        "Env": ["PATH=/bin:/app/bin", "LLAMA_ARG_HOST=0.0.0.0", "NVIDIA_VISIBLE_DEVICES=all",
-            "NVIDIA_DRIVER_CAPABILITIES=compute,utility"],
+        "Cmd": null,
+        "Env": ["PATH=/bin:/app/bin", "LLAMA_ARG_HOST=::", "LLAMA_SERVER_NEEDS_MODEL=1",
+            "NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=compute,utility"],
         "Labels": labels_of(variant),
         "ExposedPorts": {"8080/tcp": {}},
         "Healthcheck": {"Test": ["CMD", "/app/bin/llama-healthcheck"]},
@@ -53,10 +53,14 @@ fn every_promise_about_the_configuration_is_held() {
         ("User", json!(""), "the user is ``: no number, or root"),
         ("User", json!("10001:0"), "the user is `10001:0`: no number, or root"),
         ("Entrypoint", json!(null), "ENTRYPOINT is [], not [\"/app/bin/llama-server\"]"),
-        ("Cmd", json!(["--port", "1"]), "CMD is [\"--port\", \"1\"], not [\"--help\"]"),
+        ("Cmd", json!(["--port", "1"]), "CMD is [\"--port\", \"1\"], not []"),
         ("ExposedPorts", json!({"80/tcp": {}}), "port 8080 is not exposed"),
         ("Healthcheck", json!(null), "there is no health check"),
-        ("Env", json!(["PATH=/bin:/app", "LLAMA_ARG_HOST=0.0.0.0"]), "/app/bin is not in PATH"),
+        (
+            "Env",
+            json!(["PATH=/bin:/app", "LLAMA_ARG_HOST=::", "LLAMA_SERVER_NEEDS_MODEL=1"]),
+            "/app/bin is not in PATH",
+        ),
         (
             "Volumes",
             json!({"/data": {}}),
@@ -72,7 +76,8 @@ fn every_promise_about_the_configuration_is_held() {
     assert_eq!(
         broken(config, Variant::Cuda),
         [
-            "the environment has no LLAMA_ARG_HOST=0.0.0.0",
+            "the environment has no LLAMA_ARG_HOST=::",
+            "the environment has no LLAMA_SERVER_NEEDS_MODEL=1",
             "the environment has no NVIDIA_VISIBLE_DEVICES=all",
             "the environment has no NVIDIA_DRIVER_CAPABILITIES=compute,utility",
         ]

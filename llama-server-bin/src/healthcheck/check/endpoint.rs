@@ -197,11 +197,12 @@ fn port_of(text: Option<&str>) -> Result<u16, String> {
     }
 }
 
-/// A server that listens everywhere is asked at home. One that listens on `::` may have no IPv6.
+/// A server that listens everywhere is asked at home. One that listens on `::` takes IPv4 too, unless it
+/// listens on other addresses beside it, and may have no IPv6.
 fn at_home(host: &str) -> Vec<String> {
     let hosts: &[&str] = match host {
         "0.0.0.0" => &["127.0.0.1"],
-        "::" => &["::1", "127.0.0.1"],
+        "::" => &["127.0.0.1", "::1"],
         host => &[host],
     };
     hosts.iter().map(|host| (*host).to_owned()).collect()
