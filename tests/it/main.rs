@@ -20,8 +20,14 @@ mod health;
 /// The images, in a real Docker engine.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod image;
+/// The server fits the machine: processors, the files it may write, how an image is started.
+#[cfg(target_os = "linux")]
+mod machine;
 /// The demo model, and random models of other architectures.
 mod models;
+/// The server and the network: foreign pages, keys, proxies, address families, clients that never finish.
+#[cfg(target_os = "linux")]
+mod network;
 /// What the server refuses: exit code and message, no crash.
 mod refusals;
 /// The server locked in: what it goes on doing, what it can do no longer.
