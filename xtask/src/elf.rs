@@ -8,9 +8,17 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use object::elf::{self, FileHeader64};
-use object::read::elf::{Dyn, FileHeader, SectionHeader, SectionTable};
+use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader, SectionTable, Sym};
 use object::read::{ReadCache, ReadRef};
-use object::{Endianness, StringTable};
+use object::{Endianness, SectionIndex, StringTable};
+
+/// Instructions where an indirect jump may land: `endbr64`; `bti c`, `bti jc`, `paciasp`.
+const LANDINGS: &[[u8; 4]] = &[
+    [0xf3, 0x0f, 0x1e, 0xfa],
+    [0x5f, 0x24, 0x03, 0xd5],
+    [0xdf, 0x24, 0x03, 0xd5],
+    [0x3f, 0x23, 0x03, 0xd5],
+];
 
 /// What `verify` and `dist` want to know of an executable or a library.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +37,29 @@ pub(crate) struct Elf {
     pub(crate) versions: BTreeMap<String, Version>,
     /// Without symbol table and debugging information.
     pub(crate) stripped: bool,
+    /// What the loader keeps from being written, and where code checks itself.
+    pub(crate) guards: Guards,
+}
+
+/// How a file is guarded against what a mistake in it would let a stranger do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Guards {
+    /// It is loaded anywhere.
+    pub(crate) relocatable: bool,
+    /// Its stack holds no code.
+    pub(crate) stack_is_data: bool,
+    /// Its tables of addresses can be made read-only…
+    pub(crate) relro: bool,
+    /// …and are, once it is loaded: every address is looked up then.
+    pub(crate) bind_now: bool,
+    /// Its code is changed while it is loaded.
+    pub(crate) text_relocations: bool,
+    /// It checks its stack.
+    pub(crate) stack_protector: bool,
+    /// It checks the sizes of buffers.
+    pub(crate) fortified: bool,
+    /// An exported function that does not begin where a jump may land (IBT's `endbr64`, BTI's `bti`).
+    pub(crate) no_landing: Option<String>,
 }
 
 /// A version of numbers, which compares as such: 2.34 is more than 2.4.
@@ -74,6 +105,22 @@ pub(crate) fn sections(path: &Path) -> Result<Vec<String>> {
     table.iter().map(name).collect()
 }
 
+/// Names of its sections that hold code.
+///
+/// # Errors
+/// When it cannot be read or is no 64-bit ELF file.
+pub(crate) fn code_sections(path: &Path) -> Result<Vec<String>> {
+    let data = &ReadCache::new(File::open(path)?);
+    let header = FileHeader64::<Endianness>::parse(data)?;
+    let endian = header.endian()?;
+    let table = header.sections(endian, data)?;
+    let code = table
+        .iter()
+        .filter(|section| section.sh_flags(endian) & u64::from(elf::SHF_EXECINSTR) != 0);
+    let name = |section| Ok(String::from_utf8_lossy(table.section_name(endian, section)?).into());
+    code.map(name).collect()
+}
+
 /// The highest versions that any of `files` needs, as a manifest has them.
 pub(crate) fn highest<'a>(files: impl IntoIterator<Item = &'a Elf>) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
@@ -101,7 +148,18 @@ fn parse<'data, R: ReadRef<'data>>(data: R) -> Result<Option<Elf>> {
         stripped: is_stripped(&sections, endian),
         ..Elf::default()
     };
+    facts.guards.relocatable = header.e_type(endian) == elf::ET_DYN;
+    for segment in header.program_headers(endian, data)? {
+        match segment.p_type(endian) {
+            elf::PT_GNU_STACK => {
+                facts.guards.stack_is_data = segment.p_flags(endian) & elf::PF_X == 0;
+            }
+            elf::PT_GNU_RELRO => facts.guards.relro = true,
+            _ => {}
+        }
+    }
     read_dynamic(&mut facts, &sections, endian, data)?;
+    read_symbols(&mut facts, &sections, endian, data)?;
     read_versions(&mut facts, &sections, endian, data)?;
     Ok(Some(facts))
 }
@@ -137,7 +195,42 @@ fn read_dynamic<'data, R: ReadRef<'data>>(
             Some(elf::DT_SONAME) => facts.soname = Some(text()?),
             Some(elf::DT_RPATH) => facts.rpath = Some(text()?),
             Some(elf::DT_RUNPATH) => facts.runpath = Some(text()?),
+            Some(elf::DT_BIND_NOW) => facts.guards.bind_now = true,
+            Some(elf::DT_FLAGS) => {
+                let flags = entry.val32(endian).unwrap_or_default();
+                facts.guards.bind_now |= flags & elf::DF_BIND_NOW != 0;
+                facts.guards.text_relocations |= flags & elf::DF_TEXTREL != 0;
+            }
+            Some(elf::DT_TEXTREL) => facts.guards.text_relocations = true,
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What imports tell of the compiler's guards, and how exported functions begin.
+fn read_symbols<'data, R: ReadRef<'data>>(
+    facts: &mut Elf,
+    sections: &Sections<'data, R>,
+    endian: Endianness,
+    data: R,
+) -> Result<()> {
+    let symbols = sections.symbols(endian, data, elf::SHT_DYNSYM)?;
+    for symbol in symbols.iter() {
+        let name = symbols.symbol_name(endian, symbol)?;
+        if symbol.is_undefined(endian) {
+            facts.guards.stack_protector |= name == b"__stack_chk_fail";
+            facts.guards.fortified |=
+                name.starts_with(b"__") && name.ends_with(b"_chk") && name != b"__stack_chk";
+        } else if symbol.st_type() == elf::STT_FUNC && facts.guards.no_landing.is_none() {
+            let section = sections.section(SectionIndex(symbol.st_shndx(endian).into()))?;
+            let within = symbol.st_value(endian).wrapping_sub(section.sh_addr(endian));
+            let code = data
+                .read_bytes_at(section.sh_offset(endian).wrapping_add(within), 4)
+                .unwrap_or_default();
+            if !LANDINGS.iter().any(|landing| landing == code) {
+                facts.guards.no_landing = Some(String::from_utf8_lossy(name).into_owned());
+            }
         }
     }
     Ok(())

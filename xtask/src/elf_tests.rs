@@ -13,6 +13,12 @@ pub(crate) struct Made {
     /// Names such as `GLIBC_2.34`, all of `libc.so.6`.
     pub(crate) versions: Vec<&'static str>,
     pub(crate) symtab: bool,
+    /// Functions of `libc.so.6` that it calls.
+    pub(crate) imports: Vec<&'static str>,
+    /// `DT_FLAGS`.
+    pub(crate) flags: u32,
+    /// Flags of the stack.
+    pub(crate) stack: u32,
     /// Bytes besides.
     pub(crate) payload: &'static str,
 }
@@ -27,13 +33,16 @@ impl Default for Made {
             runpath: None,
             versions: Vec::new(),
             symtab: false,
+            imports: vec!["__stack_chk_fail", "__memcpy_chk"],
+            flags: elf::DF_BIND_NOW,
+            stack: elf::PF_R | elf::PF_W,
             payload: "",
         }
     }
 }
 
-/// Begin of what follows the header and three program headers.
-const START: u64 = 64 + 3 * 56;
+/// Begin of what follows the header and four program headers.
+const START: u64 = 64 + 4 * 56;
 
 /// Type, content, link and count of a section.
 type Section = (u32, Vec<u8>, u32, u32);
@@ -58,15 +67,22 @@ impl Made {
         }
         let library = text("libc.so.6") as u32;
         let names: Vec<u32> = self.versions.iter().map(|name| text(name) as u32).collect();
+        let mut symbols = vec![0; 24];
+        for name in &self.imports {
+            symbols.extend((text(name) as u32).to_le_bytes());
+            symbols.extend([elf::STT_FUNC | elf::STB_GLOBAL << 4, 0, 0, 0]);
+            symbols.extend([0; 16]);
+        }
         let mut sections: Vec<Section> = vec![
             (elf::SHT_STRTAB, strings, 0, 0),
-            (elf::SHT_DYNSYM, vec![0; 24], 1, 1),
+            (elf::SHT_DYNSYM, symbols, 1, 1),
             (elf::SHT_GNU_VERNEED, verneed(library, &names), 1, 1),
             (elf::SHT_PROGBITS, self.payload.as_bytes().to_vec(), 0, 0),
         ];
         let at = offsets(&sections);
         dynamic.extend([(elf::DT_STRTAB, at[0]), (elf::DT_STRSZ, at[1] - at[0])]);
-        dynamic.extend([(elf::DT_SYMTAB, at[1]), (elf::DT_SYMENT, 24), (elf::DT_NULL, 0)]);
+        dynamic.extend([(elf::DT_SYMTAB, at[1]), (elf::DT_SYMENT, 24)]);
+        dynamic.extend([(elf::DT_FLAGS, self.flags.into()), (elf::DT_NULL, 0)]);
         let dynamic = dynamic.iter().flat_map(|(tag, value)| [u64::from(*tag), *value]);
         let dynamic: Vec<u8> = dynamic.flat_map(u64::to_le_bytes).collect();
         sections.push((elf::SHT_DYNAMIC, dynamic, 1, 0));
@@ -85,13 +101,18 @@ impl Made {
         out.extend([0, 64, end].map(u64::to_le_bytes).concat());
         out.extend(0_u32.to_le_bytes());
         let count = sections.len() as u16 + 1;
-        out.extend([64_u16, 56, 3, 64, count, 1].map(u16::to_le_bytes).concat());
+        out.extend([64_u16, 56, 4, 64, count, 1].map(u16::to_le_bytes).concat());
         // Everything is mapped as it lies in the file; the dynamic section is named besides. Without the
         // last one a library asks for a stack that can be executed, which glibc 2.41 refuses.
-        let headers =
-            [(elf::PT_LOAD, 0, end), (elf::PT_DYNAMIC, at[4], at[5]), (elf::PT_GNU_STACK, 0, 0)];
-        for (kind, from, to) in headers {
-            out.extend([kind, elf::PF_R | elf::PF_W].map(u32::to_le_bytes).concat());
+        let data = elf::PF_R | elf::PF_W;
+        let headers = [
+            (elf::PT_LOAD, data, 0, end),
+            (elf::PT_DYNAMIC, data, at[4], at[5]),
+            (elf::PT_GNU_STACK, self.stack, 0, 0),
+            (elf::PT_GNU_RELRO, data, 0, 0),
+        ];
+        for (kind, flags, from, to) in headers {
+            out.extend([kind, flags].map(u32::to_le_bytes).concat());
             out.extend(
                 [from, from, from, to - from, to - from, 4096].map(u64::to_le_bytes).concat(),
             );
@@ -158,6 +179,15 @@ fn a_library_tells_what_it_needs() {
             ("GLIBC".to_owned(), Version(vec![2, 34])),
         ]),
         stripped: true,
+        guards: Guards {
+            relocatable: true,
+            stack_is_data: true,
+            relro: true,
+            bind_now: true,
+            stack_protector: true,
+            fortified: true,
+            ..Guards::default()
+        },
     };
     assert_eq!(facts(&made.bytes()), expected);
     let old = Made { rpath: Some("/x"), symtab: true, machine: elf::EM_AARCH64, ..Made::default() };

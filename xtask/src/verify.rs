@@ -5,6 +5,7 @@ mod archive;
 mod build_paths;
 mod code;
 mod facts;
+mod guards;
 mod instructions;
 #[cfg(test)]
 #[cfg(unix)]
@@ -103,6 +104,7 @@ fn inspect(dir: &Path, forbidden: &[String]) -> Result<(Vec<String>, Report)> {
     let entries = facts::gather(dir, forbidden)?;
     let mut report = Report::new(&manifest, &entries);
     let mut wrong = look(dir, &manifest, &entries);
+    wrong.extend(instructions::missing_variants(dir, &manifest));
     match instructions::violations(dir, &entries, &manifest.target) {
         Ok((new, count)) => {
             wrong.extend(new);
@@ -122,6 +124,7 @@ fn look(dir: &Path, manifest: &Manifest, entries: &Entries) -> Vec<String> {
     let sbom = std::fs::read_to_string(dir.join(metadata::SBOM)).ok();
     let mut wrong = rules::violations(manifest, entries);
     wrong.extend(code::violations(manifest, entries));
+    wrong.extend(guards::violations(entries));
     wrong.extend(metadata::violations(manifest, entries, sbom.as_deref()));
     wrong
 }

@@ -38,7 +38,7 @@ pub(super) struct Regular {
     pub(super) size: u64,
     pub(super) sha256: String,
     /// Nothing when it is no ELF file, or none for this machine's processor.
-    pub(super) elf: Option<Elf>,
+    pub(super) elf: Option<Box<Elf>>,
     /// Why it could not be read as an ELF file.
     pub(super) damage: Option<String>,
     pub(super) build_paths: Found,
@@ -55,7 +55,7 @@ pub(super) fn gather(dir: &Path, forbidden: &[String]) -> Result<Entries> {
 /// ELF files among `entries`.
 pub(super) fn elves(entries: &Entries) -> impl Iterator<Item = (&str, &Elf)> {
     entries.iter().filter_map(|(path, entry)| match entry {
-        Entry::Regular(Regular { elf: Some(elf), .. }) => Some((path.as_str(), elf)),
+        Entry::Regular(Regular { elf: Some(elf), .. }) => Some((path.as_str(), elf.as_ref())),
         _ => None,
     })
 }
@@ -118,7 +118,7 @@ fn entry(dir: &Path, path: &str, forbidden: &[String]) -> Result<Entry> {
         build_paths = build_paths::find(&fs::read(&at).with_context(read)?, forbidden);
     }
     let (elf, damage) = match elf {
-        Ok(elf) => (elf, None),
+        Ok(elf) => (elf.map(Box::new), None),
         Err(error) => (None, Some(format!("{error:#}"))),
     };
     let sha256 = files::sha256(&at)?;

@@ -1,5 +1,5 @@
-//! The rule that the libraries which every machine loads hold no instruction that only some machines
-//! have. What was compiled for one kind of processor is in its own `libggml-cpu-*.so`.
+//! The rule that what every machine runs holds no instruction that only some machines have. What was compiled
+//! for one kind of processor is in its own `libggml-cpu-*.so` or, in one file with all, in its own section.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,16 @@ use llama_src::sh::Cmd;
 
 use super::facts::{self, Entries};
 use super::{NotRun, parallel};
+use crate::elf;
+use crate::manifest::{self, Manifest};
 
 /// Our code for the oldest processor: the rest of `libggml-cpu-*.so` is for newer ones.
 const BASELINES: &[&str] =
     &["libggml-cpu-x64.so", "libggml-cpu-sse42.so", "libggml-cpu-armv8.0_1.so"];
+/// The same of one file with all of them, by section.
+const BASELINE_SECTIONS: &[&str] = &[".cpu.x64", ".cpu.sse42", ".cpu.armv8_0_1"];
+/// How the section of one kind of processor begins (`inject.cmake`).
+const SECTION: &str = ".cpu.";
 
 /// Instructions with the AVX encoding whose names do not begin with `v` or `k`: BMI and AMX.
 const ENCODED_LIKE_AVX: &[&str] = &[
@@ -63,7 +69,12 @@ pub(super) fn violations(
     let files = facts::elves(entries).map(|(path, _)| path);
     let files: Vec<&str> = files.filter(|path| must_run_anywhere(path)).collect();
     let found = parallel::map(&files, |path| {
-        let cmd = Cmd::new(&objdump).args(["--disassemble", "--no-show-raw-insn"]);
+        let mut cmd = Cmd::new(&objdump).args(["--disassemble", "--no-show-raw-insn"]);
+        let sections = elf::code_sections(&dir.join(path)).unwrap_or_default();
+        if sections.iter().any(|name| name.starts_with(SECTION)) {
+            let all = sections.iter().filter(|name| runs_anywhere(name));
+            cmd = cmd.args(all.map(|name| format!("--section={name}")));
+        }
         judge(path, cmd.arg(dir.join(path)).read(), family)
     });
     Ok((found.into_iter().flatten().collect(), files.len()))
@@ -83,6 +94,31 @@ fn family(arch: &str) -> Option<(Family, &str)> {
         "aarch64" => Some((Family::Arm, "elf64-littleaarch64")),
         _ => None,
     }
+}
+
+/// Whether code in the section `name` is for every processor.
+fn runs_anywhere(name: &str) -> bool {
+    !name.starts_with(SECTION) || BASELINE_SECTIONS.contains(&name)
+}
+
+/// The kinds of processor that the manifest names and the server in `dir` holds no code for; a distribution
+/// has libraries of them, or a server with a section of each.
+pub(super) fn missing_variants(dir: &Path, manifest: &Manifest) -> Vec<String> {
+    let sections = elf::code_sections(&dir.join(super::PROGRAM)).unwrap_or_default();
+    let embedded = |name: &str| sections.iter().any(|section| *section == section_of(name));
+    let missing = manifest.cpu_variants.iter().filter(|name| {
+        !manifest.files.contains_key(&format!("libggml-cpu-{name}.so")) && !embedded(name)
+    });
+    let file = manifest::FILE;
+    missing
+        .map(|name| format!("{file}: names CPU variant `{name}`, for which there is no code"))
+        .collect()
+}
+
+/// Where the code of a variant is in one file: its name as an identifier of C.
+fn section_of(variant: &str) -> String {
+    let identifier = variant.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    format!("{SECTION}{identifier}")
 }
 
 fn must_run_anywhere(path: &str) -> bool {
