@@ -15,15 +15,15 @@ fn link_server() {
     // llama-sys writes no manifest where there is nothing to link: `DOCS_RS`, `system`.
     let Some(path) = path else { return };
     println!("cargo::rerun-if-changed={}", path.display());
-    let server = match llama_build::Manifest::read(&path) {
-        Ok(manifest) => {
-            manifest.artifacts.server.expect("feature `build` switches on llama-sys/server")
-        }
+    let artifacts = match llama_build::Manifest::read(&path) {
+        Ok(manifest) => manifest.artifacts,
         Err(error) => {
             error.to_string().lines().for_each(|line| println!("cargo::error={line}"));
             return;
         }
     };
+    println!("cargo::rustc-env=LLAMA_SERVER_CPU_NEEDS={}", artifacts.cpu_needs.join(" "));
+    let server = artifacts.server.expect("feature `build` switches on llama-sys/server");
     // A server that is made to be moved knows nothing of this machine.
     if server.run_path != ["$ORIGIN"] {
         println!("cargo::rustc-env=LLAMA_SERVER_BUILT={}", server.path.display());

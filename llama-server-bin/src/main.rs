@@ -1,8 +1,9 @@
 //! `llama-server`: upstream's `llama_server()` behind a Rust `main`. Arguments are passed on as
-//! bytes, the exit code comes back as it is. The only file of this package with unsafe code.
+//! bytes, the exit code comes back as it is.
 
 #[cfg(unix)]
 mod command;
+mod cpu;
 mod defaults;
 mod leash;
 mod sandbox;
@@ -10,6 +11,8 @@ mod sandbox;
 use std::ffi::{CString, OsString, c_char, c_int};
 
 fn main() {
+    #[cfg(not(target_os = "linux"))]
+    cpu::check();
     let mut args: Vec<OsString> = std::env::args_os().collect();
     #[cfg(unix)]
     command::run(&args);

@@ -28,6 +28,9 @@ mod models;
 /// The server and the network: foreign pages, keys, proxies, address families, clients that never finish.
 #[cfg(target_os = "linux")]
 mod network;
+/// One executable for every processor: what it picks, what it answers, what its objects are made of.
+#[cfg(target_os = "linux")]
+mod one_file;
 /// What the server refuses: exit code and message, no crash.
 mod refusals;
 /// The server locked in: what it goes on doing, what it can do no longer.

@@ -32,6 +32,13 @@ pub fn dist() -> Option<PathBuf> {
     need("$LLAMA_TEST_DIST, the CPU distribution; run `cargo xtask test`", dir)
 }
 
+/// The folder of the distribution that is one file: `$LLAMA_TEST_DIST_ONE_FILE`, set by `cargo xtask test`.
+pub fn one_file_dist() -> Option<PathBuf> {
+    let dir = variable("LLAMA_TEST_DIST_ONE_FILE").map(PathBuf::from);
+    let dir = dir.filter(|path| path.is_dir());
+    need("$LLAMA_TEST_DIST_ONE_FILE, the one-file distribution; run `cargo xtask test`", dir)
+}
+
 /// The folder of the Vulkan distribution: `$LLAMA_TEST_DIST_VULKAN`, set by `cargo xtask test`.
 pub fn vulkan_dist() -> Option<PathBuf> {
     let dir = variable("LLAMA_TEST_DIST_VULKAN").map(PathBuf::from).filter(|path| path.is_dir());

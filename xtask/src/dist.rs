@@ -29,7 +29,7 @@ use crate::{
 };
 use args::Args;
 use payload::Payload;
-use plan::{Choice, Plan};
+use plan::Plan;
 use report::Row;
 
 pub(crate) use inside::{WORD as BACKEND_WORD, run as run_backend};
@@ -48,7 +48,7 @@ pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
     let identity = Identity::find()?;
     let mut screen = Screen::new();
     let toolkits = toolkits(&args, &target, &mut screen)?;
-    let mut config = plan::payload_config(&target, &host)?;
+    let mut config = plan::payload_config(&target, &host, args.one_file)?;
     let named = toolkits.iter().find_map(|toolkit| toolkit.compilers.clone());
     config.compilers = named.unwrap_or(config.compilers);
     let root = toolkits.iter().find_map(|toolkit| toolkit.root.as_ref());
@@ -86,13 +86,8 @@ fn show(args: &Args, target: &str, host: &str) -> Result<()> {
     let pin = Pin::load();
     let plans = args.variants.iter().map(|variant| {
         let default = variant.toolkits().first().map(|version| (*version).to_owned());
-        let choice = Choice {
-            variant: *variant,
-            target: target.to_owned(),
-            toolkit: args.toolkit.clone().or(default),
-            architectures: args.architectures.clone(),
-        };
-        Plan::new(&choice, host, &pin)
+        let toolkit = args.toolkit.clone().or(default);
+        Plan::new(&args.choice(*variant, target, toolkit), host, &pin)
     });
     let plans = plans.collect::<Result<Vec<_>>>()?;
     if args.json {
@@ -135,7 +130,7 @@ impl Dist<'_> {
     fn build(&self, screen: &mut Screen, toolkits: Vec<Toolkit>) -> Result<()> {
         screen.step(&format!("building the CPU payload for {}", self.target));
         let mut clock = Clock::new();
-        let payload = payload::build(screen, &self.target)?;
+        let payload = payload::build(screen, &self.args.choice(Variant::Cpu, &self.target, None))?;
         clock.lap("payload");
         if self.args.probe {
             let mut all = self.args.variants.iter().zip(&toolkits);
@@ -205,13 +200,8 @@ impl Dist<'_> {
     }
 
     fn plan(&self, variant: Variant, toolkit: &Toolkit) -> Result<Plan> {
-        let choice = Choice {
-            variant,
-            target: self.target.clone(),
-            toolkit: toolkit.version().filter(|_| !variant.toolkits().is_empty()),
-            architectures: self.args.architectures.clone(),
-        };
-        Plan::new(&choice, &self.host, &Pin::load())
+        let toolkit = toolkit.version().filter(|_| !variant.toolkits().is_empty());
+        Plan::new(&self.args.choice(variant, &self.target, toolkit), &self.host, &Pin::load())
     }
 
     fn pack(&self, dir: &Path, plan: &Plan, manifest: &Manifest) -> Result<PathBuf> {
@@ -269,10 +259,6 @@ impl Dist<'_> {
         if let (Some(built), Some(backend)) = (backend, plan.variant.backend()) {
             flags.insert(backend.library().to_owned(), by_name(&built.flags));
         }
-        let cpu = |name: &String| name.strip_prefix("ggml-cpu-").map(str::to_owned);
-        let mut cpu_variants: Vec<String> =
-            build.artifacts.backends.iter().filter_map(cpu).collect();
-        cpu_variants.sort();
         Ok(Manifest {
             version: identity.version.clone(),
             commit: identity.commit.clone(),
@@ -295,7 +281,7 @@ impl Dist<'_> {
             toolkit: Some(toolkit.name.clone()).filter(|name| !name.is_empty()),
             gpu_architectures: plan.gpu_architectures.clone(),
             minimum_driver: plan.minimum_driver.map(str::to_owned),
-            cpu_variants,
+            cpu_variants: build.artifacts.cpu_variants.clone(),
             symbol_versions: BTreeMap::new(),
             files: BTreeMap::new(),
         })

@@ -46,8 +46,12 @@ struct Args {
     server: Vec<OsString>,
 }
 
+/// Features that say which processors the server is for.
+const FOR_PROCESSORS: &[&str] = &["native", "cpu-all-variants", "backend-dl", "system"];
+
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut args = parse(args)?;
+    tune(&mut args.features);
     let mut config = setup::config(&args.features)?;
     let mut screen = Screen::new();
     let toolkits = setup::toolkits(&mut config, args.yes, &mut screen)?;
@@ -89,6 +93,13 @@ fn parse(args: Vec<OsString>) -> Result<Args> {
         }
     }
     Ok(parsed)
+}
+
+/// What runs here is built for the processor that is here, unless something else is said.
+fn tune(features: &mut Vec<String>) {
+    if !features.iter().any(|feature| FOR_PROCESSORS.contains(&feature.as_str())) {
+        features.push("native".to_owned());
+    }
 }
 
 /// Builds the server with the features of `cargo build --release` and `more`; `env` says where toolkits are.
@@ -145,6 +156,21 @@ fn become_server(cmd: &Cmd) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_server_is_built_for_this_machine_unless_features_say_otherwise() {
+        for (given, built) in [
+            ("", "native"),
+            ("cuda", "cuda native"),
+            ("native", "native"),
+            ("cpu-all-variants", "cpu-all-variants"),
+            ("cuda backend-dl", "cuda backend-dl"),
+        ] {
+            let mut features: Vec<String> = given.split_whitespace().map(str::to_owned).collect();
+            tune(&mut features);
+            assert_eq!(features.join(" "), built);
+        }
+    }
 
     #[test]
     fn what_follows_two_dashes_is_the_servers() {

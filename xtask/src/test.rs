@@ -60,8 +60,10 @@ struct Built {
 }
 
 fn build(screen: &mut Screen, test: &Cmd, yes: bool) -> Result<Built> {
-    let shared =
-        keep(serve::build(screen, &["cpu-all-variants".to_owned()], &[])?, "llama-server-shared")?;
+    let shared = keep(
+        serve::build(screen, &["backend-dl", "cpu-all-variants"].map(str::to_owned), &[])?,
+        "llama-server-shared",
+    )?;
     screen.step("building llama-server and the tests");
     // Cargo names builds by everything that is selected: the server of this very selection is tested,
     // and llama.cpp is not built once more.
@@ -109,6 +111,10 @@ fn distributions(yes: bool) -> Result<Vec<(&'static str, PathBuf)>> {
         words.push("--setup".to_owned());
     }
     dist::run(words.into_iter().map(OsString::from).collect())?;
+    // Its CPU variants are what the compiler cache has of the others.
+    let out = cargo::target_dir().join("xtask/one-file");
+    dists.push(("LLAMA_TEST_DIST_ONE_FILE", out.join(format!("one-file-{host}"))));
+    dist::run(vec!["--one-file".into(), "--out".into(), out.into()])?;
     Ok(dists)
 }
 

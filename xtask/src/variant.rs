@@ -97,7 +97,7 @@ impl Variant {
 
     /// Features of `llama-sys` that its parts are built with, all together.
     pub(crate) fn features(self) -> Vec<&'static str> {
-        let cpu = ["server", "ui", "openmp", "tls", "cpu-all-variants"];
+        let cpu = ["server", "ui", "openmp", "tls", "backend-dl", "cpu-all-variants"];
         cpu.into_iter().chain(self.backend().map(Backend::feature)).collect()
     }
 

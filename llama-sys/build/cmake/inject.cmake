@@ -21,8 +21,11 @@ endif()
 # Where these only say `visibility("default")`, which is the default, a static build says it too: a compiler
 # cache then has most of a shared build when there was a static one, and the other way round.
 if (NOT WIN32 AND NOT BUILD_SHARED_LIBS)
-    add_compile_definitions(GGML_SHARED LLAMA_SHARED)
+    add_compile_definitions(GGML_SHARED "$<$<NOT:$<BOOL:$<TARGET_PROPERTY:LLAMA_SYS_KERNELS>>>:LLAMA_SHARED>")
 endif()
+
+# The targets whose name says so hold compute kernels.
+cmake_language(DEFER CALL llama_sys_mark_kernels)
 
 # A program that parses strangers' files and requests guards its stack, its buffers and where it jumps to: all but
 # the compute kernels, where guards cost time. What the user's own flags name is the user's.
@@ -56,11 +59,25 @@ function(llama_sys_guard)
         add_compile_options("$<$<AND:$<COMPILE_LANGUAGE:C,CXX>,${no_kernels}>:${guard}>")
     endforeach()
     add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
-    cmake_language(DEFER CALL llama_sys_mark_kernels)
 endfunction()
 
 if (CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
     llama_sys_guard()
+endif()
+
+# What is compiled for this very processor says so in its command: neither Ninja nor a compiler cache, in a home that
+# several machines share, takes what another processor's was compiled to.
+if (GGML_NATIVE AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang" AND NOT MSVC)
+    set(llama_sys_empty "${CMAKE_BINARY_DIR}/llama-sys-empty.cpp")
+    file(WRITE "${llama_sys_empty}" "")
+    set(llama_sys_tune -march=native)
+    if (CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)")
+        set(llama_sys_tune -mcpu=native)
+    endif()
+    execute_process(COMMAND "${CMAKE_CXX_COMPILER}" ${llama_sys_tune} -dM -E "${llama_sys_empty}"
+        OUTPUT_VARIABLE llama_sys_cpu ERROR_QUIET)
+    string(MD5 llama_sys_cpu "${llama_sys_cpu}")
+    add_compile_options("$<$<BOOL:$<TARGET_PROPERTY:LLAMA_SYS_KERNELS>>:-frandom-seed=${llama_sys_cpu}>")
 endif()
 
 # A program that links what Rust programs link. It is never built: CMake's File API tells its link
@@ -77,9 +94,12 @@ if (CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT DEFINED CMAKE_UNITY_BUILD)
 endif()
 
 # Nobody links the library of a CPU variant, which is loaded: what its two entry points do not reach can go,
-# a tenth of each.
+# a tenth of each. One executable with all variants makes an object of each instead, by the same compiler commands.
 if (CMAKE_SYSTEM_NAME STREQUAL "Linux")
     cmake_language(DEFER CALL llama_sys_shrink_cpu_variants)
+    # A deferred call sees the folder of who defers it no more.
+    set(llama_sys_cpu_variants "${CMAKE_CURRENT_LIST_DIR}/cpu-variants.cpp.in")
+    cmake_language(DEFER CALL llama_sys_embed_cpu_variants "${llama_sys_cpu_variants}")
 endif()
 
 function(llama_sys_add_link_probe)
@@ -109,14 +129,84 @@ function(llama_sys_shrink_cpu_variants)
     llama_sys_cpu_targets(targets)
     foreach (target IN LISTS targets)
         get_target_property(type ${target} TYPE)
-        if (type STREQUAL "MODULE_LIBRARY")
-            set_target_properties(${target} PROPERTIES
+        if (type MATCHES "(MODULE|OBJECT)_LIBRARY" AND NOT target MATCHES "-feats$")
+            set_target_properties(${target} PROPERTIES DEFINE_SYMBOL ""
                 C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
             target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections
                 $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
+        endif()
+        if (type STREQUAL "MODULE_LIBRARY")
             target_link_options(${target} PRIVATE -Wl,--gc-sections)
         endif()
     endforeach()
+endfunction()
+
+# One object of each variant, in which only two symbols are global: variants share none, and nothing that is compiled
+# for one processor is used by the rest of the program. Its code keeps a section of its own in the executable, by which
+# anybody can tell what is for which processor; the test of the processor is in the section of everybody's code.
+function(llama_sys_embed_cpu_variants template)
+    set(objects)
+    set(variants)
+    llama_sys_cpu_targets(targets)
+    llama_sys_find_linker(linker)
+    find_program(LLAMA_SYS_OBJCOPY NAMES "${CMAKE_OBJCOPY}" objcopy llvm-objcopy)
+    foreach (target IN LISTS targets)
+        get_target_property(type ${target} TYPE)
+        if (type STREQUAL "OBJECT_LIBRARY" AND TARGET ${target}-feats)
+            llama_sys_embed_cpu_variant(${target} object id)
+            list(APPEND objects "${object}")
+            string(APPEND variants "X(${id}) ")
+        endif()
+    endforeach()
+    if (variants)
+        if (NOT linker OR NOT LLAMA_SYS_OBJCOPY)
+            message(FATAL_ERROR "one file with all CPU variants needs objcopy and a linker that knows "
+                "--force-group-allocation, GNU's or LLVM's from 19 on: install binutils, or build with backend-dl")
+        endif()
+        configure_file("${template}" cpu-variants.cpp @ONLY)
+        set_source_files_properties(${objects} PROPERTIES EXTERNAL_OBJECT ON)
+        add_library(ggml-cpu STATIC ${objects} "${CMAKE_BINARY_DIR}/cpu-variants.cpp")
+        target_include_directories(ggml-cpu PRIVATE "${CMAKE_SOURCE_DIR}/ggml/src")
+        target_compile_features(ggml-cpu PRIVATE cxx_std_17)
+        target_link_libraries(ggml-cpu PUBLIC ggml-base)
+        target_link_libraries(ggml PUBLIC ggml-cpu)
+    endif()
+endfunction()
+
+# One that can dissolve groups of sections: what is left in a group could be another object's in the end.
+function(llama_sys_find_linker result)
+    set(${result} "" PARENT_SCOPE)
+    foreach (linker "${CMAKE_LINKER}" ld ld.lld)
+        execute_process(COMMAND "${linker}" --help OUTPUT_VARIABLE help ERROR_QUIET)
+        if (help MATCHES "--force-group-allocation")
+            set(${result} "${linker}" PARENT_SCOPE)
+            return()
+        endif()
+    endforeach()
+endfunction()
+
+function(llama_sys_embed_cpu_variant target object id)
+    string(REGEX REPLACE "^ggml-cpu-" "" name ${target})
+    string(MAKE_C_IDENTIFIER "${name}" name)
+    set(out "${CMAKE_BINARY_DIR}/ggml-cpu-${name}.o")
+    set(init ggml_backend_cpu_${name}_init)
+    set(score ggml_backend_cpu_${name}_score)
+    # Of an inline function the first definition is kept: the test of the processor comes first.
+    set(inputs $<TARGET_OBJECTS:${target}-feats> $<TARGET_OBJECTS:${target}>)
+    set(all_but_test "EXCLUDE_FILE(*cpu-feats.cpp.o)")
+    file(CONFIGURE OUTPUT "${out}.ld" @ONLY
+        CONTENT "SECTIONS { .cpu.@name@ : { *(@all_but_test@ .text @all_but_test@ .text.*) } }\n")
+    # GNU's objcopy keeps symbols by their new names, LLVM's by their old ones.
+    set(entries ggml_backend_init ggml_backend_score ${init} ${score})
+    list(TRANSFORM entries PREPEND --keep-global-symbol=)
+    add_custom_command(OUTPUT "${out}"
+        COMMAND "${linker}" -r --force-group-allocation --gc-sections -u ggml_backend_init -u ggml_backend_score
+            -T "${out}.ld" -o "${out}.in" ${inputs}
+        COMMAND "${LLAMA_SYS_OBJCOPY}" --redefine-sym=ggml_backend_init=${init}
+            --redefine-sym=ggml_backend_score=${score} ${entries} "${out}.in" "${out}"
+        DEPENDS ${inputs} "${out}.ld" COMMAND_EXPAND_LISTS VERBATIM)
+    set(${object} "${out}" PARENT_SCOPE)
+    set(${id} ${name} PARENT_SCOPE)
 endfunction()
 
 # The sources that are named last are compiled alone: they do not bear the others' declarations.

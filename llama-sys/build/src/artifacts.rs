@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::cmake::Layout;
 use crate::config::Config;
+use crate::cpu;
 use crate::file_api::{CmakeTarget, Codemodel};
 use crate::target::Os;
 
@@ -50,6 +51,14 @@ pub struct Artifacts {
     pub server: Option<Server>,
     /// Libraries that are loaded at run time; empty without `backend-dl`.
     pub backends: Vec<String>,
+    /// Kinds of processor that the CPU backend was compiled for, `haswell` among them; empty where there is one.
+    #[serde(default)]
+    pub cpu_variants: Vec<String>,
+    /// What its processor must have besides what every one of its architecture has, by the names of [`cpu::NAMES`].
+    ///
+    /// [`cpu::NAMES`]: crate::cpu::NAMES
+    #[serde(default)]
+    pub cpu_needs: Vec<String>,
     /// What a program that uses the C API links, in order.
     pub link: Vec<Link>,
 }
@@ -76,8 +85,24 @@ impl Artifacts {
         let server = config.features.server.then(|| server(model, layout, config)).transpose()?;
         let modules = model.targets.iter().filter(|target| target.kind == "MODULE_LIBRARY");
         let backends = modules.map(|target| target.name.clone()).collect();
-        Ok(Self { root: layout.root.clone(), include, lib, bin, server, backends, link })
+        let cpu_variants = cpu_variants(model);
+        let cpu_needs = cpu::needs(model, config);
+        let root = layout.root.clone();
+        Ok(Self { root, include, lib, bin, server, backends, cpu_variants, cpu_needs, link })
     }
+}
+
+/// Libraries that are loaded, or the objects of one file that holds all.
+fn cpu_variants(model: &Codemodel) -> Vec<String> {
+    let compiled = model
+        .targets
+        .iter()
+        .filter(|target| ["MODULE_LIBRARY", "OBJECT_LIBRARY"].contains(&target.kind.as_str()));
+    let names = compiled.filter_map(|target| target.name.strip_prefix("ggml-cpu-"));
+    let mut variants: Vec<String> =
+        names.filter(|name| !name.ends_with("-feats")).map(str::to_owned).collect();
+    variants.sort();
+    variants
 }
 
 fn server(model: &Codemodel, layout: &Layout, config: &Config) -> Result<Server, Error> {
@@ -253,9 +278,14 @@ mod tests {
             kind: "EXECUTABLE".into(),
             artifacts: vec![],
             libraries: owned(words),
+            cxx_flags: vec![],
         };
-        let model =
-            Codemodel { targets: vec![], implicit: owned(implicit), implicit_folders: vec![] };
+        let model = Codemodel {
+            targets: vec![],
+            cxx: "c++".into(),
+            implicit: owned(implicit),
+            implicit_folders: vec![],
+        };
         let config = crate::tests::config(triple, "");
         link_line(&target, &model, Path::new("/b"), &config)
             .iter()

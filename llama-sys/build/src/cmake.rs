@@ -13,6 +13,12 @@ use crate::progress::Progress;
 use crate::toolchain::{self, Toolchain};
 use crate::{Error, cache, file_api, jobs};
 
+/// What CMake reads right after `project()`, and what that reads.
+const INJECTED: [(&str, &str); 2] = [
+    ("inject.cmake", include_str!("../cmake/inject.cmake")),
+    ("cpu-variants.cpp.in", include_str!("../cmake/cpu-variants.cpp.in")),
+];
+
 /// Folders of one build.
 #[derive(Debug, Clone)]
 pub struct Layout {
@@ -133,9 +139,11 @@ fn configure(
     progress: &Progress,
 ) -> Result<(), Error> {
     progress.say("llama.cpp: configuring");
-    let inject = layout.root.join("inject.cmake");
-    std::fs::write(&inject, include_str!("../cmake/inject.cmake"))
-        .map_err(|e| Error::io("write", &inject, &e))?;
+    for (name, text) in INJECTED {
+        let file = layout.root.join(name);
+        std::fs::write(&file, text).map_err(|e| Error::io("write", &file, &e))?;
+    }
+    let inject = layout.root.join(INJECTED[0].0);
     let mut cmd =
         Cmd::new(&toolchain.cmake).arg("-S").arg(&layout.source).arg("-B").arg(&layout.build);
     if let Some(ninja) = &toolchain.ninja {
@@ -230,6 +238,12 @@ fn explain(error: Error, layout: &Layout) -> Error {
     let full = ["No space left on device", "ar: unable to copy file"];
     if full.iter().any(|words| text.contains(words)) || !has_room(&layout.root) {
         return error.full_disk();
+    }
+    if text.contains("GGML_CPU_ALL_VARIANTS requires GGML_BACKEND_DL") {
+        return error.hint(
+            "a llama.cpp without our patch has CPU variants as libraries alone: \
+             --features cpu-all-variants,backend-dl",
+        );
     }
     if text.contains("Killed signal") || text.contains("out of memory") {
         return error.hint("use less memory: LLAMA_SYS_JOBS=1 cargo build");

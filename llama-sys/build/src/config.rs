@@ -14,7 +14,7 @@ pub struct Features {
     pub backends: BTreeSet<Backend>,
     /// Shared libraries, backends loaded at run time.
     pub backend_dl: bool,
-    /// One CPU library per instruction set.
+    /// The CPU backend once per instruction set: a library each with `backend_dl`, else all in one file.
     pub cpu_all_variants: bool,
     /// Tune for the machine that builds.
     pub native: bool,
@@ -205,8 +205,8 @@ impl Config {
     }
 }
 
-/// Shared or static, by rule: `cpu-all-variants` and two backends that define the same symbols need
-/// shared libraries; a target without a dynamic loader needs static ones.
+/// Shared or static, by rule: two backends that define the same symbols need shared libraries, and so does
+/// `cpu-all-variants` where one file cannot hold them; a target without a dynamic loader needs static ones.
 fn settle_linkage(
     features: &mut Features,
     target: &Target,
@@ -220,7 +220,16 @@ fn settle_linkage(
         features.cpu_all_variants = false;
         features.backend_dl = true;
     }
-    features.backend_dl |= features.cpu_all_variants;
+    let static_only = !target.has_dynamic_loading() || (target.is_musl() && crt_static);
+    let embeds = target.embeds_cpu_variants();
+    if features.cpu_all_variants && !features.backend_dl && !embeds {
+        if !static_only {
+            said.push(format!(
+                "no single file for {target} can hold all CPU variants: `backend-dl` is switched on"
+            ));
+        }
+        features.backend_dl = true;
+    }
     let both =
         [Backend::Cuda, Backend::Rocm].iter().all(|backend| features.backends.contains(backend));
     if both && !features.backend_dl {
@@ -231,21 +240,49 @@ fn settle_linkage(
         );
         features.backend_dl = true;
     }
-    let static_only = !target.has_dynamic_loading() || (target.is_musl() && crt_static);
     if features.backend_dl && static_only {
         said.push(format!("{target} cannot load libraries at run time: `backend-dl` is left out"));
         features.backend_dl = false;
-        features.cpu_all_variants = false;
+        features.cpu_all_variants &= embeds;
     }
 }
 
 fn settle_cpu(features: &mut Features, target: &Target, cross: bool, said: &mut Vec<String>) {
-    if features.native && features.backend_dl {
-        said.push("`native` and `backend-dl` exclude each other: `native` is left out".into());
+    let other = if features.cpu_all_variants { "cpu-all-variants" } else { "backend-dl" };
+    if features.native && (features.cpu_all_variants || features.backend_dl) {
+        said.push(format!("`native` and `{other}` exclude each other: `native` is left out"));
         features.native = false;
     }
     if features.native && cross {
         said.push(format!("`native` cannot tune for {target} from here and is left out"));
         features.native = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// Features after the rules, and what was said.
+    fn settled(triple: &str, features: &str) -> (bool, bool, Vec<String>) {
+        let (config, said) = crate::tests::config(triple, features).settle();
+        (config.features.cpu_all_variants, config.features.backend_dl, said)
+    }
+
+    #[test]
+    fn all_variants_are_one_file_where_one_file_can_hold_them() {
+        for triple in ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-musl"] {
+            assert_eq!(settled(triple, "cpu-all-variants"), (true, false, vec![]), "{triple}");
+        }
+        let both = settled("x86_64-unknown-linux-gnu", "cpu-all-variants backend-dl");
+        assert_eq!(both, (true, true, vec![]));
+        let apple = "no single file for aarch64-apple-darwin can hold all CPU variants: `backend-dl` is switched on";
+        assert_eq!(
+            settled("aarch64-apple-darwin", "cpu-all-variants"),
+            (true, true, vec![apple.to_owned()])
+        );
+        let native = "`native` and `cpu-all-variants` exclude each other: `native` is left out";
+        assert_eq!(
+            settled("x86_64-unknown-linux-gnu", "cpu-all-variants native"),
+            (true, false, vec![native.to_owned()])
+        );
     }
 }

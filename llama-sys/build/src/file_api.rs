@@ -19,6 +19,8 @@ pub(crate) struct CmakeTarget {
     pub(crate) artifacts: Vec<PathBuf>,
     /// Libraries and their flags in link order, shell words as CMake passes them.
     pub(crate) libraries: Vec<String>,
+    /// Flags of its C++ sources, shell words too.
+    pub(crate) cxx_flags: Vec<String>,
 }
 
 /// The project after configuring.
@@ -26,6 +28,8 @@ pub(crate) struct CmakeTarget {
 pub(crate) struct Codemodel {
     /// Every target.
     pub(crate) targets: Vec<CmakeTarget>,
+    /// The C++ compiler.
+    pub(crate) cxx: PathBuf,
     /// Libraries that the C++ compiler links by itself: `stdc++` or `c++` among them.
     pub(crate) implicit: Vec<String>,
     /// Folders in which it looks for libraries by itself.
@@ -84,9 +88,10 @@ pub(crate) fn read(build: &Path) -> Result<Codemodel, Error> {
         .collect::<Result<_, Error>>()?;
     let toolchains: Toolchains = json(&object("toolchains")?)?;
     let cxx = toolchains.toolchains.into_iter().find(|toolchain| toolchain.language == "CXX");
-    let implicit = cxx.map(|toolchain| toolchain.compiler.implicit).unwrap_or_default();
+    let Compiler { path: cxx, implicit } = cxx.map(|cxx| cxx.compiler).unwrap_or_default();
     Ok(Codemodel {
         targets,
+        cxx,
         implicit: implicit.link_libraries,
         implicit_folders: implicit.link_directories,
     })
@@ -102,6 +107,14 @@ fn cmake_target(target: TargetFile, build: &Path) -> CmakeTarget {
             .into_iter()
             .filter(|fragment| fragment.role == "libraries")
             .flat_map(|fragment| words(&fragment.fragment))
+            .collect(),
+        cxx_flags: target
+            .compile_groups
+            .into_iter()
+            .find(|group| group.language == "CXX")
+            .into_iter()
+            .flat_map(|group| group.compile_command_fragments)
+            .flat_map(|flags| words(&flags.fragment))
             .collect(),
     }
 }
@@ -169,7 +182,22 @@ struct TargetFile {
     kind: String,
     #[serde(default)]
     artifacts: Vec<Artifact>,
+    #[serde(default, rename = "compileGroups")]
+    compile_groups: Vec<CompileGroup>,
     link: Option<Link>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CompileGroup {
+    language: String,
+    #[serde(default)]
+    compile_command_fragments: Vec<Flags>,
+}
+
+#[derive(Deserialize)]
+struct Flags {
+    fragment: String,
 }
 
 #[derive(Deserialize)]
@@ -201,8 +229,10 @@ struct CompilerOf {
     compiler: Compiler,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct Compiler {
+    #[serde(default)]
+    path: PathBuf,
     implicit: Implicit,
 }
 

@@ -11,6 +11,7 @@ mod cache;
 pub mod cargo;
 pub mod cmake;
 pub mod config;
+pub mod cpu;
 mod file_api;
 pub mod flags;
 mod headers;

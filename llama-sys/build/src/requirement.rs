@@ -123,6 +123,9 @@ pub fn all(config: &Config) -> Vec<Requirement> {
     if features.openmp && !config.target.is_msvc() {
         rows.push(header("OpenMP", "omp.h", "feature `openmp`", OPENMP));
     }
+    if features.cpu_all_variants && !features.backend_dl {
+        rows.extend(object_tools(config));
+    }
     for backend in &features.backends {
         rows.extend(backend_rows(*backend, config));
     }
@@ -196,6 +199,26 @@ fn backend_rows(backend: Backend, config: &Config) -> Vec<Requirement> {
     }
 }
 
+/// What makes one object of each CPU variant, for one file with all of them. CMake looks for the same names,
+/// with a cross compiler's prefix first.
+fn object_tools(config: &Config) -> [Requirement; 2] {
+    let arm = config.is_cross() && config.target.arch == "aarch64";
+    let (linkers, objcopies, packages): (&[&str], &[&str], _) = if arm {
+        (
+            &["aarch64-linux-gnu-ld", "ld.lld"],
+            &["aarch64-linux-gnu-objcopy", "llvm-objcopy"],
+            BINUTILS_ARM,
+        )
+    } else {
+        (&["ld", "ld.lld"], &["objcopy", "llvm-objcopy"], BINUTILS)
+    };
+    let feature = "feature `cpu-all-variants`";
+    [
+        program("linker", linkers, None, feature, packages),
+        program("objcopy", objcopies, None, feature, packages),
+    ]
+}
+
 fn cuda_compiler(config: &Config, feature: String) -> Requirement {
     let toolkits = &config.toolkits;
     let parent = |path: &PathBuf| path.parent().map(PathBuf::from);
@@ -255,6 +278,14 @@ const COMPILER: Packages =
     Packages(["g++", "gcc-c++", "gcc", "gcc", "Microsoft.VisualStudio.2022.BuildTools"]);
 const NINJA: Packages =
     Packages(["ninja-build", "ninja-build", "ninja", "ninja", "Ninja-build.Ninja"]);
+const BINUTILS: Packages = Packages(["binutils", "binutils", "", "binutils", ""]);
+const BINUTILS_ARM: Packages = Packages([
+    "binutils-aarch64-linux-gnu",
+    "binutils-aarch64-linux-gnu",
+    "",
+    "aarch64-linux-gnu-binutils",
+    "",
+]);
 const CCACHE: Packages = Packages(["ccache", "ccache", "ccache", "ccache", "Ccache.Ccache"]);
 const NPM: Packages = Packages(["npm", "npm", "node", "npm", "OpenJS.NodeJS"]);
 const OPENSSL: Packages = Packages(["libssl-dev", "openssl-devel", "openssl@3", "openssl", ""]);
@@ -285,3 +316,35 @@ const OPENCL: Packages = Packages([
 ]);
 const PYTHON: Packages = Packages(["python3", "python3", "python", "python", "Python.Python.3.12"]);
 const BLAS: Packages = Packages(["libopenblas-dev", "openblas-devel", "openblas", "openblas", ""]);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_file_for_every_processor_needs_tools_for_objects() {
+        let names = |triple: &str, features: &str| {
+            let (config, _) = crate::tests::config(triple, features).settle();
+            let rows = all(&config).into_iter().filter(|row| row.needed_for.contains("cpu-all"));
+            rows.map(|row| match row.probe {
+                Probe::Program { names, .. } => format!("{}: {}", row.name, names.join(" ")),
+                _ => unreachable!("both are programs"),
+            })
+            .collect::<Vec<_>>()
+        };
+        let x86 = "x86_64-unknown-linux-gnu";
+        assert_eq!(
+            names(x86, "cpu-all-variants"),
+            ["linker: ld ld.lld", "objcopy: objcopy llvm-objcopy"]
+        );
+        assert_eq!(
+            names("aarch64-unknown-linux-gnu", "cpu-all-variants"),
+            [
+                "linker: aarch64-linux-gnu-ld ld.lld",
+                "objcopy: aarch64-linux-gnu-objcopy llvm-objcopy"
+            ]
+        );
+        assert!(names(x86, "cpu-all-variants backend-dl").is_empty());
+        assert!(names("aarch64-apple-darwin", "cpu-all-variants").is_empty());
+    }
+}

@@ -112,6 +112,13 @@ impl Target {
         }
     }
 
+    /// Whether one file can hold all of them: `inject.cmake` makes an object of each with a linker and an
+    /// `objcopy` for ELF.
+    #[must_use]
+    pub fn embeds_cpu_variants(&self) -> bool {
+        self.os == Os::Linux && matches!(self.arch.as_str(), "x86_64" | "aarch64")
+    }
+
     /// Whether a program for this target can load libraries at run time.
     #[must_use]
     pub fn has_dynamic_loading(&self) -> bool {

@@ -30,20 +30,46 @@ struct Build {
 }
 
 const BUILDS: &[Build] = &[
-    dockerfile(".devops/cpu.Dockerfile", "x86_64-unknown-linux-gnu", "cpu-all-variants"),
-    dockerfile(".devops/cpu.Dockerfile", "aarch64-unknown-linux-gnu", "cpu-all-variants"),
-    dockerfile(".devops/cuda.Dockerfile", "x86_64-unknown-linux-gnu", "cpu-all-variants cuda"),
-    dockerfile(".devops/rocm.Dockerfile", "x86_64-unknown-linux-gnu", "cpu-all-variants rocm"),
-    dockerfile(".devops/vulkan.Dockerfile", "x86_64-unknown-linux-gnu", "cpu-all-variants vulkan"),
-    release("ubuntu-cpu", "x64", "x86_64-unknown-linux-gnu", "cpu-all-variants"),
-    release("ubuntu-cpu", "arm64", "aarch64-unknown-linux-gnu", "cpu-all-variants"),
-    release("ubuntu-vulkan", "x64", "x86_64-unknown-linux-gnu", "cpu-all-variants vulkan"),
-    release("ubuntu-cuda", "x64", "x86_64-unknown-linux-gnu", "cpu-all-variants cuda"),
-    release("ubuntu-24-rocm", "x64", "x86_64-unknown-linux-gnu", "cpu-all-variants rocm"),
+    dockerfile(".devops/cpu.Dockerfile", "x86_64-unknown-linux-gnu", "backend-dl cpu-all-variants"),
+    dockerfile(
+        ".devops/cpu.Dockerfile",
+        "aarch64-unknown-linux-gnu",
+        "backend-dl cpu-all-variants",
+    ),
+    dockerfile(
+        ".devops/cuda.Dockerfile",
+        "x86_64-unknown-linux-gnu",
+        "backend-dl cpu-all-variants cuda",
+    ),
+    dockerfile(
+        ".devops/rocm.Dockerfile",
+        "x86_64-unknown-linux-gnu",
+        "backend-dl cpu-all-variants rocm",
+    ),
+    dockerfile(
+        ".devops/vulkan.Dockerfile",
+        "x86_64-unknown-linux-gnu",
+        "backend-dl cpu-all-variants vulkan",
+    ),
+    release("ubuntu-cpu", "x64", "x86_64-unknown-linux-gnu", "backend-dl cpu-all-variants"),
+    release("ubuntu-cpu", "arm64", "aarch64-unknown-linux-gnu", "backend-dl cpu-all-variants"),
+    release(
+        "ubuntu-vulkan",
+        "x64",
+        "x86_64-unknown-linux-gnu",
+        "backend-dl cpu-all-variants vulkan",
+    ),
+    release("ubuntu-cuda", "x64", "x86_64-unknown-linux-gnu", "backend-dl cpu-all-variants cuda"),
+    release(
+        "ubuntu-24-rocm",
+        "x64",
+        "x86_64-unknown-linux-gnu",
+        "backend-dl cpu-all-variants rocm",
+    ),
     // Upstream's macOS builds are shared libraries, but load no backend at run time.
     release("macos-cpu", "arm64", "aarch64-apple-darwin", "backend-dl"),
     release("macos-cpu", "x64", "x86_64-apple-darwin", "backend-dl"),
-    release("android-arm64", "", "aarch64-linux-android", "cpu-all-variants"),
+    release("android-arm64", "", "aarch64-linux-android", "backend-dl cpu-all-variants"),
 ];
 
 /// Official definitions that are not ours: name, reason.

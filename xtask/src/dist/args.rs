@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
 
+use super::plan::Choice;
 use crate::cargo;
 use crate::variant::{self, Variant};
 
@@ -18,6 +19,7 @@ cargo xtask dist: folders and archives with llama-server that run anywhere
   --toolkit X.Y     of the vendor's toolkit; default: the one that is installed
   --arch LIST       GPU architectures as CMake takes them, as in `90` or `gfx1100;gfx1201`;
                     default: upstream's list for the toolkit
+  --one-file        one llama-server for every CPU in place of libraries; cpu alone
   --setup           install what the variant needs; --yes means the same
   --out DIR         where it goes; default: dist
   --probe           only see whether the toolkit works: configure the backend, compile one kernel
@@ -31,6 +33,7 @@ pub(super) struct Args {
     pub(super) target: Option<String>,
     pub(super) toolkit: Option<String>,
     pub(super) architectures: Option<String>,
+    pub(super) one_file: bool,
     pub(super) setup: bool,
     pub(super) out: PathBuf,
     pub(super) probe: bool,
@@ -49,6 +52,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
         target: None,
         toolkit: None,
         architectures: None,
+        one_file: false,
         setup: false,
         out: cargo::root().join("dist"),
         probe: false,
@@ -66,6 +70,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
             Long("target") => parsed.target = Some(parser.value()?.string()?),
             Long("toolkit") => parsed.toolkit = Some(parser.value()?.string()?),
             Long("arch") => parsed.architectures = Some(parser.value()?.string()?),
+            Long("one-file") => parsed.one_file = true,
             Long("setup" | "yes") => parsed.setup = true,
             Long("out") => parsed.out = std::path::absolute(PathBuf::from(parser.value()?))?,
             Long("probe") => parsed.probe = true,
@@ -92,6 +97,17 @@ fn variants(list: &str) -> Result<Vec<Variant>> {
 }
 
 impl Args {
+    /// The distribution of `variant` that is meant.
+    pub(super) fn choice(&self, variant: Variant, target: &str, toolkit: Option<String>) -> Choice {
+        Choice {
+            variant,
+            target: target.to_owned(),
+            toolkit,
+            architectures: self.architectures.clone(),
+            one_file: self.one_file,
+        }
+    }
+
     /// Everything about the words that is wrong, at once.
     ///
     /// # Errors
@@ -124,6 +140,11 @@ impl Args {
             if !takes_list && self.architectures.is_some() && self.variants.len() == 1 {
                 wrong.push(format!("--arch means nothing to `{variant}`\n  hint: leave it out"));
             }
+        }
+        if self.one_file && self.variants != [Variant::Cpu] {
+            wrong.push(
+                "--one-file is for cpu alone\n  hint: leave out --one-file or --variant".to_owned(),
+            );
         }
         let several = self.variants.len() > 1;
         if several && (self.toolkit.is_some() || self.architectures.is_some()) {
@@ -200,6 +221,11 @@ mod tests {
                 "--variant rocm,vulkan --probe",
                 x86,
                 "--probe means nothing to `vulkan`\n  hint: --variant cuda --probe",
+            ),
+            (
+                "--variant vulkan --one-file",
+                x86,
+                "--one-file is for cpu alone\n  hint: leave out --one-file or --variant",
             ),
             ("--json", x86, "--json goes with --plan\n  hint: cargo xtask dist --plan --json"),
         ] {

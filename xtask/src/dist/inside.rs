@@ -147,6 +147,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
         target: job.target.clone(),
         toolkit: job.toolkit.clone(),
         architectures: Some(job.architectures.clone()),
+        one_file: false,
     };
     let plan = Plan::new(&choice, &cargo::host(), &llama_build::Pin::load())?;
     if job.probe {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use llama_build::Manifest;
 use serde::Deserialize;
 
-use super::plan;
+use super::plan::{self, Choice};
 use crate::screen::Screen;
 use crate::{cargo, elf};
 
@@ -32,13 +32,13 @@ impl Payload {
     }
 }
 
-/// Builds the payload for `target`.
+/// Builds the payload that `choice` names the target of.
 ///
 /// # Errors
 /// What Cargo says; a build without its web UI.
-pub(crate) fn build(screen: &mut Screen, target: &str) -> Result<Payload> {
+pub(crate) fn build(screen: &mut Screen, choice: &Choice) -> Result<Payload> {
     let [root, home] = [cargo::root(), cargo::home()].map(|dir| dir.display().to_string());
-    let cmd = plan::payload_command(target, &root, &home)
+    let cmd = plan::payload_command(choice, &root, &home)
         .arg("--message-format=json-render-diagnostics")
         .dir(cargo::root());
     let cmd = cargo::as_typed(cmd);

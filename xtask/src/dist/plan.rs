@@ -54,12 +54,15 @@ pub(crate) struct Choice {
     pub(crate) toolkit: Option<String>,
     /// Instead of upstream's list, as CMake takes them.
     pub(crate) architectures: Option<String>,
+    /// All CPU variants in the server itself.
+    pub(crate) one_file: bool,
 }
 
 impl From<&Row> for Choice {
     fn from(row: &Row) -> Self {
         let (variant, target) = (row.variant, row.target.to_owned());
-        Self { variant, target, toolkit: row.toolkit.map(str::to_owned), architectures: None }
+        let toolkit = row.toolkit.map(str::to_owned);
+        Self { variant, target, toolkit, architectures: None, one_file: false }
     }
 }
 
@@ -79,12 +82,12 @@ impl Plan {
             minimum_driver: choice.variant.minimum_driver(version),
             steps: Vec::new(),
             flags: BTreeMap::new(),
-            files: files(choice.variant),
+            files: files(choice.variant, choice.one_file),
             gpu_architectures: architectures,
         };
-        let payload = payload_config(&choice.target, host)?;
+        let payload = payload_config(&choice.target, host, choice.one_file)?;
         plan.flags.insert("llama-server".to_owned(), FlagSet::new(&payload, pin));
-        plan.step("the CPU payload", &payload_command(&choice.target, "$PWD", CARGO_HOME));
+        plan.step("the CPU payload", &payload_command(choice, "$PWD", CARGO_HOME));
         if let Some(backend) = choice.variant.backend() {
             let config = backend_config(&plan, host)?.expect("the variant has a backend");
             let flags = FlagSet::new(&config, pin);
@@ -120,6 +123,9 @@ fn label(variant: Variant, toolkit: Option<&str>) -> String {
 }
 
 fn name(choice: &Choice) -> String {
+    if choice.one_file {
+        return format!("one-file-{}", choice.target);
+    }
     format!("{}-{}", label(choice.variant, choice.toolkit.as_deref()), choice.target)
 }
 
@@ -137,9 +143,14 @@ fn architectures(choice: &Choice) -> Vec<String> {
 ///
 /// # Errors
 /// Never: the features are known.
-pub(crate) fn payload_config(target: &str, host: &str) -> Result<Config> {
-    let features = Features::parse(Variant::Cpu.features())?;
+pub(crate) fn payload_config(target: &str, host: &str, one_file: bool) -> Result<Config> {
+    let features = Features::parse(payload_features(one_file))?;
     Ok(Config::plain(features, target, host).settle().0)
+}
+
+/// Features of `llama-sys` that the payload is built with.
+fn payload_features(one_file: bool) -> impl Iterator<Item = &'static str> {
+    Variant::Cpu.features().into_iter().filter(move |name| !one_file || *name != "backend-dl")
 }
 
 /// Configuration of the backend that a variant adds.
@@ -162,8 +173,9 @@ pub(crate) fn backend_config(plan: &Plan, host: &str) -> Result<Option<Config>> 
 
 /// Cargo's line for the CPU payload. No path of this machine may end in what is built, and no flag of
 /// this user's: the folders that rustc sees are `root`, where it works, and the crates of registries.
-pub(crate) fn payload_command(target: &str, root: &str, cargo_home: &str) -> Cmd {
-    let features = ["build", "fetch"].into_iter().chain(Variant::Cpu.features());
+pub(crate) fn payload_command(choice: &Choice, root: &str, cargo_home: &str) -> Cmd {
+    let target = &choice.target;
+    let features = ["build", "fetch"].into_iter().chain(payload_features(choice.one_file));
     let features: Vec<&str> = features.filter(|feature| *feature != "server").collect();
     let maps = [(cargo_home, "cargo"), (root, "llama-server")];
     let maps = maps.map(|(from, to)| format!("'--remap-path-prefix={from}={to}'"));
@@ -197,24 +209,28 @@ fn with_variables(line: &str) -> String {
     text
 }
 
-fn files(variant: Variant) -> Vec<String> {
+fn files(variant: Variant, one_file: bool) -> Vec<String> {
     let mut files = vec![
         "llama-server",
         "llama-healthcheck",
         "bin/llama-server",
         "bin/llama-healthcheck",
-        "libggml-base.so",
-        "libggml-cpu-*.so",
-        "libggml.so",
-        "libllama-common.so",
-        "libllama-server-impl.so",
-        "libllama.so",
-        "libmtmd.so",
         "licenses/*",
         "sbom.spdx.json",
         "version.json",
         advisories::VEX_FILE,
     ];
+    if !one_file {
+        files.extend([
+            "libggml-base.so",
+            "libggml-cpu-*.so",
+            "libggml.so",
+            "libllama-common.so",
+            "libllama-server-impl.so",
+            "libllama.so",
+            "libmtmd.so",
+        ]);
+    }
     match variant {
         Variant::Cpu => {}
         Variant::Cuda => files.extend(["libggml-cuda.so", "libcublas*.so.*", "libcudart.so.*"]),
@@ -285,12 +301,26 @@ mod tests {
     }
 
     #[test]
+    fn one_file_is_the_payload_without_libraries() {
+        let row = &matrix()[0];
+        let choice = Choice { one_file: true, ..Choice::from(row) };
+        let plan = Plan::new(&choice, crate::variant::X86_64, &Pin::load()).unwrap();
+        assert_eq!(plan.name, "one-file-x86_64-unknown-linux-gnu");
+        assert!(!plan.files.iter().any(|file| file.ends_with(".so")), "{:?}", plan.files);
+        assert!(plan.steps[0].command.contains("fetch,ui,openmp,tls,cpu-all-variants "));
+        let flags = &plan.flags["llama-server"];
+        assert_eq!(flags.value("BUILD_SHARED_LIBS"), Some("OFF"));
+        assert_eq!(flags.value("GGML_CPU_ALL_VARIANTS"), Some("ON"));
+    }
+
+    #[test]
     fn architectures_of_the_user_replace_upstreams() {
         let choice = Choice {
             variant: Variant::Cuda,
             target: crate::variant::X86_64.to_owned(),
             toolkit: Some("13.0".to_owned()),
             architectures: Some("90,100".to_owned()),
+            one_file: false,
         };
         let plan = Plan::new(&choice, crate::variant::X86_64, &Pin::load()).unwrap();
         assert_eq!(plan.gpu_architectures, ["90", "100"]);
