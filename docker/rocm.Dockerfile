@@ -82,7 +82,7 @@ LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image
 ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
     LLAMA_SERVER_NEEDS_MODEL=1 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 EXPOSE 8080
-ENV PATH=$PATH:/app/bin
+ENV LLAMA_SERVER_SANDBOX=1 PATH=$PATH:/app/bin
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
@@ -106,7 +106,7 @@ LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image
 ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
     LLAMA_SERVER_COMMANDS=1 LLAMA_SERVER_NEEDS_MODEL=1
 EXPOSE 8080
-ENV PATH=$PATH:/app/bin
+ENV LLAMA_SERVER_SANDBOX=1 PATH=$PATH:/app/bin
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001

@@ -73,7 +73,7 @@ ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
     LLAMA_SERVER_NEEDS_MODEL=1 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
 EXPOSE 8080
-ENV PATH=$PATH:/app/bin
+ENV LLAMA_SERVER_SANDBOX=1 PATH=$PATH:/app/bin
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
@@ -95,7 +95,7 @@ ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
     LLAMA_SERVER_COMMANDS=1 LLAMA_SERVER_NEEDS_MODEL=1
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
 EXPOSE 8080
-ENV PATH=$PATH:/app/bin
+ENV LLAMA_SERVER_SANDBOX=1 PATH=$PATH:/app/bin
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001

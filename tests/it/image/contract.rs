@@ -49,6 +49,29 @@ fn images_are_within_their_budgets() {
     }
 }
 
+/// The engine's own profile lets Landlock through; an older one that does not is a warning.
+#[test]
+fn the_server_of_an_image_is_locked_in_and_says_where_it_cannot_be() {
+    let Some(image) = image("cpu") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let old = dir.path().join("old.json");
+    let profile = r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls":
+        [{"names": ["landlock_create_ruleset"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}"#;
+    std::fs::write(&old, profile).unwrap();
+    let profile = format!("seccomp={}", old.display());
+    let list = |options: &[&str]| {
+        finish(&mut docker::docker(
+            &[&["run", "--rm"], options, &[&image, "--list-devices"]].concat(),
+        ))
+    };
+    let locked = list(&["--env", "LLAMA_SERVER_SANDBOX=require"]);
+    assert!(locked.status.success(), "{locked:?}");
+    assert!(list(&[]).output.contains("sandbox: Landlock (ABI "), "{locked:?}");
+    let old = list(&["--security-opt", &profile]);
+    assert!(old.status.success(), "{old:?}");
+    assert!(old.output.contains("warning: sandbox: this kernel or container engine"), "{old:?}");
+}
+
 /// No user that the image knows, nothing to write to, no rights, no network.
 #[test]
 fn it_serves_with_next_to_nothing() {

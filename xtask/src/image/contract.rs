@@ -130,7 +130,8 @@ fn terms(expression: &str) -> Vec<&str> {
 }
 
 fn environment(variant: Variant) -> Vec<&'static str> {
-    let mut wanted = vec!["LLAMA_ARG_HOST=::", "LLAMA_SERVER_NEEDS_MODEL=1"];
+    let mut wanted =
+        vec!["LLAMA_ARG_HOST=::", "LLAMA_SERVER_NEEDS_MODEL=1", "LLAMA_SERVER_SANDBOX=1"];
     if variant == Variant::Cuda {
         wanted.extend(["NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=compute,utility"]);
     }

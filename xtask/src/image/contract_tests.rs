@@ -27,7 +27,7 @@ fn kept(variant: &str) -> Value {
         "User": "10001:10001",
         "Entrypoint": ["/app/bin/llama-server"],
         "Cmd": null,
-        "Env": ["PATH=/bin:/app/bin", "LLAMA_ARG_HOST=::", "LLAMA_SERVER_NEEDS_MODEL=1",
+        "Env": ["PATH=/bin:/app/bin", "LLAMA_ARG_HOST=::", "LLAMA_SERVER_NEEDS_MODEL=1", "LLAMA_SERVER_SANDBOX=1",
             "NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=compute,utility"],
         "Labels": labels_of(variant),
         "ExposedPorts": {"8080/tcp": {}},
@@ -58,7 +58,12 @@ fn every_promise_about_the_configuration_is_held() {
         ("Healthcheck", json!(null), "there is no health check"),
         (
             "Env",
-            json!(["PATH=/bin:/app", "LLAMA_ARG_HOST=::", "LLAMA_SERVER_NEEDS_MODEL=1"]),
+            json!([
+                "PATH=/bin:/app",
+                "LLAMA_ARG_HOST=::",
+                "LLAMA_SERVER_NEEDS_MODEL=1",
+                "LLAMA_SERVER_SANDBOX=1"
+            ]),
             "/app/bin is not in PATH",
         ),
         (
@@ -78,6 +83,7 @@ fn every_promise_about_the_configuration_is_held() {
         [
             "the environment has no LLAMA_ARG_HOST=::",
             "the environment has no LLAMA_SERVER_NEEDS_MODEL=1",
+            "the environment has no LLAMA_SERVER_SANDBOX=1",
             "the environment has no NVIDIA_VISIBLE_DEVICES=all",
             "the environment has no NVIDIA_DRIVER_CAPABILITIES=compute,utility",
         ]
