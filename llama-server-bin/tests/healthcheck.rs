@@ -195,6 +195,34 @@ fn under_another_main_process_the_libraries_are_opened() {
     );
 }
 
+/// What `--drain=SECONDS` says of the main process `pid`, and how it ends.
+fn drain(seconds: u32, pid: &str) -> (i32, String) {
+    let mut drain = command(IMAGE.join("app/llama-healthcheck"));
+    let output = drain.args([&format!("--drain={seconds}"), "--pid", pid]).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_drain_lets_the_server_serve_on_and_then_ends_it() {
+    let port = free_port();
+    let mut server = Main::server(port, 0);
+    let pid = server.pid();
+    let start = Instant::now();
+    let due = says(0, &format!("drained: llama-server (process {pid}) has ended"));
+    std::thread::scope(|scope| {
+        let drained = scope.spawn(|| drain(2, &pid));
+        while start.elapsed().as_secs() < 1 {
+            assert!(server.0.try_wait().unwrap().is_none(), "it did not serve on");
+        }
+        assert_eq!(drained.join().unwrap(), due);
+    });
+    let status = server.0.wait().unwrap();
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    assert_eq!(signal, Some(15), "the stand-in has no handler: {status}");
+    let gone = says(1, "not drained: llama-server is not running");
+    assert_eq!(drain(0, &pid), gone);
+}
+
 #[test]
 fn a_wrong_command_line_is_told() {
     let output = command(env!("CARGO_BIN_EXE_llama-healthcheck")).arg("--port").output().unwrap();

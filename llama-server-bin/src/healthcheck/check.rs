@@ -5,8 +5,8 @@ mod endpoint;
 mod gpu;
 mod installation;
 mod library;
-mod process;
-mod server;
+pub(crate) mod process;
+pub(crate) mod server;
 mod tls;
 pub(crate) mod verdict;
 

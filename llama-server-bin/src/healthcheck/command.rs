@@ -9,14 +9,18 @@ use std::time::{Duration, Instant};
 
 use crate::check::verdict::Verdict;
 use crate::check::{self, World};
+use crate::drain;
 
 const HELP: &str = "\
 llama-healthcheck: whether the llama-server of this container is well
 
 usage: llama-healthcheck [--pid PID] [--timeout SECONDS]
+       llama-healthcheck --drain[=SECONDS] [--pid PID]
 
   --pid PID          the container's main process (1)
   --timeout SECONDS  longest time until there is a verdict (5)
+  --drain[=SECONDS]  ends llama-server instead, as preStop of Kubernetes: it serves on for SECONDS (5), in which
+                     load balancers learn of the end, then gets SIGTERM and has LLAMA_SERVER_DRAIN for what runs
   -h, --help         this text
   -V, --version      the version
 
@@ -33,6 +37,7 @@ environment:
 enum Command {
     Print(String),
     Check { pid: u32, timeout: Duration },
+    Drain { pid: u32, serve_on: Duration },
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -41,6 +46,16 @@ pub(crate) fn run() -> ExitCode {
         Ok(Command::Check { pid, timeout }) => {
             let verdict = verdict(world(pid), timeout);
             (format!("{verdict}\n"), verdict.is_healthy())
+        }
+        Ok(Command::Drain { pid, serve_on }) => {
+            let say = |line: &str| {
+                let _ = writeln!(std::io::stdout(), "{line}");
+            };
+            let done = drain::drain(Path::new("/proc"), pid, serve_on, &say);
+            (
+                done.as_ref().err().map_or_else(String::new, |why| format!("not drained: {why}\n")),
+                done.is_ok(),
+            )
         }
         Err(message) => {
             eprintln!("error: {message}\n  hint: llama-healthcheck --help");
@@ -55,7 +70,7 @@ pub(crate) fn run() -> ExitCode {
 
 fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
     let mut args = args.map(|arg| arg.to_string_lossy().into_owned());
-    let (mut pid, mut seconds) = (1, 5);
+    let (mut pid, mut seconds, mut drain) = (1, 5, None);
     while let Some(arg) = args.next() {
         let mut number = || {
             let value = args.next().unwrap_or_default();
@@ -65,13 +80,21 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
         match arg.as_str() {
             "--pid" => pid = number().ok_or_else(missing)?,
             "--timeout" => seconds = number().ok_or_else(missing)?,
+            "--drain" => drain = Some(drain::SERVE_ON),
             "-h" | "--help" => return Ok(Command::Print(HELP.to_owned())),
             "-V" | "--version" => {
                 let version = env!("CARGO_PKG_VERSION");
                 return Ok(Command::Print(format!("llama-healthcheck {version}\n")));
             }
-            _ => return Err(format!("unexpected argument `{arg}`")),
+            _ => match arg.strip_prefix("--drain=").map(str::parse) {
+                Some(Ok(seconds)) => drain = Some(seconds),
+                Some(Err(_)) => return Err("--drain= needs whole seconds".to_owned()),
+                None => return Err(format!("unexpected argument `{arg}`")),
+            },
         }
+    }
+    if let Some(seconds) = drain {
+        return Ok(Command::Drain { pid, serve_on: Duration::from_secs(seconds.into()) });
     }
     Ok(Command::Check { pid, timeout: Duration::from_secs(seconds.into()) })
 }
@@ -132,6 +155,10 @@ mod tests {
             |pid, seconds| Ok(Command::Check { pid, timeout: Duration::from_secs(seconds) });
         assert_eq!(parsed(&[]), check(1, 5));
         assert_eq!(parsed(&["--pid", "7", "--timeout", "2"]), check(7, 2));
+        let drain =
+            |pid, seconds| Ok(Command::Drain { pid, serve_on: Duration::from_secs(seconds) });
+        assert_eq!(parsed(&["--drain"]), drain(1, 5));
+        assert_eq!(parsed(&["--drain=0", "--pid", "7"]), drain(7, 0));
         assert_eq!(parsed(&["-h"]), Ok(Command::Print(HELP.to_owned())));
         let version = format!("llama-healthcheck {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(parsed(&["--version"]), Ok(Command::Print(version)));
@@ -142,6 +169,7 @@ mod tests {
         let refused = |words: &[&str]| parsed(words).unwrap_err();
         assert_eq!(refused(&["--pid"]), "--pid needs a number above 0");
         assert_eq!(refused(&["--timeout", "0"]), "--timeout needs a number above 0");
+        assert_eq!(refused(&["--drain=5s"]), "--drain= needs whole seconds");
         assert_eq!(refused(&["--port", "1"]), "unexpected argument `--port`");
     }
 

@@ -5,6 +5,8 @@
 mod check;
 #[cfg(target_os = "linux")]
 mod command;
+#[cfg(target_os = "linux")]
+mod drain;
 
 use std::process::ExitCode;
 

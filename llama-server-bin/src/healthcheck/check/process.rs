@@ -67,6 +67,20 @@ pub(crate) fn find(proc: &Path, pid: u32) -> Found {
     }
 }
 
+/// Whether a container ends with `pid`: nobody in it has started that process, or only what starts others and
+/// ends with them has.
+pub(crate) fn is_main(proc: &Path, pid: u32) -> bool {
+    let parents = sockets::parents(proc);
+    let mut pid = pid;
+    loop {
+        match parents.get(&pid) {
+            Some(0) => return true,
+            Some(parent) if STARTERS.contains(&read(proc, *parent).0.as_str()) => pid = *parent,
+            Some(_) | None => return false,
+        }
+    }
+}
+
 /// All processes that can be seen.
 struct Table<'a> {
     proc: &'a Path,

@@ -165,3 +165,17 @@ fn a_server_that_nobody_has_buried_is_missed() {
     fs::write(proc.path().join("9/stat"), "9 (llama-server) Z 1 1").unwrap();
     assert_eq!(found_in(proc.path()), "python3 without it");
 }
+
+#[test]
+fn a_container_ends_with_its_first_process_and_what_that_stands_for() {
+    let rows: &[Row<'_>] = &[
+        (1, 0, "/usr/bin/tini", &["tini", "--", "run.sh"]),
+        (7, 1, "/usr/bin/dash", &["/bin/sh", "run.sh"]),
+        (30, 7, "/app/llama-server", &["llama-server"]),
+        (40, 1, "/app/bodhi", &["bodhi"]),
+        (41, 40, "/app/llama-server", &["llama-server"]),
+    ];
+    let proc = proc(rows);
+    let main = |pid| is_main(proc.path(), pid);
+    assert_eq!([1, 30, 41, 99].map(main), [true, true, false, false]);
+}
