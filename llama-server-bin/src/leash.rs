@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Set to `1` by the library for a server on a leash.
 pub(crate) const VARIABLE: &str = llama_server_bin::LEASH_VARIABLE;
-/// Time for a clean end before a hard one.
+/// Time for a clean end before a hard one, beside what running requests have.
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) fn is_asked_for() -> bool {
@@ -16,9 +16,9 @@ pub(crate) fn is_asked_for() -> bool {
     value.is_some_and(|value| value == "1")
 }
 
-/// Stops this process when standard input ends.
-pub(crate) fn hold() {
-    std::thread::spawn(|| {
+/// Stops this process when standard input ends; `drain` is the time that running requests have then.
+pub(crate) fn hold(drain: Duration) {
+    std::thread::spawn(move || {
         let mut input = std::io::stdin();
         let mut ignored = [0; 256];
         loop {
@@ -33,7 +33,7 @@ pub(crate) fn hold() {
         if rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)
             .is_ok()
         {
-            std::thread::sleep(GRACE);
+            std::thread::sleep(GRACE + drain);
         }
         std::process::abort();
     });

@@ -5,12 +5,18 @@
 mod command;
 mod cpu;
 mod defaults;
+mod drain;
 mod leash;
 mod sandbox;
+#[cfg(unix)]
+mod signals;
 
 use std::ffi::{CString, OsString, c_char, c_int};
 
 fn main() {
+    // The first of all: a signal that comes before it is lost where this is process 1.
+    #[cfg(unix)]
+    signals::handle();
     #[cfg(not(target_os = "linux"))]
     cpu::check();
     let mut args: Vec<OsString> = std::env::args_os().collect();
@@ -19,6 +25,7 @@ fn main() {
     if defaults::mean_help(&args) {
         args.push("--help".into());
     }
+    let drain = drain::time();
     if let Some(cpus) = defaults::cpus() {
         // SAFETY: no other thread has been started yet.
         #[expect(unsafe_code, reason = "upstream's part of this process reads it")]
@@ -35,7 +42,7 @@ fn main() {
         unsafe {
             std::env::remove_var(leash::VARIABLE);
         }
-        leash::hold();
+        leash::hold(drain);
     }
     let strings: Vec<CString> = args.into_iter().map(into_c_string).collect();
     let mut pointers: Vec<*mut c_char> = strings.iter().map(|s| s.as_ptr().cast_mut()).collect();

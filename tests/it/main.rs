@@ -14,6 +14,9 @@ mod dist;
 /// A stranger's crate that depends on llama-sys.
 #[cfg(target_os = "linux")]
 mod downstream;
+/// How the server ends.
+#[cfg(target_os = "linux")]
+mod endings;
 /// What the health check and the library say of real servers.
 #[cfg(target_os = "linux")]
 mod health;
