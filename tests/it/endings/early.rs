@@ -1,5 +1,6 @@
 //! Ends before the server is ready, and what the first process of a container has to do.
 
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use rustix::process::Signal;
 use super::{END, children, handles_sigterm, is_there, send};
 
 /// The server as process 1 of a container without an engine, with these arguments, and its number outside.
-fn as_process_1(port: u16, args: &[&str]) -> Option<(KilledOnDrop, i32)> {
+fn as_process_1(port: u16, args: &[String]) -> Option<(KilledOnDrop, i32)> {
     let (unshare, program, model) = (needs::unshare()?, needs::server()?, needs::demo_model()?);
     let mut unshared = command(unshare);
     unshared.args(["--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]);
@@ -35,14 +36,18 @@ pub(super) fn ends_well(what: &str, child: &mut Child, start: Instant) {
     assert!(start.elapsed() < END, "{what}: it took {:?}", start.elapsed());
 }
 
+/// What makes a server read this pipe while it loads; nobody writes, so it loads for ever.
+fn loads_for_ever(folder: &Path) -> [String; 4] {
+    let pipe = folder.join("pipe");
+    assert!(finish(command("/usr/bin/mkfifo").arg(&pipe)).status.success());
+    ["--spec-type", "ngram-cache", "-lcs", pipe.to_str().unwrap()].map(str::to_owned)
+}
+
 /// The kernel does not kill a first process that has no handler: it goes on as if nothing were.
 #[test]
 fn process_1_ends_at_once_while_it_loads() {
     let folder = tempfile::tempdir().unwrap();
-    let pipe = folder.path().join("pipe");
-    assert!(finish(command("/usr/bin/mkfifo").arg(&pipe)).status.success());
-    // It reads the pipe while it loads, and nobody writes.
-    let args = ["--spec-type", "ngram-cache", "-lcs", pipe.to_str().unwrap()];
+    let args = loads_for_ever(folder.path());
     for signal in [Signal::TERM, Signal::INT] {
         let port = free_port();
         let Some((mut child, server)) = as_process_1(port, &args) else { return };
@@ -59,8 +64,10 @@ fn process_1_ends_at_once_while_it_loads() {
 
 #[test]
 fn process_1_ends_at_once_from_its_first_instruction_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = loads_for_ever(folder.path());
     for _ in 0..10 {
-        let Some((mut child, server)) = as_process_1(free_port(), &[]) else { return };
+        let Some((mut child, server)) = as_process_1(free_port(), &args) else { return };
         // The handlers are the first that `main` does, and the linker is done in some milliseconds.
         wait_for("a handler of SIGTERM", || handles_sigterm(server).then_some(()));
         let start = Instant::now();
@@ -80,7 +87,7 @@ fn process_1_waits_for_orphans() {
     });
     let config = folder.path().join("mcp.json");
     std::fs::write(&config, servers.to_string()).unwrap();
-    let args = ["--mcp-servers-config", config.to_str().unwrap()];
+    let args = ["--mcp-servers-config", config.to_str().unwrap()].map(str::to_owned);
     let Some((mut child, server)) = as_process_1(free_port(), &args) else { return };
     wait_for("the end of an orphan", || mark.exists().then_some(()));
     let start = Instant::now();
