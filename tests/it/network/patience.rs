@@ -55,6 +55,20 @@ fn health_is_answered_beside_more_half_requests_than_there_are_threads() {
 }
 
 #[test]
+fn requests_beyond_the_threads_are_refused_and_health_goes_on() {
+    let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
+    let server = start(&program, &model, &[]);
+    let body = r#"{"prompt":"Hello","n_predict":-1,"ignore_eos":true,"stream":true}"#;
+    let length = body.len();
+    let request = format!("POST /completion HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}");
+    let mut streams = half_open(&server, MANY, &request);
+    assert_eq!(health(&server), 200);
+    let refused = answer(streams.last_mut().unwrap());
+    assert_eq!(status(&refused), 503, "{refused}");
+    assert!(refused.contains("Retry-After: 1\r\n"), "{refused}");
+}
+
+#[test]
 fn a_server_without_descriptors_left_answers_again() {
     let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
     let mut launch = launch("/bin/sh".as_ref(), &model, &[]);
