@@ -3,13 +3,15 @@
 mod burglar;
 mod options;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Stdio;
 
 use demo_model::gguf::{File, Kind, Tensor, Value as Meta};
 use llama_server_bin::{Launch, Server};
-use llama_tests::process::{Finished, command, finish};
+use llama_tests::process::{Finished, KilledOnDrop, command, finish, wait_for};
 use llama_tests::server::{greedy_tokens, launch, start};
 use llama_tests::{http, needs, tiny};
 use serde_json::{Value, json};
@@ -64,6 +66,28 @@ fn a_locked_server_gives_the_same_tokens_saves_slots_and_writes_its_log() {
         assert_eq!(http::get(&format!("{}/metrics", server.url())).status, 200, "{name}");
         assert!(server.stop().unwrap().success(), "{name}");
         assert!(std::fs::metadata(&log).unwrap().len() > 0, "{name} wrote no log");
+    }
+}
+
+#[test]
+fn a_locked_server_listens_on_its_socket_after_one_that_was_killed() {
+    let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("llama.sock");
+    for _ in 0..2 {
+        let mut server = command(&program);
+        server.args(["--offline", "--host", text(&socket), "-m"]).arg(&model);
+        server.env(SANDBOX.0, SANDBOX.1).stdout(Stdio::null()).stderr(Stdio::null());
+        let _server = KilledOnDrop(server.spawn().unwrap());
+        wait_for("an answer on the socket", || {
+            let mut stream = UnixStream::connect(&socket).ok()?;
+            stream
+                .write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                .ok()?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).ok()?;
+            answer.starts_with("HTTP/1.1 200 ").then_some(())
+        });
     }
 }
 

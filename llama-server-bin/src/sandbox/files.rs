@@ -106,7 +106,8 @@ fn allow_files(mut ruleset: RulesetCreated, plan: &Plan) -> Result<RulesetCreate
         (&[SHARED_MEMORY.into()].into(), write),
         (&plan.devices, read | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev),
         (&plan.programs, read | AccessFs::Execute),
-        (&plan.sockets, AccessFs::MakeSock.into()),
+        // The name of a socket stays when its server ends; the next one removes it.
+        (&plan.sockets, AccessFs::MakeSock | AccessFs::RemoveFile),
     ] {
         ruleset = allow(ruleset, paths, access)?;
     }
