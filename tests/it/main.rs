@@ -36,6 +36,8 @@ mod network;
 mod one_file;
 /// What the server refuses: exit code and message, no crash.
 mod refusals;
+/// Requests that want to end the server, or to keep it busy.
+mod requests;
 /// The server locked in: what it goes on doing, what it can do no longer.
 #[cfg(target_os = "linux")]
 mod sandbox;

@@ -75,6 +75,15 @@ pub fn post_with_key(url: &str, body: &Value, key: Option<&str>) -> Answer {
     answer(sent.unwrap_or_else(|error| panic!("no answer from {url}: {error}")))
 }
 
+/// `POST url` with a body of JSON that no [`Value`] can hold.
+///
+/// # Panics
+/// When nobody answers.
+pub fn post_text(url: &str, body: &str) -> Answer {
+    let request = agent().post(url).header("Content-Type", "application/json");
+    answer(request.send(body).unwrap_or_else(|error| panic!("no answer from {url}: {error}")))
+}
+
 fn agent() -> ureq::Agent {
     config().timeout_global(Some(PATIENCE)).build().into()
 }

@@ -167,7 +167,6 @@ fn gpu(
             Ok(Some(format!("{visible} in reach")))
         }
         (None, visible) => match variant {
-            Err(_) if is_required && devices.is_some() => Err("the model is on no GPU".to_owned()),
             Err(why) if is_required => Err(why),
             _ => Ok(visible),
         },

@@ -216,19 +216,6 @@ fn with_a_gpu_is_said_only_of_a_server_that_uses_it() {
     assert_eq!(of("RPC0[10.0.0.1:50052]", "/dev/null", "1"), "healthy: with RPC0[10.0.0.1:50052]");
 }
 
-/// A server that somebody has copied out of an image, or installed with Cargo.
-#[test]
-fn a_server_without_a_variant_is_believed_all_the_same() {
-    let of = |devices: &'static str| {
-        let port =
-            answering(move || format!("HTTP/1.1 200 OK\r\nLlama-Devices: {devices}\r\n\r\n"));
-        let verdict = Container::serving(port).with(REQUIRE_GPU, "1").verdict();
-        verdict.split_once(" answers 200, ").unwrap().1.to_owned()
-    };
-    assert_eq!(of("CUDA0"), "with CUDA0");
-    assert_eq!(of("none"), "but LLAMA_REQUIRE_GPU=1 and the model is on no GPU");
-}
-
 #[test]
 fn a_server_without_a_model_of_its_own_has_its_gpu_in_reach() {
     let router = Container::serving(server()).with_variant("vulkan").with_device("dri/renderD128");
