@@ -20,6 +20,8 @@ mod endings;
 /// What the health check and the library say of real servers.
 #[cfg(target_os = "linux")]
 mod health;
+/// Models that break what the loader relies on.
+mod hostile_models;
 /// The images, in a real Docker engine.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod image;
