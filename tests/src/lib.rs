@@ -6,6 +6,7 @@ pub mod http;
 pub mod hub;
 pub mod manifest;
 pub mod needs;
+pub mod pod;
 pub mod process;
 pub mod server;
 pub mod tiny;

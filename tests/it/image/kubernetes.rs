@@ -1,8 +1,14 @@
-//! Kubernetes: what `kubectl kustomize` renders.
+//! Kubernetes: what `kubectl kustomize` renders is started as it is, serves, and ends well.
 
+use std::path::Path;
+
+use llama_tests::docker::{self, image};
+use llama_tests::http;
+use llama_tests::hub::Hub;
 use llama_tests::manifest::{Rendered, kustomize, rendered};
 use llama_tests::needs;
-use llama_tests::process::{Finished, command, finish};
+use llama_tests::pod::{Cluster, Pod};
+use llama_tests::process::{Finished, command, finish, wait_for};
 use llama_tests::workspace::root;
 use serde_json::json;
 
@@ -15,6 +21,75 @@ fn applied() -> Vec<String> {
     let mut folders: Vec<String> = folders.collect();
     folders.sort();
     folders
+}
+
+/// With the model on a hub and in a folder, and with keys.
+fn cluster(dir: &Path, hub: &Hub, image: String) -> Cluster {
+    let [model, keys] = ["model", "keys"].map(|name| dir.join(name));
+    for dir in [&model, &keys] {
+        std::fs::create_dir_all(dir).unwrap();
+    }
+    std::fs::copy(needs::demo_model().unwrap(), model.join("model.gguf")).unwrap();
+    std::fs::write(keys.join("api-keys"), "# of the tests\nsesame\n").unwrap();
+    Cluster {
+        image,
+        environment: vec![
+            ("HF_ENDPOINT", hub.endpoint(&docker::gateway())),
+            ("LLAMA_REQUIRE_GPU", "0".into()),
+        ],
+        model,
+        secrets: [("llama-server-keys", keys)].into(),
+    }
+}
+
+/// Nothing is changed but the image's name, devices, and where the hub is; and on a machine without a GPU what
+/// wants one is told to do without. All at once: each one waits in its preStop hook.
+#[test]
+fn every_manifest_starts_serves_and_ends_as_it_is_rendered() {
+    let hub = Hub::start(needs::demo_model().unwrap());
+    std::thread::scope(|scope| {
+        for name in applied() {
+            let Some(image) = image(if name.ends_with("/vulkan") { "vulkan" } else { "cpu" })
+            else {
+                continue;
+            };
+            let hub = &hub;
+            scope.spawn(move || starts_serves_and_ends(&name, hub, image));
+        }
+    });
+}
+
+fn starts_serves_and_ends(name: &str, hub: &Hub, image: String) {
+    let dir = tempfile::tempdir().unwrap();
+    let rendered = Rendered::of(name).unwrap();
+    let pod = Pod::start(&rendered, &cluster(dir.path(), hub, image));
+    pod.get_ready();
+    let with_keys = rendered.pod().volumes.iter().any(|volume| volume.secret.is_some());
+    let url = format!("{}/v1/completions", pod.url());
+    let question = json!({ "prompt": "Hello", "max_tokens": 4 });
+    let wanted = if with_keys { 401 } else { 200 };
+    assert_eq!(http::post(&url, &question).status, wanted, "{name}");
+    let answer = http::post_with_key(&url, &question, Some("sesame")).ok();
+    assert_eq!(answer["usage"]["completion_tokens"], 4, "{name}: {answer}");
+    // The scrape and the autoscaler name no key.
+    assert_eq!(http::get(&format!("{}/metrics", pod.url())).status, 200, "{name}");
+    pod.end();
+}
+
+/// A pod that gets no GPU does not count as started, and says why.
+#[test]
+fn a_pod_without_its_gpu_does_not_start() {
+    let Some(image) = image("vulkan") else { return };
+    let hub = Hub::start(needs::demo_model().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let mut cluster = cluster(dir.path(), &hub, image);
+    cluster.environment.retain(|(name, _)| *name != "LLAMA_REQUIRE_GPU");
+    let pod = Pod::start(&Rendered::of("overlays/vulkan").unwrap(), &cluster);
+    let said = wait_for("the probe to say why", || {
+        let said = pod.starts().unwrap_err();
+        said.contains("LLAMA_REQUIRE_GPU=1").then_some(said)
+    });
+    assert!(said.starts_with("unhealthy: "), "{said}");
 }
 
 /// Those that have image volumes without a gate, which the components use.
