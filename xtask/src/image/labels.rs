@@ -12,6 +12,7 @@ pub(super) const OWN: &str = "llama-server.";
 const DISTRIBUTION: &[&str] = &[
     "((MIT OR Apache-2.0) AND Unicode-3.0)",
     "Apache-2.0",
+    "(Apache-2.0 OR BSD-3-Clause)",
     "(Apache-2.0 WITH LLVM-exception OR Apache-2.0 OR MIT)",
     "BSD-2-Clause",
     "BSD-3-Clause",
