@@ -130,7 +130,7 @@ fn a_locked_router_starts_locked_servers() {
     };
     for (name, program) in programs {
         let models = tempfile::tempdir().unwrap();
-        std::fs::copy(&model, models.path().join("demo.gguf")).unwrap();
+        std::os::unix::fs::symlink(&model, models.path().join("demo.gguf")).unwrap();
         let mut router = Launch::new(["--models-dir", text(models.path())]);
         router.program = Some(program);
         router.env.push(("LLAMA_CACHE".into(), Some(models.path().into())));

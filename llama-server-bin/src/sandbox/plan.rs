@@ -74,7 +74,11 @@ impl Plan {
 
     fn add(&mut self, what: Use, value: &OsStr, system: &System<'_>) {
         match what {
-            Use::Model | Use::Read | Use::Presets => self.read.extend(files(value)),
+            Use::Model | Use::Read | Use::Presets => {
+                self.read.extend(files(value));
+                // Who links a model into a folder of models means its target.
+                self.system.extend((system.links)(Path::new(value)));
+            }
             Use::Media => {
                 self.read.extend(files(value));
                 self.connect = true;

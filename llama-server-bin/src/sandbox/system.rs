@@ -15,6 +15,8 @@ pub(crate) struct System<'a> {
     pub(crate) read: &'a dyn Fn(&Path) -> Option<String>,
     /// Whether there is something.
     pub(crate) exists: &'a dyn Fn(&Path) -> bool,
+    /// Symbolic links in a folder and in its folders.
+    pub(crate) links: &'a dyn Fn(&Path) -> Vec<PathBuf>,
     /// The current folder.
     pub(crate) folder: PathBuf,
     /// This program.
@@ -44,6 +46,7 @@ pub(crate) fn plan(args: &[OsString]) -> Result<Plan, String> {
         env: &env,
         read: &|file| std::fs::read_to_string(file).ok(),
         exists: &|path| path.exists(),
+        links: &|folder| links(folder, 2),
         folder: std::env::current_dir().unwrap_or_default(),
         program,
         mapped: mapped(&maps),
@@ -52,6 +55,17 @@ pub(crate) fn plan(args: &[OsString]) -> Result<Plan, String> {
         user: rustix::process::getuid().as_raw(),
     };
     Ok(Plan::new(&request::read(args, &system), &system))
+}
+
+/// Symbolic links in so many levels of folders.
+fn links(folder: &Path, levels: u32) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let below = entries.flat_map(|entry| match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => vec![entry.path()],
+        Ok(kind) if kind.is_dir() && levels > 1 => links(&entry.path(), levels - 1),
+        _ => Vec::new(),
+    });
+    below.collect()
 }
 
 /// Files in the text of `/proc/self/maps`.

@@ -33,6 +33,10 @@ impl Machine {
             env: &|name| self.variables.get(name).map(OsString::from),
             read: &|file| Some((*self.files.get(file.to_str()?)?).to_owned()),
             exists: &|path| path.to_str().is_some_and(|path| self.files.contains_key(path)),
+            links: &|folder| match folder == Path::new("/linked") {
+                true => vec!["/linked/m.gguf".into()],
+                false => Vec::new(),
+            },
             folder: self.folder.into(),
             program: "/app/llama-server".into(),
             mapped: ["/lib64/ld-linux-x86-64.so.2", "/app/llama-server", "/far/libggml.so"]
@@ -140,6 +144,12 @@ fn a_router_starts_itself_and_reads_what_its_presets_name() {
     assert_eq!(paths(&plan.read), ["/a.gguf", "/b.gguf", "/models", "/p.ini"]);
     assert_eq!(paths(&plan.programs), ["/app/llama-server", "/lib64/ld-linux-x86-64.so.2"]);
     assert!(plan.connect && plan.bind.is_none());
+}
+
+#[test]
+fn a_link_in_a_folder_of_models_leads_to_its_model() {
+    let plan = machine().plan("llama-server --models-dir /linked");
+    assert!(plan.system.contains(Path::new("/linked/m.gguf")), "{plan:?}");
 }
 
 #[test]
