@@ -17,6 +17,9 @@ mod downstream;
 /// How the server ends.
 #[cfg(target_os = "linux")]
 mod endings;
+/// What strangers send, under sanitizers.
+#[cfg(target_os = "linux")]
+mod fuzz;
 /// What the health check and the library say of real servers.
 #[cfg(target_os = "linux")]
 mod health;

@@ -102,6 +102,11 @@ pub fn c_compiler() -> Option<PathBuf> {
     need("a C compiler; run `apt-get install gcc`", found)
 }
 
+/// clang, with its sanitizers.
+pub fn clang() -> Option<PathBuf> {
+    program_of("clang", "clang libclang-rt-dev")
+}
+
 /// pkg-config.
 pub fn pkg_config() -> Option<PathBuf> {
     need("pkg-config; run `apt-get install pkg-config`", program("pkg-config"))

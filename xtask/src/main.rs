@@ -10,6 +10,7 @@ mod dist;
 mod doctor;
 mod elf;
 mod files;
+mod fuzz;
 mod gpu_test;
 mod http;
 mod identity;
@@ -39,6 +40,7 @@ cargo xtask COMMAND
   serve [--features LIST] [--yes] [-- ARGS]  build llama-server and run it; ARGS go to llama-server;
                                              without a model among them it serves the demo model
   test [--yes] [-- ARGS]                     every check and test; ARGS go to `cargo test`
+  fuzz [--minutes N] [TARGET...]             broken input under sanitizers: see fuzz --help
   dist [--variant NAME] [--plan] [--setup]   folders and archives that run anywhere: see dist --help
   image WORD                                 container images, from build to release: see image --help
   gpu-test [--variant NAME] [--bench SIZE]   prove a distribution on this machine's GPU: see --help
@@ -75,6 +77,7 @@ fn run(command: &str, args: Vec<OsString>) -> Result<()> {
         "test" => test::run(args),
         "dist" => dist::run(args),
         dist::BACKEND_WORD => dist::run_backend(args),
+        "fuzz" => fuzz::run(args),
         "gpu-test" => gpu_test::run(args),
         "verify" => verify::run(args),
         verify::OPEN_WORD => verify::run_open(args),

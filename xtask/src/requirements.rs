@@ -24,10 +24,18 @@ pub(crate) fn pip() -> Requirement {
     )
 }
 
-/// bindgen reads the headers with libclang and clang's own headers, which come with it.
+/// bindgen reads the headers with libclang and clang's own headers, which come with it. `cargo xtask fuzz` builds
+/// with it and its sanitizers, which Debian, Fedora and Arch pack apart.
 pub(crate) fn clang() -> Requirement {
-    let packages = Packages(["clang", "clang", "llvm", "clang", "LLVM.LLVM"]);
-    program("clang", &["clang"], "the declarations (`cargo xtask bindings`)", packages)
+    let packages = Packages([
+        "clang libclang-rt-dev",
+        "clang compiler-rt",
+        "llvm",
+        "clang compiler-rt",
+        "LLVM.LLVM",
+    ]);
+    let used = "the declarations (`cargo xtask bindings`) and `cargo xtask fuzz`";
+    program("clang", &["clang"], used, packages)
 }
 
 /// Finds an installed llama.cpp for the feature `system`.

@@ -119,8 +119,9 @@ fn distributions(yes: bool) -> Result<Vec<(&'static str, PathBuf)>> {
 }
 
 /// `work`, and beside it a Docker engine for the tests of images. Outside CI it is none of the tests' errors
-/// when there is none: they say what they skip. In CI also what takes gigabytes of toolkits: the distribution
-/// for arm64, and the variants that take too long to be built here, configured and one kernel of each compiled.
+/// when there is none: they say what they skip. In CI also what is fuzzed, and what takes gigabytes of toolkits: the
+/// distribution for arm64, and the variants that take too long to be built here, configured and one kernel of each
+/// compiled.
 fn with_engine<T>(yes: bool, ci: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
     if !cfg!(target_os = "linux") || !(yes || ci) {
         return work();
@@ -136,6 +137,9 @@ fn with_engine<T>(yes: bool, ci: bool, work: impl FnOnce() -> Result<T>) -> Resu
         &["--target", variant::AARCH64],
     ];
     let also = also.map(|words| [&dist, words].concat());
+    if ci {
+        commands.push(&["fuzz", "--build"]);
+    }
     if ci && cargo::host() == variant::X86_64 {
         commands.extend(also.iter().map(Vec::as_slice));
     }

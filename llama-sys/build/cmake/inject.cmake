@@ -102,6 +102,11 @@ if (CMAKE_SYSTEM_NAME STREQUAL "Linux")
     cmake_language(DEFER CALL llama_sys_embed_cpu_variants "${llama_sys_cpu_variants}")
 endif()
 
+# Targets of the workspace's own that need llama.cpp's (`cargo xtask fuzz`).
+if (LLAMA_SYS_ALSO)
+    cmake_language(DEFER CALL include "${LLAMA_SYS_ALSO}")
+endif()
+
 function(llama_sys_add_link_probe)
     file(WRITE "${CMAKE_BINARY_DIR}/llama-sys-link.cpp" "int main() {}\n")
     add_executable(llama-sys-link EXCLUDE_FROM_ALL "${CMAKE_BINARY_DIR}/llama-sys-link.cpp")

@@ -133,9 +133,10 @@ fn is_code(path: &str) -> bool {
     endings.iter().any(|ending| path.ends_with(ending)) || path.ends_with("Dockerfile")
 }
 
-/// Written by a person: not by a test or by `diff`, whose white space means something.
+/// Written by a person to be read: not by a test, `diff` or a fuzzer, whose white space means something.
 fn is_typed(path: &str) -> bool {
-    !path.contains("/golden/") && !path.ends_with(".patch")
+    let parts = ["/golden/", "tests/fuzz/corpus/"];
+    !parts.iter().any(|part| path.contains(part)) && !path.ends_with(".patch")
 }
 
 fn is_unfinished(line: &str) -> bool {
