@@ -21,7 +21,7 @@ pub(crate) extern "C" fn check() {
     }
 }
 
-fn missing<'a>(needs: &'a str, has: impl Fn(&str) -> bool) -> Vec<&'a str> {
+fn missing(needs: &str, has: impl Fn(&str) -> bool) -> Vec<&str> {
     needs.split_whitespace().filter(|name| !has(name)).collect()
 }
 
