@@ -25,15 +25,15 @@ fn with_two_streams(
     let args = ["-np", "1", "--context-shift", "--slots", "--metrics"];
     let server = Running::start_with(&args, &[("LLAMA_SERVER_DRAIN", drain)])?;
     let tokens = if is_endless { -1 } else { server.tokens(4.0, stream) };
-    let streams = [tokens, 8].map(|tokens| {
+    // The next one is sent when the one before is where it shall be: the second one could get the slot.
+    let streams = [(tokens, "processing"), (8, "deferred")].map(|(tokens, state)| {
         let connection = server.sent(&stream(tokens));
-        std::thread::spawn(move || answer(connection))
-    });
-    wait_for("a request that runs and one that waits", || {
-        let metrics = server.get("/metrics");
-        let are_two = metrics.contains("llamacpp:requests_processing 1\n")
-            && metrics.contains("llamacpp:requests_deferred 1\n");
-        are_two.then_some(())
+        let streamed = std::thread::spawn(move || answer(connection));
+        wait_for(&format!("a request that is {state}"), || {
+            let counted = format!("llamacpp:requests_{state} 1\n");
+            server.get("/metrics").contains(&counted).then_some(())
+        });
+        streamed
     });
     Some((server, streams))
 }
