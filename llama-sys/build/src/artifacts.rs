@@ -111,7 +111,12 @@ fn server(model: &Codemodel, layout: &Layout, config: &Config) -> Result<Server,
         .artifacts
         .first()
         .ok_or_else(|| Error::new("CMake names no file for `llama-server`"))?;
-    let line = link_line(target, model, &layout.build, config);
+    let mut line = link_line(target, model, &layout.build, config);
+    // rustc names libc before these words, and the linker looks no further than its own words for what
+    // an archive needs: on aarch64 the guard of stack protectors, which libc's script finds.
+    if model.implicit.iter().any(|name| name == "c") {
+        line.push(Link::System(None, "c".to_owned()));
+    }
     let mut run_path = Vec::new();
     if config.target.os != Os::Windows {
         if config.features.backend_dl {
