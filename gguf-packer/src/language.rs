@@ -1,0 +1,3 @@
+//! The language of a `GGUFPackerfile`: text becomes stages of typed instructions.
+
+pub mod instruction;

@@ -1,0 +1,13 @@
+//! Packs GGUF models into container images, ships them, and runs them, without a daemon.
+//!
+//! One way through, each folder knows only those before it:
+//!
+//! ```text
+//! language (text → instructions) → plan (graph of content) → executor → image → store / registry → run
+//! ```
+
+pub use llama_src::Error;
+
+pub mod digest;
+pub mod language;
+pub mod tree;

@@ -1,0 +1,148 @@
+//! A tree of files as data: what lies where, and the digest of each file's content. Building an image
+//! moves such entries about; the content stays where it is in the store.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+/// One path of a layer or of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Relative to the image's root, `/` between its parts, without `.`, `..`, or a slash at either end.
+    pub path: String,
+    /// What lies there.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    #[serde(default)]
+    pub uid: u64,
+    /// Group.
+    #[serde(default)]
+    pub gid: u64,
+    /// Seconds since 1970.
+    #[serde(default)]
+    pub mtime: u64,
+}
+
+/// What lies at a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Kind {
+    /// A folder.
+    Folder,
+    /// A file whose content the store has.
+    File {
+        /// Name of the content.
+        digest: Digest,
+        /// Bytes.
+        size: u64,
+    },
+    /// A symbolic link.
+    Link {
+        /// What it says, as it says it.
+        target: String,
+    },
+    /// A path of the layers below that is gone.
+    Whiteout,
+    /// A folder of which nothing that the layers below have is left.
+    Opaque,
+    /// A device or a pipe; a base image may have one, we make none.
+    Special,
+}
+
+/// The file system that layers make when they lie on each other; it has no whiteouts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree(BTreeMap<String, Entry>);
+
+impl Tree {
+    /// Lays `layer` over what is there.
+    pub fn apply(&mut self, layer: &[Entry]) {
+        // Whiteouts hide what the layers below have, wherever in their own layer they stand.
+        for entry in layer {
+            match entry.kind {
+                Kind::Whiteout => self.remove(&entry.path),
+                Kind::Opaque => self.remove_below(&entry.path),
+                _ => {}
+            }
+        }
+        for entry in layer {
+            match entry.kind {
+                Kind::Whiteout | Kind::Opaque => {}
+                Kind::Folder => {
+                    self.0.insert(entry.path.clone(), entry.clone());
+                }
+                _ => {
+                    self.remove_below(&entry.path);
+                    self.0.insert(entry.path.clone(), entry.clone());
+                }
+            }
+        }
+    }
+
+    /// The entry at `path`.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&Entry> {
+        self.0.get(path)
+    }
+
+    /// All entries, ordered by path.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.0.values()
+    }
+
+    /// The entries below the folder `path`; all with an empty path.
+    pub fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Entry> {
+        self.0.values().filter(move |entry| is_below(&entry.path, path))
+    }
+
+    fn remove(&mut self, path: &str) {
+        self.0.remove(path);
+        self.remove_below(path);
+    }
+
+    fn remove_below(&mut self, path: &str) {
+        self.0.retain(|known, _| !is_below(known, path));
+    }
+}
+
+/// Whether `path` lies inside the folder `folder`.
+#[must_use]
+pub fn is_below(path: &str, folder: &str) -> bool {
+    folder.is_empty()
+        || path.strip_prefix(folder).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(path: &str, kind: Kind) -> Entry {
+        Entry { path: path.to_owned(), kind, mode: 0o644, uid: 0, gid: 0, mtime: 0 }
+    }
+
+    fn file(path: &str, text: &str) -> Entry {
+        entry(path, Kind::File { digest: Digest::of(text), size: text.len() as u64 })
+    }
+
+    fn paths(tree: &Tree) -> Vec<&str> {
+        tree.iter().map(|entry| entry.path.as_str()).collect()
+    }
+
+    #[test]
+    fn layers_lie_on_each_other() {
+        let mut tree = Tree::default();
+        tree.apply(&[entry("a", Kind::Folder), file("a/x", "1"), file("a/y", "1"), file("b", "1")]);
+        tree.apply(&[file("a/x", "2"), entry("b", Kind::Whiteout), file("c", "2")]);
+        assert_eq!(paths(&tree), ["a", "a/x", "a/y", "c"]);
+        assert_eq!(tree.get("a/x"), Some(&file("a/x", "2")));
+        tree.apply(&[file("a/z", "3"), entry("a", Kind::Opaque)]);
+        assert_eq!(paths(&tree), ["a", "a/z", "c"]);
+        tree.apply(&[file("a", "4")]);
+        assert_eq!(paths(&tree), ["a", "c"]);
+        assert_eq!(tree.below("").count(), 2);
+    }
+}
