@@ -8,6 +8,9 @@
 
 pub use llama_src::Error;
 
+/// The first argument of the process that is the quantizer; what follows are arguments of `llama-quantize`.
+pub const QUANTIZER: &str = "__quantize";
+
 pub mod digest;
 pub mod language;
 pub mod tree;
