@@ -10,4 +10,5 @@ pub use llama_src::Error;
 
 pub mod digest;
 pub mod language;
+pub mod store;
 pub mod tree;
