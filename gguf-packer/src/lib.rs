@@ -10,5 +10,6 @@ pub use llama_src::Error;
 
 pub mod digest;
 pub mod language;
+pub mod reference;
 pub mod store;
 pub mod tree;

@@ -128,9 +128,7 @@ impl Reader {
         self.skip(self.literal)?;
         let record = match self.take::<1>()? {
             [b'L'] => Record::Literal(u64::from(u32::from_le_bytes(self.take()?))),
-            [b'B'] => {
-                Record::Blob(digest(self.take()?), u64::from_le_bytes(self.take()?))
-            }
+            [b'B'] => Record::Blob(digest(self.take()?), u64::from_le_bytes(self.take()?)),
             [b'E'] => Record::End(u64::from_le_bytes(self.take()?)),
             _ => return Err(damaged(&self.path)),
         };
@@ -241,7 +239,8 @@ impl LayerReader {
             }
             Record::Blob(digest, size) => {
                 let path = self.blobs.join(digest.hex());
-                let mut file = disk::open(&path).map_err(|e| e.hint("pull or build the image again"))?;
+                let mut file =
+                    disk::open(&path).map_err(|e| e.hint("pull or build the image again"))?;
                 let sought = file.seek(SeekFrom::Start(skip.min(size)));
                 sought.map_err(|e| Error::io("read", &path, &e))?;
                 self.blob = Some((file, size - skip.min(size)));
@@ -295,7 +294,8 @@ impl Read for LayerReader {
             }
         };
         if n == 0 {
-            let text = "a content of the layer is shorter than it was: pull or build the image again";
+            let text =
+                "a content of the layer is shorter than it was: pull or build the image again";
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
         self.position += n as u64;

@@ -37,7 +37,10 @@ pub(crate) trait Stream {
 pub(crate) enum Found {
     Entry(Entry),
     /// Another name, `target`, has the content; the entry's kind says nothing.
-    HardLink { entry: Entry, target: String },
+    HardLink {
+        entry: Entry,
+        target: String,
+    },
 }
 
 /// Bytes between a content and the next block.
@@ -349,11 +352,7 @@ fn number(
     }
 }
 
-fn text(
-    extended: &BTreeMap<String, String>,
-    key: &str,
-    own: &[u8],
-) -> Result<String, Error> {
+fn text(extended: &BTreeMap<String, String>, key: &str, own: &[u8]) -> Result<String, Error> {
     if let Some(text) = extended.get(key) {
         return Ok(text.clone());
     }
