@@ -13,4 +13,6 @@ pub const QUANTIZER: &str = "__quantize";
 
 pub mod digest;
 pub mod language;
+pub mod reference;
+pub mod store;
 pub mod tree;
