@@ -10,5 +10,6 @@ pub use llama_src::Error;
 
 pub mod digest;
 pub mod gguf;
+pub mod image;
 pub mod language;
 pub mod tree;
