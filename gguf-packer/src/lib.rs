@@ -12,4 +12,5 @@ pub mod digest;
 pub mod gguf;
 pub mod image;
 pub mod language;
+pub mod store;
 pub mod tree;
