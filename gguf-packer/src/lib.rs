@@ -12,6 +12,8 @@ pub use llama_src::Error;
 pub const QUANTIZER: &str = "__quantize";
 
 pub mod digest;
+pub mod gguf;
+pub mod image;
 pub mod language;
 pub mod reference;
 pub mod store;
