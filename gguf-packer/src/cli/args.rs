@@ -149,9 +149,6 @@ pub(super) struct Remove {
 
 #[derive(Debug, Args)]
 pub(super) struct Prune {
-    /// Images without a name too, and everything of the build cache.
-    #[arg(short, long)]
-    pub(super) all: bool,
     /// JSON.
     #[arg(long)]
     pub(super) json: bool,
