@@ -41,7 +41,7 @@ pub fn resolve(script: &Script, settings: &Settings) -> Result<Resolved, Errors>
 }
 
 /// Walks the target and all that it needs.
-fn need(walk: &mut Walk<'_>, target: usize) -> BTreeSet<usize> {
+pub(super) fn need(walk: &mut Walk<'_>, target: usize) -> BTreeSet<usize> {
     let (mut needed, mut waiting) = (BTreeSet::new(), vec![target]);
     while let Some(index) = waiting.pop() {
         if !needed.insert(index) {
@@ -119,4 +119,4 @@ fn unused(script: &Script, settings: &Settings) -> Option<Warning> {
 
 #[cfg(test)]
 #[path = "stages_tests.rs"]
-mod tests;
+pub(super) mod tests;
