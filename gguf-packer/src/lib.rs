@@ -9,5 +9,6 @@
 pub use llama_src::Error;
 
 pub mod digest;
+pub mod executor;
 pub mod language;
 pub mod tree;
