@@ -11,4 +11,5 @@ pub use llama_src::Error;
 pub mod digest;
 pub mod executor;
 pub mod language;
+pub mod store;
 pub mod tree;
