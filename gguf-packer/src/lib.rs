@@ -11,5 +11,6 @@ pub use llama_src::Error;
 pub mod digest;
 pub mod executor;
 pub mod language;
+pub mod plan;
 pub mod store;
 pub mod tree;

@@ -11,7 +11,7 @@ fn names(tree: &Tree, source: &str, parents: bool) -> Result<Vec<String>, String
 
 fn walked(tree: &Tree, source: &str, exclude: &str, parents: bool) -> Vec<String> {
     let found = select(tree, &[""], source, parents).expect("found");
-    let walk = |found| walk(tree, found, &Ignore::parse(exclude)).expect("a tree");
+    let walk = |found| walk(tree, found, &Ignore::of(exclude.lines()).expect("patterns")).expect("a tree");
     found.iter().flat_map(walk).map(|(_, entry)| entry.path).collect()
 }
 
