@@ -12,5 +12,6 @@ pub mod digest;
 pub mod executor;
 pub mod language;
 pub mod plan;
+pub mod reference;
 pub mod store;
 pub mod tree;
