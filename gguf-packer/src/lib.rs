@@ -12,9 +12,11 @@ pub use llama_src::Error;
 pub const QUANTIZER: &str = "__quantize";
 
 pub mod digest;
+pub mod executor;
 pub mod gguf;
 pub mod image;
 pub mod language;
+pub mod plan;
 pub mod reference;
 pub mod store;
 pub mod tree;

@@ -37,14 +37,17 @@ mod image;
 mod kill;
 mod layer;
 mod names;
+mod receive;
 mod recipe;
 mod sweep;
 mod tarball;
+mod unpack;
 
 pub use blob::NewBlob;
 pub use check::Checked;
 pub use image::{ListedImage, NewImage, StoredImage, Summary};
 pub use layer::Layer;
+pub use receive::{Compression, LayerReceiver};
 pub use recipe::LayerReader;
 pub use sweep::{Pruned, Removed};
 

@@ -208,6 +208,24 @@ pub(crate) fn size(path: &Path) -> Result<Option<u64>, Error> {
     Ok((read.is_ok() && end[0] == b'E').then_some(size))
 }
 
+/// How far an unfinished recipe is whole: its bytes, and the bytes of the tar that they say.
+pub(crate) fn whole_records(path: &Path) -> Result<(u64, u64), Error> {
+    let Some(length) = disk::size(path) else { return Ok((0, 0)) };
+    let Ok(mut reader) = Reader::open(path) else { return Ok((0, 0)) };
+    let (mut end, mut size) = (START.len() as u64, 0);
+    loop {
+        let (bytes, of_tar) = match reader.record() {
+            Ok(Record::Literal(bytes)) => (5 + bytes, bytes),
+            Ok(Record::Blob(_, bytes)) => (41, bytes),
+            Ok(Record::End(_)) | Err(_) => return Ok((end, size)),
+        };
+        if end + bytes > length {
+            return Ok((end, size));
+        }
+        (end, size) = (end + bytes, size + of_tar);
+    }
+}
+
 /// Reads the exact tar of a layer.
 pub struct LayerReader {
     recipe: Reader,

@@ -220,7 +220,7 @@ fn entry(
     let mut found = Entry {
         path,
         kind: Kind::Special,
-        mode: header.mode().map_err(|e| damaged(&e.to_string()))? & 0o7777,
+        mode: header.mode().unwrap_or(0o644) & 0o7777,
         uid: number(extended, "uid", header.uid())?,
         gid: number(extended, "gid", header.gid())?,
         mtime: number(extended, "mtime", header.mtime())?,
@@ -347,7 +347,8 @@ fn number(
             let whole = if key == "mtime" { text.split('.').next().unwrap_or(text) } else { text };
             whole.parse().map_err(|_| damaged(&format!("`{key}` is `{text}`")))
         }
-        None if key == "mtime" => Ok(own.unwrap_or_default()),
+        // Some leave out what they do not care for.
+        None if key != "size" => Ok(own.unwrap_or_default()),
         None => own.map_err(|e| damaged(&e.to_string())),
     }
 }
