@@ -12,5 +12,6 @@ pub mod digest;
 pub mod gguf;
 pub mod image;
 pub mod language;
+pub mod run;
 pub mod store;
 pub mod tree;
