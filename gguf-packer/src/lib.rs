@@ -12,6 +12,7 @@ pub mod digest;
 pub mod gguf;
 pub mod image;
 pub mod language;
+pub mod reference;
 pub mod run;
 pub mod store;
 pub mod tree;

@@ -28,17 +28,28 @@ use crate::digest::Digest;
 
 mod blob;
 mod cache;
+mod check;
 mod disk;
+mod flatten;
 mod hashing;
+mod image;
 #[cfg(test)]
 mod kill;
 mod layer;
+mod names;
+mod receive;
 mod recipe;
+mod sweep;
 mod tarball;
+mod unpack;
 
 pub use blob::NewBlob;
+pub use check::Checked;
+pub use image::{ListedImage, NewImage, StoredImage, Summary};
 pub use layer::Layer;
+pub use receive::{Compression, LayerReceiver};
 pub use recipe::LayerReader;
+pub use sweep::{Pruned, Removed};
 
 /// How long other processes are waited for before something is removed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -106,7 +117,6 @@ impl Store {
     }
 
     /// Does `work` while no other process has the store open.
-    #[expect(dead_code, reason = "removing follows")]
     fn alone<T>(
         &mut self,
         patience: Duration,
@@ -130,6 +140,11 @@ impl Store {
         }
         FileExt::lock_shared(&self.lock).map_err(|e| failed(&e))?;
         done
+    }
+
+    /// Makes the processes that change the same thing wait for each other, as long as the value lives.
+    fn gate(&self, name: &str) -> Result<File, Error> {
+        gate(&self.root.join(name))
     }
 
     fn busy(&self) -> Error {
@@ -157,9 +172,7 @@ impl Drop for TempFolder {
 fn begin(root: &Path) -> Result<(TempDir, File), Error> {
     let all = root.join("temp");
     disk::make_folder(&all)?;
-    let gate = root.join("temp.lock");
-    let door = lock_file(&gate)?;
-    FileExt::lock(&door).map_err(|e| Error::io("lock", &gate, &e))?;
+    let _gate = gate(&root.join("temp.lock"))?;
     for name in disk::names(&all)? {
         let folder = all.join(name);
         let owned = File::open(folder.join("lock"))
@@ -174,6 +187,12 @@ fn begin(root: &Path) -> Result<(TempDir, File), Error> {
     let alive = lock_file(&path)?;
     FileExt::lock(&alive).map_err(|e| Error::io("lock", &path, &e))?;
     Ok((temp, alive))
+}
+
+fn gate(path: &Path) -> Result<File, Error> {
+    let file = lock_file(path)?;
+    FileExt::lock(&file).map_err(|e| Error::io("lock", path, &e))?;
+    Ok(file)
 }
 
 fn lock_file(path: &Path) -> Result<File, Error> {

@@ -52,7 +52,8 @@ pub(crate) fn state(path: &Path) -> Option<Digest> {
 #[cfg(unix)]
 fn changed(file: &Metadata) -> Option<SystemTime> {
     use std::os::unix::fs::MetadataExt;
-    let (seconds, nanos) = (u64::try_from(file.ctime()).ok()?, u32::try_from(file.ctime_nsec()).ok()?);
+    let (seconds, nanos) =
+        (u64::try_from(file.ctime()).ok()?, u32::try_from(file.ctime_nsec()).ok()?);
     SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
 }
 

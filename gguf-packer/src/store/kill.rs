@@ -22,10 +22,7 @@ pub(crate) fn step() {
 
 #[cfg(unix)]
 fn end() {
-    let _ = rustix::process::kill_process(
-        rustix::process::getpid(),
-        rustix::process::Signal::KILL,
-    );
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     loop {
         std::thread::park();
     }

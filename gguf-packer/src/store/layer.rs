@@ -72,7 +72,7 @@ impl Store {
         LayerReader::open(&self.layer_path(diff_id), self.root.join("blobs/sha256"), layer.size)
     }
 
-    fn known_layer(&self, diff_id: &Digest) -> Result<Layer, Error> {
+    pub(crate) fn known_layer(&self, diff_id: &Digest) -> Result<Layer, Error> {
         self.layer(diff_id)?.ok_or_else(|| {
             Error::new(format!("the store does not have the layer {diff_id}"))
                 .hint("pull or build the image again")

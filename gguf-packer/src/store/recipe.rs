@@ -128,9 +128,7 @@ impl Reader {
         self.skip(self.literal)?;
         let record = match self.take::<1>()? {
             [b'L'] => Record::Literal(u64::from(u32::from_le_bytes(self.take()?))),
-            [b'B'] => {
-                Record::Blob(digest(self.take()?), u64::from_le_bytes(self.take()?))
-            }
+            [b'B'] => Record::Blob(digest(self.take()?), u64::from_le_bytes(self.take()?)),
             [b'E'] => Record::End(u64::from_le_bytes(self.take()?)),
             _ => return Err(damaged(&self.path)),
         };
@@ -210,6 +208,24 @@ pub(crate) fn size(path: &Path) -> Result<Option<u64>, Error> {
     Ok((read.is_ok() && end[0] == b'E').then_some(size))
 }
 
+/// How far an unfinished recipe is whole: its bytes, and the bytes of the tar that they say.
+pub(crate) fn whole_records(path: &Path) -> Result<(u64, u64), Error> {
+    let Some(length) = disk::size(path) else { return Ok((0, 0)) };
+    let Ok(mut reader) = Reader::open(path) else { return Ok((0, 0)) };
+    let (mut end, mut size) = (START.len() as u64, 0);
+    loop {
+        let (bytes, of_tar) = match reader.record() {
+            Ok(Record::Literal(bytes)) => (5 + bytes, bytes),
+            Ok(Record::Blob(_, bytes)) => (41, bytes),
+            Ok(Record::End(_)) | Err(_) => return Ok((end, size)),
+        };
+        if end + bytes > length {
+            return Ok((end, size));
+        }
+        (end, size) = (end + bytes, size + of_tar);
+    }
+}
+
 /// Reads the exact tar of a layer.
 pub struct LayerReader {
     recipe: Reader,
@@ -241,7 +257,8 @@ impl LayerReader {
             }
             Record::Blob(digest, size) => {
                 let path = self.blobs.join(digest.hex());
-                let mut file = disk::open(&path).map_err(|e| e.hint("pull or build the image again"))?;
+                let mut file =
+                    disk::open(&path).map_err(|e| e.hint("pull or build the image again"))?;
                 let sought = file.seek(SeekFrom::Start(skip.min(size)));
                 sought.map_err(|e| Error::io("read", &path, &e))?;
                 self.blob = Some((file, size - skip.min(size)));
@@ -295,7 +312,8 @@ impl Read for LayerReader {
             }
         };
         if n == 0 {
-            let text = "a content of the layer is shorter than it was: pull or build the image again";
+            let text =
+                "a content of the layer is shorter than it was: pull or build the image again";
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
         self.position += n as u64;

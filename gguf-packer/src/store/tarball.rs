@@ -37,7 +37,10 @@ pub(crate) trait Stream {
 pub(crate) enum Found {
     Entry(Entry),
     /// Another name, `target`, has the content; the entry's kind says nothing.
-    HardLink { entry: Entry, target: String },
+    HardLink {
+        entry: Entry,
+        target: String,
+    },
 }
 
 /// Bytes between a content and the next block.
@@ -217,7 +220,7 @@ fn entry(
     let mut found = Entry {
         path,
         kind: Kind::Special,
-        mode: header.mode().map_err(|e| damaged(&e.to_string()))? & 0o7777,
+        mode: header.mode().unwrap_or(0o644) & 0o7777,
         uid: number(extended, "uid", header.uid())?,
         gid: number(extended, "gid", header.gid())?,
         mtime: number(extended, "mtime", header.mtime())?,
@@ -344,16 +347,13 @@ fn number(
             let whole = if key == "mtime" { text.split('.').next().unwrap_or(text) } else { text };
             whole.parse().map_err(|_| damaged(&format!("`{key}` is `{text}`")))
         }
-        None if key == "mtime" => Ok(own.unwrap_or_default()),
+        // Some leave out what they do not care for.
+        None if key != "size" => Ok(own.unwrap_or_default()),
         None => own.map_err(|e| damaged(&e.to_string())),
     }
 }
 
-fn text(
-    extended: &BTreeMap<String, String>,
-    key: &str,
-    own: &[u8],
-) -> Result<String, Error> {
+fn text(extended: &BTreeMap<String, String>, key: &str, own: &[u8]) -> Result<String, Error> {
     if let Some(text) = extended.get(key) {
         return Ok(text.clone());
     }

@@ -1,0 +1,263 @@
+//! Names of images and models, read and shown as Docker does.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Error;
+use crate::digest::Digest;
+
+/// Docker's own registry.
+const DOCKER: &str = "docker.io";
+
+/// Where models of Hugging Face have their names.
+const HUGGING_FACE: &str = "hf.co";
+
+/// A name: registry, repository, and a tag or a digest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name {
+    registry: String,
+    repository: String,
+    version: Version,
+}
+
+/// What picks one image of a repository.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// A tag, which may move.
+    Tag(String),
+    /// The digest of a manifest.
+    Digest(Digest),
+}
+
+impl Name {
+    /// A name of parts that are known to be right.
+    #[must_use]
+    pub fn of(registry: &str, repository: &str, version: Version) -> Self {
+        Self { registry: registry.to_owned(), repository: repository.to_owned(), version }
+    }
+
+    /// `HOST[:PORT]`; `docker.io` where none is given.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// The repository in full, `library/` included.
+    #[must_use]
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// Tag or digest.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// The tag, when it has one.
+    #[must_use]
+    pub fn tag(&self) -> Option<&str> {
+        match &self.version {
+            Version::Tag(tag) => Some(tag),
+            Version::Digest(_) => None,
+        }
+    }
+
+    /// The same repository, another tag or digest.
+    #[must_use]
+    pub fn with(&self, version: Version) -> Self {
+        Self { version, ..self.clone() }
+    }
+
+    /// Registry and repository as Docker shows them: without what it adds by itself.
+    #[must_use]
+    pub fn short_repository(&self) -> String {
+        if self.registry != DOCKER {
+            return format!("{}/{}", self.registry, self.repository);
+        }
+        self.repository.strip_prefix("library/").unwrap_or(&self.repository).to_owned()
+    }
+
+    /// All of it, with nothing left out.
+    #[must_use]
+    pub fn full(&self) -> String {
+        format!("{}/{}{}", self.registry, self.repository, self.version)
+    }
+
+    /// Whether it names a repository of Hugging Face.
+    #[must_use]
+    pub fn is_hugging_face(&self) -> bool {
+        self.registry == HUGGING_FACE
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(tag) => write!(f, ":{tag}"),
+            Self::Digest(digest) => write!(f, "@{digest}"),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.short_repository(), self.version)
+    }
+}
+
+impl FromStr for Name {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refused = |why: &str| Error::new(format!("not a name of an image: `{text}`: {why}"));
+        let hugging_face = text.strip_prefix("hf://").map(|rest| format!("{HUGGING_FACE}/{rest}"));
+        let (path, version) = split(hugging_face.as_deref().unwrap_or(text)).map_err(refused)?;
+        let (registry, repository) = match path.split_once('/') {
+            Some((host, rest)) if is_host(host) => (host, rest.to_owned()),
+            Some(_) => (DOCKER, path.to_owned()),
+            None => (DOCKER, format!("library/{path}")),
+        };
+        let registry = match registry {
+            "index.docker.io" | "registry-1.docker.io" => DOCKER,
+            "huggingface.co" | "www.huggingface.co" => HUGGING_FACE,
+            other => other,
+        };
+        let repository = match (registry, repository.contains('/')) {
+            (DOCKER, false) => format!("library/{repository}"),
+            _ => repository,
+        };
+        if registry != HUGGING_FACE && repository.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            let lower = text.replace(path, &path.to_lowercase());
+            return Err(refused("a repository is lower case").hint(format!("write it `{lower}`")));
+        }
+        check(registry, &repository).map_err(refused)?;
+        Ok(Self { registry: registry.to_owned(), repository, version })
+    }
+}
+
+/// What is before the version, and the version; a digest holds when there is a tag too.
+fn split(text: &str) -> Result<(&str, Version), &'static str> {
+    let (text, digest) = match text.split_once('@') {
+        Some((text, digest)) => {
+            let digest = digest.parse().map_err(|_| "a digest is `sha256:` and 64 digits")?;
+            (text, Some(Version::Digest(digest)))
+        }
+        None => (text, None),
+    };
+    let name = text.rfind('/').map_or(0, |slash| slash + 1);
+    let (path, tag) = match text[name..].find(':') {
+        Some(colon) => (&text[..name + colon], &text[name + colon + 1..]),
+        None => (text, "latest"),
+    };
+    if !is_tag(tag) {
+        return Err(
+            "a tag has 1 to 128 letters, digits, `_`, `.` and `-`, and begins with none of the last two",
+        );
+    }
+    Ok((path, digest.unwrap_or_else(|| Version::Tag(tag.to_owned()))))
+}
+
+fn is_host(text: &str) -> bool {
+    text.contains(['.', ':']) || text == "localhost" || text.bytes().any(|b| b.is_ascii_uppercase())
+}
+
+fn is_tag(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.len() <= 128
+        && text.bytes().next().is_some_and(plain)
+        && text.bytes().all(|byte| plain(byte) || matches!(byte, b'.' | b'-'))
+}
+
+fn check(registry: &str, repository: &str) -> Result<(), &'static str> {
+    let (host, port) = match registry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => {
+            let right = address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':');
+            (if right { "v6" } else { "" }, port.strip_prefix(':'))
+        }
+        None => {
+            registry.split_once(':').map_or((registry, None), |(host, port)| (host, Some(port)))
+        }
+    };
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if !host.split('.').all(label) || port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return Err("the registry is not `HOST` or `HOST:PORT`");
+    }
+    if repository.len() > 255 || !repository.split('/').all(is_component) {
+        return Err("a repository has letters and digits, and `.`, `_`, `__` or `-` between them");
+    }
+    Ok(())
+}
+
+fn is_component(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric();
+    bytes.first().is_some_and(plain)
+        && bytes.last().is_some_and(plain)
+        && bytes.iter().all(|byte| plain(byte) || matches!(byte, b'.' | b'_' | b'-'))
+        && !["..", "___", "._", "_.", "-.", ".-", "-_", "_-"].iter().any(|two| text.contains(two))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_shown_as_docker_does() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        for (text, full, short) in [
+            ("qwen2", "docker.io/library/qwen2:latest", "qwen2:latest"),
+            ("ai/qwen2:0.5b", "docker.io/ai/qwen2:0.5b", "ai/qwen2:0.5b"),
+            ("docker.io/qwen2", "docker.io/library/qwen2:latest", "qwen2:latest"),
+            ("index.docker.io/ai/q:1", "docker.io/ai/q:1", "ai/q:1"),
+            ("localhost/x", "localhost/x:latest", "localhost/x:latest"),
+            ("localhost:5000/x", "localhost:5000/x:latest", "localhost:5000/x:latest"),
+            ("[::1]:5000/x:1", "[::1]:5000/x:1", "[::1]:5000/x:1"),
+            ("r.io/a/b__c-d.e:V_1.0-x", "r.io/a/b__c-d.e:V_1.0-x", "r.io/a/b__c-d.e:V_1.0-x"),
+            (
+                "hf://Qwen/Qwen2-GGUF:Q8_0",
+                "hf.co/Qwen/Qwen2-GGUF:Q8_0",
+                "hf.co/Qwen/Qwen2-GGUF:Q8_0",
+            ),
+            ("huggingface.co/a/B", "hf.co/a/B:latest", "hf.co/a/B:latest"),
+        ] {
+            let name: Name = text.parse().expect(text);
+            assert_eq!((name.full().as_str(), name.to_string().as_str()), (full, short), "{text}");
+            assert_eq!(full.parse::<Name>().unwrap(), name);
+        }
+        let name: Name = format!("r.io/x:1@{digest}").parse().unwrap();
+        assert_eq!(name.to_string(), format!("r.io/x@{digest}"));
+        assert_eq!(name.tag(), None);
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused_with_the_reason() {
+        for (text, reason) in [
+            ("", "letters and digits"),
+            ("a//b", "letters and digits"),
+            ("../b", "not `HOST` or"),
+            ("x/../b", "letters and digits"),
+            ("r.io/", "letters and digits"),
+            ("a:", "a tag has 1 to 128"),
+            ("a:.x", "a tag has 1 to 128"),
+            ("a@sha256:00", "64 digits"),
+            ("r.io:port/a", "not `HOST` or"),
+            ("r..io/a", "not `HOST` or"),
+            ("-r.io/a", "not `HOST` or"),
+            ("a b", "letters and digits"),
+            ("a/-b", "letters and digits"),
+        ] {
+            let error = text.parse::<Name>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+        let error = "r.io/Qwen:V1".parse::<Name>().unwrap_err().to_string();
+        let expected = "not a name of an image: `r.io/Qwen:V1`: a repository is lower case\n  \
+             hint: write it `r.io/qwen:V1`";
+        assert_eq!(error, expected);
+    }
+}

@@ -1,0 +1,109 @@
+//! Looks over the whole store: everything that is named is there and is what its name says.
+
+use super::blob::hash_file;
+use super::recipe::{Reader, Record};
+use super::{Layer, Store, disk};
+use crate::Error;
+use crate::digest::Digest;
+
+/// What was looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Images.
+    pub images: usize,
+    /// Names of them.
+    pub names: usize,
+    /// Layers.
+    pub layers: usize,
+    /// Contents.
+    pub blobs: usize,
+}
+
+impl Store {
+    /// Looks at everything; `deep` reads all contents too.
+    ///
+    /// # Errors
+    /// With everything that is wrong.
+    pub fn check(&self, deep: bool) -> Result<Checked, Error> {
+        let mut wrong = Vec::new();
+        let mut checked = Checked::default();
+        let ids = self.ids()?;
+        for link in self.links()? {
+            checked.names += 1;
+            if !ids.contains(&link.id) {
+                let text =
+                    format!("`{}` names the image {}, which is gone", link.name, link.id.short());
+                wrong.push(Error::new(text).hint("remove the name: gguf-packer prune"));
+            }
+        }
+        for id in ids {
+            checked.images += 1;
+            self.check_image(&id, &mut wrong);
+        }
+        for name in disk::names(&self.root.join("layers/sha256"))? {
+            checked.layers += 1;
+            let layer = Digest::from_hex(&name);
+            let Some(layer) = layer else {
+                wrong.push(stranger("layers", &name));
+                continue;
+            };
+            wrong.extend(self.check_layer(&layer).err());
+        }
+        for name in disk::names(&self.root.join("blobs/sha256"))? {
+            checked.blobs += 1;
+            let Some(digest) = Digest::from_hex(&name) else {
+                wrong.push(stranger("blobs", &name));
+                continue;
+            };
+            if deep && hash_file(&self.blob_path(&digest))?.0 != digest {
+                wrong.push(spoiled(&format!("the content {digest} is another one")));
+            }
+        }
+        if wrong.is_empty() { Ok(checked) } else { Err(Error::all(wrong)) }
+    }
+
+    fn check_image(&self, id: &Digest, wrong: &mut Vec<Error>) {
+        let image = match self.load(id) {
+            Ok(image) => image,
+            Err(error) => return wrong.push(error),
+        };
+        if Digest::of(&image.config) != *id {
+            wrong.push(spoiled(&format!("the config of the image {} is another one", id.short())));
+        }
+        if !image.folder.is_dir() {
+            wrong.push(spoiled(&format!("the files of the image {} are gone", id.short())));
+        }
+        for Layer { diff_id, .. } in &image.layers {
+            wrong.extend(self.known_layer(diff_id).err());
+        }
+    }
+
+    fn check_layer(&self, layer: &Digest) -> Result<(), Error> {
+        let size = self.known_layer(layer)?.size;
+        let mut reader = Reader::open(&self.layer_path(layer))?;
+        let mut bytes = 0;
+        loop {
+            match reader.record()? {
+                Record::Literal(length) => bytes += length,
+                Record::Blob(digest, length) => {
+                    bytes += length;
+                    if self.blob_size(&digest) != Some(length) {
+                        let text = format!("the layer {layer} needs {digest}, {length} bytes");
+                        return Err(spoiled(&text));
+                    }
+                }
+                Record::End(_) if bytes == size => return Ok(()),
+                Record::End(_) => return Err(spoiled(&format!("the layer {layer} is damaged"))),
+            }
+        }
+    }
+}
+
+fn stranger(folder: &str, name: &str) -> Error {
+    Error::new(format!("`{name}` does not belong into `{folder}`"))
+        .hint("remove it: gguf-packer prune")
+}
+
+fn spoiled(text: &str) -> Error {
+    Error::new(text).hint("remove the image and pull or build it again")
+}

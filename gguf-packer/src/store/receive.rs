@@ -1,0 +1,204 @@
+//! Layers that arrive: a tar, compressed or not, is taken apart while it streams. What has arrived stays
+//! when the stream breaks off, so that the next one goes on from there.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::{self, JoinHandle};
+
+use fs4::FileExt;
+
+use super::unpack::{self, Failure, Pieces, Place, Unpacked};
+use super::{Layer, Store, disk, layer, lock_file};
+use crate::Error;
+use crate::digest::Digest;
+
+/// Pieces that may wait to be unpacked.
+const QUEUE: usize = 8;
+
+/// How a layer is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// `gzip`.
+    Gzip,
+    /// `zstd`.
+    Zstd,
+}
+
+/// Takes a layer.
+pub struct LayerReceiver {
+    digest: Digest,
+    folder: Option<Folder>,
+    layers: PathBuf,
+    temp: PathBuf,
+    received: u64,
+    /// The compressed bytes, which only they themselves can be gone on from.
+    raw: Option<File>,
+    pieces: Option<SyncSender<Vec<u8>>>,
+    worker: Option<JoinHandle<Result<Unpacked, Failure>>>,
+    gate: PathBuf,
+}
+
+/// Where a layer lies while it arrives, locked.
+struct Folder {
+    path: PathBuf,
+    _lock: Option<File>,
+}
+
+impl Store {
+    /// Takes the layer whose blob, compressed as it is, has this digest. Goes on where the last one that
+    /// did not finish was.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn receive_layer(
+        &self,
+        digest: &Digest,
+        compression: Compression,
+    ) -> Result<LayerReceiver, Error> {
+        let folder = self.partial(digest)?;
+        let plain = compression == Compression::None;
+        let (raw, received) = if plain {
+            (None, unpack::received(&folder.path)?)
+        } else {
+            let path = folder.path.join("raw");
+            let raw = File::options().create(true).append(true).read(true).open(&path);
+            let raw = raw.map_err(|e| Error::io("write", &path, &e))?;
+            let received = disk::size(&path).unwrap_or(0);
+            disk::remove_file(&folder.path.join("recipe"))?;
+            (Some(raw), received)
+        };
+        let (pieces, queue) = mpsc::sync_channel(QUEUE);
+        let before = raw.is_some().then(|| folder.path.join("raw"));
+        let source = Pieces::new(before, received, queue);
+        let place = Place { folder: folder.path.clone(), blobs: self.root.join("blobs/sha256") };
+        let run = move || unpack::run(place, source, compression);
+        let worker = thread::Builder::new().name("unpack".to_owned()).spawn(run);
+        let worker = worker.map_err(|e| Error::new(format!("cannot start a thread: {e}")))?;
+        Ok(LayerReceiver {
+            digest: *digest,
+            folder: Some(folder),
+            layers: self.root.join("layers/sha256"),
+            temp: self.temp_path(),
+            received,
+            raw,
+            pieces: Some(pieces),
+            worker: Some(worker),
+            gate: self.root.join("partial.lock"),
+        })
+    }
+
+    /// The folder for what arrives; one that goes with this process when another one has it.
+    fn partial(&self, digest: &Digest) -> Result<Folder, Error> {
+        let _gate = self.gate("partial.lock")?;
+        let path = self.root.join("partial").join(digest.hex());
+        disk::make_folder(&path)?;
+        let lock = lock_file(&path.join("lock"))?;
+        if FileExt::try_lock(&lock).is_ok() {
+            return Ok(Folder { path, _lock: Some(lock) });
+        }
+        let path = self.temp_path();
+        disk::make_folder(&path)?;
+        Ok(Folder { path, _lock: None })
+    }
+}
+
+impl LayerReceiver {
+    /// How many bytes of the blob are here: the next one to write is the one after them.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When they are not those of a layer, or the store cannot be written.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if let Some(raw) = &mut self.raw {
+            disk::step();
+            let path = self.folder.as_ref().expect("it is there until the end").path.join("raw");
+            raw.write_all(bytes).map_err(|e| Error::io("write", &path, &e))?;
+        }
+        let pieces = self.pieces.as_ref().expect("it is there until the end");
+        if pieces.send(bytes.to_vec()).is_err() {
+            // The worker has given up: it says why.
+            let over = || Failure::wrong(Error::new("the layer has more bytes than its archive"));
+            let failure = self.join().err().unwrap_or_else(over);
+            return Err(self.spoiled(failure));
+        }
+        self.received += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Checks and stores the layer.
+    ///
+    /// # Errors
+    /// When it is not the one that was asked for, or not the one that `expected` says it unpacks to; then
+    /// nothing of it stays.
+    pub fn finish(mut self, expected: Option<&Digest>) -> Result<Layer, Error> {
+        let stored = self
+            .join()
+            .and_then(|unpacked| self.store(&unpacked, expected).map_err(Failure::wrong));
+        match stored {
+            Ok(layer) => self.clear().map(|()| layer),
+            Err(failure) => Err(self.spoiled(failure)),
+        }
+    }
+
+    fn store(&self, unpacked: &Unpacked, expected: Option<&Digest>) -> Result<Layer, Error> {
+        let wrong = |what: &str, found: &Digest, wanted: &Digest| {
+            Err(Error::new(format!("the layer {what} {found}, not {wanted}")))
+        };
+        if unpacked.digest != self.digest {
+            return wrong("that came is", &unpacked.digest, &self.digest);
+        }
+        if let Some(expected) = expected.filter(|expected| **expected != unpacked.diff_id) {
+            return wrong("unpacks to", &unpacked.diff_id, expected);
+        }
+        let path = self.folder.as_ref().expect("it is there until the end").path.join("recipe");
+        // Refuses what a tar may say and an image may not.
+        layer::entries(&path)?;
+        disk::publish(&path, &self.layers.join(unpacked.diff_id.hex()))?;
+        Ok(Layer { diff_id: unpacked.diff_id, size: unpacked.size })
+    }
+
+    fn join(&mut self) -> Result<Unpacked, Failure> {
+        self.pieces = None;
+        let worker = self.worker.take().expect("it is waited for once");
+        worker.join().expect("unpacking does not panic")
+    }
+
+    /// Nothing stays of what was wrong; what came before the disk was full does.
+    fn spoiled(&mut self, failure: Failure) -> Error {
+        if failure.keep {
+            return failure.error;
+        }
+        self.clear().err().unwrap_or(failure.error)
+    }
+
+    fn clear(&mut self) -> Result<(), Error> {
+        let Some(folder) = self.folder.take() else { return Ok(()) };
+        let _gate = super::gate(&self.gate)?;
+        // A folder of which half is gone could be taken for one to go on from.
+        disk::rename(&folder.path, &self.temp)?;
+        disk::remove_folder(&self.temp)
+    }
+}
+
+impl Drop for LayerReceiver {
+    fn drop(&mut self) {
+        // Everything that has come is written before another one goes on from it.
+        self.pieces = None;
+        if let Some(worker) = self.worker.take() {
+            let _ = worker.join();
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "receive_tests.rs"]
+mod tests;
