@@ -18,5 +18,6 @@ pub mod image;
 pub mod language;
 pub mod plan;
 pub mod reference;
+pub mod run;
 pub mod store;
 pub mod tree;
