@@ -11,6 +11,8 @@ pub use llama_src::Error;
 /// The first argument of the process that is the quantizer; what follows are arguments of `llama-quantize`.
 pub const QUANTIZER: &str = "__quantize";
 
+pub mod build;
+pub mod cli;
 pub mod digest;
 pub mod executor;
 pub mod gguf;

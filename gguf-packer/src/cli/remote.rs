@@ -1,0 +1,1 @@
+//! Commands that ask a registry: `pull`, `push`, `login`, `logout`.
