@@ -3,6 +3,7 @@
 pub mod command;
 pub mod config;
 mod labels;
+pub mod layout;
 pub mod manifest;
 pub mod path;
 pub mod platform;
