@@ -8,6 +8,7 @@
 
 pub use llama_src::Error;
 
+pub mod cli;
 pub mod digest;
 pub mod gguf;
 pub mod image;

@@ -49,18 +49,19 @@ impl Source {
             return Self::unpack(store, from, io::stdin().lock());
         }
         let mut file = File::open(from).map_err(|e| Error::io("read", from, &e))?;
+        // A pipe cannot be gone back in.
+        if !file.metadata().is_ok_and(|known| known.is_file()) {
+            return Self::unpack(store, from, file);
+        }
         let mut start = Vec::new();
         let read = (&file).take(4).read_to_end(&mut start);
         read.and_then(|_| file.rewind()).map_err(|e| Error::io("read", from, &e))?;
         match compression(&start) {
-            // What is no file, such as a pipe, cannot be gone back in.
-            Compression::None if file.metadata().is_ok_and(|known| known.is_file()) => {
-                Ok(Self::Archive {
-                    places: places(&file, from)?,
-                    file: from.to_owned(),
-                    _unpacked: None,
-                })
-            }
+            Compression::None => Ok(Self::Archive {
+                places: places(&file, from)?,
+                file: from.to_owned(),
+                _unpacked: None,
+            }),
             _ => Self::unpack(store, from, file),
         }
     }

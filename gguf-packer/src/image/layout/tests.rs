@@ -193,7 +193,11 @@ fn an_archive_of_an_older_docker_is_read() {
     let plain = builder.into_inner().unwrap();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&plain).unwrap();
-    for (name, bytes) in [("old.tar", plain), ("old.tar.gz", gzip.finish().unwrap())] {
+    let zstd = ruzstd::encoding::CompressionLevel::Fastest;
+    let zstd = ruzstd::encoding::compress_to_vec(plain.as_slice(), zstd);
+    for (name, bytes) in
+        [("old.tar", plain), ("old.tar.gz", gzip.finish().unwrap()), ("old.zst", zstd)]
+    {
         let to = Fixture::new();
         fs::write(to.path(name), bytes).unwrap();
         let loaded = load(&to.store, &to.path(name)).unwrap();
