@@ -1,3 +1,34 @@
 //! The language of a `GGUFPackerfile`: text becomes stages of typed instructions.
+//!
+//! [`find`] says which file is read, [`parse`] reads it, [`resolve`] gives variables their values and
+//! leaves the stages that a target needs, [`lint`](lint::lint) says what could be better.
 
+mod call;
+mod directives;
+mod files;
+pub mod find;
+mod glob;
+mod heads;
+pub mod ignore;
 pub mod instruction;
+mod keyword;
+mod lexer;
+pub mod lint;
+mod model;
+mod reference;
+mod scope;
+mod script;
+mod source;
+mod stages;
+mod statement;
+mod suggest;
+mod types;
+mod variables;
+mod walk;
+mod words;
+
+pub use directives::Check;
+pub use script::{Script, parse};
+pub use source::{Errors, Problem, Warning};
+pub use stages::{Resolved, resolve};
+pub use walk::Settings;

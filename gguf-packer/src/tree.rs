@@ -1,7 +1,8 @@
 //! A tree of files as data: what lies where, and the digest of each file's content. Building an image
 //! moves such entries about; the content stays where it is in the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +97,26 @@ impl Tree {
 
     /// The entries below the folder `path`; all with an empty path.
     pub fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Entry> {
-        self.0.values().filter(move |entry| is_below(&entry.path, path))
+        self.0.range(inside(path)).map(|(_, entry)| entry)
+    }
+
+    /// The names in the folder `path`, ordered, also those of folders that no layer has an entry of.
+    #[must_use]
+    pub fn names(&self, path: &str) -> Vec<String> {
+        let (mut start, end) = inside(path);
+        let skip = if path.is_empty() { 0 } else { path.len() + 1 };
+        let mut names = BTreeSet::new();
+        while let Some((key, _)) = self.0.range((start, end.clone())).next() {
+            let (name, deeper) = match key[skip..].split_once('/') {
+                Some((name, _)) => (name, true),
+                None => (&key[skip..], false),
+            };
+            names.insert(name.to_owned());
+            let seen = &key[..skip + name.len()];
+            // What is inside a folder is one range, which is stepped over.
+            start = Bound::Excluded(if deeper { format!("{seen}/\u{10FFFF}") } else { key.clone() });
+        }
+        names.into_iter().collect()
     }
 
     fn remove(&mut self, path: &str) {
@@ -105,8 +125,20 @@ impl Tree {
     }
 
     fn remove_below(&mut self, path: &str) {
-        self.0.retain(|known, _| !is_below(known, path));
+        let gone: Vec<String> = self.0.range(inside(path)).map(|(key, _)| key.clone()).collect();
+        for key in gone {
+            self.0.remove(&key);
+        }
     }
+}
+
+/// The range of the paths inside the folder `path`.
+fn inside(path: &str) -> (Bound<String>, Bound<String>) {
+    if path.is_empty() {
+        return (Bound::Unbounded, Bound::Unbounded);
+    }
+    // `0` follows `/`.
+    (Bound::Excluded(format!("{path}/")), Bound::Excluded(format!("{path}0")))
 }
 
 /// Whether `path` lies inside the folder `folder`.
@@ -144,5 +176,17 @@ mod tests {
         tree.apply(&[file("a", "4")]);
         assert_eq!(paths(&tree), ["a", "c"]);
         assert_eq!(tree.below("").count(), 2);
+    }
+
+    #[test]
+    fn a_folder_has_names() {
+        let mut tree = Tree::default();
+        tree.apply(&[file("a", "1"), file("a-b", "1"), file("c/d/e", "1"), file("c/d-f", "1")]);
+        tree.apply(&[file("c/d0", "1"), file("cc/x", "1")]);
+        assert_eq!(tree.names(""), ["a", "a-b", "c", "cc"]);
+        assert_eq!(tree.names("c"), ["d", "d-f", "d0"]);
+        assert_eq!(tree.names("c/d"), ["e"]);
+        assert_eq!(tree.names("a"), [""; 0]);
+        assert_eq!(tree.below("c").count(), 3);
     }
 }

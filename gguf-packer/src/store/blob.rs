@@ -66,6 +66,14 @@ impl Store {
         Ok((digest, size))
     }
 
+    /// Takes a file of the store's own folders whose digest was found while it was written.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn take_hashed(&self, from: &Path, digest: &Digest) -> Result<(), Error> {
+        disk::publish(from, &self.blob_path(digest))
+    }
+
     /// Takes a small content.
     ///
     /// # Errors

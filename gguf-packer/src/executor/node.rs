@@ -1,0 +1,104 @@
+//! One node of a plan: which part of the executor does it, and what can be said to be wrong before anything
+//! is done.
+
+use std::sync::Arc;
+
+use crate::Error;
+use crate::plan::{HuggingFace, Local, Node, Op};
+
+use super::output::Output;
+use super::parallel::joined;
+use super::run::{Run, stopped};
+use super::{BaseImage, WORKING_FOLDER, copy, place, quantize, source, tree_of};
+
+/// What is wrong before anything is done: missing files, permissions that are none, instructions that this
+/// version has not.
+pub(super) fn check(run: &Run<'_>) -> Result<(), Error> {
+    let mut errors = Vec::new();
+    for node in &run.plan.nodes {
+        let checked = match &node.op {
+            Op::Local(local) => source::local::check(run, local),
+            Op::Place(place) => place::check(&place.placing),
+            Op::Convert(_) => Err(no_convert()),
+            _ => Ok(()),
+        };
+        if let Err(error) = checked {
+            errors.push(run.locate(node, &error));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(joined(errors)) }
+}
+
+/// Does the node `index`.
+pub(super) fn run(run: &Run<'_>, index: usize, inputs: &[Output]) -> Result<Output, Error> {
+    run.go_on()?;
+    let node = &run.plan.nodes[index];
+    let teller = run.teller(index);
+    teller.started(&title(node));
+    let output = match &node.op {
+        Op::Scratch => Ok(Output::files(crate::tree::Tree::default(), true)),
+        Op::Image(image) => {
+            (run.settings.images.find)(&image.reference, image.platform.as_deref())
+                .and_then(|image| base(run, image))
+        }
+        Op::Layout(layout) => {
+            let (tag, platform) = (layout.tag.as_deref(), layout.platform.as_deref());
+            (run.settings.images.layout)(&layout.folder, tag, platform)
+                .and_then(|image| base(run, image))
+        }
+        Op::Local(local) => source::local::load(run, &teller, local),
+        Op::Http(http) => source::http::load(run, &teller, http),
+        Op::HuggingFace(wanted) => source::hugging_face::load(run, &teller, wanted),
+        Op::Git(git) => source::git::load(run, &teller, git),
+        Op::Inline(inline) => source::inline(run, &inline.files),
+        Op::Place(place) => place::run(run, &node.text, place, inputs),
+        Op::Quantize(quantize) => quantize::run(run, &teller, &node.text, quantize, inputs),
+        Op::Convert(_) => Err(no_convert()),
+    };
+    match output {
+        Ok(output) => {
+            teller.done(output.cached);
+            Ok(output)
+        }
+        Err(error) if error == stopped() => Err(error),
+        Err(error) => Err(run.locate(node, &error)),
+    }
+}
+
+/// What a person calls the node.
+fn title(node: &Node) -> String {
+    match &node.op {
+        Op::Scratch => "FROM scratch".to_owned(),
+        Op::Image(image) => format!("image {}", image.reference),
+        Op::Layout(layout) => format!("image of {}", layout.folder),
+        Op::Local(Local { context, sources, .. }) => {
+            let context = context.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+            format!("context{context} {}", sources.join(" "))
+        }
+        Op::Http(http) => http.url.clone(),
+        Op::HuggingFace(HuggingFace { repository, .. }) => {
+            format!("{}/{}", repository.endpoint, repository.repository)
+        }
+        Op::Git(git) => git.remote.clone(),
+        Op::Inline(inline) => {
+            let names: Vec<&str> = inline.files.iter().map(|(name, _)| name.as_str()).collect();
+            format!("text {}", names.join(" "))
+        }
+        Op::Place(_) | Op::Quantize(_) | Op::Convert(_) => node.text.clone(),
+    }
+}
+
+fn base(run: &Run<'_>, image: BaseImage) -> Result<Output, Error> {
+    let tree = tree_of(&image.layers, run.store())?;
+    let said = image.config["config"]["WorkingDir"].as_str().unwrap_or_default();
+    // BuildKit writes `/` into each image, so it says nothing.
+    let workdir = copy::path::clean(said).filter(|folder| !folder.is_empty());
+    let workdir = workdir.unwrap_or_else(|| WORKING_FOLDER.to_owned());
+    let base = Some(Arc::new(image));
+    Ok(Output { tree: Arc::new(tree), workdir, layers: Vec::new(), base, cached: false })
+}
+
+fn no_convert() -> Error {
+    Error::new("CONVERT is not in this version")
+        .hint("convert with llama.cpp's convert_hf_to_gguf.py and COPY the result")
+}

@@ -1,0 +1,30 @@
+//! What a node made.
+
+use std::sync::Arc;
+
+use crate::tree::Tree;
+
+use super::{BaseImage, BuiltLayer, WORKING_FOLDER};
+
+/// Files of a source, or the state of a stage.
+#[derive(Debug, Clone)]
+pub(super) struct Output {
+    /// What is there.
+    pub(super) tree: Arc<Tree>,
+    /// Folder of relative paths.
+    pub(super) workdir: String,
+    /// The layers that instructions made, the lowest first; those of the base are not among them.
+    pub(super) layers: Vec<BuiltLayer>,
+    /// The image that the stage began with.
+    pub(super) base: Option<Arc<BaseImage>>,
+    /// Nothing had to be done.
+    pub(super) cached: bool,
+}
+
+impl Output {
+    /// The files of a source.
+    pub(super) fn files(tree: Tree, cached: bool) -> Self {
+        let workdir = WORKING_FOLDER.to_owned();
+        Self { tree: Arc::new(tree), workdir, layers: Vec::new(), base: None, cached }
+    }
+}

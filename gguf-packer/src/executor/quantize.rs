@@ -1,0 +1,246 @@
+//! `QUANTIZE`: llama.cpp's own quantizer on a file of the store, in a process of its own.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::digest::Digest;
+use crate::language::instruction::QuantizeOptions;
+use crate::plan::{self, shards};
+use crate::tree::{Entry, Kind};
+
+use super::copy::path;
+use super::copy::place::{Item, Place};
+use super::copy::select::select;
+use super::output::Output;
+use super::run::{Run, Teller, key, stopped};
+use super::{ToolRun, Unit, place};
+
+/// Lines of the quantizer that an error shows.
+const TAIL: usize = 20;
+
+/// A quantized file as it is remembered.
+#[derive(Debug, Serialize, Deserialize)]
+struct Made {
+    digest: Digest,
+    size: u64,
+}
+
+/// Quantizes a file of the second input into the stage, the first one.
+pub(super) fn run(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    text: &str,
+    wanted: &plan::Quantize,
+    inputs: &[Output],
+) -> Result<Output, Error> {
+    let (state, from) = (&inputs[0], &inputs[1]);
+    let mut sources = vec![file(from, &wanted.src)?];
+    let shard_names = shards(&wanted.src);
+    if let Some(pattern) = &shard_names {
+        sources = self::shard_files(from, pattern)?;
+    }
+    let matrix = wanted.options.imatrix.as_ref().map(|path| file(state, path)).transpose()?;
+    let key = key_of(&wanted.options, &sources, matrix.as_ref());
+    let known = run.remembered::<Made>(&key);
+    let known = known.filter(|made| run.store().blob_size(&made.digest) == Some(made.size));
+    let (made, cached) = match known {
+        Some(made) => (made, true),
+        None => {
+            let made = quantize(run, teller, wanted, &sources, matrix.as_ref())?;
+            run.remember(&key, &made)?;
+            (made, false)
+        }
+    };
+    let kind = Kind::File { digest: made.digest, size: made.size };
+    let entry = Entry { path: String::new(), kind, mode: 0o644, uid: 0, gid: 0, mtime: 0 };
+    let name = path::name(&wanted.src).to_owned();
+    let item = Item { name, spread: false, entries: vec![(String::new(), entry)] };
+    let place = Place {
+        below: &state.tree,
+        workdir: &state.workdir,
+        dest: &wanted.dest,
+        several: false,
+        link: false,
+        owner: None,
+        mode: None,
+        mtime: run.mtime(),
+    };
+    let output = place::add_layers(run, text, state, place.put(&[item])?)?;
+    Ok(Output { cached: cached && output.cached, ..output })
+}
+
+/// The one file that `path` names.
+fn file(input: &Output, path: &str) -> Result<Entry, Error> {
+    let found = select(&*input.tree, &[input.workdir.as_str(), ""], path, false)?;
+    match found.as_slice() {
+        [one] => {
+            let entry = input.tree.get(&one.path).filter(|e| matches!(e.kind, Kind::File { .. }));
+            let entry = entry.ok_or_else(|| Error::new(format!("`{path}` is not a file")))?;
+            // A link has the name of its target, the quantizer is to see what was said.
+            Ok(Entry { path: one.name.clone(), ..entry.clone() })
+        }
+        [] => Err(Error::new(format!("nothing matches `{path}`"))),
+        _ => Err(Error::new(format!("`{path}` names several files")).hint("name one of them")),
+    }
+}
+
+/// All shards of a model, which the quantizer reads through the first one.
+fn shard_files(input: &Output, pattern: &str) -> Result<Vec<Entry>, Error> {
+    let found = select(&*input.tree, &[input.workdir.as_str(), ""], pattern, false)?;
+    let total = pattern.rsplit_once("-of-").and_then(|(_, rest)| rest.get(..5)?.parse().ok());
+    if total != Some(found.len()) {
+        let total = total.unwrap_or_default();
+        return Err(Error::new(format!("{} of {total} shards are there: `{pattern}`", found.len()))
+            .hint("quantizing needs all shards of the model in one folder"));
+    }
+    let entry = |found: &super::copy::select::Match| {
+        let entry = input.tree.get(&found.path).cloned();
+        entry.map(|entry| Entry { path: found.name.clone(), ..entry })
+    };
+    Ok(found.iter().filter_map(entry).collect())
+}
+
+fn key_of(options: &QuantizeOptions, sources: &[Entry], matrix: Option<&Entry>) -> Digest {
+    let content = |entry: &Entry| match &entry.kind {
+        Kind::File { digest, .. } => (entry.path.clone(), Some(*digest)),
+        _ => (entry.path.clone(), None),
+    };
+    let sources: Vec<_> = sources.iter().map(content).map(|(_, digest)| digest).collect();
+    // The matrix's name stands in the file that is made.
+    let matrix = matrix.map(content);
+    let version = llama_src::Pin::load().tag;
+    let options = QuantizeOptions { imatrix: None, ..options.clone() };
+    key("quantize", &(options, sources, matrix, version))
+}
+
+fn quantize(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    wanted: &plan::Quantize,
+    sources: &[Entry],
+    matrix: Option<&Entry>,
+) -> Result<Made, Error> {
+    let temp = run.store().temp_folder()?;
+    for entry in sources {
+        lay(run, entry, &temp.path().join("in"))?;
+    }
+    if let Some(matrix) = matrix {
+        lay(run, matrix, &temp.path().join("imatrix"))?;
+    }
+    let out = temp.path().join("out");
+    fs::create_dir(&out).map_err(|e| Error::io("create the folder", &out, &e))?;
+    let first = sources.first().map(|entry| entry.path.as_str()).unwrap_or_default();
+    let arguments = arguments(&wanted.options, first, matrix.map(|entry| entry.path.as_str()));
+    let mut lines = Vec::new();
+    let mut on_line = |line: &str| {
+        if let Some((done, total, tensor)) = progress(line) {
+            teller.step(tensor, done, Some(total), Unit::Tensors);
+        }
+        lines.push(line.to_owned());
+        if lines.len() > TAIL {
+            lines.remove(0);
+        }
+    };
+    let stop = || run.is_stopped();
+    let tool_run = ToolRun {
+        folder: temp.path(),
+        arguments: &arguments,
+        on_line: &mut on_line,
+        stop: &stop,
+    };
+    let done = (run.settings.tool)(tool_run);
+    let made = out.join("model.gguf");
+    if let Err(error) = done {
+        run.go_on()?;
+        return Err(failed(&error, &lines, &wanted.options));
+    }
+    if !made.is_file() {
+        return Err(failed(&Error::new("the quantizer made no file"), &lines, &wanted.options));
+    }
+    let (digest, size) = run.store().take_file(&made)?;
+    Ok(Made { digest, size })
+}
+
+/// Lays a content of the store into `folder` under its own name, without a copy where that can be.
+fn lay(run: &Run<'_>, entry: &Entry, folder: &Path) -> Result<(), Error> {
+    let Kind::File { digest, .. } = &entry.kind else { return Ok(()) };
+    fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
+    let (blob, to) = (run.store().blob_path(digest), folder.join(&entry.path));
+    if fs::hard_link(&blob, &to).is_ok() {
+        return Ok(());
+    }
+    reflink_copy::reflink_or_copy(&blob, &to).map_err(|e| Error::io("copy", &blob, &e))?;
+    Ok(())
+}
+
+/// The quantizer's arguments; paths are those of [`quantize`].
+fn arguments(options: &QuantizeOptions, source: &str, matrix: Option<&str>) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let mut option = |name: &str, value: Option<&str>| {
+        arguments.push(name.to_owned());
+        arguments.extend(value.map(str::to_owned));
+    };
+    if let Some(matrix) = matrix {
+        option("--imatrix", Some(&format!("imatrix/{matrix}")));
+    }
+    for name in &options.include_weights {
+        option("--include-weights", Some(name));
+    }
+    for name in &options.exclude_weights {
+        option("--exclude-weights", Some(name));
+    }
+    if options.leave_output_tensor {
+        option("--leave-output-tensor", None);
+    }
+    if options.pure {
+        option("--pure", None);
+    }
+    if let Some(kind) = &options.output_tensor_type {
+        option("--output-tensor-type", Some(kind));
+    }
+    if let Some(kind) = &options.token_embedding_type {
+        option("--token-embedding-type", Some(kind));
+    }
+    for kind in &options.tensor_types {
+        option("--tensor-type", Some(kind));
+    }
+    option(&format!("in/{source}"), Some("out/model.gguf"));
+    option(&options.kind, None);
+    arguments
+}
+
+/// Tensors done, all tensors, and the name, from a line like
+/// `[  12/ 291]  blk.0.attn_k.weight - [896, 128], type = f16, converting to q5_K .. size = …`.
+fn progress(line: &str) -> Option<(u64, u64, &str)> {
+    let (count, rest) = line.trim_start().strip_prefix('[')?.split_once(']')?;
+    let (done, total) = count.split_once('/')?;
+    let name = rest.trim_start().split(' ').next()?;
+    Some((done.trim().parse().ok()?, total.trim().parse().ok()?, name))
+}
+
+fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Error {
+    if *error == stopped() {
+        return error.clone();
+    }
+    let text = error.to_string();
+    let what = text.lines().next().unwrap_or_default();
+    let error = Error::new(format!("quantizing to {} failed: {what}", options.kind));
+    let error = error.log(lines.iter().map(|line| line.trim_end().to_owned()));
+    let said = |words: &str| lines.iter().any(|line| line.contains(words));
+    if said("imatrix") && options.imatrix.is_none() {
+        return error
+            .hint(format!("{} needs an importance matrix: `QUANTIZE --imatrix=FILE`", options.kind))
+            .hint("make one with llama.cpp's llama-imatrix, or choose a K type, as Q4_K_M");
+    }
+    if said("requantizing from type") {
+        return error.hint("quantize from a file with F32, F16 or BF16 tensors");
+    }
+    error
+}
+
+#[cfg(test)]
+#[path = "quantize_tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,69 @@
+//! What a build hands on to those who make an image of it.
+
+use crate::Error;
+use crate::store::Layer;
+use crate::tree::Tree;
+
+use super::output::Output;
+use super::run::{Run, key};
+use super::BaseImage;
+
+/// A built stage: everything that an image's config is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltStage {
+    /// All files, those of the base image among them.
+    pub entries: Tree,
+    /// The layers that instructions made, the lowest first; they lie on those of the base.
+    pub layers: Vec<BuiltLayer>,
+    /// `CMD`, unless none was given: then the base image's holds.
+    pub command: Option<Vec<String>>,
+    /// `LABEL`s, in the order in which they were set.
+    pub labels: Vec<(String, String)>,
+    /// The image that it began with.
+    pub base: Option<BaseImage>,
+    /// Folder of relative paths, absolute.
+    pub working_folder: String,
+    /// When this very result was made first, in seconds since 1970.
+    pub created: u64,
+}
+
+/// A layer and what made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltLayer {
+    /// The layer.
+    pub layer: Layer,
+    /// Text of the instruction.
+    pub created_by: String,
+    /// When it was made first, in seconds since 1970.
+    pub created: u64,
+}
+
+/// The result of the plan whose last node made `output`.
+pub(super) fn finish(run: &Run<'_>, output: &Output) -> Result<BuiltStage, Error> {
+    let mut stage = BuiltStage {
+        entries: Tree::clone(&output.tree),
+        layers: output.layers.clone(),
+        command: run.plan.command.clone(),
+        labels: run.plan.labels.clone(),
+        base: output.base.as_deref().cloned(),
+        working_folder: format!("/{}", output.workdir),
+        created: run.now,
+    };
+    stage.created = created(run, &stage)?;
+    Ok(stage)
+}
+
+/// The time of a result is that of its first build, so that the same content is the same image.
+fn created(run: &Run<'_>, stage: &BuiltStage) -> Result<u64, Error> {
+    if let Some(date) = run.settings.source_date {
+        return Ok(date);
+    }
+    let layers: Vec<_> = stage.layers.iter().map(|made| (&made.layer, &made.created_by)).collect();
+    let base = stage.base.as_ref().map(|base| &base.digest);
+    let key = key("result", &(layers, base, &stage.command, &stage.labels));
+    if let Some(created) = run.remembered(&key) {
+        return Ok(created);
+    }
+    run.remember(&key, &stage.created)?;
+    Ok(stage.created)
+}

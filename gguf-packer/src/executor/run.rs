@@ -1,0 +1,143 @@
+//! One build: what all its nodes share.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+use crate::digest::Digest;
+use crate::plan::{Node, Plan};
+use crate::store::Store;
+
+use super::source::web::Web;
+use super::{Event, Settings, Unit};
+
+/// Least time between two steps that are told, in milliseconds.
+const TICK: u128 = 50;
+
+pub(super) struct Run<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) settings: &'a Settings<'a>,
+    /// Some node failed: the others end.
+    pub(super) failed: AtomicBool,
+    web: OnceLock<Web>,
+    /// Time of what is made now.
+    pub(super) now: u64,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(plan: &'a Plan, settings: &'a Settings<'a>) -> Result<Self, Error> {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = settings.source_date.unwrap_or(since.map_or(0, |since| since.as_secs()));
+        Ok(Self { plan, settings, failed: AtomicBool::new(false), web: OnceLock::new(), now })
+    }
+
+    pub(super) fn store(&self) -> &'a Store {
+        self.settings.store
+    }
+
+    /// Modification time of what is made.
+    pub(super) fn mtime(&self) -> u64 {
+        self.settings.source_date.unwrap_or(0)
+    }
+
+    /// The client for the web, made when it is first needed.
+    pub(super) fn web(&self) -> Result<&Web, Error> {
+        if let Some(web) = self.web.get() {
+            return Ok(web);
+        }
+        let web = Web::new()?;
+        Ok(self.web.get_or_init(|| web))
+    }
+
+    /// What was remembered for `key`, unless everything is to be done again.
+    pub(super) fn remembered<T: DeserializeOwned>(&self, key: &Digest) -> Option<T> {
+        if self.settings.no_cache {
+            return None;
+        }
+        serde_json::from_slice(&self.store().remembered(key)?).ok()
+    }
+
+    pub(super) fn remember<T: Serialize>(&self, key: &Digest, value: &T) -> Result<(), Error> {
+        let json = serde_json::to_vec(value).expect("data without maps that can fail");
+        self.store().remember(key, &json)
+    }
+
+    /// An error once the build is to end.
+    pub(super) fn go_on(&self) -> Result<(), Error> {
+        if self.is_stopped() { Err(stopped()) } else { Ok(()) }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || self.settings.stop.load(Ordering::Relaxed)
+    }
+
+    /// `error` with the place of the instruction that it is about.
+    pub(super) fn locate(&self, node: &Node, error: &Error) -> Error {
+        let (file, at) = (self.settings.file, node.at);
+        let text = error.to_string();
+        let (what, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        let line = format!("{file}:{}:{}: {what}\n  | {}", at.line, at.column, shortened(&node.text));
+        Error::new(if rest.is_empty() { line } else { format!("{line}\n{rest}") })
+    }
+
+    /// Tells about the node `index`.
+    pub(super) fn teller(&self, index: usize) -> Teller<'_> {
+        Teller { run: self, index, last: std::sync::Mutex::new(None) }
+    }
+}
+
+/// The error of what was ended because of something else.
+pub(super) fn stopped() -> Error {
+    Error::new("the build was ended")
+}
+
+/// The key of what is remembered: a kind of result and what it is made of.
+pub(super) fn key<T: Serialize>(kind: &str, of: &T) -> Digest {
+    Digest::of(serde_json::to_vec(&(kind, of)).expect("data without maps that can fail"))
+}
+
+fn shortened(text: &str) -> String {
+    let line: String = text.lines().next().unwrap_or_default().chars().take(200).collect();
+    if line.len() == text.len() { line } else { format!("{line}…") }
+}
+
+/// Tells what a node does.
+pub(super) struct Teller<'a> {
+    run: &'a Run<'a>,
+    index: usize,
+    last: std::sync::Mutex<Option<Instant>>,
+}
+
+impl Teller<'_> {
+    pub(super) fn tell(&self, event: Event<'_>) {
+        (self.run.settings.on_event)(event);
+    }
+
+    pub(super) fn started(&self, text: &str) {
+        self.tell(Event::Started { node: self.index, text });
+    }
+
+    pub(super) fn done(&self, cached: bool) {
+        self.tell(Event::Done { node: self.index, cached });
+    }
+
+    pub(super) fn note(&self, text: &str) {
+        self.tell(Event::Note { node: self.index, text });
+    }
+
+    /// One step further; of many in a short time only some are told, the last one always.
+    pub(super) fn step(&self, item: &str, done: u64, total: Option<u64>, unit: Unit) {
+        let mut last = self.last.lock().expect("no one panics while it is locked");
+        let soon = last.is_some_and(|last| last.elapsed().as_millis() < TICK);
+        if soon && total != Some(done) {
+            return;
+        }
+        *last = Some(Instant::now());
+        drop(last);
+        self.tell(Event::Step { node: self.index, item, done, total, unit });
+    }
+}

@@ -1,0 +1,75 @@
+//! Runs the nodes of a plan: each when its inputs are there, independent ones at the same time.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+
+use crate::Error;
+use crate::plan::Op;
+
+use super::output::Output;
+use super::parallel::joined;
+use super::run::Run;
+use super::node;
+
+/// Downloads at the same time, besides the work of this machine.
+const DOWNLOADS: usize = 6;
+
+/// The output of the plan's result.
+pub(super) fn run(run: &Run<'_>) -> Result<Output, Error> {
+    let cores = thread::available_parallelism().map_or(2, usize::from);
+    let nodes = &run.plan.nodes;
+    let mut outputs: Vec<Option<Output>> = vec![None; nodes.len()];
+    let mut waiting: BTreeSet<usize> = (0..nodes.len()).collect();
+    let (mut running, mut errors) = ([0, 0], Vec::new());
+    thread::scope(|scope| {
+        let (sender, finished) = mpsc::channel();
+        loop {
+            for index in waiting.clone() {
+                let kind = usize::from(is_remote(&nodes[index].op));
+                let ready = nodes[index].inputs.iter().all(|input| outputs[*input].is_some());
+                if !ready || running[kind] >= [cores, DOWNLOADS][kind] || !errors.is_empty() {
+                    continue;
+                }
+                waiting.remove(&index);
+                running[kind] += 1;
+                let inputs = nodes[index].inputs.iter();
+                let inputs: Vec<Output> = inputs.filter_map(|i| outputs[*i].clone()).collect();
+                let sender = sender.clone();
+                scope.spawn(move || one(run, index, &inputs, &sender));
+            }
+            if running == [0, 0] {
+                break;
+            }
+            let (index, result) = finished.recv().expect("a node that runs says when it ends");
+            running[usize::from(is_remote(&nodes[index].op))] -= 1;
+            match result {
+                Ok(output) => outputs[index] = Some(output),
+                Err(error) => errors.push(error),
+            }
+        }
+    });
+    if !errors.is_empty() {
+        return Err(joined(errors));
+    }
+    Ok(outputs.swap_remove(run.plan.result).expect("every node has run"))
+}
+
+fn one(
+    run: &Run<'_>,
+    index: usize,
+    inputs: &[Output],
+    sender: &Sender<(usize, Result<Output, Error>)>,
+) {
+    let done = node::run(run, index, inputs);
+    if done.is_err() {
+        run.failed.store(true, Ordering::Relaxed);
+    }
+    // It is received unless another node's thread panicked.
+    let _ = sender.send((index, done));
+}
+
+fn is_remote(op: &Op) -> bool {
+    matches!(op, Op::Http(_) | Op::HuggingFace(_) | Op::Git(_) | Op::Image(_) | Op::Layout(_))
+}

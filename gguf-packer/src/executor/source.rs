@@ -1,0 +1,63 @@
+//! Where files come from: folders, the web, repositories, the text of an instruction.
+
+use crate::Error;
+use crate::plan::remote::HUGGING_FACE;
+use crate::tree::{Entry, Kind, Tree};
+
+use super::output::Output;
+use super::run::Run;
+
+mod download;
+pub(super) mod git;
+pub(super) mod http;
+pub(super) mod hugging_face;
+pub(super) mod local;
+mod proof;
+pub(super) mod web;
+
+/// Texts of an instruction as files.
+pub(super) fn inline(run: &Run<'_>, files: &[(String, String)]) -> Result<Output, Error> {
+    let mut entries = Vec::new();
+    for (name, text) in files {
+        let digest = run.store().add_bytes(text.as_bytes())?;
+        entries.push(file_entry(name, digest, text.len() as u64));
+    }
+    Ok(Output::files(tree(&entries), true))
+}
+
+/// Whether the store has the content of an entry that was remembered.
+pub(super) fn has_content(run: &Run<'_>, entry: &Entry) -> bool {
+    match &entry.kind {
+        Kind::File { digest, size } => run.store().blob_size(digest) == Some(*size),
+        _ => true,
+    }
+}
+
+/// The token for Hugging Face, when `url` is one of the server that it is for.
+fn token_for<'a>(run: &'a Run<'_>, url: &str) -> Option<&'a str> {
+    let settings = run.settings;
+    let server = |text: &str| url::Url::parse(text).ok().map(|url| url.origin());
+    let endpoint = settings.endpoint.as_deref().unwrap_or(HUGGING_FACE);
+    let own = server(url).is_some_and(|origin| Some(origin) == server(endpoint));
+    settings.token.as_deref().filter(|_| own)
+}
+
+/// Says what to do when a server lets nobody in.
+fn no_access(error: Error, token: Option<&str>) -> Error {
+    match token {
+        Some(_) => error.hint("check that the token in HF_TOKEN may read it, and that its terms are accepted"),
+        None => error.hint("it is private, gated or not there; of Hugging Face set HF_TOKEN to a token that may read it"),
+    }
+}
+
+/// A file that anyone may read.
+fn file_entry(path: &str, digest: crate::digest::Digest, size: u64) -> Entry {
+    let kind = Kind::File { digest, size };
+    Entry { path: path.to_owned(), kind, mode: 0o644, uid: 0, gid: 0, mtime: 0 }
+}
+
+fn tree(entries: &[Entry]) -> Tree {
+    let mut tree = Tree::default();
+    tree.apply(entries);
+    tree
+}

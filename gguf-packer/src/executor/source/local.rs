@@ -1,0 +1,275 @@
+//! A folder of the disk: only what an instruction names is read, and what an ignore file keeps out is not
+//! there. Permissions are those that Git keeps, so that a file gives the same layer on each machine.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+use crate::digest::Digest;
+use crate::executor::copy::files::{Files, folder_entry};
+use crate::executor::copy::path;
+use crate::executor::copy::pattern::is_pattern;
+use crate::executor::copy::select::{select, walk};
+use crate::executor::output::Output;
+use crate::executor::parallel;
+use crate::executor::place::excludes;
+use crate::executor::run::{Run, Teller};
+use crate::executor::{Folder, Unit};
+use crate::language::ignore::Ignore;
+use crate::plan::{Context, Local};
+use crate::tree::{Entry, Kind, Tree};
+
+/// Files that are read at the same time.
+const READERS: usize = 2;
+
+/// Ignore files of a named folder, the first that is there.
+const IGNORE_FILES: [&str; 2] = [".ggufpackerignore", ".dockerignore"];
+
+/// Whether everything that the node names is there.
+pub(in crate::executor) fn check(run: &Run<'_>, op: &Local) -> Result<(), Error> {
+    let folder = folder_of(run, op)?;
+    named(&Disk::new(&folder), &folder, op).map(|_| ())
+}
+
+/// Reads what the node names.
+pub(in crate::executor) fn load(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    op: &Local,
+) -> Result<Output, Error> {
+    let folder = folder_of(run, op)?;
+    let disk = Disk::new(&folder);
+    let files = named(&disk, &folder, op)?;
+    let total = files.len() as u64;
+    let done = std::sync::atomic::AtomicU64::new(0);
+    let read = parallel::map(&files, READERS, |path| {
+        run.go_on()?;
+        let added = run.store().add_file(&folder.path.join(path))?;
+        let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        teller.step(path, done, Some(total), Unit::Files);
+        Ok(added)
+    })?;
+    // What lies on the way, as links, is there too, so that sources mean the same in the tree.
+    let mut seen = disk.seen.into_inner();
+    seen.retain(|_, entry| !matches!(entry.kind, Kind::File { .. } | Kind::Special));
+    let mut entries: Vec<Entry> = seen.into_values().collect();
+    for (path, (digest, size)) in files.iter().zip(read) {
+        let mode = disk.modes.borrow().get(path).copied().unwrap_or(0o644);
+        let kind = Kind::File { digest, size };
+        entries.push(Entry { path: path.clone(), kind, mode, uid: 0, gid: 0, mtime: 0 });
+    }
+    let mut tree = Tree::default();
+    tree.apply(&entries);
+    let mut output = Output::files(tree, false);
+    // A path of a folder is one of its root.
+    output.workdir = String::new();
+    Ok(output)
+}
+
+/// The files that the node names, ordered.
+fn named(disk: &Disk<'_>, folder: &Folder, op: &Local) -> Result<Vec<String>, Error> {
+    let Local { sources, exclude, parents, .. } = op;
+    let exclude = excludes(exclude)?;
+    let (mut files, mut errors) = (Vec::new(), Vec::new());
+    let mut any = false;
+    for source in sources {
+        match one(disk, source, *parents, &exclude) {
+            Ok(found) => {
+                any |= found.is_some();
+                files.extend(found.into_iter().flatten());
+            }
+            Err(error) => errors.push(ignored(folder, source).unwrap_or(error)),
+        }
+    }
+    if !any && errors.is_empty() {
+        let patterns = sources.join(" ");
+        errors.push(Error::new(format!("nothing in {} matches `{patterns}`", folder.path.display())));
+    }
+    if !errors.is_empty() {
+        return Err(Error::all(errors));
+    }
+    files.sort();
+    files.dedup();
+    Ok(files)
+}
+
+/// The files of one source; nothing when a pattern names nothing.
+fn one(
+    disk: &Disk<'_>,
+    source: &str,
+    parents: bool,
+    exclude: &Ignore,
+) -> Result<Option<Vec<String>>, Error> {
+    let found = select(disk, &[""], source, parents)?;
+    let mut files = Vec::new();
+    for found in &found {
+        for (_, entry) in walk(disk, found, exclude)? {
+            match entry.kind {
+                Kind::File { .. } => files.push(entry.path),
+                Kind::Special => return Err(special(&entry.path)),
+                _ => {}
+            }
+        }
+        for folder in path::folders(&found.path) {
+            disk.look(folder)?;
+        }
+    }
+    Ok((!found.is_empty()).then_some(files))
+}
+
+fn special(path: &str) -> Error {
+    Error::new(format!("`{path}` is neither a file nor a folder nor a link"))
+        .hint(format!("leave it out: a line `{path}` in .dockerignore"))
+}
+
+/// Says that a source is there and is only kept out.
+fn ignored(folder: &Folder, source: &str) -> Option<Error> {
+    let (file, path) = (folder.ignore_file.as_ref()?, path::clean(source)?);
+    let there = !is_pattern(source) && folder.path.join(&path).exists();
+    (there && folder.ignore.excludes(&path)).then(|| {
+        Error::new(format!("`{source}` is kept out by {file}"))
+            .hint(format!("let it in: a line `!{path}` at the end of {file}"))
+    })
+}
+
+fn folder_of(run: &Run<'_>, op: &Local) -> Result<Folder, Error> {
+    let Some(name) = &op.context else { return Ok(run.settings.folder.clone()) };
+    match run.settings.contexts.get(name) {
+        Some(Context::Folder(path)) => named_folder(path),
+        _ => Err(Error::new(format!("no folder `{name}`"))
+            .hint(format!("name it: `--build-context {name}=FOLDER`"))),
+    }
+}
+
+fn named_folder(folder: &Path) -> Result<Folder, Error> {
+    let read = fs::metadata(folder).map_err(|e| Error::io("read the folder", folder, &e))?;
+    if !read.is_dir() {
+        return Err(Error::new(format!("not a folder: {}", folder.display())));
+    }
+    for name in IGNORE_FILES {
+        let file = folder.join(name);
+        if let Ok(text) = fs::read_to_string(&file) {
+            let shown = file.display().to_string();
+            let ignore = Ignore::parse(&text, &shown).map_err(|e| Error::new(e.to_string()))?;
+            return Ok(Folder { path: folder.to_owned(), ignore, ignore_file: Some(shown) });
+        }
+    }
+    Ok(Folder { path: folder.to_owned(), ..Folder::default() })
+}
+
+/// A folder of the disk as files; contents have no digests yet.
+pub(super) struct Disk<'a> {
+    root: PathBuf,
+    ignore: &'a Ignore,
+    /// Everything that was looked at.
+    seen: RefCell<BTreeMap<String, Entry>>,
+    modes: RefCell<BTreeMap<String, u32>>,
+}
+
+impl<'a> Disk<'a> {
+    pub(super) fn new(folder: &'a Folder) -> Self {
+        let (seen, modes) = (RefCell::default(), RefCell::default());
+        Self { root: folder.path.clone(), ignore: &folder.ignore, seen, modes }
+    }
+
+    /// Whether an ignore file keeps it out; a folder that holds exceptions is there for them.
+    fn is_out(&self, path: &str, folder: bool) -> Result<bool, Error> {
+        if !self.ignore.excludes(path) {
+            return Ok(false);
+        }
+        if !folder || !self.ignore.may_hold_exceptions(path) {
+            return Ok(true);
+        }
+        for name in self.names(path)? {
+            if self.look(&path::join(path, &name))?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Files for Disk<'_> {
+    fn look(&self, path: &str) -> Result<Option<Entry>, Error> {
+        if path.is_empty() {
+            return Ok(Some(folder_entry("")));
+        }
+        if let Some(seen) = self.seen.borrow().get(path) {
+            return Ok(Some(seen.clone()));
+        }
+        let at = self.root.join(path);
+        let found = match fs::symlink_metadata(&at) {
+            Ok(found) => found,
+            Err(e) if is_absent(&e) => return Ok(None),
+            Err(e) => return Err(Error::io("read", &at, &e)),
+        };
+        if self.is_out(path, found.is_dir())? {
+            return Ok(None);
+        }
+        let kind = kind_of(&at, &found)?;
+        let mode = mode_of(&found, &kind);
+        self.modes.borrow_mut().insert(path.to_owned(), mode);
+        let entry = Entry { path: path.to_owned(), kind, mode, uid: 0, gid: 0, mtime: 0 };
+        self.seen.borrow_mut().insert(path.to_owned(), entry.clone());
+        Ok(Some(entry))
+    }
+
+    fn names(&self, path: &str) -> Result<Vec<String>, Error> {
+        let at = self.root.join(path);
+        let failed = |e: std::io::Error| Error::io("read the folder", &at, &e);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&at).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let name = name.into_string().map_err(|name| {
+                let shown = at.join(name);
+                Error::new(format!("the name of {} is not UTF-8", shown.display()))
+                    .hint("give it another name")
+            })?;
+            names.push(name);
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
+fn kind_of(at: &Path, found: &fs::Metadata) -> Result<Kind, Error> {
+    if found.is_dir() {
+        return Ok(Kind::Folder);
+    }
+    if found.is_file() {
+        return Ok(Kind::File { digest: Digest::of(""), size: found.len() });
+    }
+    if !found.is_symlink() {
+        return Ok(Kind::Special);
+    }
+    let target = fs::read_link(at).map_err(|e| Error::io("read the link", at, &e))?;
+    match target.to_str() {
+        Some(target) => Ok(Kind::Link { target: target.replace(std::path::MAIN_SEPARATOR, "/") }),
+        None => Err(Error::new(format!("the target of the link {} is not UTF-8", at.display()))),
+    }
+}
+
+#[cfg(unix)]
+fn mode_of(found: &fs::Metadata, kind: &Kind) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    match kind {
+        Kind::File { .. } if found.permissions().mode() & 0o100 == 0 => 0o644,
+        Kind::Link { .. } => 0o777,
+        _ => 0o755,
+    }
+}
+
+#[cfg(not(unix))]
+fn mode_of(_: &fs::Metadata, kind: &Kind) -> u32 {
+    match kind {
+        Kind::File { .. } => 0o644,
+        Kind::Link { .. } => 0o777,
+        _ => 0o755,
+    }
+}

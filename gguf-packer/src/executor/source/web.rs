@@ -1,0 +1,209 @@
+//! The web: one client for all downloads, which tries again when a server is busy or breaks off and tells
+//! how long it waits.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode};
+use tokio::runtime::Runtime;
+
+use crate::Error;
+
+/// Until a connection stands.
+const CONNECT: Duration = Duration::from_secs(20);
+/// Between two pieces of data.
+const STALL: Duration = Duration::from_secs(60);
+/// Times that something is tried without getting further.
+pub(super) const TRIES: u32 = 5;
+/// The longest wait that a server may ask for.
+const LONGEST: Duration = Duration::from_secs(120);
+/// Most bytes of an answer that is read as a whole.
+const MOST_TEXT: usize = 64 << 20;
+
+pub(in crate::executor) struct Web {
+    client: Client,
+    runtime: Runtime,
+    /// The first wait; each further one is twice as long.
+    pub(super) wait: Duration,
+}
+
+/// A request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ask<'a> {
+    pub(super) url: &'a str,
+    /// Sent to the host of `url` and to no other one.
+    pub(super) token: Option<&'a str>,
+    pub(super) headers: Vec<(HeaderName, String)>,
+}
+
+/// Tells a wait, and whether the build has ended meanwhile.
+pub(super) struct Patience<'a> {
+    pub(super) note: &'a (dyn Fn(&str) + Sync),
+    pub(super) go_on: &'a (dyn Fn() -> Result<(), Error> + Sync),
+}
+
+/// An answer whose body is still to come.
+pub(super) struct Answer<'w> {
+    pub(super) response: Response,
+    web: &'w Web,
+}
+
+impl Web {
+    pub(in crate::executor) fn new() -> Result<Self, Error> {
+        let failed = |e: &dyn std::error::Error| {
+            Error::new(format!("cannot set up the client for the web: {}", root_cause(e)))
+        };
+        // Another part of the process may have done so already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::custom(|attempt| {
+                let secure = attempt.previous().last().is_some_and(|from| from.scheme() == "https");
+                if secure && attempt.url().scheme() != "https" {
+                    let to = attempt.url().to_string();
+                    attempt.error(format!("redirected to {to}, which is not https"))
+                } else if attempt.previous().len() > 10 {
+                    attempt.error("more than 10 redirects")
+                } else {
+                    attempt.follow()
+                }
+            }))
+            .connect_timeout(CONNECT)
+            .read_timeout(STALL)
+            .build()
+            .map_err(|e| failed(&e))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|e| failed(&e))?;
+        Ok(Self { client, runtime, wait: Duration::from_secs(1) })
+    }
+
+    /// The answer to a request: a success, or another one that a second try would not change.
+    pub(super) fn get(&self, ask: &Ask<'_>, patience: &Patience<'_>) -> Result<Answer<'_>, Error> {
+        let mut wait = self.wait;
+        for tries in 1.. {
+            (patience.go_on)()?;
+            let (why, asked) = match self.once(ask) {
+                Ok(response) if !is_passing(response.status()) => {
+                    return Ok(Answer { response, web: self });
+                }
+                Ok(response) if tries >= TRIES => return Ok(Answer { response, web: self }),
+                Ok(response) => {
+                    let why = format!("{} answered {}", host(ask.url), response.status());
+                    (why, retry_after(&response))
+                }
+                Err(error) if tries >= TRIES => return Err(unreachable(ask.url, &error)),
+                Err(error) if error.is_redirect() || error.is_builder() => {
+                    return Err(unreachable(ask.url, &error));
+                }
+                Err(error) => {
+                    let cause = root_cause(&error);
+                    (format!("{} cannot be reached ({cause})", host(ask.url)), None)
+                }
+            };
+            self.pause(&why, asked.unwrap_or(wait), patience)?;
+            wait *= 2;
+        }
+        unreachable!("the last try returns")
+    }
+
+    /// Waits and says so.
+    pub(super) fn pause(
+        &self,
+        why: &str,
+        wait: Duration,
+        patience: &Patience<'_>,
+    ) -> Result<(), Error> {
+        let wait = wait.min(LONGEST);
+        (patience.note)(&format!("{why}; trying again in {}", humantime::format_duration(wait)));
+        let until = Instant::now() + wait;
+        while Instant::now() < until {
+            (patience.go_on)()?;
+            thread::sleep(Duration::from_millis(20).min(wait));
+        }
+        Ok(())
+    }
+
+    fn once(&self, ask: &Ask<'_>) -> reqwest::Result<Response> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &ask.headers {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        }
+        // The client takes it away when a redirect leads to another host.
+        if let Some(Ok(mut value)) =
+            ask.token.map(|token| HeaderValue::from_str(&format!("Bearer {token}")))
+        {
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        self.runtime.block_on(self.client.get(ask.url).headers(headers).send())
+    }
+}
+
+impl Answer<'_> {
+    pub(super) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// The text of a header.
+    pub(super) fn header(&self, name: HeaderName) -> Option<String> {
+        Some(self.response.headers().get(name)?.to_str().ok()?.to_owned())
+    }
+
+    /// The next piece of the body, nothing at its end; an error says what broke off.
+    pub(super) fn chunk(&mut self) -> Result<Option<impl AsRef<[u8]> + use<>>, String> {
+        let chunk = self.web.runtime.block_on(self.response.chunk());
+        chunk.map_err(|e| root_cause(&e))
+    }
+
+    /// The whole body, which is a text of an interface.
+    pub(super) fn text(mut self, url: &str) -> Result<String, Error> {
+        let mut body = Vec::new();
+        let broken = |why: String| Error::new(format!("the answer of {url} broke off: {why}"));
+        while let Some(chunk) = self.chunk().map_err(broken)? {
+            body.extend_from_slice(chunk.as_ref());
+            if body.len() > MOST_TEXT {
+                return Err(Error::new(format!("the answer of {url} is longer than {MOST_TEXT} bytes")));
+            }
+        }
+        String::from_utf8(body).map_err(|_| Error::new(format!("the answer of {url} is not UTF-8")))
+    }
+}
+
+/// Whether a later try may have another answer.
+fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error()
+        || status == StatusCode::TOO_MANY_REQUESTS
+        || status == StatusCode::REQUEST_TIMEOUT
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn unreachable(url: &str, error: &reqwest::Error) -> Error {
+    Error::new(format!("cannot get {url}: {}", root_cause(error)))
+        .hint("check the address and the network; a proxy is named by HTTPS_PROXY")
+}
+
+/// The innermost reason: the outer ones repeat the address.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// The host of an address, for messages.
+pub(super) fn host(url: &str) -> String {
+    let parsed = url::Url::parse(url).ok();
+    parsed.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| url.to_owned())
+}

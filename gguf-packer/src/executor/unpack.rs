@@ -1,0 +1,246 @@
+//! Archives of `ADD`: a tar, also one packed by gzip or zstd, becomes the files in it. Nothing in it may lie
+//! outside of the destination or lead there.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use tar::EntryType;
+
+use crate::Error;
+use crate::tree::{Entry, Kind, Tree};
+
+use super::copy::path;
+use super::run::{Run, key};
+use super::source::has_content;
+
+/// Most entries of an archive.
+const MOST: usize = 1_000_000;
+
+/// How a file is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+/// What is in the file `entry` when it is an archive: paths relative to the destination.
+pub(super) fn unpacked(
+    run: &Run<'_>,
+    entry: &Entry,
+) -> Result<Option<Vec<(String, Entry)>>, Error> {
+    let Kind::File { digest, .. } = &entry.kind else { return Ok(None) };
+    let shown = path::name(&entry.path);
+    let blob = run.store().blob_path(digest);
+    let failed = |e: io::Error| Error::io("read", &blob, &e);
+    let mut file = File::open(&blob).map_err(failed)?;
+    let mut start = Vec::new();
+    (&mut file).take(8).read_to_end(&mut start).map_err(failed)?;
+    let Some(packing) = packing(&start, shown)? else { return Ok(None) };
+    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    if !is_tar(packing, &file) {
+        return Ok(None);
+    }
+    let key = key("unpack", digest);
+    if let Some(known) = run.remembered::<Vec<Entry>>(&key) {
+        if known.iter().all(|entry| has_content(run, entry)) {
+            return Ok(Some(named(known)));
+        }
+    }
+    let file = File::open(&blob).map_err(failed)?;
+    let entries = read(run, shown, opened(packing, file).map_err(|e| damaged(shown, &e))?)?;
+    run.remember(&key, &entries)?;
+    Ok(Some(named(entries)))
+}
+
+fn named(entries: Vec<Entry>) -> Vec<(String, Entry)> {
+    entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect()
+}
+
+/// By the first bytes; an error for what Docker unpacks and we do not.
+fn packing(start: &[u8], name: &str) -> Result<Option<Packing>, Error> {
+    let lower = name.to_ascii_lowercase();
+    let named = |ends: &[&str]| ends.iter().any(|end| lower.ends_with(end));
+    let (xz, bzip2) = (start.starts_with(b"\xfd7zXZ"), start.starts_with(b"BZh"));
+    if (xz && named(&[".tar.xz", ".txz"])) || (bzip2 && named(&[".tar.bz2", ".tbz2", ".tbz"])) {
+        return Err(Error::new(format!("cannot unpack `{name}`: only tar, tar.gz and tar.zst can be"))
+            .hint(format!("unpack it before the build: tar xf {name}"))
+            .hint(format!("or take it as it is: `COPY {name} …`")));
+    }
+    Ok(match start {
+        [0x1f, 0x8b, ..] => Some(Packing::Gzip),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Packing::Zstd),
+        // Weights are large, and no archive begins so.
+        [b'G', b'G', b'U', b'F', ..] => None,
+        _ => Some(Packing::Plain),
+    })
+}
+
+/// Whether a whole header of a tar comes first.
+fn is_tar(packing: Packing, file: &File) -> bool {
+    let mut head = [0; 512];
+    let Ok(file) = file.try_clone() else { return false };
+    let read = opened(packing, file).and_then(|mut reader| reader.read_exact(&mut head));
+    let sum = |byte: (usize, &u8)| if (148..156).contains(&byte.0) { 32 } else { u32::from(*byte.1) };
+    let header = tar::Header::from_byte_slice(&head);
+    read.is_ok()
+        && head[0] != 0
+        && header.cksum().is_ok_and(|said| said == head.iter().enumerate().map(sum).sum::<u32>())
+}
+
+fn opened(packing: Packing, file: File) -> io::Result<Box<dyn Read>> {
+    let file = BufReader::with_capacity(1 << 16, file);
+    Ok(match packing {
+        Packing::Plain => Box::new(file),
+        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
+        Packing::Zstd => Box::new(Zstd(Some(frame(file)?))),
+    })
+}
+
+type Frame = StreamingDecoder<BufReader<File>, FrameDecoder>;
+
+fn frame(from: BufReader<File>) -> io::Result<Frame> {
+    StreamingDecoder::new(from).map_err(io::Error::other)
+}
+
+/// All frames of a zstd file, one after the other.
+struct Zstd(Option<Frame>);
+
+impl Read for Zstd {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(mut current) = self.0.take() {
+            let read = current.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                self.0 = Some(current);
+                return Ok(read);
+            }
+            let mut rest = current.into_inner();
+            if !rest.fill_buf()?.is_empty() {
+                self.0 = Some(frame(rest)?);
+            }
+        }
+        Ok(0)
+    }
+}
+
+fn damaged(name: &str, error: &io::Error) -> Error {
+    Error::new(format!("the archive `{name}` is damaged: {error}"))
+}
+
+fn refused(name: &str, why: &str) -> Error {
+    Error::new(format!("the archive `{name}` is refused: {why}"))
+        .hint("unpack it before the build, look at it, and COPY what is wanted")
+}
+
+/// Everything in the archive; contents go into the store.
+fn read(run: &Run<'_>, name: &str, from: Box<dyn Read>) -> Result<Vec<Entry>, Error> {
+    let mut tree = Tree::default();
+    let mut archive = tar::Archive::new(from);
+    let broken = |e: io::Error| damaged(name, &e);
+    for (count, entry) in archive.entries().map_err(broken)?.enumerate() {
+        run.go_on()?;
+        let mut entry = entry.map_err(broken)?;
+        if count >= MOST {
+            return Err(refused(name, &format!("it has more than {MOST} entries")));
+        }
+        if let Some(entry) = one(run, name, &mut entry, &tree)? {
+            tree.apply(&[entry]);
+        }
+    }
+    Ok(tree.iter().cloned().collect())
+}
+
+fn one(
+    run: &Run<'_>,
+    name: &str,
+    entry: &mut tar::Entry<'_, Box<dyn Read>>,
+    tree: &Tree,
+) -> Result<Option<Entry>, Error> {
+    let broken = |e: io::Error| damaged(name, &e);
+    let kind = entry.header().entry_type();
+    if matches!(kind, EntryType::XGlobalHeader) {
+        return Ok(None);
+    }
+    let path = inner(name, &entry.path_bytes())?;
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let below_link = path::folders(&path).find(|folder| {
+        tree.get(folder).is_some_and(|known| known.kind != Kind::Folder)
+    });
+    if let Some(folder) = below_link {
+        return Err(refused(name, &format!("`{path}` lies in `{folder}`, which is no folder")));
+    }
+    let mode = entry.header().mode().map_err(broken)? & 0o7777;
+    let kind = match kind {
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => content(run, name, entry)?,
+        EntryType::Directory => Kind::Folder,
+        EntryType::Symlink => Kind::Link { target: link(name, &path, entry)? },
+        EntryType::Link => {
+            let target = entry.link_name_bytes().unwrap_or_default();
+            let target = inner(name, &target)?;
+            let known = tree.get(&target).filter(|known| matches!(known.kind, Kind::File { .. }));
+            let known = known.ok_or_else(|| {
+                let why = format!("`{path}` is a hard link to `{target}`, which is no file of it");
+                refused(name, &why)
+            })?;
+            known.kind.clone()
+        }
+        _ => return Err(refused(name, &format!("`{path}` is neither a file nor a folder nor a link"))),
+    };
+    Ok(Some(Entry { path, kind, mode, uid: 0, gid: 0, mtime: 0 }))
+}
+
+fn content(
+    run: &Run<'_>,
+    name: &str,
+    entry: &mut tar::Entry<'_, Box<dyn Read>>,
+) -> Result<Kind, Error> {
+    let mut blob = run.store().new_blob()?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        run.go_on()?;
+        let read = entry.read(&mut buffer).map_err(|e| damaged(name, &e))?;
+        if read == 0 {
+            let (digest, size) = blob.finish()?;
+            return Ok(Kind::File { digest, size });
+        }
+        io::Write::write_all(&mut blob, &buffer[..read]).map_err(|e| blob.failed(&e))?;
+    }
+}
+
+/// A path of the archive, which may not lead out of it.
+fn inner(name: &str, path: &[u8]) -> Result<String, Error> {
+    let shown = String::from_utf8_lossy(path);
+    let text = std::str::from_utf8(path).map_err(|_| refused(name, &format!("`{shown}` is not UTF-8")))?;
+    if text.starts_with('/') {
+        return Err(refused(name, &format!("`{shown}` is absolute")));
+    }
+    if text.split('/').any(|part| part == "..") {
+        return Err(refused(name, &format!("`{shown}` leads out of it")));
+    }
+    Ok(path::clean(text).expect("there is no `..`"))
+}
+
+/// The target of a symbolic link, which may not lead out of the archive.
+fn link(
+    name: &str,
+    path: &str,
+    entry: &tar::Entry<'_, Box<dyn Read>>,
+) -> Result<String, Error> {
+    let bytes = entry.link_name_bytes().unwrap_or_default();
+    let shown = String::from_utf8_lossy(&bytes).into_owned();
+    let target = std::str::from_utf8(&bytes)
+        .map_err(|_| refused(name, &format!("the target of `{path}` is not UTF-8")))?;
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let out = target.starts_with('/') || path::clean(&format!("{folder}/{target}")).is_none();
+    if out || target.is_empty() {
+        return Err(refused(name, &format!("`{path}` is a link out of it, to `{shown}`")));
+    }
+    Ok(target.to_owned())
+}
+
+#[cfg(test)]
+#[path = "unpack_tests.rs"]
+mod tests;

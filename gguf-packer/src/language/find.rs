@@ -1,0 +1,132 @@
+//! Which file is read, and which ignore file goes with it.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::directives::Directives;
+use super::ignore::Ignore;
+use crate::Error;
+
+/// The longest file that is read, in bytes.
+const LONGEST: u64 = 4 << 20;
+
+/// A file and its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it says.
+    pub text: String,
+}
+
+/// The file to build: `file` when the person names one, else `GGUFPackerfile` of the folder `context`,
+/// else its `Dockerfile` if that says that it is for us.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub fn script(context: &Path, file: Option<&Path>) -> Result<Found, Error> {
+    if let Some(path) = file {
+        let found = read(path)?;
+        return found.ok_or_else(|| {
+            let error = Error::new(format!("there is no file {}", path.display()));
+            error.hint("-f FILE names the file to build; the folder comes last")
+        });
+    }
+    for name in ["GGUFPackerfile", "ggufpackerfile"] {
+        if let Some(found) = read(&context.join(name))? {
+            return Ok(found);
+        }
+    }
+    let docker = context.join("Dockerfile");
+    let Some(found) = read(&docker)? else {
+        let error =
+            Error::new("there is no GGUFPackerfile").looked_in(context.display().to_string());
+        return Err(error.hint("write a GGUFPackerfile, or name another file: -f FILE"));
+    };
+    match Directives::syntax_of(&found.text) {
+        Some(syntax) if is_ours(&syntax) => Ok(found),
+        other => {
+            let what = match other {
+                Some(syntax) => format!("{} is for {syntax}", docker.display()),
+                None => format!("{} does not say that it builds a model", docker.display()),
+            };
+            let error = Error::new(what);
+            let error = error.hint("# syntax=gpustack/gguf-packer:latest, as its first line");
+            Err(error.hint("or name it: -f Dockerfile"))
+        }
+    }
+}
+
+/// The ignore file of `script`, if there is one: its own, else that of the folder `context`.
+///
+/// # Errors
+/// When it cannot be read, or a line is no pattern.
+pub fn ignore(context: &Path, script: &Path) -> Result<Option<(PathBuf, Ignore)>, Error> {
+    let beside = |ending: &str| {
+        let mut path = script.as_os_str().to_owned();
+        path.push(ending);
+        PathBuf::from(path)
+    };
+    let places = [
+        beside(".ggufpackerignore"),
+        beside(".dockerignore"),
+        context.join(".ggufpackerignore"),
+        context.join(".dockerignore"),
+    ];
+    for place in places {
+        if let Some(Found { path, text }) = read(&place)? {
+            let ignore = Ignore::parse(&text, &path.display().to_string())?;
+            return Ok(Some((path, ignore)));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the image of `# syntax=` is a packer of models.
+#[must_use]
+pub fn is_ours(syntax: &str) -> bool {
+    let name = syntax.rsplit('/').next().unwrap_or_default();
+    name.split([':', '@']).next().is_some_and(|name| name.contains("gguf-packer"))
+}
+
+/// A text file; `None` when there is none.
+fn read(path: &Path) -> Result<Option<Found>, Error> {
+    let failed = |error: &std::io::Error| Error::io("read", path, error);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(failed(&error)),
+    };
+    if file.metadata().map_err(|error| failed(&error))?.is_dir() {
+        return Err(Error::new(format!("{} is a folder, not a file", path.display()))
+            .hint("-f FILE names the file to build; the folder comes last"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+    if bytes.len() as u64 > LONGEST {
+        let what = format!(
+            "{} is longer than {} MiB: it holds no instructions",
+            path.display(),
+            LONGEST >> 20
+        );
+        return Err(Error::new(what).hint("-f GGUFPackerfile"));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| not_text(path, &error))?;
+    Ok(Some(Found { path: path.to_owned(), text }))
+}
+
+fn not_text(path: &Path, error: &std::string::FromUtf8Error) -> Error {
+    let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+    let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = good.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let column = String::from_utf8_lossy(&good[start..]).chars().count() + 1;
+    Error::new(format!("{}:{line}:{column}: this is not UTF-8", path.display()))
+        .hint("save the file as UTF-8")
+}
+
+#[cfg(test)]
+#[path = "find_tests.rs"]
+mod tests;

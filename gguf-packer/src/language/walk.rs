@@ -1,0 +1,264 @@
+//! A walk through the instructions of a file's stages: variables get their values, words become typed
+//! instructions, and what is wrong is collected.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::call::{Call, Notes, Value, one_line};
+use super::heads::{Head, split};
+use super::ignore::Ignore;
+use super::instruction::{Instruction, Origin, Step};
+use super::keyword::Keyword;
+use super::lint::Rule;
+use super::scope::{Place, Scope, Text, declarations};
+use super::script::Script;
+use super::source::{Problem, Warning};
+use super::statement::Statement;
+use super::variables::{Budget, Quoting};
+use super::{files, model};
+
+/// What the command line says about the values of a file.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// `--build-arg`.
+    pub build_args: BTreeMap<String, String>,
+    /// `TARGETPLATFORM`, `TARGETOS`, `TARGETARCH`, `TARGETVARIANT`, `BUILDPLATFORM` and their kin.
+    pub platform: BTreeMap<String, String>,
+    /// `--target`: name or index of a stage.
+    pub target: Option<String>,
+    /// Names of `--build-context`.
+    pub contexts: BTreeSet<String>,
+}
+
+/// The walk, and what it has found.
+pub(super) struct Walk<'a> {
+    pub(super) script: &'a Script,
+    pub(super) settings: &'a Settings,
+    pub(super) ignore: Option<&'a Ignore>,
+    pub(super) globals: Scope,
+    pub(super) heads: Vec<Head<'a>>,
+    /// Of each stage that was walked, its variables at its end and its steps.
+    pub(super) walked: Vec<Option<(Scope, Vec<Step>)>>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Warning>,
+    /// Rules that are broken.
+    pub(super) findings: Vec<Warning>,
+    pub(super) budget: Budget,
+}
+
+impl<'a> Walk<'a> {
+    /// Reads what stands before the first stage, and where each stage comes from.
+    pub(super) fn new(script: &'a Script, settings: &'a Settings) -> Self {
+        let mut walk = Self {
+            script,
+            settings,
+            ignore: None,
+            globals: Scope::of_platforms(settings),
+            heads: Vec::new(),
+            walked: Vec::new(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            findings: Vec::new(),
+            budget: Budget::default(),
+        };
+        let (globals, stages) = split(&script.statements);
+        let mut scope = walk.globals.clone();
+        for statement in globals {
+            walk.declare(statement, &mut scope);
+        }
+        walk.globals = scope;
+        walk.read_heads(&stages);
+        walk.walked.resize_with(walk.heads.len(), || None);
+        walk
+    }
+
+    /// Walks a stage and those it is based on; those that its instructions read from remain.
+    pub(super) fn stage(&mut self, index: usize) {
+        let mut bases = vec![index];
+        while let Some(Origin::Stage(base)) = bases.last().map(|stage| &self.heads[*stage].origin) {
+            bases.push(*base);
+        }
+        for stage in bases.into_iter().rev() {
+            if self.walked[stage].is_none() {
+                let scope = match self.heads[stage].origin {
+                    Origin::Stage(base) => {
+                        self.walked[base].as_ref().map(|(scope, _)| scope.clone())
+                    }
+                    _ => None,
+                };
+                let scope = scope.unwrap_or_else(|| self.globals.clone());
+                self.walked[stage] = Some(self.steps(stage, scope));
+            }
+        }
+    }
+
+    fn steps(&mut self, stage: usize, mut scope: Scope) -> (Scope, Vec<Step>) {
+        let mut steps = Vec::new();
+        let body = if self.heads[stage].replaced { &[] } else { self.heads[stage].body };
+        for statement in body {
+            if statement.keyword == Keyword::Arg {
+                self.declare(statement, &mut scope);
+                continue;
+            }
+            let at = self.script.source.position(statement.place());
+            let instruction = match statement.keyword {
+                Keyword::Label => self.label(statement, &scope),
+                _ => self.instruction(statement, &scope, stage),
+            };
+            if let Some((text, instruction)) = instruction {
+                steps.push(Step { at, text, instruction });
+            }
+        }
+        (scope, steps)
+    }
+
+    /// Gives the variables of an `ARG` their values: the command line's, or the file's.
+    fn declare(&mut self, statement: &Statement, scope: &mut Scope) {
+        for (name, default) in declarations(statement) {
+            let value = match (self.settings.build_args.get(name), default) {
+                (Some(value), _) => Some(value.clone()),
+                (None, Some(word)) => {
+                    let text = Text::word(statement, &word, self.script.directives.escape);
+                    let value = self.expand(text, scope);
+                    value.or_else(|| Some(String::new()))
+                }
+                (None, None) => None,
+            };
+            scope.declare(name, value);
+        }
+    }
+
+    fn instruction(
+        &mut self,
+        statement: &'a Statement,
+        scope: &Scope,
+        stage: usize,
+    ) -> Option<(String, Instruction)> {
+        let call = self.call(statement, scope)?;
+        let from = match call.flag("from") {
+            Some(value) => Some(self.from(&value.text, value.at, stage)?),
+            None => None,
+        };
+        let mut notes = Notes {
+            source: &self.script.source,
+            problems: &mut self.problems,
+            warnings: &mut self.warnings,
+        };
+        let instruction = match statement.keyword {
+            Keyword::Add => files::add(&call, &mut notes),
+            Keyword::Cat => files::cat(&call, &mut notes),
+            Keyword::Copy => files::copy(&call, from, &mut notes),
+            Keyword::Cmd => model::cmd(&call, &mut notes),
+            Keyword::Convert => model::convert(&call, from, &mut notes),
+            Keyword::Quantize => model::quantize(&call, from, &mut notes),
+            Keyword::Arg | Keyword::From | Keyword::Label => return None,
+        };
+        self.find_ignored(&call, &instruction);
+        Some((call.text(), instruction))
+    }
+
+    /// Gives all flags and words of an instruction their values.
+    fn call(&mut self, statement: &'a Statement, scope: &Scope) -> Option<Call<'a>> {
+        let escape = self.script.directives.escape;
+        let problems = self.problems.len();
+        let mut flags = Vec::new();
+        for flag in &statement.flags {
+            let value = flag.value.as_ref().and_then(|word| {
+                // The value of a flag is a word, also where the arguments are a list.
+                let place = Place::In(statement, word.at);
+                let (rule, quoting) = (Rule::UndefinedVar, Quoting::Word);
+                let text = Text { text: &word.text, rule, escape, quoting, place };
+                let value = self.expand(text, scope)?;
+                Some(Value { text: value, at: place.of(0), body: None })
+            });
+            if let Some(value) = value.as_ref().filter(|value| value.text.is_empty()) {
+                let what = format!("the value of `--{}` is empty", flag.name);
+                self.problem(value.at, what, "give each variable in it a value");
+            }
+            flags.push((flag.name, value));
+        }
+        let mut args = Vec::new();
+        for (index, word) in statement.args.iter().enumerate() {
+            let at = statement.line.place(word.at);
+            if let Some(heredoc) = statement.heredoc(index) {
+                let body = self.body(heredoc, scope).unwrap_or_default();
+                let body = Some((heredoc.mark.name.clone(), body));
+                args.push(Value { text: format!("<<{}", heredoc.mark.name), at, body });
+                continue;
+            }
+            let text = Text::word(statement, word, escape);
+            let text = self.expand(text, scope).unwrap_or_default();
+            args.push(Value { text, at, body: None });
+        }
+        (self.problems.len() == problems).then_some(Call { statement, flags, args })
+    }
+
+    /// The text of a heredoc. Its escape character is a backslash, whatever the file's is.
+    fn body(&mut self, heredoc: &super::statement::Heredoc, scope: &Scope) -> Option<String> {
+        if !heredoc.mark.expand {
+            return Some(heredoc.text.clone());
+        }
+        let place =
+            if heredoc.mark.strip { Place::At(heredoc.at) } else { Place::From(heredoc.at) };
+        let (rule, quoting) = (Rule::UndefinedVar, Quoting::Text);
+        self.expand(Text { text: &heredoc.text, rule, escape: '\\', quoting, place }, scope)
+    }
+
+    /// `LABEL name=value …`, and the old `LABEL name value`.
+    fn label(&mut self, statement: &'a Statement, scope: &Scope) -> Option<(String, Instruction)> {
+        let escape = self.script.directives.escape;
+        let mut pairs = Vec::new();
+        for word in &statement.args {
+            let (name, value) = match word.text.split_once('=') {
+                Some((name, value)) => {
+                    let at = word.at + name.len() + 1;
+                    (name, super::words::Word { text: value.to_owned(), at })
+                }
+                None => (word.text.as_str(), statement.behind_first()?),
+            };
+            let mut text = Text::word(statement, word, escape);
+            text.text = name;
+            let name = self.expand(text, scope);
+            let value = self.expand(Text::word(statement, &value, escape), scope);
+            pairs.push((name?, value?));
+            if !word.text.contains('=') {
+                break;
+            }
+        }
+        let mut text = "LABEL".to_owned();
+        for (name, value) in &pairs {
+            text.push_str(&format!(" {name}={value}"));
+        }
+        Some((one_line(&text), Instruction::Label(pairs)))
+    }
+
+    /// Notes the sources that the ignore file keeps out of the context.
+    fn find_ignored(&mut self, call: &Call<'_>, instruction: &Instruction) {
+        let Some(ignore) = self.ignore else { return };
+        let verb = match instruction {
+            Instruction::Add(_) => "Add",
+            Instruction::Copy(copy) if copy.from == Origin::Context => "Copy",
+            _ => return,
+        };
+        for value in call.sources().iter().filter(|value| value.body.is_none()) {
+            let is_path = !value.text.contains("://") && !value.text.starts_with("git@");
+            if is_path && ignore.excludes(&value.text) {
+                let message = format!(
+                    "Attempting to {verb} file \"{}\" that is excluded by the ignore file",
+                    value.text
+                );
+                let finding =
+                    self.script.source.warning(value.at, Some(Rule::CopyIgnoredFile), message);
+                self.findings.push(finding);
+            }
+        }
+    }
+
+    pub(super) fn problem(
+        &mut self,
+        place: usize,
+        what: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.problems.push(self.script.source.problem(place, what).hint(hint));
+    }
+}
