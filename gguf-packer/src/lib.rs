@@ -8,10 +8,16 @@
 
 pub use llama_src::Error;
 
+/// The first argument of the process that is the quantizer; what follows are arguments of `llama-quantize`.
+pub const QUANTIZER: &str = "__quantize";
+
 pub mod digest;
 pub mod executor;
+pub mod gguf;
+pub mod image;
 pub mod language;
 pub mod plan;
 pub mod reference;
+pub mod run;
 pub mod store;
 pub mod tree;

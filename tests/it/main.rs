@@ -39,6 +39,9 @@ mod network;
 /// One executable for every processor: what it picks, what it answers, what its objects are made of.
 #[cfg(target_os = "linux")]
 mod one_file;
+/// Models as images.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod packer;
 /// What the server refuses: exit code and message, no crash.
 mod refusals;
 /// Requests that want to end the server, or to keep it busy.

@@ -1,84 +1,175 @@
-//! A model hub on this machine: the part of Hugging Face's HTTP interface that a download by `-hf` asks for,
-//! with the demo model in every repository.
+//! A model hub on this machine: the part of Hugging Face's HTTP interface that downloads ask for, with the files of
+//! one folder in every repository.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
+use sha1::{Digest as _, Sha1};
+use sha2::{Digest as _, Sha256};
 
-/// The name of the model's file in every repository.
-const FILE: &str = "model.gguf";
 /// Upstream asks for forty hexadecimal digits.
 const COMMIT: &str = "0123456789012345678901234567890123456789";
+/// What Git keeps as a pointer in a repository of the hub.
+const LARGE: [&str; 2] = ["gguf", "safetensors"];
 
 /// Answers until the test program ends, on all addresses: containers ask too.
 #[derive(Debug)]
 pub struct Hub {
     port: u16,
+    downloads: Arc<AtomicUsize>,
 }
 
 impl Hub {
-    /// With `model` as the file of every repository.
+    /// With the files of the folder `files`, or that one file, in every repository; they are read when they are
+    /// asked for.
     ///
     /// # Panics
     /// When no port can be had.
-    pub fn start(model: PathBuf) -> Self {
+    pub fn start(files: PathBuf) -> Self {
         let listener = TcpListener::bind("0.0.0.0:0").expect("a port is free");
         let port = listener.local_addr().expect("it is bound").port();
+        let downloads = Arc::new(AtomicUsize::new(0));
+        let counted = downloads.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let model = model.clone();
+                let (files, counted) = (files.clone(), counted.clone());
                 // Who asks may go away in the middle of an answer.
-                std::thread::spawn(move || answer(&stream, &model).unwrap_or_default());
+                std::thread::spawn(move || answer(&stream, &files, &counted).unwrap_or_default());
             }
         });
-        Self { port }
+        Self { port, downloads }
     }
 
     /// What `HF_ENDPOINT` is for who reaches this machine at `host`.
     pub fn endpoint(&self, host: &str) -> String {
         format!("http://{host}:{}", self.port)
     }
+
+    /// How many files were sent so far.
+    pub fn downloads(&self) -> usize {
+        self.downloads.load(Ordering::Relaxed)
+    }
 }
 
-fn answer(mut stream: &TcpStream, model: &PathBuf) -> std::io::Result<()> {
+fn answer(mut stream: &TcpStream, files: &Path, downloads: &AtomicUsize) -> std::io::Result<()> {
     let mut head = BufReader::new(stream).lines().map_while(Result::ok);
     let line = head.next().unwrap_or_default();
-    // The rest of the head.
-    head.take_while(|line| !line.is_empty()).for_each(drop);
+    let head: Vec<String> = head.take_while(|line| !line.is_empty()).collect();
     let mut words = line.split_whitespace();
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let (status, body) = if path.ends_with(&format!("/resolve/{COMMIT}/{FILE}")) {
-        ("200 OK", std::fs::read(model)?)
-    } else {
-        match list(path, model)? {
-            Some(list) => ("200 OK", list.to_string().into_bytes()),
-            None => ("404 Not Found", b"{\"error\":\"not found\"}".to_vec()),
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let path = target.split('?').next().unwrap_or_default();
+    if let Some(file) = resolved(path, files) {
+        if method != "HEAD" {
+            downloads.fetch_add(1, Ordering::Relaxed);
         }
+        return send(stream, method, &file, range(&head));
+    }
+    let (status, body) = match list(path, files)? {
+        Some(list) => ("200 OK", list.to_string()),
+        None => ("404 Not Found", "{\"error\":\"not found\"}".to_owned()),
     };
     let length = body.len();
-    let headers = "Connection: close\r\nAccept-Ranges: none\r\nETag: \"demo\"";
-    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{headers}\r\n\r\n")?;
-    if method != "HEAD" {
-        stream.write_all(&body)?;
-    }
-    stream.flush()
+    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")?;
+    stream.write_all(body.as_bytes())
 }
 
-/// The answers that are lists: of branches, and of files.
-fn list(path: &str, model: &PathBuf) -> std::io::Result<Option<Value>> {
+/// The file that `/ORG/REPOSITORY/resolve/REVISION/PATH` names.
+fn resolved(path: &str, files: &Path) -> Option<PathBuf> {
+    let (_, rest) = path.split_once("/resolve/")?;
+    let (_, name) = rest.split_once('/')?;
+    let alone = files.is_file() && files.ends_with(name);
+    let file = if alone { files.to_owned() } else { files.join(name) };
+    file.is_file().then_some(file)
+}
+
+/// Where the answer begins, by `Range: bytes=N-`.
+fn range(head: &[String]) -> Option<u64> {
+    let mut lines = head.iter().map(|line| line.to_lowercase());
+    let line = lines.find(|line| line.starts_with("range:"))?;
+    line.split_once("bytes=")?.1.split('-').next()?.parse().ok()
+}
+
+fn send(
+    mut stream: &TcpStream,
+    method: &str,
+    file: &Path,
+    from: Option<u64>,
+) -> std::io::Result<()> {
+    let mut body = std::fs::File::open(file)?;
+    let size = body.metadata()?.len();
+    let etag = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let rest = size.saturating_sub(from.unwrap_or(0));
+    match from {
+        Some(from) => write!(
+            stream,
+            "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {from}-{}/{size}\r\n",
+            size.saturating_sub(1)
+        )?,
+        None => write!(stream, "HTTP/1.1 200 OK\r\n")?,
+    }
+    let headers = format!("Accept-Ranges: bytes\r\nETag: \"{etag}-{size}\"\r\nConnection: close");
+    write!(stream, "Content-Length: {rest}\r\n{headers}\r\n\r\n")?;
+    if method == "HEAD" {
+        return Ok(());
+    }
+    body.seek(SeekFrom::Start(from.unwrap_or(0)))?;
+    std::io::copy(&mut body, &mut stream).map(drop)
+}
+
+/// The answers that are no files: of branches, a revision, and the files of one.
+fn list(path: &str, files: &Path) -> std::io::Result<Option<Value>> {
     if !path.starts_with("/api/models/") {
         return Ok(None);
     }
-    let size = std::fs::metadata(model)?.len();
-    let oid = COMMIT.repeat(2)[..64].to_owned();
-    Ok(if path.ends_with("/refs") {
-        Some(json!({ "branches": [{ "name": "main", "targetCommit": COMMIT }] }))
-    } else if path.contains(&format!("/tree/{COMMIT}")) {
-        let file = json!({ "type": "file", "path": FILE, "size": size, "lfs": { "oid": oid } });
-        Some(json!([file]))
-    } else {
-        None
+    if path.ends_with("/refs") {
+        return Ok(Some(json!({ "branches": [{ "name": "main", "targetCommit": COMMIT }] })));
+    }
+    if path.contains("/revision/") {
+        return Ok(Some(json!({ "sha": COMMIT })));
+    }
+    if !path.contains("/tree/") {
+        return Ok(None);
+    }
+    let mut listed = Vec::new();
+    let mut paths = vec![files.to_owned()];
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            let inside = std::fs::read_dir(path)?;
+            paths.extend(inside.collect::<Result<Vec<_>, _>>()?.iter().map(|entry| entry.path()));
+        } else {
+            listed.push(described(&path, files)?);
+        }
+    }
+    listed.sort_by_key(|file| file["path"].as_str().map(str::to_owned));
+    Ok(Some(Value::Array(listed)))
+}
+
+fn described(path: &Path, files: &Path) -> std::io::Result<Value> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.read_to_end(&mut bytes)?;
+    let name = path.strip_prefix(files).expect("it lies in the folder");
+    let name =
+        if name.as_os_str().is_empty() { path.file_name().map(Path::new) } else { Some(name) };
+    let name = name.expect("a file has a name").to_string_lossy();
+    let blob = Sha1::new().chain_update(format!("blob {}\0", bytes.len())).chain_update(&bytes);
+    let mut file = json!({
+        "type": "file", "path": name, "size": bytes.len(), "oid": hex(&blob.finalize()),
+    });
+    if path.extension().is_some_and(|end| LARGE.iter().any(|large| *end == **large)) {
+        file["lfs"] =
+            json!({ "oid": hex(&Sha256::digest(&bytes)), "size": bytes.len(), "pointerSize": 134 });
+    }
+    Ok(file)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes what is written");
+        text
     })
 }

@@ -19,6 +19,12 @@ pub fn healthcheck() -> Option<PathBuf> {
     need(what, file_in("LLAMA_TEST_HEALTHCHECK"))
 }
 
+/// `gguf-packer` with the quantizer: `$LLAMA_TEST_GGUF_PACKER`, set by `cargo xtask test`.
+pub fn gguf_packer() -> Option<PathBuf> {
+    let what = "$LLAMA_TEST_GGUF_PACKER, the packer of models; run `cargo xtask test`";
+    need(what, file_in("LLAMA_TEST_GGUF_PACKER"))
+}
+
 /// The `backend-dl,cpu-all-variants` one: `$LLAMA_TEST_SERVER_DL`, set by `cargo xtask test`.
 pub fn server_dl() -> Option<PathBuf> {
     let what =

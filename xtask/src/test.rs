@@ -40,6 +40,7 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
         .env("RUST_TEST_THREADS", cargo::test_threads())
         .args(rest)
         .env("LLAMA_TEST_HEALTHCHECK", serve::built().with_file_name("llama-healthcheck"))
+        .env("LLAMA_TEST_GGUF_PACKER", serve::built().with_file_name("gguf-packer"))
         .env("LLAMA_TEST_SERVER", own)
         .env("LLAMA_TEST_SERVER_DL", shared);
     for (name, dir) in dists {

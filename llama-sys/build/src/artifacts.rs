@@ -25,9 +25,9 @@ pub enum Link {
     Framework(String),
 }
 
-/// The server that a build gave.
+/// A program of upstream's that a build gave, and how another one is linked with what it is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Server {
+pub struct Program {
     /// The executable that upstream's CMake linked.
     pub path: PathBuf,
     /// Arguments that link another executable the same way, in order.
@@ -48,7 +48,10 @@ pub struct Artifacts {
     /// Executables and, with `backend-dl`, all shared libraries.
     pub bin: PathBuf,
     /// `llama-server`, when it was asked for.
-    pub server: Option<Server>,
+    pub server: Option<Program>,
+    /// `llama-quantize`, when it was asked for: its library is built, its executable is not.
+    #[serde(default)]
+    pub quantize: Option<Program>,
     /// Libraries that are loaded at run time; empty without `backend-dl`.
     pub backends: Vec<String>,
     /// Kinds of processor that the CPU backend was compiled for, `haswell` among them; empty where there is one.
@@ -82,13 +85,26 @@ impl Artifacts {
         if !shared {
             stage_archives(&mut link, &lib)?;
         }
-        let server = config.features.server.then(|| server(model, layout, config)).transpose()?;
+        let program = |name| program(name, model, layout, config);
+        let server = config.features.server.then(|| program("llama-server")).transpose()?;
+        let quantize = config.features.quantize.then(|| program("llama-quantize")).transpose()?;
         let modules = model.targets.iter().filter(|target| target.kind == "MODULE_LIBRARY");
         let backends = modules.map(|target| target.name.clone()).collect();
         let cpu_variants = cpu_variants(model);
         let cpu_needs = cpu::needs(model, config);
         let root = layout.root.clone();
-        Ok(Self { root, include, lib, bin, server, backends, cpu_variants, cpu_needs, link })
+        Ok(Self {
+            root,
+            include,
+            lib,
+            bin,
+            server,
+            quantize,
+            backends,
+            cpu_variants,
+            cpu_needs,
+            link,
+        })
     }
 }
 
@@ -105,12 +121,17 @@ fn cpu_variants(model: &Codemodel) -> Vec<String> {
     variants
 }
 
-fn server(model: &Codemodel, layout: &Layout, config: &Config) -> Result<Server, Error> {
-    let target = model.target("llama-server")?;
+fn program(
+    name: &str,
+    model: &Codemodel,
+    layout: &Layout,
+    config: &Config,
+) -> Result<Program, Error> {
+    let target = model.target(name)?;
     let path = target
         .artifacts
         .first()
-        .ok_or_else(|| Error::new("CMake names no file for `llama-server`"))?;
+        .ok_or_else(|| Error::new(format!("CMake names no file for `{name}`")))?;
     let mut line = link_line(target, model, &layout.build, config);
     // rustc names libc before these words, and the linker looks no further than its own words for what
     // an archive needs: on aarch64 the guard of stack protectors, which libc's script finds.
@@ -130,7 +151,7 @@ fn server(model: &Codemodel, layout: &Layout, config: &Config) -> Result<Server,
         }
     }
     let link_args = line.iter().flat_map(|link| arguments(link, config.target.is_msvc())).collect();
-    Ok(Server { path: path.clone(), link_args, run_path })
+    Ok(Program { path: path.clone(), link_args, run_path })
 }
 
 /// Folders of shared libraries in which a program is not looking for them by itself, such as a vendor's

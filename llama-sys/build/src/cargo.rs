@@ -126,6 +126,7 @@ pub const FEATURES: &[&str] = &[
     "cpu-all-variants",
     "native",
     "server",
+    "quantize",
     "ui",
     "openmp",
     "tls",

@@ -225,10 +225,14 @@ fn compile(
 /// CMake targets for the features; backends hang on them.
 fn targets(config: &Config) -> Vec<&'static str> {
     let features = &config.features;
-    if features.server {
-        return vec!["llama-server"];
-    }
-    if features.mtmd { vec!["llama", "mtmd"] } else { vec!["llama"] }
+    let wanted = [
+        (features.server, "llama-server"),
+        (features.quantize, "llama-quantize-impl"),
+        (features.mtmd && !features.server, "mtmd"),
+    ];
+    let mut targets = vec!["llama"];
+    targets.extend(wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, target)| target));
+    targets
 }
 
 /// Adds what is known about the usual reasons.

@@ -20,6 +20,8 @@ pub struct Features {
     pub native: bool,
     /// Build `llama-server`.
     pub server: bool,
+    /// Build the library of `llama-quantize`.
+    pub quantize: bool,
     /// Embed the web UI.
     pub ui: bool,
     /// OpenMP threads in the CPU backend.
@@ -48,6 +50,7 @@ impl Features {
                 "cpu-all-variants" => features.cpu_all_variants = true,
                 "native" => features.native = true,
                 "server" => features.server = true,
+                "quantize" => features.quantize = true,
                 "ui" => features.ui = true,
                 "openmp" => features.openmp = true,
                 "tls" => features.tls = true,
@@ -62,7 +65,7 @@ impl Features {
         }
         let known: Vec<&str> = Backend::ALL.iter().map(|backend| backend.feature()).collect();
         Err(Error::new(format!("unknown feature `{}`", unknown.join("`, `"))).hint(format!(
-            "features: {} backend-dl cpu-all-variants native server ui openmp tls mtmd system",
+            "features: {} backend-dl cpu-all-variants native server quantize ui openmp tls mtmd system",
             known.join(" ")
         )))
     }

@@ -83,8 +83,9 @@ impl FlagSet {
         for (name, value, _) in OURS {
             self.set(name, *value);
         }
-        self.switch("LLAMA_BUILD_COMMON", features.server);
-        self.switch("LLAMA_BUILD_TOOLS", features.server);
+        let tools = features.server || features.quantize;
+        self.switch("LLAMA_BUILD_COMMON", tools);
+        self.switch("LLAMA_BUILD_TOOLS", tools);
         self.switch("LLAMA_BUILD_SERVER", features.server);
         self.switch("LLAMA_BUILD_MTMD", features.mtmd && !features.server);
         self.switch("LLAMA_OPENSSL", features.server && features.tls);

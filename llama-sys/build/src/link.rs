@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::artifacts::Link;
-use crate::cargo;
+use crate::artifacts::{Link, Program};
 use crate::manifest::{FILE, Manifest};
+use crate::{Artifacts, Error, cargo};
 
 /// Directives for the crate itself.
 pub fn emit(manifest: &Manifest) {
@@ -24,6 +24,38 @@ pub fn emit(manifest: &Manifest) {
         }
     }
     metadata(manifest);
+}
+
+/// For the build script of a package that depends on `llama-sys`: what it built, by `DEP_LLAMA_MANIFEST`. `None`
+/// where there is nothing to link: `DOCS_RS`, the feature `system`.
+///
+/// # Errors
+/// When the manifest cannot be read.
+pub fn built() -> Result<Option<Artifacts>, Error> {
+    println!("cargo::rerun-if-env-changed=DEP_LLAMA_MANIFEST");
+    let Some(path) = cargo::dep_manifest() else { return Ok(None) };
+    cargo::rerun_if_changed(&path);
+    Ok(Some(Manifest::read(&path)?.artifacts))
+}
+
+/// Makes the executable `bin` of a package one that has upstream's `program` in it: compiles `shim`, a file of C++
+/// that calls it, and links both as upstream's CMake links the program.
+pub fn program(bin: &str, shim: &str, program: &Program) {
+    cargo::rerun_if_changed(Path::new(shim));
+    let mut compiler = cc::Build::new();
+    compiler.cpp(true).file(shim);
+    // As llama.cpp itself is compiled (llama-sys/build/cmake/inject.cmake).
+    for guard in ["-fstack-protector-strong", "-fcf-protection", "-mbranch-protection=standard"] {
+        compiler.flag_if_supported(guard);
+    }
+    // Objects, not an archive: an archive would go into the package's library instead.
+    let objects = compiler.compile_intermediates();
+    objects.iter().for_each(|object| cargo::link_arg_bin(bin, &object.display().to_string()));
+    program.link_args.iter().for_each(|argument| cargo::link_arg_bin(bin, argument));
+    if cfg!(unix) {
+        let folders = program.run_path.iter();
+        folders.for_each(|folder| cargo::link_arg_bin(bin, &format!("-Wl,-rpath,{folder}")));
+    }
 }
 
 /// `DEP_LLAMA_*` for dependents.

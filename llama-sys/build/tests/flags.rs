@@ -31,6 +31,7 @@ const TARGETS: &[&str] = &[
 
 const SETS: &[(&str, &str)] = &[
     ("library", ""),
+    ("quantizer", "quantize openmp"),
     ("default", "server ui openmp tls"),
     ("native", "server ui openmp tls native"),
     ("shared", "server ui openmp tls backend-dl"),

@@ -2,63 +2,13 @@
 
 use std::path::Path;
 
-use llama_tests::docker::{self, BASE, Container, docker, read};
+use llama_tests::docker::{self, BASE, docker, read};
 use llama_tests::manifest::Rendered;
-use llama_tests::process::{Finished, finish, wait_for};
-use llama_tests::server::free_port;
+use llama_tests::needs;
+use llama_tests::process::{Finished, finish};
+use llama_tests::registry::Registry;
 use llama_tests::workspace::{root, xtask};
-use llama_tests::{http, needs};
 use serde_json::Value;
-
-/// A registry of our own on this machine; what was pushed to it goes with it.
-struct Registry {
-    /// `HOST/OWNER`, as image names begin.
-    address: String,
-    container: Container,
-    tools: String,
-}
-
-impl Registry {
-    fn start() -> Option<Self> {
-        let tools = docker::tools()?;
-        let port = free_port();
-        let listen = format!("REGISTRY_HTTP_ADDR=127.0.0.1:{port}");
-        let container = Container::start(&[
-            "--network",
-            "host",
-            "--env",
-            &listen,
-            &tools,
-            "docker-registry",
-            "serve",
-            "/etc/docker/registry/config.yml",
-        ]);
-        wait_for("the registry", || http::try_get(&format!("http://127.0.0.1:{port}/v2/"), None));
-        Some(Self { address: format!("localhost:{port}/it"), container, tools })
-    }
-
-    /// `cosign` in the folder `dir`.
-    fn cosign(&self, dir: &Path, words: &[&str]) -> Finished {
-        let volume = format!("{}:/work", dir.display());
-        let own = ["run", "--rm", "--network", "host", "--env", "COSIGN_PASSWORD=", "--volume"];
-        let place = [&volume, "--workdir", "/work", &self.tools, "cosign"];
-        finish(&mut docker(&[&own[..], &place, words].concat()))
-    }
-}
-
-impl Drop for Registry {
-    /// The names that the engine has of what was pushed.
-    fn drop(&mut self) {
-        let images = format!("reference={}/*", self.address);
-        let mut list =
-            docker(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", &images]);
-        let names = finish(&mut list).output;
-        let names: Vec<&str> = names.lines().collect();
-        if !names.is_empty() {
-            finish(&mut docker(&[&["image", "rm", "--force"], &names[..]].concat()));
-        }
-    }
-}
 
 /// What our own workflow does, with a registry of our own and a key instead of an identity.
 #[test]
@@ -133,11 +83,11 @@ fn push(dist: &Path, to: &[&str]) {
 /// Signs and attests `image`; what is not what was signed is refused.
 fn trust(registry: &Registry, dir: &Path, dist: &Path, image: &str) {
     let done = |words: &[&str]| {
-        let Finished { status, output } = registry.cosign(dir, words);
+        let Finished { status, output } = registry.run(dir, &[&["cosign"], words].concat());
         assert!(status.success(), "cosign {}: {output}", words.join(" "));
     };
     let refused = |words: &[&str], message: &str| {
-        registry.cosign(dir, words).assert_refused("cosign", message);
+        registry.run(dir, &[&["cosign"], words].concat()).assert_refused("cosign", message);
     };
     std::fs::copy(dist.join("sbom.spdx.json"), dir.join("sbom.json")).unwrap();
     done(&["generate-key-pair"]);

@@ -1,0 +1,77 @@
+//! The command line: words become the call of a command, a command's error becomes text and an exit code.
+
+mod args;
+mod output;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::Error;
+
+/// Packs GGUF models as container images, ships them and runs them, without a daemon.
+#[derive(Debug, Parser)]
+#[command(name = "gguf-packer", version, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    /// Folder of what is built and pulled; ~/gguf-packer unless it is given.
+    #[arg(long, global = true, value_name = "DIR", env = "GGUF_PACKER_STORE_PATH")]
+    store: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What a person can ask for.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build an image of a model from a GGUFPackerfile or a Dockerfile.
+    Build(args::Build),
+    /// Upload an image to its registry.
+    Push(args::Push),
+    /// Download a model: an image, an artifact, or `hf://org/repo[:quant]`.
+    Pull(args::Pull),
+    /// Give an image one more name.
+    Tag(args::Tag),
+    /// List the images of the store.
+    #[command(visible_alias = "ls")]
+    List(args::List),
+    /// Show the config of an image, of the store or of a registry.
+    Inspect(args::Inspect),
+    /// Remove names and images.
+    #[command(visible_alias = "rm")]
+    Remove(args::Remove),
+    /// Remove what no image needs: old images, cached steps, cut downloads.
+    Prune(args::Prune),
+    /// Write an image to an archive or a folder.
+    Save(args::Save),
+    /// Read images from an archive or a folder.
+    Load(args::Load),
+    /// Log in to a registry; Docker's own configuration keeps the credentials.
+    Login(args::Login),
+    /// Forget the credentials of a registry.
+    Logout(args::Logout),
+    /// Start a server with a model.
+    Run(args::Run),
+    /// Quantize a GGUF file.
+    Quantize(args::Quantize),
+    /// Look after the store.
+    #[command(subcommand)]
+    Store(args::Store),
+    /// Print completions for a shell.
+    Completions(args::Completions),
+    /// Write the manual pages into a folder.
+    Man(args::Man),
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Manifests that run a model image with a server image: for Kubernetes, for Compose, for Quadlet. Names,
+//! probes, users and rights are those of this project's own manifests in `docker/`.
+
+use super::compat::{Today, today};
+use super::container;
+use super::target::{Seen, Target};
+use crate::Error;
+
+/// Where a model image is mounted as a whole.
+const WHOLE: &str = "/model-image";
+
+/// What to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A Deployment and its Service.
+    Kube,
+    /// A file for `docker compose`.
+    Compose,
+    /// A `.container` unit for systemd and podman.
+    Quadlet,
+}
+
+/// A manifest, and what a person should know about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Printed {
+    /// The whole file.
+    pub text: String,
+    /// What was changed for today's llama-server.
+    pub notes: Vec<String>,
+}
+
+/// What all manifests are made of.
+struct Parts {
+    /// A name that Kubernetes takes.
+    name: String,
+    model: String,
+    server: String,
+    args: Vec<String>,
+    port: String,
+    /// The folder of the image that is mounted, when it is not the whole of it.
+    folder: Option<&'static str>,
+    /// Gibibytes of the weights, rounded up.
+    memory: u64,
+}
+
+/// The manifest that runs `target` by the image `server`, with more arguments for the server.
+///
+/// # Errors
+/// When `target` is a file and no image, an argument is missing, or a text that the command names cannot be read.
+pub fn print(
+    target: &Target,
+    server: &str,
+    extra: &[String],
+    format: Format,
+) -> Result<Printed, Error> {
+    let Some(model) = &target.name else {
+        return Err(Error::new("a manifest runs an image, and this is a file")
+            .hint("gguf-packer build -t REGISTRY/NAME --push .")
+            .hint("gguf-packer run REGISTRY/NAME --print kube"));
+    };
+    let mut extra = extra.to_vec();
+    let port = container::published(&mut extra)?;
+    // The podman of today mounts no folder of an image; it mounts images.
+    let of_models = format != Format::Quadlet && target.is_below("/models/");
+    let root = if of_models { "" } else { WHOLE };
+    let all = [target.command_from(root), extra].concat();
+    let Today { args, notes } = today(&all, &Seen { target, root })?;
+    let parts = Parts {
+        name: label(model),
+        model: model.clone(),
+        server: server.to_owned(),
+        args,
+        port,
+        folder: of_models.then_some("models"),
+        memory: target.size.div_ceil(1 << 30).max(1),
+    };
+    let text = match format {
+        Format::Kube => parts.kube(),
+        Format::Compose => parts.compose(),
+        Format::Quadlet => parts.quadlet(),
+    };
+    Ok(Printed { text, notes })
+}
+
+/// The last part of a reference, as a label of DNS.
+fn label(reference: &str) -> String {
+    let name = reference.rsplit('/').next().unwrap_or(reference);
+    let name = name.split([':', '@']).next().unwrap_or(name).to_ascii_lowercase();
+    let word: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let word: String = word.trim_matches('-').chars().take(50).collect();
+    match word.trim_end_matches('-') {
+        "" => "model".to_owned(),
+        word if word.starts_with(|c: char| c.is_ascii_digit()) => format!("model-{word}"),
+        word => word.to_owned(),
+    }
+}
+
+/// A text as YAML and JSON write it.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("a text is JSON")
+}
+
+impl Parts {
+    /// The arguments as lines of a list.
+    fn list(&self, indent: &str, escape: impl Fn(&str) -> String) -> String {
+        self.args.iter().map(|arg| format!("{indent}- {}\n", quoted(&escape(arg)))).collect()
+    }
+
+    fn kube(&self) -> String {
+        // `$(NAME)` would become the value of a variable, and `$$` one sign.
+        let args = self.list("            ", |arg| arg.replace('$', "$$"));
+        let mount = match self.folder {
+            Some(folder) => format!("mountPath: /models, subPath: {folder}, readOnly: true"),
+            None => format!("mountPath: {WHOLE}, readOnly: true"),
+        };
+        let (memory, limit) = (self.memory + 1, 2 * (self.memory + 1));
+        include_str!("print/kube.yaml")
+            .replace("@MOUNT@", &mount)
+            .replace("@MEMORY@", &format!("{memory}Gi"))
+            .replace("@LIMIT@", &format!("{limit}Gi"))
+            .replace("@NAME@", &self.name)
+            .replace("@PORT@", &self.port)
+            .replace("@MODEL@", &quoted(&self.model))
+            .replace("@SERVER@", &quoted(&self.server))
+            .replace("@ARGS@", &args)
+    }
+
+    fn compose(&self) -> String {
+        let args = self.list("      ", |arg| arg.replace('$', "$$"));
+        let target = if self.folder.is_some() { "/models" } else { WHOLE };
+        let folder =
+            self.folder.map_or(String::new(), |folder| format!(", image: {{subpath: {folder}}}"));
+        let mount = format!("target: {target}, read_only: true{folder}");
+        include_str!("print/compose.yaml")
+            .replace("@MOUNT@", &mount)
+            .replace("@LIMIT@", &format!("{}G", 2 * (self.memory + 1)))
+            .replace("@NAME@", &self.name)
+            .replace("@PORT@", &self.port)
+            .replace("@MODEL@", &quoted(&self.model))
+            .replace("@SERVER@", &quoted(&self.server))
+            .replace("@ARGS@", &args)
+    }
+
+    fn quadlet(&self) -> String {
+        let args: Vec<String> = self.args.iter().map(|arg| of_systemd(arg)).collect();
+        include_str!("print/quadlet.container")
+            .replace("@ROOT@", WHOLE)
+            .replace("@NAME@", &self.name)
+            .replace("@PORT@", &self.port)
+            .replace("@MODEL@", &self.model)
+            .replace("@SERVER@", &self.server)
+            .replace("@ARGS@", &args.join(" "))
+    }
+}
+
+/// An argument as a line of systemd has it.
+fn of_systemd(arg: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@".contains(c);
+    if !arg.is_empty() && arg.chars().all(plain) {
+        return arg.to_owned();
+    }
+    let escaped: String = arg
+        .chars()
+        .map(|c| match c {
+            '"' => "\\\"".to_owned(),
+            '\\' => "\\\\".to_owned(),
+            '\n' => "\\n".to_owned(),
+            '\t' => "\\t".to_owned(),
+            '\r' => "\\r".to_owned(),
+            '%' => "%%".to_owned(),
+            '$' => "$$".to_owned(),
+            c => c.to_string(),
+        })
+        .collect();
+    format!("\"{escaped}\"")
+}
+
+#[cfg(test)]
+#[path = "print_tests.rs"]
+mod tests;

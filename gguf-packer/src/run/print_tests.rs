@@ -1,0 +1,83 @@
+//! Golden tests of the manifests.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+fn target(folder: &Path) -> Target {
+    fs::create_dir_all(folder.join("models")).unwrap();
+    fs::write(folder.join("models/m.gguf"), "").unwrap();
+    Target {
+        command: words("-m /models/m.gguf -c 8192 --chat-template {{$x|100%}}$(y)"),
+        folder: folder.to_owned(),
+        mark: "849d4691".to_owned(),
+        name: Some("registry.example/team/Qwen2:0.5b".to_owned()),
+        size: 3_500_000_000,
+    }
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+fn printed(server: &str, extra: &str, format: Format) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    print(&target(folder.path()), server, &words(extra), format).unwrap().text
+}
+
+#[test]
+fn kubernetes_mounts_the_models_of_the_image() {
+    let text = printed("llama-cpp-cpu:local", "-fa --port 80", Format::Kube);
+    assert_eq!(text, include_str!("print/golden/kube.yaml"));
+}
+
+#[test]
+fn compose_mounts_the_models_of_the_image() {
+    let text = printed("llama-cpp-cpu:local", "--port 8888", Format::Compose);
+    assert_eq!(text, include_str!("print/golden/compose.yaml"));
+}
+
+#[test]
+fn quadlet_mounts_the_image() {
+    let text = printed("localhost/llama-cpp-cpu:local", "", Format::Quadlet);
+    assert_eq!(text, include_str!("print/golden/quadlet.container"));
+}
+
+#[test]
+fn a_model_elsewhere_in_the_image_is_found_in_the_whole_image() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("m.gguf"), "").unwrap();
+    let target = Target { command: words("-m /m.gguf"), ..target(folder.path()) };
+    let text = |format| print(&target, "s:1", &[], format).unwrap().text;
+    for (format, mount) in [
+        (Format::Kube, "{name: model, mountPath: /model-image, readOnly: true}"),
+        (Format::Compose, "target: /model-image, read_only: true}"),
+    ] {
+        let text = text(format);
+        assert!(text.contains(mount) && text.contains("- \"/model-image/m.gguf\""), "{text}");
+    }
+}
+
+#[test]
+fn a_file_has_no_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Target { name: None, ..target(folder.path()) };
+    let error = print(&file, "s:1", &[], Format::Kube).unwrap_err().to_string();
+    let expected = "a manifest runs an image, and this is a file
+  hint: gguf-packer build -t REGISTRY/NAME --push .
+  hint: gguf-packer run REGISTRY/NAME --print kube";
+    assert_eq!(error, expected);
+}
+
+#[test]
+fn names_are_labels() {
+    for (reference, name) in [
+        ("registry.example:5000/team/Qwen2:0.5b", "qwen2"),
+        ("docker.io/library/llama_3.2", "llama-3-2"),
+        ("x/3b@sha256:00", "model-3b"),
+        ("x/___", "model"),
+    ] {
+        assert_eq!(label(reference), name);
+    }
+}

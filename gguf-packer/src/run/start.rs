@@ -1,0 +1,168 @@
+//! How a model is started: the program, its arguments, and what a person should know about them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use llama_src::sh::Cmd;
+
+use super::compat::{Today, today};
+use super::container;
+use super::target::{Seen, Target};
+use crate::Error;
+
+/// What runs the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum By {
+    /// Our llama-server, or the one that was found.
+    Server(PathBuf),
+    /// An image with a llama-server as its entrypoint.
+    Image(String),
+    /// Another program.
+    Program(String),
+}
+
+/// What the machine has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// `docker` or `podman`.
+    pub engine: String,
+    /// Whether a person sits at it.
+    pub terminal: bool,
+    /// What gives a container the GPUs.
+    pub gpu: Vec<String>,
+}
+
+/// A program that is ready to start.
+#[derive(Debug, Clone)]
+pub struct Start {
+    command: Cmd,
+    /// What was changed for today's llama-server.
+    pub notes: Vec<String>,
+}
+
+impl By {
+    /// What `--by` says: an image has a tag or a digest, everything else is a program.
+    #[must_use]
+    pub fn named(text: &str) -> Self {
+        let name = text.rsplit('/').next().unwrap_or(text);
+        let is_path = text.starts_with(['/', '.', '~']) || text.contains('\\');
+        if !is_path && (name.contains(':') || text.contains("@sha256:")) {
+            Self::Image(text.to_owned())
+        } else {
+            Self::Program(text.to_owned())
+        }
+    }
+
+    /// Whether it takes today's options. `llama-box` and images of the time of GGUF Packer take those of 2024.
+    fn is_of_today(&self) -> bool {
+        match self {
+            Self::Server(_) => true,
+            Self::Image(image) => {
+                !image.starts_with("ghcr.io/ggerganov/") && !image.contains("llama-box")
+            }
+            Self::Program(program) => {
+                let name = Path::new(program).file_stem().and_then(|name| name.to_str());
+                name.is_some_and(|name| name.starts_with("llama-server"))
+            }
+        }
+    }
+}
+
+impl Host {
+    /// Looks at this machine: which engine it has, and which GPUs.
+    #[must_use]
+    pub fn look(terminal: bool) -> Self {
+        let engine = ["docker", "podman"]
+            .into_iter()
+            .find(|name| Cmd::new(name).arg("--version").read().is_ok());
+        let engine = engine.unwrap_or("docker");
+        let info =
+            || Cmd::new("docker").args(["info", "--format", "json"]).read().unwrap_or_default();
+        let gpu = match engine {
+            "podman" => of_podman(&|path| Path::new(path).exists()),
+            _ => of_docker(&info(), &|path| Path::new(path).exists()),
+        };
+        Self { engine: engine.to_owned(), terminal, gpu }
+    }
+}
+
+/// `--gpus all` where Docker knows NVIDIA's runtime, and the devices of other GPUs where they are.
+fn of_docker(info: &str, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let info: serde_json::Value = serde_json::from_str(info).unwrap_or_default();
+    if info["Runtimes"].get("nvidia").is_some() {
+        return ["--gpus", "all"].map(str::to_owned).to_vec();
+    }
+    devices(exists)
+}
+
+/// NVIDIA's description of its devices, and the devices of other GPUs where they are.
+fn of_podman(exists: &dyn Fn(&str) -> bool) -> Vec<String> {
+    if exists("/etc/cdi/nvidia.yaml") || exists("/var/run/cdi/nvidia.yaml") {
+        return ["--device", "nvidia.com/gpu=all"].map(str::to_owned).to_vec();
+    }
+    devices(exists)
+}
+
+/// The original takes `--privileged` here: all devices, and all rights of the machine.
+fn devices(exists: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let found = ["/dev/dri", "/dev/kfd"].into_iter().filter(|path| exists(path));
+    found.flat_map(|path| ["--device".to_owned(), path.to_owned()]).collect()
+}
+
+/// Plans how `target` is started by `by`, with more arguments for the server.
+///
+/// # Errors
+/// When an argument is missing, or a text that the command names cannot be read.
+pub fn plan(target: &Target, by: &By, extra: &[String], host: &Host) -> Result<Start, Error> {
+    let (mut extra, mut port) = (extra.to_vec(), String::new());
+    let root = match by {
+        By::Image(_) => {
+            port = container::published(&mut extra)?;
+            format!("/gp-{}", target.mark)
+        }
+        By::Server(_) | By::Program(_) => target.folder.display().to_string(),
+    };
+    let all = [target.command_from(&root), extra].concat();
+    let Today { args, notes } = if by.is_of_today() {
+        today(&all, &Seen { target, root: &root })?
+    } else {
+        Today { args: all, notes: Vec::new() }
+    };
+    let command = match by {
+        By::Server(program) => Cmd::new(program).args(&args),
+        By::Program(program) => Cmd::new(program).args(&args),
+        By::Image(image) => container::line(target, &root, image, &port, &args, host),
+    };
+    Ok(Start { command, notes })
+}
+
+impl Start {
+    /// Becomes the program where the system can do that; otherwise waits for it.
+    ///
+    /// # Errors
+    /// When it cannot be started, or fails.
+    pub fn run(&self) -> Result<(), Error> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::process::CommandExt;
+            let mut command = self.command.command();
+            let error = command.exec();
+            let program = command.get_program().to_string_lossy().into_owned();
+            Err(Error::new(format!("cannot run `{program}`: {error}"))
+                .hint("--by names what runs the model"))
+        }
+        #[cfg(not(unix))]
+        self.command.run()
+    }
+}
+
+/// The line that a shell takes.
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.command, f)
+    }
+}
+
+#[cfg(test)]
+#[path = "start_tests.rs"]
+mod tests;

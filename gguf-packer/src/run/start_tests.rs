@@ -1,0 +1,162 @@
+//! Tests of the lines that run a model.
+
+use std::fs;
+
+use super::*;
+use crate::gguf::write::Writer;
+
+const CHATML: &str = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + \
+                      message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ \
+                      '<|im_start|>assistant\\n' }}{% endif %}";
+
+/// The model of the document, in a folder of its own.
+fn qwen(folder: &Path) -> Target {
+    fs::create_dir_all(folder.join("models")).unwrap();
+    fs::write(folder.join("models/Qwen2-0.5B-Instruct.Q5_K_M.gguf"), Writer::tiny_model().bytes())
+        .unwrap();
+    fs::write(folder.join("models/system-prompt.txt"), "Be \"kind\".\nIt's short.\n").unwrap();
+    let command = [
+        "-m",
+        "/models/Qwen2-0.5B-Instruct.Q5_K_M.gguf",
+        "-c",
+        "8192",
+        "--system-prompt-file",
+        "/models/system-prompt.txt",
+        "--chat-template",
+        CHATML,
+    ];
+    Target {
+        command: words(&command),
+        folder: folder.to_owned(),
+        mark: "849d4691".to_owned(),
+        name: Some("example.org/qwen2:0.5b".to_owned()),
+        size: 1,
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+fn host(gpu: &[&str]) -> Host {
+    Host { engine: "docker".to_owned(), terminal: true, gpu: words(gpu) }
+}
+
+fn line(target: &Target, by: &str, extra: &[&str]) -> String {
+    let start = plan(target, &By::named(by), &words(extra), &host(&[])).unwrap();
+    start.to_string().replace(&target.folder.display().to_string(), "STORE")
+}
+
+#[test]
+fn the_line_of_the_document_is_the_line_of_today() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = qwen(folder.path());
+    let expected = concat!(
+        "docker run --rm --interactive --tty --publish 8080:8080 --volume STORE:/gp-849d4691:ro ",
+        "ghcr.io/ggml-org/llama.cpp:server -m /gp-849d4691/models/Qwen2-0.5B-Instruct.Q5_K_M.gguf -c 8192 ",
+        "--flash-attn on --chat-template '{%- set messages = messages if messages and ",
+        r"messages[0]['\''role'\''] in ['\''system'\'', '\''developer'\''] else [{'\''role'\'': ",
+        r"'\''system'\'', '\''content'\'': '\''Be ",
+        r#""kind".\nIt\'\''s short.'\''}] + messages -%}"#,
+        "\n",
+        r"{% for message in messages %}{{'\''<|im_start|>'\'' + message['\''role'\''] + '\''\n'\'' + ",
+        r"message['\''content'\''] + '\''<|im_end|>'\'' + '\''\n'\''}}{% endfor %}",
+        r"{% if add_generation_prompt %}{{ '\''<|im_start|>assistant\n'\'' }}{% endif %}' --host 0.0.0.0",
+    );
+    assert_eq!(line(&target, "ghcr.io/ggml-org/llama.cpp:server", &["--flash-attn"]), expected);
+}
+
+#[test]
+fn an_image_of_2024_gets_the_command_of_2024() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = qwen(folder.path());
+    let line = line(&target, "ghcr.io/ggerganov/llama.cpp:server", &["--flash-attn"]);
+    assert!(line.contains("--system-prompt-file /gp-849d4691/models/system-prompt.txt"), "{line}");
+    assert!(line.ends_with("{% endif %}' --flash-attn --host 0.0.0.0"), "{line}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_line_can_be_pasted_into_a_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = qwen(folder.path());
+    let start = plan(&target, &By::Program("./llama-server".to_owned()), &[], &host(&[])).unwrap();
+    let script = format!("printf '%s\\0' {start}");
+    let read = Cmd::new("sh").args(["-c", &script]).read().unwrap();
+    let seen: Vec<_> = read.trim_end_matches('\0').split('\0').collect();
+    assert_eq!((seen[0], seen.len()), ("./llama-server", 7));
+    let template =
+        super::super::template::with_system_prompt(Some(CHATML), "Be \"kind\".\nIt's short.\n");
+    assert_eq!(seen[6], template);
+}
+
+#[test]
+fn a_port_is_published_and_a_host_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target { command: words(&["-hf", "org/repo"]), ..qwen(folder.path()) };
+    let image = "llama-cpp-cpu:local";
+    let expected = "docker run --rm --interactive --tty --publish 8888:8080 --volume STORE:/gp-849d4691:ro \
+                    llama-cpp-cpu:local -hf org/repo -np 4 --host 0.0.0.0";
+    assert_eq!(line(&target, image, &["--port", "8888", "-np", "4"]), expected);
+    assert!(line(&target, image, &["--host", "::"]).ends_with("-hf org/repo --host ::"));
+    // A program listens where it is told.
+    let expected = "llama-server -hf org/repo --port 8888";
+    assert_eq!(line(&target, "llama-server", &["--port", "8888"]), expected);
+    let error =
+        plan(&target, &By::named(image), &words(&["--port"]), &host(&[])).unwrap_err().to_string();
+    assert_eq!(error, "the option `--port` has no value behind it\n  hint: -- --port 8888");
+    let error = plan(&target, &By::named(image), &words(&["--port", "x"]), &host(&[])).unwrap_err();
+    assert_eq!(error.to_string(), "not a port: `x`\n  hint: -- --port 8888");
+}
+
+#[test]
+fn paths_are_those_of_the_store_without_a_container() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = qwen(folder.path());
+    let by = By::Server("/app/llama-server".into());
+    let start = plan(&target, &by, &words(&["-c", "1"]), &host(&[])).unwrap();
+    let line = start.to_string().replace(&target.folder.display().to_string(), "STORE");
+    let expected = "/app/llama-server -m STORE/models/Qwen2-0.5B-Instruct.Q5_K_M.gguf -c 8192 -c 1 --chat-template ";
+    assert!(line.starts_with(expected), "{line}");
+    assert_eq!(start.notes.len(), 1);
+    let box_of_2024 = self::line(&target, "llama-box", &["-fa"]);
+    assert!(
+        box_of_2024.contains("--system-prompt-file STORE/models/system-prompt.txt"),
+        "{box_of_2024}"
+    );
+    assert!(box_of_2024.ends_with(" -fa"), "{box_of_2024}");
+}
+
+#[test]
+fn gpus_are_given_as_the_machine_has_them() {
+    let none = |_: &str| false;
+    let nvidia = r#"{"Runtimes": {"nvidia": {}, "runc": {}}}"#;
+    assert_eq!(of_docker(nvidia, &none), ["--gpus", "all"]);
+    assert!(of_docker(r#"{"Runtimes": {"runc": {}}}"#, &none).is_empty());
+    assert!(of_docker("no docker", &none).is_empty());
+    let amd = |path: &str| path == "/dev/dri" || path == "/dev/kfd";
+    assert_eq!(of_docker("", &amd), ["--device", "/dev/dri", "--device", "/dev/kfd"]);
+    assert_eq!(of_podman(&amd), of_docker("", &amd));
+    let described = |path: &str| path == "/etc/cdi/nvidia.yaml";
+    assert_eq!(of_podman(&described), ["--device", "nvidia.com/gpu=all"]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target { command: words(&["-hf", "x"]), ..qwen(folder.path()) };
+    let host = Host { terminal: false, ..host(&["--gpus", "all"]) };
+    let start = plan(&target, &By::named("a:b"), &[], &host).unwrap().to_string();
+    assert!(start.starts_with("docker run --rm --interactive --gpus all --publish"), "{start}");
+}
+
+#[test]
+fn an_image_has_a_tag_or_a_digest() {
+    let image = |text: &str| matches!(By::named(text), By::Image(_));
+    for text in ["llama-cpp-cpu:local", "ghcr.io/ggml-org/llama.cpp:server", "localhost:5000/x:1"] {
+        assert!(image(text), "{text}");
+    }
+    assert!(image(&format!("x@{}", Digest::of(""))));
+    for text in ["llama-box", "/usr/bin/llama-server", "./a:b", "C:\\llama-server.exe"] {
+        assert!(!image(text), "{text}");
+    }
+}
+
+use crate::digest::Digest;

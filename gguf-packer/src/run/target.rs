@@ -1,0 +1,202 @@
+//! What is run: a model image of the store, or a GGUF file.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::compat::Texts;
+use crate::Error;
+use crate::digest::Digest;
+use crate::gguf::{Header, Kind, Model, shards};
+use crate::image::command::{self, Role};
+use crate::image::path;
+
+/// Folders inside folders that are searched for a model.
+const DEPTH: usize = 8;
+
+/// Where a model comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'a> {
+    /// An image of the store.
+    Image {
+        /// Where its files lie.
+        folder: &'a Path,
+        /// Its ID.
+        id: &'a Digest,
+        /// Its name, as registries know it.
+        name: &'a str,
+        /// Its config.
+        config: &'a Value,
+    },
+    /// A GGUF file.
+    File(&'a Path),
+}
+
+/// A model with its command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The command; it names files from the root of `folder`.
+    pub command: Vec<String>,
+    /// Where the files lie.
+    pub folder: PathBuf,
+    /// Eight hexadecimal digits that are this model's.
+    pub mark: String,
+    /// The image's name; none for a file.
+    pub name: Option<String>,
+    /// Bytes of the weights.
+    pub size: u64,
+}
+
+impl Target {
+    /// Looks at what `source` has.
+    ///
+    /// # Errors
+    /// When there is no model, or a file that the command names is missing; all at once.
+    pub fn new(source: Source<'_>) -> Result<Self, Error> {
+        match source {
+            Source::Image { folder, id, name, config } => Self::image(folder, id, name, config),
+            Source::File(file) => Self::file(file),
+        }
+    }
+
+    fn image(folder: &Path, id: &Digest, name: &str, config: &Value) -> Result<Self, Error> {
+        let working_dir = config["config"]["WorkingDir"].as_str().unwrap_or("/");
+        let said: Vec<String> = config["config"]["Cmd"].as_array().map_or(Vec::new(), |command| {
+            command.iter().filter_map(|arg| arg.as_str().map(str::to_owned)).collect()
+        });
+        let command = if command::has_model(&said) { said } else { found(folder, name)? };
+        let command = command::rename(&command, |file| {
+            let places = [path::join(working_dir, &file.path), path::join("/", &file.path)];
+            let place = places.iter().find(|place| inside(folder, place).is_file());
+            match place {
+                Some(place) => Ok(place.clone()),
+                None if file.role == Role::Runtime => Ok(file.path.clone()),
+                None => Err(Error::new(format!(
+                    "{name} has no {}, which `{}` names",
+                    file.path, file.option
+                ))
+                .hint(format!("gguf-packer pull --force {name}"))),
+            }
+        })?;
+        let size = config["config"]["Size"].as_u64().unwrap_or_default();
+        let mark = id.hex()[..8].to_owned();
+        Ok(Self { command, folder: folder.to_owned(), mark, name: Some(name.to_owned()), size })
+    }
+
+    fn file(file: &Path) -> Result<Self, Error> {
+        let file = file.canonicalize().map_err(|e| Error::io("read", file, &e))?;
+        let (Some(folder), Some(name)) =
+            (file.parent(), file.file_name().and_then(|name| name.to_str()))
+        else {
+            return Err(Error::new(format!("{} is no file", file.display())));
+        };
+        let header = header(&file)?;
+        let command = vec!["-m".to_owned(), format!("/{name}")];
+        let mark = Digest::of(file.as_os_str().as_encoded_bytes()).hex()[..8].to_owned();
+        Ok(Self { command, folder: folder.to_owned(), mark, name: None, size: header.size })
+    }
+
+    /// The command with its files seen from `root`.
+    pub(super) fn command_from(&self, root: &str) -> Vec<String> {
+        let root = root.trim_end_matches('/');
+        let seen = command::rename(&self.command, |file| {
+            let here = file.path.starts_with('/') && inside(&self.folder, &file.path).is_file();
+            Ok(if here { format!("{root}{}", file.path) } else { file.path.clone() })
+        });
+        seen.expect("`new` has gone through this command")
+    }
+
+    /// Whether all its files lie below `folder`.
+    pub(super) fn is_below(&self, folder: &str) -> bool {
+        let files = command::files(&self.command).unwrap_or_default();
+        let own = files.iter().filter(|file| inside(&self.folder, &file.path).is_file());
+        own.into_iter().all(|file| file.path.starts_with(folder))
+    }
+}
+
+/// A path of the image on this machine.
+fn inside(folder: &Path, path: &str) -> PathBuf {
+    folder.join(path.trim_start_matches('/'))
+}
+
+fn header(file: &Path) -> Result<Header, Error> {
+    let open = File::open(file).and_then(|open| Ok((open.metadata()?.len(), open)));
+    let (size, open) = open.map_err(|e| Error::io("read", file, &e))?;
+    Header::read(open, size).map_err(|e| Error::new(format!("{}: {e}", file.display())))
+}
+
+/// The command for the model of an image that has none for llama-server.
+fn found(folder: &Path, name: &str) -> Result<Vec<String>, Error> {
+    let mut files = Vec::new();
+    search(folder, String::new(), DEPTH, &mut files);
+    files.sort();
+    let kind =
+        |path: &str| Some(Model::new(vec![header(&inside(folder, path)).ok()?]).ok()?.kind());
+    let first = |path: &&String| shards(path).is_none_or(|all| all[0] == **path);
+    let of = |wanted: Kind| -> Vec<&String> {
+        let is =
+            |path: &&String| first(path) && (shards(path).is_some() || kind(path) == Some(wanted));
+        files.iter().filter(is).collect()
+    };
+    let (models, projectors) = (of(Kind::Model), of(Kind::Projector));
+    let hint = |path: &str| format!("gguf-packer run {name} -- -m {path}");
+    match models[..] {
+        [model] => {
+            let mut command = vec!["-m".to_owned(), model.clone()];
+            if let [projector] = projectors[..] {
+                if projector != model {
+                    command.extend(["--mmproj".to_owned(), projector.clone()]);
+                }
+            }
+            Ok(command)
+        }
+        [] => Err(Error::new(format!(
+            "{name} has no model: its command names none, and no GGUF file is in it"
+        ))
+        .looked_in(folder.display().to_string())),
+        _ => Err(models.iter().take(5).fold(
+            Error::new(format!("{name} has {} models, and its command names none", models.len())),
+            |error, path| error.hint(hint(path)),
+        )),
+    }
+}
+
+fn search(folder: &Path, path: String, depth: usize, files: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        let path = format!("{path}/{name}");
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) && depth > 0 {
+            search(&entry.path(), path, depth - 1, files);
+        } else if name.ends_with(".gguf") && entry.path().is_file() {
+            files.push(path);
+        }
+    }
+}
+
+/// The texts of a target whose files are seen from `root`.
+pub(super) struct Seen<'a> {
+    pub(super) target: &'a Target,
+    pub(super) root: &'a str,
+}
+
+impl Texts for Seen<'_> {
+    fn file(&self, path: &str) -> Result<String, Error> {
+        let own = path.strip_prefix(self.root).map(|path| inside(&self.target.folder, path));
+        let path = own.filter(|path| path.is_file()).unwrap_or_else(|| path.into());
+        fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))
+    }
+
+    fn template(&self) -> Result<Option<String>, Error> {
+        let files = command::files(&self.target.command)?;
+        let Some(model) = files.iter().rev().find(|file| file.role == Role::Model) else {
+            return Ok(None);
+        };
+        let header = header(&inside(&self.target.folder, &model.path))?;
+        Ok(header.text("tokenizer.chat_template").map(str::to_owned))
+    }
+}
+
+#[cfg(test)]
+#[path = "target_tests.rs"]
+mod tests;

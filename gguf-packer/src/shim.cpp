@@ -1,0 +1,3 @@
+int llama_quantize(int argc, char ** argv);
+
+extern "C" int llama_quantize_main(int argc, char ** argv) noexcept { return llama_quantize(argc, argv); }

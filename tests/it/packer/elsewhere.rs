@@ -1,0 +1,83 @@
+use std::path::Path;
+
+use llama_tests::docker::{self, Container, read};
+use llama_tests::packer::Packer;
+use llama_tests::process::finish;
+use llama_tests::registry::Registry;
+use llama_tests::{http, needs};
+
+/// A model image with the demo model, pushed.
+fn pushed(packer: &Packer, registry: &Registry, dir: &Path) -> String {
+    std::fs::copy(needs::demo_model().unwrap(), dir.join("model.gguf")).unwrap();
+    let file = "FROM scratch\nCOPY model.gguf .\nCMD [\"-m\", \"model.gguf\", \"-c\", \"256\"]\n";
+    std::fs::write(dir.join("GGUFPackerfile"), file).unwrap();
+    let name = format!("{}/demo:1", registry.address);
+    packer.does_in(dir, &["build", "--tag", &name, "--push", "."]);
+    name
+}
+
+/// The document's `Dockerfile.infer`: a model that others begin from, with our server.
+#[test]
+fn an_image_that_begins_from_a_model_serves_it() {
+    let Some(packer) = Packer::new() else { return };
+    let (Some(server), Some(registry)) = (docker::image("cpu"), Registry::start()) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let name = pushed(&packer, &registry, dir.path());
+    let infer = dir.path().join("Dockerfile.infer");
+    let text = format!(
+        "ARG REPO\nFROM ${{REPO}}/demo:1 AS model\nFROM {server}\nCOPY --from=model / /\nWORKDIR /models\nCMD [\"-m\", \"model.gguf\", \"-c\", \"256\"]\n"
+    );
+    std::fs::write(&infer, text).unwrap();
+    read(&["pull", "--quiet", &name]);
+    let infer = infer.to_str().unwrap();
+    let repo = format!("REPO={}", registry.address);
+    let tag = format!("{}-infer", name);
+    docker::build(&[
+        "--file",
+        infer,
+        "--build-arg",
+        &repo,
+        "--tag",
+        &tag,
+        "--load",
+        dir.path().to_str().unwrap(),
+    ]);
+    let container = Container::start(&["--publish", "127.0.0.1::8080", &tag]);
+    container.wait_for_health("healthy");
+    assert_eq!(http::get(&format!("{}/v1/models", container.url())).status, 200);
+}
+
+/// What is built for both platforms is one name.
+#[test]
+fn other_tools_read_what_we_push_and_load_what_we_save() {
+    let (Some(packer), Some(registry)) = (Packer::new(), Registry::start()) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let name = pushed(&packer, &registry, dir.path());
+    let skopeo = registry
+        .run(dir.path(), &["skopeo", "inspect", "--tls-verify=false", &format!("docker://{name}")]);
+    assert!(skopeo.status.success(), "{}", skopeo.output);
+    assert!(skopeo.output.contains("gguf.model.architecture"), "{}", skopeo.output);
+    let oras = registry.run(dir.path(), &["oras", "manifest", "fetch", "--plain-http", &name]);
+    assert!(oras.output.contains("application/vnd.oci.image.index.v1+json"), "{}", oras.output);
+    for platform in ["linux/amd64", "linux/arm64"] {
+        assert!(oras.output.contains(&format!("\"{}\"", &platform[6..])), "{}", oras.output);
+        read(&["pull", "--quiet", "--platform", platform, &name]);
+        read(&["image", "rm", "--force", &name]);
+    }
+    for kind in ["docker-archive", "oci-archive"] {
+        let archive = dir.path().join(kind);
+        packer.does(&["save", "--output", &format!("{kind}={}", archive.display()), &name]);
+        let loaded = finish(&mut docker::docker(&["load", "--input", archive.to_str().unwrap()]));
+        assert!(loaded.status.success(), "{kind}: {}", loaded.output);
+        let labels = read(&["image", "inspect", "--format", "{{json .Config.Labels}}", &name]);
+        assert!(labels.contains("gguf.model.architecture"), "{kind}: {labels}");
+        read(&["image", "rm", "--force", &name]);
+        let other = Packer::new().unwrap();
+        other.does(&["load", archive.to_str().unwrap()]);
+        assert_eq!(other.list()[0]["id"], packer.list()[0]["id"], "{kind}");
+    }
+    let layout = dir.path().join("layout");
+    packer.does(&["save", "--output", &format!("oci-dir={}", layout.display()), &name]);
+    let copied = registry.run(dir.path(), &["skopeo", "copy", "--all", "oci:layout", "oci:copy"]);
+    assert!(copied.status.success(), "{}", copied.output);
+}

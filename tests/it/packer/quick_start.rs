@@ -1,0 +1,73 @@
+use llama_tests::packer::Packer;
+use llama_tests::process::KilledOnDrop;
+use llama_tests::process::wait_for;
+use llama_tests::registry::Registry;
+use llama_tests::server::free_port;
+use llama_tests::{http, needs};
+use serde_json::json;
+
+use super::{file, with_hub};
+
+/// Builds it with two types, ships both, and talks to one.
+#[test]
+fn the_documents_quick_start_ends_in_a_chat() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some((packer, hub)) = with_hub(dir.path()) else { return };
+    let Some(registry) = Registry::start() else { return };
+    let context = dir.path().join("context");
+    std::fs::create_dir(&context).unwrap();
+    std::fs::write(context.join("Dockerfile"), file()).unwrap();
+    let name = |kind: &str| format!("{}/qwen2:0.5b-instruct-{kind}-demo", registry.address);
+    let (q5, q4) = (name("q5-k-m"), name("q4-k-m"));
+
+    packer.does_in(&context, &["build", "--tag", &q5, "--push", "."]);
+    let downloads = hub.downloads();
+    assert!(downloads >= 2, "{downloads} files were downloaded");
+    let other = ["build", "--tag", &q4, "--build-arg", "QUANTIZE_TYPE=Q4_K_M", "--push", "."];
+    let output = packer.does_in(&context, &other);
+    assert!(output.contains("CACHED"), "{output}");
+    assert_eq!(hub.downloads(), downloads, "the repository was downloaded twice:\n{output}");
+
+    let reader = Packer::new().unwrap();
+    reader.does(&["pull", &q5]);
+    reader.does(&["pull", &q4]);
+    let list = reader.does(&["list"]);
+    for words in ["NAME", "ARCH", "PARAMS", "BPW", "Q5_K_M", "Q4_K_M", "qwen2", "seconds ago"] {
+        assert!(list.contains(words), "no {words} in\n{list}");
+    }
+    assert_eq!(packer.list(), reader.list(), "both stores have the same images");
+    let shown = reader.does(&["inspect", &q5]);
+    for words in
+        ["Hugging Face", "gguf.model.architecture", "/models/Qwen2-0.5B-Instruct.Q5_K_M.gguf"]
+    {
+        assert!(shown.contains(words), "no {words} in\n{shown}");
+    }
+
+    let line = reader.does(&["run", &q5, "--dry-run", "--", "--flash-attn"]);
+    assert!(line.contains("--flash-attn on"), "{line}");
+    talks(&reader, &q5);
+}
+
+/// Starts the model by our own server, and asks it something.
+fn talks(packer: &Packer, name: &str) {
+    let Some(server) = needs::server() else { return };
+    let port = free_port().to_string();
+    let words = ["run", name, "--", "--port", &port];
+    let mut command = packer.command(&words);
+    let _server = KilledOnDrop(command.env("LLAMA_SERVER_BIN", server).spawn().unwrap());
+    let url = format!("http://127.0.0.1:{port}");
+    wait_for("the server", || {
+        http::try_get(&format!("{url}/health"), None).filter(|answer| answer.status == 200)
+    });
+    let question = json!({ "messages": [{ "role": "user", "content": "Hello" }], "max_tokens": 8 });
+    let answer = http::post(&format!("{url}/v1/chat/completions"), &question).ok();
+    assert!(answer["choices"][0]["message"]["content"].is_string(), "{answer}");
+    // The template puts the system prompt before what was asked.
+    let prompt = http::post(&format!("{url}/apply-template"), &question).ok();
+    let prompt = prompt["prompt"].as_str().unwrap();
+    assert!(prompt.starts_with("<|im_start|>system\nYou are an AI assistant"), "{prompt}");
+    assert!(
+        prompt.contains("<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"),
+        "{prompt}"
+    );
+}
