@@ -13,6 +13,9 @@ use crate::tree::Tree;
 
 pub(crate) mod copy;
 mod event;
+#[cfg(test)]
+#[path = "executor/build_tests.rs"]
+mod build_tests;
 mod layers;
 mod node;
 mod output;

@@ -52,7 +52,8 @@ pub fn is_git(address: &str) -> bool {
 /// Git address. `endpoint` is a further server of that kind.
 pub(super) fn hugging_face(address: &str, endpoint: Option<&str>) -> Option<(Repository, Git)> {
     let git = split(address);
-    let remote = git.remote.trim_end_matches('/');
+    let remote = git.remote.clone();
+    let remote = remote.trim_end_matches('/');
     let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/'));
     let own = [HUGGING_FACE, "http://huggingface.co", "https://hf.co", "https://www.huggingface.co"];
     let of_own = own.into_iter().map(|host| (host, endpoint.unwrap_or(HUGGING_FACE)));

@@ -28,7 +28,14 @@ fn add(tar: &mut Builder<Vec<u8>>, kind: EntryType, path: &str, link: &str, byte
 
 /// Any bytes, twice as many as can be gone on from.
 fn large() -> Vec<u8> {
-    (0..2_500_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+    let mut state = 1_u64;
+    let mut next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    (0..2_500_000).map(&mut next).collect()
 }
 
 /// A layer as others make them: a large file between small ones, links, a device, and trailing zeros.
