@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::Error;
 use crate::digest::Digest;
 use crate::executor::{self, BaseImage, BuiltStage, Event, Folder, Images, Tool};
-use crate::image::{ConfigInput, Described, History, Platform, manifest};
+use crate::image::{self, ConfigInput, Described, History, Platform, manifest};
 use crate::language::{self, Script, Warning};
 use crate::plan::{Context, Outside, Plan};
 use crate::reference::Name;
@@ -136,9 +136,9 @@ impl<'a> Job<'a> {
 
     fn run(&self) -> Result<BuiltStage, Error> {
         let find = |reference: &str, platform: Option<&str>| self.image(reference, platform);
-        let layout = |folder: &str, tag: Option<&str>, platform: Option<&str>| {
+        let of_layout = |folder: &str, tag: Option<&str>, platform: Option<&str>| {
             let platform = self.wanted(platform)?;
-            let id = crate::image::load(folder.as_ref(), tag, self.world.store)?;
+            let id = layout(self.world.store, folder, tag)?;
             self.base(&self.world.store.find(&id.hex())?, folder, &platform)
         };
         executor::build(
@@ -148,7 +148,7 @@ impl<'a> Job<'a> {
                 file: self.request.script.file(),
                 folder: self.request.folder.clone(),
                 contexts: &self.request.contexts,
-                images: Images { find: &find, layout: &layout },
+                images: Images { find: &find, layout: &of_layout },
                 tool: self.world.tool,
                 no_cache: self.request.no_cache,
                 source_date: self.request.source_date,
@@ -211,6 +211,20 @@ impl<'a> Job<'a> {
     }
 }
 
+/// The image of an OCI layout: the one with this tag, else the only one.
+fn layout(store: &Store, folder: &str, tag: Option<&str>) -> Result<Digest, Error> {
+    let images = image::layout::load(store, folder.as_ref())?;
+    let has = |image: &&image::layout::Loaded| {
+        tag.is_none() || image.names.iter().any(|name| name.tag() == tag)
+    };
+    match images.iter().filter(has).collect::<Vec<_>>()[..] {
+        [one] => Ok(one.id),
+        [] => Err(Error::new(format!("{folder} has no image {}", tag.unwrap_or_default()))),
+        _ => Err(Error::new(format!("{folder} has several images"))
+            .hint(format!("name one: oci-layout://{folder}:TAG"))),
+    }
+}
+
 /// `TARGETPLATFORM` and its kin.
 #[must_use]
 pub fn variables(target: &Platform) -> BTreeMap<String, String> {
@@ -247,11 +261,7 @@ fn config_for(image: &StoredImage, platform: &Platform) -> Option<(Value, Vec<u8
 }
 
 /// The platforms of a base whose layers are the same for all of them.
-fn platforms_of(
-    store: &Store,
-    base: &BaseImage,
-    first: &Platform,
-) -> Result<Vec<Platform>, Error> {
+fn platforms_of(store: &Store, base: &BaseImage, first: &Platform) -> Result<Vec<Platform>, Error> {
     let Ok(image) = store.find(&base.name) else { return Ok(vec![first.clone()]) };
     let configs = std::iter::once(&image.config).chain(image.others.iter().map(|(one, _)| one));
     let platforms: Vec<Platform> =
@@ -271,8 +281,7 @@ fn describe(
         let layer = made.layer.diff_id;
         match history.last_mut() {
             Some(last) if last.created_by == made.created_by => last.layers.push(layer),
-            _ => history
-                .push(History { created_by: made.created_by.clone(), layers: vec![layer] }),
+            _ => history.push(History { created_by: made.created_by.clone(), layers: vec![layer] }),
         }
     }
     let base = stage.base.as_ref();

@@ -45,7 +45,8 @@ pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Err
         token: variable("HF_TOKEN"),
         endpoint: variable("HF_ENDPOINT"),
     };
-    let outputs = args.outputs.iter().map(|text| save::target(text)).collect::<Result<Vec<_>, _>>()?;
+    let outputs =
+        args.outputs.iter().map(|text| save::target(text)).collect::<Result<Vec<_>, _>>()?;
     if args.push && request.names.is_empty() {
         return Err(Error::new("an image without a name cannot be pushed")
             .hint("gguf-packer build --tag REGISTRY/NAME --push ."));
@@ -64,8 +65,10 @@ fn make(
     let pull = |name: &crate::reference::Name, platform: &Platform| {
         remote::pull(&store, name, Some(platform), &args.remote, &screen)
     };
-    let (on_event, stop) = (|event: crate::executor::Event<'_>| screen.show(event), AtomicBool::new(false));
-    let world = World { store: &store, pull: &pull, tool: &quantizer, on_event: &on_event, stop: &stop };
+    let (on_event, stop) =
+        (|event: crate::executor::Event<'_>| screen.show(event), AtomicBool::new(false));
+    let world =
+        World { store: &store, pull: &pull, tool: &quantizer, on_event: &on_event, stop: &stop };
     let built = build(request, &world)?;
     told(&built.warnings);
     for target in outputs {
@@ -87,9 +90,12 @@ fn make(
         let names = if names.is_empty() { String::new() } else { format!(" {}", names.join(" ")) };
         screen.say(&format!("built {}{names}", built.id.short()));
     }
-    let broken: Vec<Warning> = built.warnings.into_iter().filter(|one| one.rule.is_some()).collect();
+    let broken: Vec<Warning> =
+        built.warnings.into_iter().filter(|one| one.rule.is_some()).collect();
     if language::lint::fails(request.script, &broken) {
-        return Err(Error::new("the file breaks rules, and its `# check=error=true` makes errors of them"));
+        return Err(Error::new(
+            "the file breaks rules, and its `# check=error=true` makes errors of them",
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -180,7 +186,10 @@ fn check(
     for warning in &warnings {
         output::line(&warning.to_string())?;
     }
-    output::line(&format!("Check complete, {count} warning{} found.", if count == 1 { "" } else { "s" }))?;
+    output::line(&format!(
+        "Check complete, {count} warning{} found.",
+        if count == 1 { "" } else { "s" }
+    ))?;
     Ok(ExitCode::FAILURE)
 }
 

@@ -1,5 +1,10 @@
 //! `list` and `inspect`: what the store has.
 
+use std::io::IsTerminal;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use console::Term;
+
 use super::{Context, args, output, remote, table};
 use crate::Error;
 use crate::store::StoredImage;
@@ -15,7 +20,8 @@ pub(super) fn list(args: &args::List, context: &Context) -> Result<(), Error> {
         ids.dedup();
         return ids.iter().try_for_each(|id| output::line(id));
     }
-    output::print(&table::list(&images, args.full_id, std::time::SystemTime::now()))
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    output::print(&table::list(&images, now, args.full_id, width()))
 }
 
 pub(super) fn inspect(args: &args::Inspect, context: &Context) -> Result<(), Error> {
@@ -28,5 +34,12 @@ pub(super) fn inspect(args: &args::Inspect, context: &Context) -> Result<(), Err
             None => store.find(&args.image)?.config,
         },
     };
-    output::print(&table::inspect(&config)?)
+    output::line(&crate::image::inspect(&config)?)
+}
+
+/// Columns of the terminal; none where a file or another program reads.
+fn width() -> Option<usize> {
+    let out = std::io::stdout();
+    let size = out.is_terminal().then(|| Term::stdout().size_checked()).flatten();
+    size.map(|(_, columns)| usize::from(columns))
 }

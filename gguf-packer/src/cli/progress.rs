@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::args;
-use super::table::size;
 use crate::executor::{Event, Unit};
+use crate::gguf::bytes as size;
 
 /// Time between two lines about one thing that goes on.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -77,7 +77,9 @@ impl Screen {
         let mut bar = None;
         match &self.kind {
             Kind::Bars(bars) => {
-                let style = ProgressStyle::with_template("{spinner} {msg:40!} {wide_bar} {prefix} {elapsed}");
+                let style = ProgressStyle::with_template(
+                    "{spinner} {msg:40!} {wide_bar} {prefix} {elapsed}",
+                );
                 let new = bars.add(ProgressBar::new_spinner());
                 new.set_style(style.expect("the template is right"));
                 new.set_message(text.clone());

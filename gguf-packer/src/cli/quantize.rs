@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::args;
 use super::context::quantizer;
 use super::progress::Screen;
-use super::{args, table};
 use crate::Error;
 use crate::executor::quantize::{arguments, failed, progress};
 use crate::executor::{Event, ToolRun, Unit};
+use crate::gguf::bytes;
 use crate::language::instruction::QuantizeOptions;
 
 /// Lines of the quantizer that an error shows.
@@ -27,9 +28,8 @@ pub(super) fn run(args: &args::Quantize) -> Result<(), Error> {
     let half = beside(&to);
     let options = options(args);
     let made = quantize(args, &options, &from, matrix.as_deref(), &half);
-    let placed = made.and_then(|()| {
-        std::fs::rename(&half, &to).map_err(|e| Error::io("write", &to, &e))
-    });
+    let placed =
+        made.and_then(|()| std::fs::rename(&half, &to).map_err(|e| Error::io("write", &to, &e)));
     if placed.is_err() {
         // It may not have been begun.
         let _ = std::fs::remove_file(&half);
@@ -65,7 +65,12 @@ fn quantize(
     if args.allow_requantize {
         words.push("--allow-requantize".to_owned());
     }
-    words.extend(arguments(options, &named(from)?, matrix.map(named).transpose()?.as_deref(), &named(to)?));
+    words.extend(arguments(
+        options,
+        &named(from)?,
+        matrix.map(named).transpose()?.as_deref(),
+        &named(to)?,
+    ));
     words.extend(args.threads.map(|threads| threads.to_string()));
     let mut lines = Vec::new();
     let mut on_line = |line: &str| {
@@ -83,15 +88,19 @@ fn quantize(
     quantizer(run).map_err(|error| {
         let error = failed(&error, &lines, options);
         let requantized = lines.iter().any(|line| line.contains("requantizing from type"));
-        if requantized { error.hint("--allow-requantize does it all the same, and worse") } else { error }
+        if requantized {
+            error.hint("--allow-requantize does it all the same, and worse")
+        } else {
+            error
+        }
     })?;
     screen.show(Event::Done { node: 0, cached: false });
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
     screen.say(&format!(
         "{}: {}, before {}",
         args.to.display(),
-        table::size(size(to)),
-        table::size(size(from))
+        bytes(size(to)),
+        bytes(size(from))
     ));
     Ok(())
 }
@@ -99,7 +108,8 @@ fn quantize(
 /// A path as an argument; the quantizer takes text.
 fn named(path: &Path) -> Result<String, Error> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
-        Error::new(format!("the path is not UTF-8: {}", path.display())).hint("give it another name")
+        Error::new(format!("the path is not UTF-8: {}", path.display()))
+            .hint("give it another name")
     })
 }
 

@@ -71,8 +71,10 @@ fn server(dry_run: bool) -> Result<std::path::PathBuf, Error> {
     match llama_server_bin::find(None) {
         Ok(server) => Ok(server),
         Err(_) if dry_run => Ok("llama-server".into()),
-        Err(error) => Err(Error::new(error.to_string())
-            .hint("name another server: --by IMAGE or --by PROGRAM")),
+        Err(error) => {
+            Err(Error::new(error.to_string())
+                .hint("name another server: --by IMAGE or --by PROGRAM"))
+        }
     }
 }
 

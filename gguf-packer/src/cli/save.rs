@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use super::{Context, args, output};
 use crate::Error;
-use crate::image::layout::{self, Kind};
+use crate::image::layout::{self, Format};
 use crate::reference::Name;
 use crate::store::Store;
 
 /// Where an image goes, and as what.
 #[derive(Debug)]
 pub(super) struct Target {
-    pub(super) kind: Kind,
+    pub(super) format: Format,
     pub(super) path: PathBuf,
 }
 
@@ -24,16 +24,11 @@ pub(super) fn target(text: &str) -> Result<Target, Error> {
     let Some((kind, path)) = text.split_once('=') else {
         return Err(wrong("does not say what to write"));
     };
-    let kind = match kind {
-        "oci-dir" => Kind::OciDir,
-        "oci-archive" => Kind::OciArchive,
-        "docker-archive" => Kind::DockerArchive,
-        _ => return Err(wrong("names no kind that there is")),
-    };
+    let format = kind.parse()?;
     if path.is_empty() {
         return Err(wrong("names no path"));
     }
-    Ok(Target { kind, path: path.into() })
+    Ok(Target { format, path: path.into() })
 }
 
 /// Writes the image `text` of the store.
@@ -43,29 +38,39 @@ pub(super) fn write(
     names: &[Name],
     target: &Target,
 ) -> Result<(), Error> {
-    layout::save(store, &store.find(text)?, names, target.kind, &target.path)
+    let images = [(store.find(text)?, names.to_vec())];
+    layout::save(store, &images, target.format, &target.path)
 }
 
 pub(super) fn save(args: &args::Save, context: &Context) -> Result<(), Error> {
     let target = if args.output.contains('=') {
         target(&args.output)?
     } else {
-        Target { kind: Kind::DockerArchive, path: (&args.output).into() }
+        Target { format: Format::DockerArchive, path: (&args.output).into() }
     };
     let store = context.store()?;
     let image = store.find(&args.image)?;
     let named: Vec<Name> =
         args.image.parse().into_iter().filter(|name| image.names.contains(name)).collect();
     let names = if named.is_empty() { image.names.clone() } else { named };
-    layout::save(&store, &image, &names, target.kind, &target.path)
+    layout::save(&store, &[(image, names)], target.format, &target.path)
 }
 
 pub(super) fn load(args: &args::Load, context: &Context) -> Result<(), Error> {
     let store = context.store()?;
     let names: Vec<Name> = args.tags.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
-    for image in layout::load(&store, &args.path, &names)? {
-        let names: Vec<String> = store.find(&image.hex())?.names.iter().map(Name::to_string).collect();
-        output::line(&format!("loaded {} {}", image.short(), names.join(" ")))?;
+    let loaded = layout::load(&store, &args.path)?;
+    if let ([one], [_, ..]) = (&loaded[..], &names[..]) {
+        names.iter().try_for_each(|name| store.tag(&one.id.hex(), name).map(drop))?;
+    } else if !names.is_empty() {
+        return Err(Error::new(format!(
+            "there are {} images, and `--tag` names one",
+            loaded.len()
+        )));
+    }
+    for image in loaded {
+        let all: Vec<String> = image.names.iter().chain(&names).map(Name::to_string).collect();
+        output::line(&format!("loaded {} {}", image.id.short(), all.join(" ")))?;
     }
     Ok(())
 }
