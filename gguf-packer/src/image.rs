@@ -8,6 +8,7 @@ pub mod manifest;
 mod ordered;
 pub mod path;
 pub mod platform;
+mod weights;
 
 pub use config::{ConfigInput, Described, History, working_dir};
 pub use ordered::inspect;

@@ -1,6 +1,6 @@
 //! What `list` prints: the table of the document, or JSON.
 
-use crate::gguf::bytes;
+pub use crate::gguf::bytes;
 use crate::store::ListedImage;
 
 /// Between two columns, and before the first one.

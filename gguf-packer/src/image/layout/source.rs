@@ -32,6 +32,9 @@ pub(super) enum Source {
     },
 }
 
+/// The content of a file, and how many bytes it has.
+type Content = (Box<dyn Read>, u64);
+
 /// Where an entry's content lies.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
@@ -91,7 +94,7 @@ impl Source {
     }
 
     /// The content of a file with its size, when it is there.
-    pub(super) fn content(&self, name: &str) -> Result<Option<(Box<dyn Read>, u64)>, Error> {
+    pub(super) fn content(&self, name: &str) -> Result<Option<Content>, Error> {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(name);

@@ -159,6 +159,28 @@ fn an_archive_is_what_docker_and_others_read() {
     assert!(oci.len() < usize::try_from(fs::metadata(&path).unwrap().len()).unwrap());
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
+/// A tar of these files, and a link.
+fn packed(files: &[(&str, Vec<u8>)], link: (&str, &str)) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, content.as_slice()).unwrap();
+    }
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Symlink);
+    header.set_size(0);
+    builder.append_link(&mut header, link.0, link.1).unwrap();
+    builder.into_inner().unwrap()
+}
+
 /// `docker save` before version 25: layers in folders of their own, links between them, and no digests.
 #[test]
 fn an_archive_of_an_older_docker_is_read() {
@@ -171,33 +193,20 @@ fn an_archive_of_an_older_docker_is_read() {
         tars.insert(layer.diff_id, content);
     }
     let (a, b) = (image.layers[0].diff_id, image.layers[1].diff_id);
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(&tars[&b]).unwrap();
     let docker = json!([{"Config": "abc.json", "RepoTags": ["old:1"], "Layers": ["1/layer.tar", "2/layer.tar"]}]);
-    let mut builder = tar::Builder::new(Vec::new());
-    for (name, content) in [
-        ("0/layer.tar", tars[&a].clone()),
-        ("2/layer.tar", gzip.finish().unwrap()),
-        ("abc.json", image.config.clone()),
-        ("manifest.json", serde_json::to_vec(&docker).unwrap()),
-    ] {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        builder.append_data(&mut header, name, content.as_slice()).unwrap();
-    }
-    let mut header = tar::Header::new_gnu();
-    header.set_entry_type(tar::EntryType::Symlink);
-    header.set_size(0);
-    builder.append_link(&mut header, "1/layer.tar", "../0/layer.tar").unwrap();
-    let plain = builder.into_inner().unwrap();
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(&plain).unwrap();
+    let plain = packed(
+        &[
+            ("0/layer.tar", tars[&a].clone()),
+            ("2/layer.tar", gzip(&tars[&b])),
+            ("abc.json", image.config.clone()),
+            ("manifest.json", serde_json::to_vec(&docker).unwrap()),
+        ],
+        ("1/layer.tar", "../0/layer.tar"),
+    );
+    let gzipped = gzip(&plain);
     let zstd = ruzstd::encoding::CompressionLevel::Fastest;
     let zstd = ruzstd::encoding::compress_to_vec(plain.as_slice(), zstd);
-    for (name, bytes) in
-        [("old.tar", plain), ("old.tar.gz", gzip.finish().unwrap()), ("old.zst", zstd)]
-    {
+    for (name, bytes) in [("old.tar", plain), ("old.tar.gz", gzipped), ("old.zst", zstd)] {
         let to = Fixture::new();
         fs::write(to.path(name), bytes).unwrap();
         let loaded = load(&to.store, &to.path(name)).unwrap();
@@ -282,7 +291,13 @@ fn what_is_broken_is_refused_and_nothing_of_it_is_an_image() {
     let expected = "cannot load FILE: it has no image: neither index.json nor manifest.json is in it\n  hint: what \
                     can be loaded: docker save, gguf-packer save, skopeo copy … oci-archive:FILE";
     assert_eq!(refused(&[("x".to_owned(), vec![])]), expected);
+}
 
+#[test]
+fn an_archive_that_was_cut_off_is_refused() {
+    let from = Fixture::new();
+    let path = from.path("x.tar");
+    save(&from.store, &[from.image(&[])], Format::OciArchive, &path).unwrap();
     let whole = fs::read(&path).unwrap();
     let cut = from.path("cut.tar");
     fs::write(&cut, &whole[..whole.len() - 2048]).unwrap();
