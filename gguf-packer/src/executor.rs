@@ -28,6 +28,8 @@ mod run;
 mod schedule;
 mod source;
 #[cfg(test)]
+mod site;
+#[cfg(test)]
 mod testing;
 mod unpack;
 
