@@ -11,11 +11,11 @@ use crate::plan::{Context, Plan};
 use crate::store::{Layer, Store};
 use crate::tree::Tree;
 
-pub(crate) mod copy;
-mod event;
 #[cfg(test)]
 #[path = "executor/build_tests.rs"]
 mod build_tests;
+pub(crate) mod copy;
+mod event;
 mod layers;
 mod node;
 mod output;
@@ -26,9 +26,9 @@ pub mod quantize;
 mod result;
 mod run;
 mod schedule;
-mod source;
 #[cfg(test)]
 mod site;
+mod source;
 #[cfg(test)]
 mod testing;
 mod unpack;

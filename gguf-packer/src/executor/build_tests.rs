@@ -41,10 +41,17 @@ fn a_model_becomes_a_stage() {
             "models/prompts/system.txt = You are kind."
         ]
     );
-    let layers = ["models models/a.md", "models models/m.gguf", "models models/prompts models/prompts/system.txt"];
+    let layers = [
+        "models models/a.md",
+        "models models/m.gguf",
+        "models models/prompts models/prompts/system.txt",
+    ];
     assert_eq!(bench.layers(&stage), layers);
     let made: Vec<&str> = stage.layers.iter().map(|made| made.created_by.as_str()).collect();
-    assert_eq!(made, ["COPY m.gguf docs/a.md ./", "COPY m.gguf docs/a.md ./", "CAT prompts/system.txt"]);
+    assert_eq!(
+        made,
+        ["COPY m.gguf docs/a.md ./", "COPY m.gguf docs/a.md ./", "CAT prompts/system.txt"]
+    );
     assert_eq!(stage.command, Some(vec!["-m".to_owned(), "m.gguf".to_owned()]));
     assert_eq!(stage.labels, [("a".to_owned(), "1".to_owned())]);
     assert_eq!((stage.base, stage.working_folder.as_str()), (None, "/models"));
@@ -151,13 +158,16 @@ fn owners_by_name_come_from_the_stage() {
     bench.add_image("base", &passwd, serde_json::json!({}));
     bench.write("x", "1");
     let chown = |text: &'static str| {
-        copy_with(Origin::Context, "x", "/x", move |copy| copy.placing.chown = Some(text.to_owned()))
+        copy_with(Origin::Context, "x", "/x", move |copy| {
+            copy.placing.chown = Some(text.to_owned())
+        })
     };
     let base = Origin::Image("base".to_owned());
     let built = bench.build_stages(&[stage(base, &[chown("model:staff")])]).expect("it builds");
     assert_eq!(bench.shown(&built).last().map(String::as_str), Some("x = 1 10:50"));
     let error = bench.build(&[chown("model")]).expect_err("no passwd");
-    let expected = "GGUFPackerfile:2:1: no user `model`: this stage has no /etc/passwd\n  | COPY x /x";
+    let expected =
+        "GGUFPackerfile:2:1: no user `model`: this stage has no /etc/passwd\n  | COPY x /x";
     assert!(error.starts_with(expected), "{error}");
 }
 
@@ -232,16 +242,19 @@ fn named_contexts_have_files() {
     ] {
         bench.outside.contexts.insert(name.to_owned(), Context::parse(value));
     }
-    let from = |name: &str, source: &str| {
-        copy_with(Origin::Named(name.to_owned()), source, "/", |_| ())
-    };
+    let from =
+        |name: &str, source: &str| copy_with(Origin::Named(name.to_owned()), source, "/", |_| ());
     let built = bench.build(&[from("dir", "f"), from("image", "x"), from("oci", "y")]);
     assert_eq!(bench.shown(&built.expect("it builds")), ["f = 1", "x = 1", "y = 1"]);
-    let whole = bench.build_stages(&[stage(Origin::Named("dir".to_owned()), &[])]).expect("it builds");
+    let whole =
+        bench.build_stages(&[stage(Origin::Named("dir".to_owned()), &[])]).expect("it builds");
     assert_eq!(bench.shown(&whole), ["f = 1"]);
     assert_eq!(bench.layers(&whole), ["f"]);
     let error = bench.build(&[from("gone", "x")]).expect_err("no folder");
-    assert!(error.starts_with("GGUFPackerfile:2:1: cannot read the folder no/such/folder: "), "{error}");
+    assert!(
+        error.starts_with("GGUFPackerfile:2:1: cannot read the folder no/such/folder: "),
+        "{error}"
+    );
 }
 
 #[test]
@@ -250,7 +263,8 @@ fn the_ignore_file_keeps_files_out() {
     for name in ["a.md", "d/b.md", "d/c.md", "e/f.md"] {
         bench.write(name, "1");
     }
-    bench.ignore = crate::language::ignore::Ignore::of(["d", "!d/c.md", "e", "a.md"]).expect("patterns");
+    bench.ignore =
+        crate::language::ignore::Ignore::of(["d", "!d/c.md", "e", "a.md"]).expect("patterns");
     let stage = bench.build(&[copy(".", "/")]).expect("it builds");
     assert_eq!(bench.shown(&stage), ["d/", "d/c.md = 1"]);
     let error = bench.build(&[copy("a.md", "/")]).expect_err("kept out");
@@ -279,7 +293,10 @@ fn links_stay_links_in_folders_and_are_followed_as_sources() {
     assert_eq!(shown("folder", "/").expect("it builds"), folder);
     for out in ["out", "up"] {
         let error = shown(out, "/").expect_err("it is not in the context");
-        assert!(error.starts_with(&format!("GGUFPackerfile:2:1: no file or folder `{out}`")), "{error}");
+        assert!(
+            error.starts_with(&format!("GGUFPackerfile:2:1: no file or folder `{out}`")),
+            "{error}"
+        );
     }
 }
 
@@ -291,7 +308,9 @@ fn everything_that_is_missing_is_told_at_once() {
         copy("modell.gguf", "/"),
         add(AddSource::Url("http://127.0.0.1:1/x".to_owned()), "/"),
         copy("../x", "/"),
-        copy_with(Origin::Context, "model.gguf", "/", |copy| copy.placing.chmod = Some("9".to_owned())),
+        copy_with(Origin::Context, "model.gguf", "/", |copy| {
+            copy.placing.chmod = Some("9".to_owned())
+        }),
         copy("*.txt", "/"),
     ];
     let error = bench.build(&steps).expect_err("it fails");
@@ -332,7 +351,9 @@ fn convert_says_what_to_do_instead() {
     };
     let error = bench.build(&[Instruction::Convert(convert)]).expect_err("it is not there");
     assert!(error.contains(": CONVERT is not in this version\n"), "{error}");
-    assert!(error.contains("hint: convert with llama.cpp's convert_hf_to_gguf.py and COPY the result"));
+    assert!(
+        error.contains("hint: convert with llama.cpp's convert_hf_to_gguf.py and COPY the result")
+    );
 }
 
 #[test]

@@ -37,10 +37,8 @@ pub(super) fn run(run: &Run<'_>, index: usize, inputs: &[Output]) -> Result<Outp
     teller.started(&title(node));
     let output = match &node.op {
         Op::Scratch => Ok(Output::files(crate::tree::Tree::default(), true)),
-        Op::Image(image) => {
-            (run.settings.images.find)(&image.reference, image.platform.as_deref())
-                .and_then(|image| base(run, image))
-        }
+        Op::Image(image) => (run.settings.images.find)(&image.reference, image.platform.as_deref())
+            .and_then(|image| base(run, image)),
         Op::Layout(layout) => {
             let (tag, platform) = (layout.tag.as_deref(), layout.platform.as_deref());
             (run.settings.images.layout)(&layout.folder, tag, platform)

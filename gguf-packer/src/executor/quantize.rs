@@ -93,8 +93,11 @@ fn shard_files(input: &Output, pattern: &str) -> Result<Vec<Entry>, Error> {
     let total = pattern.rsplit_once("-of-").and_then(|(_, rest)| rest.get(..5)?.parse().ok());
     if total != Some(found.len()) {
         let total = total.unwrap_or_default();
-        return Err(Error::new(format!("{} of {total} shards are there: `{pattern}`", found.len()))
-            .hint("quantizing needs all shards of the model in one folder"));
+        return Err(Error::new(format!(
+            "{} of {total} shards are there: `{pattern}`",
+            found.len()
+        ))
+        .hint("quantizing needs all shards of the model in one folder"));
     }
     let entry = |found: &super::copy::select::Match| {
         let entry = input.tree.get(&found.path).cloned();
@@ -145,12 +148,8 @@ fn quantize(
         }
     };
     let stop = || run.is_stopped();
-    let tool_run = ToolRun {
-        folder: temp.path(),
-        arguments: &arguments,
-        on_line: &mut on_line,
-        stop: &stop,
-    };
+    let tool_run =
+        ToolRun { folder: temp.path(), arguments: &arguments, on_line: &mut on_line, stop: &stop };
     let done = (run.settings.tool)(tool_run);
     let made = out.join("model.gguf");
     if let Err(error) = done {

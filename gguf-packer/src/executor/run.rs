@@ -80,7 +80,8 @@ impl<'a> Run<'a> {
         let (file, at) = (self.settings.file, node.at);
         let text = error.to_string();
         let (what, rest) = text.split_once('\n').unwrap_or((&text, ""));
-        let line = format!("{file}:{}:{}: {what}\n  | {}", at.line, at.column, shortened(&node.text));
+        let line =
+            format!("{file}:{}:{}: {what}\n  | {}", at.line, at.column, shortened(&node.text));
         Error::new(if rest.is_empty() { line } else { format!("{line}\n{rest}") })
     }
 

@@ -8,10 +8,10 @@ use std::thread;
 use crate::Error;
 use crate::plan::Op;
 
+use super::node;
 use super::output::Output;
 use super::parallel::joined;
 use super::run::Run;
-use super::node;
 
 /// Downloads at the same time, besides the work of this machine.
 const DOWNLOADS: usize = 6;

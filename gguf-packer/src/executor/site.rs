@@ -51,7 +51,8 @@ impl Site {
 
     /// Requests since the last call, as `path` and the range where one was asked for.
     pub(crate) fn asked(&self) -> Vec<String> {
-        let range = |asked: &Asked| asked.header("range").map(|r| format!(" {r}")).unwrap_or_default();
+        let range =
+            |asked: &Asked| asked.header("range").map(|r| format!(" {r}")).unwrap_or_default();
         let mut asked = self.asked.lock().unwrap();
         asked.drain(..).map(|asked| format!("{}{}", asked.path, range(&asked))).collect()
     }
@@ -91,7 +92,8 @@ impl Reply {
     /// The part that was asked for, as servers that know ranges send it.
     pub(crate) fn ranged(mut self, asked: &Asked) -> Self {
         let range = asked.header("range").and_then(|range| range.strip_prefix("bytes="));
-        let Some(from) = range.and_then(|range| range.trim_end_matches('-').parse::<usize>().ok()) else {
+        let Some(from) = range.and_then(|range| range.trim_end_matches('-').parse::<usize>().ok())
+        else {
             return self;
         };
         let total = self.body.len();
@@ -121,6 +123,7 @@ fn read(stream: &TcpStream) -> Option<Asked> {
     let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let path = lines.next()?.split(' ').nth(1)?.to_owned();
     let headers = lines.take_while(|line| !line.is_empty());
-    let pair = |line: String| line.split_once(':').map(|(n, v)| (n.to_lowercase(), v.trim().to_owned()));
+    let pair =
+        |line: String| line.split_once(':').map(|(n, v)| (n.to_lowercase(), v.trim().to_owned()));
     Some(Asked { path, headers: headers.filter_map(pair).collect() })
 }

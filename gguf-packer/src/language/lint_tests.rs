@@ -91,8 +91,9 @@ const RULES: [(&str, &str, &str); 13] = [
 fn each_rule_is_told_when_it_is_broken_only() {
     for (broken, told, kept) in RULES {
         let rule = told.split(": ").nth(1).expect("a rule");
-        let of_rule =
-            |text: &str| lints(text).into_iter().filter(|line| line.contains(rule)).collect::<Vec<_>>();
+        let of_rule = |text: &str| {
+            lints(text).into_iter().filter(|line| line.contains(rule)).collect::<Vec<_>>()
+        };
         assert_eq!(of_rule(broken).join("\n"), told, "{broken}");
         assert_eq!(lints(kept), [""; 0], "{kept}");
         // A file may skip a rule, or all.

@@ -55,12 +55,14 @@ pub(super) fn hugging_face(address: &str, endpoint: Option<&str>) -> Option<(Rep
     let remote = git.remote.clone();
     let remote = remote.trim_end_matches('/');
     let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/'));
-    let own = [HUGGING_FACE, "http://huggingface.co", "https://hf.co", "https://www.huggingface.co"];
+    let own =
+        [HUGGING_FACE, "http://huggingface.co", "https://hf.co", "https://www.huggingface.co"];
     let of_own = own.into_iter().map(|host| (host, endpoint.unwrap_or(HUGGING_FACE)));
     let of_endpoint = endpoint.map(|endpoint| (endpoint, endpoint));
-    let (path, server) = of_endpoint.into_iter().chain(of_own).find_map(|(host, server)| {
-        Some((remote.strip_prefix(host)?.strip_prefix('/')?, server))
-    })?;
+    let (path, server) = of_endpoint
+        .into_iter()
+        .chain(of_own)
+        .find_map(|(host, server)| Some((remote.strip_prefix(host)?.strip_prefix('/')?, server)))?;
     let is_repository = path.ends_with(".git");
     let path = path.trim_end_matches(".git");
     let (kind, name) = match path.split_once('/') {

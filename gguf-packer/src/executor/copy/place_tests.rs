@@ -55,7 +55,8 @@ fn of_a_folder_the_content_is_copied() {
 fn owner_and_permissions_are_changed() {
     let below = tree(&["there/x"]);
     let mode = Mode::parse("u=rwX,go=").expect("a mode");
-    let place = Place { owner: Some((5, 6)), mode: Some(&mode), mtime: 7, ..place(&below, "/there/n/d") };
+    let place =
+        Place { owner: Some((5, 6)), mode: Some(&mode), mtime: 7, ..place(&below, "/there/n/d") };
     let entries = place.put(&[folder(&["f", "l->f"])]).expect("placed");
     let shown: Vec<_> =
         entries.iter().map(|e| (e.path.as_str(), e.mode, e.uid, e.gid, e.mtime)).collect();

@@ -40,7 +40,11 @@ pub(super) enum Got {
 }
 
 /// Downloads a file into the store.
-pub(super) fn download(run: &Run<'_>, teller: &Teller<'_>, wanted: &Wanted<'_>) -> Result<Got, Error> {
+pub(super) fn download(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    wanted: &Wanted<'_>,
+) -> Result<Got, Error> {
     let mut partial = Partial::open(run, teller, wanted)?;
     if let (Proof::Sha256(digest), Some(size)) = (&wanted.proof, wanted.size) {
         // Another process may have finished it while we waited.
@@ -162,8 +166,11 @@ fn mismatch(wanted: &Wanted<'_>, partial: &mut Partial) -> Error {
         }
         _ => String::new(),
     };
-    Error::new(format!("{} is not what it should be: it is {found}, not {expected}{size}", wanted.url))
-        .hint("check the checksum; the file may have been replaced, or damaged on its way")
+    Error::new(format!(
+        "{} is not what it should be: it is {found}, not {expected}{size}",
+        wanted.url
+    ))
+    .hint("check the checksum; the file may have been replaced, or damaged on its way")
 }
 
 /// A file that is on its way. One process at a time writes it.
@@ -225,7 +232,8 @@ impl Partial {
 
     fn tag_with(&mut self, tag: Option<String>) -> Result<(), Error> {
         let path = self.folder.join("tag");
-        fs::write(&path, tag.as_deref().unwrap_or_default()).map_err(|e| Error::io("write", &path, &e))?;
+        fs::write(&path, tag.as_deref().unwrap_or_default())
+            .map_err(|e| Error::io("write", &path, &e))?;
         self.tag = tag;
         Ok(())
     }
@@ -238,7 +246,11 @@ impl Partial {
     }
 
     /// Gives the file to the store, unless it is not what it should be: then all of it goes.
-    fn finish(&mut self, run: &Run<'_>, wanted: &Wanted<'_>) -> Result<Option<(Digest, u64)>, Error> {
+    fn finish(
+        &mut self,
+        run: &Run<'_>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<(Digest, u64)>, Error> {
         let size_fits = wanted.size.is_none_or(|size| size == self.size);
         if !size_fits || !wanted.proof.holds(&self.hashes, self.size) {
             (self.last, self.last_size) = (self.hashes.clone(), self.size);

@@ -92,7 +92,13 @@ impl Repository<'_> {
             Ok(()) => {}
             Err(error) if error == stopped() => return Err(error),
             // Some servers give no single commits.
-            Err(_) => call(&["fetch", "--progress", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*"])?,
+            Err(_) => call(&[
+                "fetch",
+                "--progress",
+                "--tags",
+                "origin",
+                "+refs/heads/*:refs/remotes/origin/*",
+            ])?,
         }
         call(&["checkout", "--quiet", "--detach", commit])?;
         if folder.join(".gitmodules").exists() {
@@ -115,7 +121,9 @@ impl Repository<'_> {
         // `Receiving objects:  45% (9/20), 1.00 MiB`
         let Some((what, rest)) = line.split_once(':') else { return };
         let count = rest.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
-        let Some((done, total)) = count.and_then(|(count, _)| count.split_once('/')) else { return };
+        let Some((done, total)) = count.and_then(|(count, _)| count.split_once('/')) else {
+            return;
+        };
         if let (Ok(done), Ok(total)) = (done.parse(), total.parse()) {
             self.teller.step(what, done, Some(total), crate::executor::Unit::Files);
         }

@@ -31,7 +31,8 @@ fn a_file_has_the_name_that_its_server_or_its_address_says() {
         _ => Reply::ok("3"),
     });
     let bench = Bench::new();
-    let shown = |path: &str, dest: &str| built(&bench, &add_url(&site, path, dest)).expect("it builds");
+    let shown =
+        |path: &str, dest: &str| built(&bench, &add_url(&site, path, dest)).expect("it builds");
     assert_eq!(shown("/said", "/"), ["m.gguf = 1"]);
     assert_eq!(shown("/star", "/"), ["mä.gguf = 2"]);
     assert_eq!(shown("/out", "/"), ["e = 4"]);
@@ -129,7 +130,10 @@ fn the_next_build_goes_on_with_what_is_left() {
     let step = add_url(&site, "/m", "/");
     let error = built(&bench, &step).expect_err("it breaks off");
     assert!(error.contains(": m broke off after 4 bytes ("), "{error}");
-    assert!(error.contains("\n  hint: run the same command again: it goes on from there"), "{error}");
+    assert!(
+        error.contains("\n  hint: run the same command again: it goes on from there"),
+        "{error}"
+    );
     assert_eq!(bench.leftovers(), ["partial content", "partial tag"]);
     site.asked();
     assert_eq!(built(&bench, &step).expect("it builds"), ["m = 0123456789"]);
@@ -139,7 +143,9 @@ fn the_next_build_goes_on_with_what_is_left() {
 
 #[test]
 fn what_cannot_be_gone_on_with_begins_anew() {
-    for (name, tag) in [("no tag", None), ("no ranges", Some("\"v1\"")), ("weak tag", Some("W/\"v1\""))] {
+    for (name, tag) in
+        [("no tag", None), ("no ranges", Some("\"v1\"")), ("weak tag", Some("W/\"v1\""))]
+    {
         let tries = AtomicUsize::new(0);
         let site = Site::new(move |_| {
             let reply = Reply::ok("0123456789");
@@ -229,7 +235,9 @@ fn an_archive_of_the_web_stays_one_unless_it_is_a_context() {
     let mut bench = Bench::new();
     let stage = bench.build(&[add_url(&site, "/x.tar", "/")]).expect("it builds");
     let entry = stage.entries.get("x.tar").expect("the archive");
-    assert!(matches!(entry.kind, crate::tree::Kind::File { size: found, .. } if found == size as u64));
+    assert!(
+        matches!(entry.kind, crate::tree::Kind::File { size: found, .. } if found == size as u64)
+    );
     let context = crate::plan::Context::parse(&format!("{}/x.tar", site.url));
     bench.outside.contexts.insert("web".to_owned(), context);
     let from = crate::language::instruction::Origin::Named("web".to_owned());

@@ -85,7 +85,8 @@ fn named(disk: &Disk<'_>, folder: &Folder, op: &Local) -> Result<Vec<String>, Er
     }
     if !any && errors.is_empty() {
         let patterns = sources.join(" ");
-        errors.push(Error::new(format!("nothing in {} matches `{patterns}`", folder.path.display())));
+        errors
+            .push(Error::new(format!("nothing in {} matches `{patterns}`", folder.path.display())));
     }
     if !errors.is_empty() {
         return Err(Error::all(errors));

@@ -171,7 +171,9 @@ impl Answer<'_> {
         while let Some(chunk) = self.chunk().map_err(broken)? {
             body.extend_from_slice(chunk.as_ref());
             if body.len() > MOST_TEXT {
-                return Err(Error::new(format!("the answer of {url} is longer than {MOST_TEXT} bytes")));
+                return Err(Error::new(format!(
+                    "the answer of {url} is longer than {MOST_TEXT} bytes"
+                )));
             }
         }
         String::from_utf8(body).map_err(|_| Error::new(format!("the answer of {url} is not UTF-8")))
