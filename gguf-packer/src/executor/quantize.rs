@@ -136,7 +136,9 @@ fn quantize(
     let out = temp.path().join("out");
     fs::create_dir(&out).map_err(|e| Error::io("create the folder", &out, &e))?;
     let first = sources.first().map(|entry| entry.path.as_str()).unwrap_or_default();
-    let arguments = arguments(&wanted.options, first, matrix.map(|entry| entry.path.as_str()));
+    let matrix = matrix.map(|entry| format!("imatrix/{}", entry.path));
+    let source = format!("in/{first}");
+    let arguments = arguments(&wanted.options, &source, matrix.as_deref(), "out/model.gguf");
     let mut lines = Vec::new();
     let mut on_line = |line: &str| {
         if let Some((done, total, tensor)) = progress(line) {
@@ -175,15 +177,21 @@ fn lay(run: &Run<'_>, entry: &Entry, folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The quantizer's arguments; paths are those of [`quantize`].
-fn arguments(options: &QuantizeOptions, source: &str, matrix: Option<&str>) -> Vec<String> {
+/// The quantizer's arguments for reading `source` and writing `made`.
+#[must_use]
+pub fn arguments(
+    options: &QuantizeOptions,
+    source: &str,
+    matrix: Option<&str>,
+    made: &str,
+) -> Vec<String> {
     let mut arguments = Vec::new();
     let mut option = |name: &str, value: Option<&str>| {
         arguments.push(name.to_owned());
         arguments.extend(value.map(str::to_owned));
     };
     if let Some(matrix) = matrix {
-        option("--imatrix", Some(&format!("imatrix/{matrix}")));
+        option("--imatrix", Some(matrix));
     }
     for name in &options.include_weights {
         option("--include-weights", Some(name));
@@ -206,21 +214,24 @@ fn arguments(options: &QuantizeOptions, source: &str, matrix: Option<&str>) -> V
     for kind in &options.tensor_types {
         option("--tensor-type", Some(kind));
     }
-    option(&format!("in/{source}"), Some("out/model.gguf"));
+    option(source, Some(made));
     option(&options.kind, None);
     arguments
 }
 
 /// Tensors done, all tensors, and the name, from a line like
 /// `[  12/ 291]  blk.0.attn_k.weight - [896, 128], type = f16, converting to q5_K .. size = …`.
-fn progress(line: &str) -> Option<(u64, u64, &str)> {
+#[must_use]
+pub fn progress(line: &str) -> Option<(u64, u64, &str)> {
     let (count, rest) = line.trim_start().strip_prefix('[')?.split_once(']')?;
     let (done, total) = count.split_once('/')?;
     let name = rest.trim_start().split(' ').next()?;
     Some((done.trim().parse().ok()?, total.trim().parse().ok()?, name))
 }
 
-fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Error {
+/// The error of a quantizer that failed with `error` after `lines`.
+#[must_use]
+pub fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Error {
     if *error == stopped() {
         return error.clone();
     }

@@ -152,7 +152,9 @@ impl Pattern {
         let mut parts = self.tokens.split(|token| *token == Token::Char('/'));
         for have in folder.split(|c| *c == '/') {
             let Some(want) = parts.next() else { return true };
-            if want.iter().any(|token| matches!(token, Token::Folders | Token::Anything)) {
+            if want.iter().any(|token| {
+                matches!(token, Token::Folders | Token::Anything | Token::Class { .. })
+            }) {
                 return true;
             }
             let part = Self { tokens: want.to_vec(), exception: false };

@@ -125,6 +125,7 @@ fn folders_that_may_hold_exceptions_are_looked_into() {
         ("docs\n!other/*.md", "docs", false),
         ("docs\n!**/*.md", "docs", true),
         ("docs\n!do**/x", "elsewhere", true),
+        ("docs\n!docs[^x]x", "docs", true),
         ("docs\n!*.md", "docs", false),
     ] {
         let ignore = Ignore::parse(text, "I").expect("patterns");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::lint::Rule;
 use super::statement::Statement;
 use super::suggest::nearest;
-use super::variables::{Budget, Expander, Quoting, Use};
+use super::variables::{Budget, Expander, Fault, Quoting, Use};
 use super::walk::{Settings, Walk};
 use super::words::Word;
 
@@ -96,20 +96,19 @@ impl Walk<'_> {
                 }
                 Some(value)
             }
-            Err((at, what)) => {
-                let problem = source.problem(text.place.of(at), what);
-                self.problems.push(problem.hint(r"${NAME:-value}, or \$ for the sign itself"));
+            Err(fault) => {
+                let problem = source.problem(text.place.of(fault.at), fault.what);
+                self.problems.push(problem.hint(fault.hint));
                 None
             }
         }
     }
 }
 
-type Expanded = Result<(String, BTreeSet<Use>), (usize, String)>;
+type Expanded = Result<(String, BTreeSet<Use>), Fault>;
 
 fn expand(text: Text<'_>, scope: &Scope, budget: &mut Budget) -> Expanded {
-    let expander = Expander::new(text.text, (text.escape, text.quoting), &scope.values, budget);
-    expander.expand().map_err(|fault| (fault.at, fault.what))
+    Expander::new(text.text, (text.escape, text.quoting), &scope.values, budget).expand()
 }
 
 /// Expands and notes nothing.

@@ -120,18 +120,18 @@ fn form(statement: &Statement, source: &Source) -> Option<Problem> {
             problem(format!("{name} needs a source and a destination"), hint)
         }
         Keyword::Add | Keyword::Cat | Keyword::Copy => {
-            statement.heredoc(count - 1)?;
-            problem(
-                format!("the last word of {name} is its destination, not a text"),
-                "COPY <<EOF file.txt",
-            )
+            let heredoc = statement.heredoc(count - 1)?;
+            let at = statement.line.place(statement.args[heredoc.arg].at);
+            let what = format!("the last word of {name} is its destination, not a text");
+            Some(source.problem(at, what).hint(format!("{name} <<EOF file.txt")))
         }
         Keyword::Convert | Keyword::Quantize if count != 2 => {
             let hint = match statement.keyword {
                 Keyword::Convert => "CONVERT --type=F16 model-folder model.F16.gguf",
                 _ => "QUANTIZE --type=Q5_K_M model.F16.gguf model.Q5_K_M.gguf",
             };
-            problem(format!("{name} takes one source and one destination, not {count} words"), hint)
+            let words = if count == 1 { "word" } else { "words" };
+            problem(format!("{name} takes a source and a destination, not {count} {words}"), hint)
         }
         Keyword::Cmd if !statement.json => {
             problem("CMD takes a JSON list of strings".to_owned(), r#"CMD ["-m", "model.gguf"]"#)
@@ -147,8 +147,8 @@ fn from(statement: &Statement, source: &Source) -> Option<Problem> {
     let words = &statement.args;
     if words.len() != 1 && !(words.len() == 3 && words[1].text.eq_ignore_ascii_case("as")) {
         let at = words.get(1).map_or(statement.line.text.len(), |word| word.at);
-        let problem = source
-            .problem(statement.line.place(at), "FROM takes an image, or an image, AS and a name");
+        let problem =
+            source.problem(statement.line.place(at), "FROM takes IMAGE, or IMAGE AS NAME");
         return Some(problem.hint("FROM scratch AS name"));
     }
     let name = words.get(2)?;
@@ -201,3 +201,7 @@ fn label(statement: &Statement, source: &Source) -> Option<Problem> {
     }
     None
 }
+
+#[cfg(test)]
+#[path = "script_tests.rs"]
+mod tests;

@@ -133,7 +133,7 @@ impl fmt::Display for Errors {
         }
         match self.0.len().saturating_sub(SHOWN) {
             0 => Ok(()),
-            more => write!(f, "\nand {more} more"),
+            more => write!(f, "\nand {more} more that are wrong"),
         }
     }
 }

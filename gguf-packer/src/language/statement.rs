@@ -51,14 +51,14 @@ impl Statement {
         let Some(keyword) = Keyword::named(&written) else {
             problems.push(Keyword::unknown(source, line.place(0), &written));
             // What belongs to it is no instruction.
-            let args = words::split(&line.text, end, escape);
+            let (args, _) = words::split(&line.text, end, escape);
             heredocs(&args, &line, lexer, source, problems);
             return None;
         };
-        let mut args = words::split(&line.text, end, escape);
+        let (mut args, open) = words::split(&line.text, end, escape);
         let flags = take_flags(keyword, &mut args, &line, source, problems);
         let json = match args.first().filter(|_| keyword.takes_lists()) {
-            Some(first) => match json_list(first.at, &line, source) {
+            Some(first) => match json_list(keyword, first.at, &line, source) {
                 Ok(list) => list,
                 Err(problem) => {
                     problems.push(problem);
@@ -67,6 +67,13 @@ impl Statement {
             },
             None => None,
         };
+        if let Some((at, sign)) = open.filter(|_| json.is_none()) {
+            let problem = source.problem(line.place(at), format!("this `{sign}` is not closed"));
+            problems.push(
+                problem.hint(format!("close it, or write {escape}{sign} for the sign itself")),
+            );
+            return None;
+        }
         let mut found = Vec::new();
         if json.is_none() && keyword.takes_heredocs() {
             found = heredocs(&args, &line, lexer, source, problems);
@@ -143,20 +150,31 @@ fn flag(keyword: Keyword, word: &Word, before: &[Flag]) -> Result<Flag, (String,
 }
 
 /// The strings of a JSON list that begins at `from`; `None` when it is not one.
-fn json_list(from: usize, line: &Line, source: &Source) -> Result<Option<Vec<Word>>, Problem> {
+fn json_list(
+    keyword: Keyword,
+    from: usize,
+    line: &Line,
+    source: &Source,
+) -> Result<Option<Vec<Word>>, Problem> {
     let text = line.text[from..].trim_end();
     if !text.starts_with('[') {
         return Ok(None);
     }
-    let wrong =
-        |what: String| source.problem(line.place(from), what).hint(r#"["-m", "model.gguf"]"#);
+    let wrong = |at: usize, what: String| {
+        let list = if keyword == Keyword::Cmd {
+            r#"["-m", "model.gguf"]"#
+        } else {
+            r#"["source", "destination"]"#
+        };
+        source.problem(line.place(from + at), what).hint(format!("{} {list}", keyword.name()))
+    };
     match serde_json::from_str::<Vec<serde_json::Value>>(text) {
         Ok(values) => {
             let starts = string_starts(text);
             let mut words = Vec::new();
             for (index, value) in values.into_iter().enumerate() {
                 let serde_json::Value::String(text) = value else {
-                    return Err(wrong(format!("a list holds strings only, not `{value}`")));
+                    return Err(wrong(0, format!("a list holds strings only, not `{value}`")));
                 };
                 let at = from + starts.get(index).copied().unwrap_or_default();
                 words.push(Word { text, at });
@@ -164,11 +182,13 @@ fn json_list(from: usize, line: &Line, source: &Source) -> Result<Option<Vec<Wor
             Ok(Some(words))
         }
         // A pattern such as `[ab]*.gguf` begins like a list.
-        Err(_) if !text[1..].trim_start().starts_with('"') => Ok(None),
+        Err(_) if keyword != Keyword::Cmd && !text[1..].trim_start().starts_with('"') => Ok(None),
         Err(error) => {
+            let at = (error.column().saturating_sub(1)).min(text.len());
+            let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
             let why = error.to_string();
             let why = why.split(" at line").next().unwrap_or_default();
-            Err(wrong(format!("this list is not JSON: {why}")))
+            Err(wrong(at, format!("this list is not JSON: {why}")))
         }
     }
 }

@@ -81,7 +81,11 @@ pub(super) fn of_tensor(written: &str) -> Result<Type, String> {
 
 /// The type of a file for `CONVERT`.
 pub(super) fn of_converted(written: &str) -> Result<&'static str, String> {
-    find(written, CONVERTED.iter())
+    let found = CONVERTED.iter().find(|name| name.eq_ignore_ascii_case(written));
+    found.copied().ok_or_else(|| match of_file(written) {
+        Ok(Type { name, .. }) => format!("CONVERT --type=F16, then QUANTIZE --type={name}"),
+        Err(_) => format!("one of {}", CONVERTED.join(", ")),
+    })
 }
 
 /// Whether `QUANTIZE` to this type of file fails without an importance matrix. All tensors alike, an

@@ -33,11 +33,12 @@ impl Default for Budget {
     }
 }
 
-/// A text that cannot be expanded: where in it, and why.
+/// A text that cannot be expanded: where in it, why, and what to write.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) at: usize,
     pub(super) what: String,
+    pub(super) hint: String,
 }
 
 /// A variable that was asked for.
@@ -144,7 +145,7 @@ impl<'a> Expander<'a> {
         let at = self.at;
         self.next();
         let rest = &self.text[self.at..];
-        let end = rest.find('\'').ok_or_else(|| fault(at, "this `'` is not closed"))?;
+        let end = rest.find('\'').ok_or_else(|| open_quote(at, '\''))?;
         out.push_str(&rest[..end]);
         self.at += end + 1;
         self.spend(at, end, out)
@@ -155,7 +156,7 @@ impl<'a> Expander<'a> {
         self.next();
         loop {
             match self.peek() {
-                None => return Err(fault(at, "this `\"` is not closed")),
+                None => return Err(open_quote(at, '"')),
                 Some('"') => {
                     self.next();
                     return Ok(());
@@ -206,7 +207,7 @@ impl<'a> Expander<'a> {
         self.next();
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(fault(at, format!("more than {DEEPEST} braces in each other")));
+            return Err(too_much(at, format!("more than {DEEPEST} braces in each other")));
         }
         let value = self.braced(at);
         self.depth -= 1;
@@ -260,7 +261,7 @@ impl<'a> Expander<'a> {
                 } else {
                     format!("{name}: {word}")
                 };
-                Err(fault(at, what))
+                Err(Fault { at, what, hint: format!("--build-arg {name}=VALUE") })
             }
         }
     }
@@ -313,7 +314,10 @@ impl<'a> Expander<'a> {
     }
 
     fn glob(&self, pattern: &str, at: usize) -> Result<Glob, Fault> {
-        Glob::parse(pattern, self.escape).map_err(|why| fault(at, why))
+        Glob::parse(pattern, self.escape).map_err(|what| {
+            let hint = format!("{0}* {0}? {0}}} {0}/ {0}{0} are the signs themselves", self.escape);
+            Fault { at, what, hint }
+        })
     }
 
     /// The name of a variable, a number, or one sign.
@@ -344,11 +348,11 @@ impl<'a> Expander<'a> {
 
     fn spend(&mut self, at: usize, bytes: usize, out: &str) -> Result<(), Fault> {
         if out.len() > LONGEST {
-            return Err(fault(at, format!("the value is longer than {LONGEST} bytes")));
+            return Err(too_much(at, format!("the value is longer than {LONGEST} bytes")));
         }
         match self.budget.bytes.checked_sub(bytes) {
             Some(left) => self.budget.bytes = left,
-            None => return Err(fault(at, "the values of this file are too long together")),
+            None => return Err(too_much(at, "the values of this file are too long together")),
         }
         Ok(())
     }
@@ -356,7 +360,7 @@ impl<'a> Expander<'a> {
     fn compare(&mut self, text: usize, pattern: usize, at: usize) -> Result<(), Fault> {
         match self.budget.steps.checked_sub(text.saturating_mul(pattern.max(1))) {
             Some(left) => self.budget.steps = left,
-            None => return Err(fault(at, "this file compares too many patterns")),
+            None => return Err(too_much(at, "this file compares too many patterns")),
         }
         Ok(())
     }
@@ -373,12 +377,25 @@ impl<'a> Expander<'a> {
 }
 
 fn fault(at: usize, what: impl Into<String>) -> Fault {
-    Fault { at, what: what.into() }
+    Fault { at, what: what.into(), hint: r"${NAME}, or \$ for the sign itself".to_owned() }
+}
+
+fn open_quote(at: usize, quote: char) -> Fault {
+    let hint = format!(r"close it, or write \{quote} for the sign itself");
+    Fault { at, what: format!("this `{quote}` is not closed"), hint }
+}
+
+fn too_much(at: usize, what: impl Into<String>) -> Fault {
+    Fault { at, what: what.into(), hint: "shorten it".to_owned() }
 }
 
 fn modifier(at: usize, first: char, second: Option<char>) -> Fault {
     let sign: String = std::iter::once(first).chain(second).collect();
-    fault(at, format!("`{sign}` after the name of a variable means nothing"))
+    if sign.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return fault(at, "this `${` is not closed");
+    }
+    let hint = "${NAME:-value} and - + ? # ## % %% / // in the place of :-".to_owned();
+    Fault { at, what: format!("`{sign}` after the name of a variable means nothing"), hint }
 }
 
 #[cfg(test)]

@@ -134,10 +134,10 @@ impl<'a> Walk<'a> {
         stage: usize,
     ) -> Option<(String, Instruction)> {
         let call = self.call(statement, scope)?;
-        let from = match call.flag("from") {
-            Some(value) => Some(self.from(&value.text, value.at, stage)?),
-            None => None,
-        };
+        // A problem with `--from` hides no other.
+        let from = call
+            .flag("from")
+            .map(|value| self.from(&value.text, value.at, stage).unwrap_or(Origin::Context));
         let mut notes = Notes {
             source: &self.script.source,
             problems: &mut self.problems,
@@ -219,7 +219,7 @@ impl<'a> Walk<'a> {
             text.text = name;
             let name = self.expand(text, scope);
             let value = self.expand(Text::word(statement, &value, escape), scope);
-            pairs.push((name?, value?));
+            pairs.extend(name.zip(value));
             if !word.text.contains('=') {
                 break;
             }

@@ -170,6 +170,15 @@ impl Store {
         Ok(id)
     }
 
+    /// All names with the layers of their images.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn names_with_layers(&self) -> Result<Vec<(Name, Vec<Layer>)>, Error> {
+        let links = self.links()?.into_iter().filter(|link| !link.tombstone);
+        links.map(|link| Ok((link.name, self.layers_of(&link.id)?))).collect()
+    }
+
     pub(crate) fn find_id(&self, text: &str) -> Result<Digest, Error> {
         let name = text.parse::<Name>();
         if let Some(id) = name.as_ref().ok().and_then(|name| self.named(name)) {

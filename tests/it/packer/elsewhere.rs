@@ -1,3 +1,5 @@
+//! Our images in engines, and in the hands of other tools.
+
 use std::path::Path;
 
 use llama_tests::docker::{self, Container, read};

@@ -1,3 +1,5 @@
+//! The document's quick start, from a file to a chat.
+
 use llama_tests::packer::Packer;
 use llama_tests::process::KilledOnDrop;
 use llama_tests::process::wait_for;
