@@ -24,4 +24,5 @@ pub mod reference;
 pub mod registry;
 pub mod run;
 pub mod store;
+mod tls;
 pub mod tree;

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use fs4::FileExt;
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderName, IF_RANGE, RANGE};
+use reqwest::header::{
+    CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE, RANGE,
+};
 
 use crate::Error;
 use crate::digest::Digest;
@@ -34,7 +36,7 @@ pub(super) struct Wanted<'a> {
 /// What came of it.
 pub(super) enum Got {
     /// A content of the store, and the headers that came with it.
-    Content { digest: Digest, size: u64, headers: reqwest::header::HeaderMap, url: String },
+    Content { digest: Digest, size: u64, headers: HeaderMap, url: String },
     /// It is what it was.
     Unchanged,
 }
@@ -46,12 +48,8 @@ pub(super) fn download(
     wanted: &Wanted<'_>,
 ) -> Result<Got, Error> {
     let mut partial = Partial::open(run, teller, wanted)?;
-    if let (Proof::Sha256(digest), Some(size)) = (&wanted.proof, wanted.size) {
-        // Another process may have finished it while we waited.
-        if run.store().blob_size(digest) == Some(size) {
-            let (headers, url) = (reqwest::header::HeaderMap::new(), wanted.url.to_owned());
-            return Ok(Got::Content { digest: *digest, size, headers, url });
-        }
+    if let Some(there) = there(run, wanted) {
+        return Ok(there);
     }
     let web = run.web()?;
     let (note, go_on) = (|text: &str| teller.note(text), || run.go_on());
@@ -69,7 +67,7 @@ pub(super) fn download(
                 Some((digest, size)) => return Ok(Got::Content { digest, size, headers, url }),
                 // What an earlier try left was of something else.
                 None if before > 0 && again => again = false,
-                None => return Err(mismatch(wanted, &mut partial)),
+                None => return Err(mismatch(wanted, &partial)),
             }
             continue;
         };
@@ -80,6 +78,14 @@ pub(super) fn download(
         }
         web.pause(&why, web.wait * 2_u32.pow(tries), &patience)?;
     }
+}
+
+/// The file, when another process has finished it while we waited.
+fn there(run: &Run<'_>, wanted: &Wanted<'_>) -> Option<Got> {
+    let (Proof::Sha256(digest), Some(size)) = (&wanted.proof, wanted.size) else { return None };
+    let (headers, url) = (HeaderMap::new(), wanted.url.to_owned());
+    let there = run.store().blob_size(digest) == Some(size);
+    there.then_some(Got::Content { digest: *digest, size, headers, url })
 }
 
 /// Asks for what is missing; nothing when the server says that it has not changed.
@@ -157,7 +163,9 @@ fn receive(
     Ok(short.then(|| "the connection was closed".to_owned()))
 }
 
-fn mismatch(wanted: &Wanted<'_>, partial: &mut Partial) -> Error {
+/// What came is something else: nothing of it stays.
+fn mismatch(wanted: &Wanted<'_>, partial: &Partial) -> Error {
+    let _ = fs::remove_dir_all(&partial.folder);
     let found = wanted.proof.found(&partial.last);
     let expected = wanted.proof.to_string();
     let size = match wanted.size {
