@@ -174,3 +174,7 @@ fn beside(
     (image.index, image.others) = (Some(raw), others);
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "pull_tests.rs"]
+mod tests;
