@@ -1,3 +1,5 @@
+//! Tests of `find.rs`.
+
 use std::fs;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of `lint.rs`.
+
 use std::collections::BTreeMap;
 
 use super::super::parse;

@@ -1,3 +1,5 @@
+//! Tests of `stages.rs`.
+
 use super::super::instruction::AddSource;
 use super::super::parse;
 use super::*;

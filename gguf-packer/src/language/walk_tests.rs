@@ -1,3 +1,5 @@
+//! Tests of `walk.rs`.
+
 use super::super::instruction::{Add, AddSource, Cat, Convert, Copy, Placing, QuantizeOptions};
 use super::super::parse;
 use super::super::stages::resolve;
