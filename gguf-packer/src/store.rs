@@ -34,7 +34,7 @@ mod flatten;
 mod hashing;
 mod image;
 #[cfg(test)]
-mod kill;
+pub(crate) mod kill;
 mod layer;
 mod names;
 mod partial;
@@ -42,6 +42,8 @@ mod receive;
 mod recipe;
 mod sweep;
 mod tarball;
+#[cfg(test)]
+mod trouble_tests;
 mod unpack;
 
 pub use blob::NewBlob;
@@ -82,7 +84,7 @@ impl Store {
         disk::make_folder(root)?;
         let root = fs::canonicalize(root).map_err(|e| Error::io("read", root, &e))?;
         let lock = lock_file(&root.join("lock"))?;
-        lock.lock_shared().map_err(|e| Error::io("lock", &root.join("lock"), &e))?;
+        FileExt::lock_shared(&lock).map_err(|e| Error::io("lock", &root.join("lock"), &e))?;
         let (temp, alive) = begin(&root)?;
         for folder in ["blobs/sha256", "layers/sha256", "images", "cache", "partial"] {
             disk::make_folder(&root.join(folder))?;

@@ -51,7 +51,7 @@ pub(super) fn image(
             image.layers.iter().map(|layer| (layer.diff_id, layer.size)).collect();
         image.manifest = media::manifest(&image.config, &layers);
     }
-    store.commit(&image, &[session.name.clone()])
+    store.commit(&image, std::slice::from_ref(session.name))
 }
 
 pub(super) fn inspect(

@@ -110,7 +110,7 @@ impl Bench {
             index: Some(index),
             others: vec![(arm64, other)],
         };
-        self.store.commit(&image, &[name.clone()]).unwrap()
+        self.store.commit(&image, std::slice::from_ref(name)).unwrap()
     }
 }
 
