@@ -178,6 +178,11 @@ impl Session<'_> {
         self.name.registry()
     }
 
+    /// What is done, for errors.
+    fn what(&self) -> String {
+        format!("{} `{}`", if self.push { "push" } else { "pull" }, self.name)
+    }
+
     fn note(&self, text: &str) {
         (self.report)(Event::Note(text));
     }

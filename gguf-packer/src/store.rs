@@ -34,7 +34,7 @@ mod flatten;
 mod hashing;
 mod image;
 #[cfg(test)]
-mod kill;
+pub(crate) mod kill;
 mod layer;
 mod names;
 mod partial;
@@ -42,6 +42,8 @@ mod receive;
 mod recipe;
 mod sweep;
 mod tarball;
+#[cfg(test)]
+mod trouble_tests;
 mod unpack;
 
 pub use blob::NewBlob;

@@ -55,11 +55,11 @@ impl Session<'_> {
         format!("/v2/{}/{rest}", self.name.repository())
     }
 
-    fn host(&self) -> Result<Arc<Host>, Error> {
+    pub(super) fn host(&self) -> Result<Arc<Host>, Error> {
         if self.name.is_hugging_face() {
             return self.client.http.hugging_face();
         }
-        self.client.http.host(self.registry())
+        self.client.http.host(self.registry(), &self.what())
     }
 
     /// The answer, whatever it says, once it says something that lasts.

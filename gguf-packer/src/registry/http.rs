@@ -60,13 +60,13 @@ impl Http {
         Ok(Self { settings, runtime, roots, hosts: Mutex::default() })
     }
 
-    /// The host, which has answered once.
-    pub(super) fn host(&self, name: &str) -> Result<Arc<Host>, Error> {
+    /// The host, which has answered once; `what` says what for.
+    pub(super) fn host(&self, name: &str, what: &str) -> Result<Arc<Host>, Error> {
         let mut hosts = self.hosts.lock().expect("no thread panics with it");
         if let Some(host) = hosts.get(name) {
             return Ok(Arc::clone(host));
         }
-        let host = Arc::new(self.find(name)?);
+        let host = Arc::new(self.find(name, what)?);
         hosts.insert(name.to_owned(), Arc::clone(&host));
         Ok(host)
     }
@@ -91,7 +91,7 @@ impl Http {
     }
 
     /// Tries `https`, and `http` where that is allowed.
-    fn find(&self, name: &str) -> Result<Host, Error> {
+    fn find(&self, name: &str, what: &str) -> Result<Host, Error> {
         let server = if name == "docker.io" { "registry-1.docker.io" } else { name };
         let local = is_local(server);
         let named = self.settings.insecure_registries.iter().any(|insecure| insecure == name);
@@ -107,7 +107,7 @@ impl Http {
             }
         }
         let mut error =
-            Error::new(format!("cannot reach the registry {name}")).log(reasons.clone());
+            Error::new(format!("cannot {what}: {name} cannot be reached")).log(reasons.clone());
         if reasons.iter().any(|why| why.contains("certificate") || why.contains("UnknownIssuer")) {
             error = error.hint("trust its certificate: SSL_CERT_FILE=/path/to/ca.pem");
         }

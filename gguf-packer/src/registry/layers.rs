@@ -76,6 +76,7 @@ impl Session<'_> {
         let plain = (compression == Compression::None).then_some(&layer.digest);
         if let Some(diff_id) = diff_id.or(plain) {
             if let Some(known) = store.layer(diff_id)? {
+                store.forget_partial(&layer.digest)?;
                 self.begin(&layer.digest, "layer");
                 self.end(&layer.digest, "already there");
                 return Ok(known);
@@ -92,6 +93,7 @@ impl Session<'_> {
     /// A file, as it is in the registry.
     pub(super) fn file(&self, store: &Store, wanted: &Wanted) -> Result<(), Error> {
         if store.blob_size(&wanted.digest) == Some(wanted.size) {
+            store.forget_partial(&wanted.digest)?;
             self.begin(&wanted.digest, &wanted.text);
             self.end(&wanted.digest, "already there");
             return Ok(());

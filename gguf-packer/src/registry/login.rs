@@ -79,7 +79,7 @@ impl Client {
         password: &str,
     ) -> Result<(), Error> {
         let registry = session.registry();
-        let host = self.http.host(registry)?;
+        let host = self.http.host(registry, "log in")?;
         let ping = || host.client.get(format!("{}/v2/", host.base));
         let gone = |silence: super::http::Silence| refusal::gone(session, &silence.why);
         let first = self.http.send(ping()).map_err(gone)?;

@@ -321,9 +321,46 @@ fn compressed_layers_become_plain_ones_and_the_id_stays() {
 #[test]
 fn a_registry_that_is_not_there_is_told_so() {
     let error = Bench::new().refused(&"127.0.0.1:1/m:1".parse().unwrap());
-    assert!(
-        error.starts_with("cannot reach the registry 127.0.0.1:1\n  | https://127.0.0.1:1: "),
-        "{error}"
-    );
+    let start =
+        "cannot pull `127.0.0.1:1/m:1`: 127.0.0.1:1 cannot be reached\n  | https://127.0.0.1:1: ";
+    assert!(error.starts_with(start), "{error}");
     assert!(error.contains("\n  hint: check its name and the network"), "{error}");
+}
+
+/// Address of the registry that a child pulls from, and the store that it pulls into.
+const ADDRESS: &str = "GGUF_PACKER_TEST_REGISTRY";
+const STORE: &str = "GGUF_PACKER_TEST_STORE";
+
+#[test]
+fn a_kill_at_any_step_of_a_pull_spoils_nothing() {
+    use crate::store::kill::{lives, variable};
+
+    let pull = |address: &str, store: &Store| {
+        let client = super::super::Client::new(super::super::Settings::default()).unwrap();
+        let name = format!("{address}/q/m:1").parse().unwrap();
+        client.pull(&name, Some(&Platform::defaults()[0]), store, &|_| {}).unwrap();
+    };
+    if let (Some(address), Some(root)) = (variable(ADDRESS), variable(STORE)) {
+        return pull(&address, &Store::open_at(root.as_ref()).unwrap());
+    }
+    let (registry, _, _) = pushed(1_500_000);
+    let test = "registry::pull::tests::a_kill_at_any_step_of_a_pull_spoils_nothing";
+    let mut kills = 0;
+    loop {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_str().unwrap();
+        if lives(test, &[(ADDRESS, &registry.address), (STORE, root)], kills + 1) {
+            break;
+        }
+        kills += 1;
+        let store = Store::open_at(folder.path()).unwrap();
+        let checked = store.check(true);
+        assert!(checked.is_ok(), "killed at {kills}: {}", checked.unwrap_err());
+        pull(&registry.address, &store);
+        store.check(true).unwrap();
+        assert_eq!(std::fs::read_dir(store.root().join("partial")).unwrap().count(), 0);
+        drop(store);
+        assert_eq!(std::fs::read_dir(folder.path().join("temp")).unwrap().count(), 0);
+    }
+    assert!(kills > 30, "{kills}");
 }

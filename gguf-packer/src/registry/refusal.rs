@@ -87,8 +87,7 @@ pub(super) fn too_long(session: &Session<'_>, wait: Duration) -> Error {
 
 /// The registry went away.
 pub(super) fn gone(session: &Session<'_>, why: &str) -> Error {
-    let (name, registry) = (session.name, session.registry());
-    let what = if session.push { "push" } else { "pull" };
-    Error::new(format!("cannot {what} `{name}`: {registry} does not answer: {why}"))
+    let (what, registry) = (session.what(), session.registry());
+    Error::new(format!("cannot {what}: {registry} does not answer: {why}"))
         .hint("check the network, then run the same command again: it goes on from there")
 }

@@ -207,7 +207,7 @@ impl Session<'_> {
         size: u64,
         begun: &Begun,
     ) -> Result<Result<Response, Silence>, Error> {
-        let host = self.client.http.host(self.registry())?;
+        let host = self.host()?;
         let sent = Arc::new(AtomicU64::new(begun.at));
         let body = match content {
             Content::Bytes(bytes) => {

@@ -51,6 +51,20 @@ impl Store {
         Ok(BlobReceiver { partial: Some(partial), blobs, file, lane, received })
     }
 
+    /// Removes what is left of a download whose content is there: a process was killed when it was done.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn forget_partial(&self, key: &Digest) -> Result<(), Error> {
+        let path = self.root.join("partial").join(key.hex());
+        if !path.exists() {
+            return Ok(());
+        }
+        let partial = self.partial(key)?;
+        // Else another process is at it, or has removed it.
+        if partial.path == path { partial.clear() } else { Ok(()) }
+    }
+
     /// The folder for what arrives; one that goes with this process when another one has it.
     pub(crate) fn partial(&self, key: &Digest) -> Result<Partial, Error> {
         let gate = self.root.join("partial.lock");

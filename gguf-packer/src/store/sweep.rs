@@ -57,7 +57,7 @@ impl Store {
         self.alone(PATIENCE, Self::prune_alone)
     }
 
-    fn remove_alone(&self, text: &str) -> Result<Removed, Error> {
+    pub(crate) fn remove_alone(&self, text: &str) -> Result<Removed, Error> {
         let id = self.find_id(text)?;
         let by_name = text.parse::<Name>().ok().filter(|name| self.named(name) == Some(id));
         let mut removed = Removed::default();
