@@ -9,7 +9,7 @@ use std::time::Duration;
 use fs4::FileExt;
 use reqwest::StatusCode;
 use reqwest::header::{
-    CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE, RANGE,
+    CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 
 use crate::Error;
@@ -116,7 +116,8 @@ fn ask<'w>(
             status => return Err(refusal(wanted, status)),
         }
         if partial.size == 0 {
-            partial.tag_with(answer.header(ETAG).filter(|tag| !tag.starts_with("W/")))?;
+            let tag = answer.header(ETAG).filter(|tag| !tag.starts_with("W/"));
+            partial.tag_with(tag.or_else(|| answer.header(LAST_MODIFIED)))?;
         }
         return Ok(Some(answer));
     }
