@@ -30,6 +30,8 @@ mod parallel;
 mod pull;
 mod push;
 mod refusal;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 pub use login::Kept;

@@ -82,7 +82,7 @@ impl Store {
         disk::make_folder(root)?;
         let root = fs::canonicalize(root).map_err(|e| Error::io("read", root, &e))?;
         let lock = lock_file(&root.join("lock"))?;
-        lock.lock_shared().map_err(|e| Error::io("lock", &root.join("lock"), &e))?;
+        FileExt::lock_shared(&lock).map_err(|e| Error::io("lock", &root.join("lock"), &e))?;
         let (temp, alive) = begin(&root)?;
         for folder in ["blobs/sha256", "layers/sha256", "images", "cache", "partial"] {
             disk::make_folder(&root.join(folder))?;

@@ -121,7 +121,7 @@ impl Session<'_> {
             return Err(refusal::too_long(self, asked.unwrap_or_default()));
         }
         if tries.0 + 1 >= self.client.http.settings.tries {
-            return Err(refusal::of(self, response, "answer"));
+            return Err(refusal::of(self, response));
         }
         let why = format!("{} answered {}", self.registry(), response.status());
         self.wait(&why, asked, tries);

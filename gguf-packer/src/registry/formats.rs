@@ -45,3 +45,6 @@ pub(super) fn of(manifest: &Manifest) -> Option<Pull> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,7 +171,7 @@ impl Session<'_> {
                 Ok(response) => response,
             };
             if !response.status().is_success() {
-                return Err(refusal::of(self, response, "pull").looked_in(&wanted.url));
+                return Err(refusal::of(self, response).looked_in(&wanted.url));
             }
             let received = self.receive(wanted, sink, response)?;
             if sink.received() > from {

@@ -111,3 +111,7 @@ fn placeholder(registry: &str) -> Result<Name, Error> {
     }
     Ok(Name::of(host, "login", Version::Tag("latest".to_owned())))
 }
+
+#[cfg(test)]
+#[path = "login_tests.rs"]
+mod tests;

@@ -29,8 +29,7 @@ pub(super) struct Descriptor {
     pub(super) media_type: String,
     pub(super) digest: Digest,
     pub(super) size: u64,
-    #[serde(default)]
-    pub(super) annotations: BTreeMap<String, String>,
+    pub(super) annotations: Option<BTreeMap<String, String>>,
     pub(super) platform: Option<Platform>,
 }
 
@@ -89,7 +88,7 @@ impl Session<'_> {
         let path = self.path(&format!("manifests/{reference}"));
         let response = self.ask(&Ask::new(Method::GET, path).header(ACCEPT, accept))?;
         if !response.status().is_success() {
-            return Err(refusal::of(self, response, "pull"));
+            return Err(refusal::of(self, response));
         }
         let told = response.headers().get("docker-content-digest");
         let told = told.and_then(|value| value.to_str().ok()?.parse::<Digest>().ok());

@@ -51,7 +51,7 @@ pub(super) fn image(
             image.layers.iter().map(|layer| (layer.diff_id, layer.size)).collect();
         image.manifest = media::manifest(&image.config, &layers);
     }
-    store.commit(&image, &[session.name.clone()])
+    store.commit(&image, std::slice::from_ref(session.name))
 }
 
 pub(super) fn inspect(
@@ -174,3 +174,7 @@ fn beside(
     (image.index, image.others) = (Some(raw), others);
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "pull_tests.rs"]
+mod tests;

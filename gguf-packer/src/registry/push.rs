@@ -78,7 +78,7 @@ impl Session<'_> {
         let ask = Ask::new(Method::PUT, self.path(&format!("manifests/{name}")));
         let response = self.ask(&ask.header(CONTENT_TYPE, kind).body(manifest))?;
         if !response.status().is_success() {
-            return Err(refusal::of(self, response, "push"));
+            return Err(refusal::of(self, response));
         }
         let told = response.headers().get("docker-content-digest");
         let told = told.and_then(|value| value.to_str().ok()?.parse::<Digest>().ok());
@@ -92,3 +92,7 @@ impl Session<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "push_tests.rs"]
+mod tests;

@@ -25,8 +25,8 @@ struct Reason {
     message: String,
 }
 
-/// Explains an answer that is not the one to `what`: `pull`, `push`.
-pub(super) fn of(session: &Session<'_>, response: Response, what: &str) -> Error {
+/// Explains an answer that is none to what was asked.
+pub(super) fn of(session: &Session<'_>, response: Response) -> Error {
     let status = response.status();
     let body = session.client.http.body(response, MOST).unwrap_or_default();
     let told: Option<Told> = serde_json::from_slice(&body).ok();
@@ -34,10 +34,11 @@ pub(super) fn of(session: &Session<'_>, response: Response, what: &str) -> Error
     let code = reasons.first().map(|reason| reason.code.as_str()).unwrap_or_default();
     let lines: Vec<String> =
         reasons.iter().map(|reason| format!("{}: {}", reason.code, reason.message)).collect();
-    explained(session, status, code, what).log(lines)
+    explained(session, status, code).log(lines)
 }
 
-fn explained(session: &Session<'_>, status: StatusCode, code: &str, what: &str) -> Error {
+fn explained(session: &Session<'_>, status: StatusCode, code: &str) -> Error {
+    let what = if session.push { "push" } else { "pull" };
     let (name, registry) = (session.name, session.registry());
     let login = format!("log in: gguf-packer login {registry}");
     match status {
@@ -51,11 +52,8 @@ fn explained(session: &Session<'_>, status: StatusCode, code: &str, what: &str) 
                 .hint("check the name")
                 .hint(login)
         }
-        StatusCode::FORBIDDEN => {
-            let what = if session.push { "push" } else { "pull" };
-            Error::new(format!("{registry} does not let you {what} `{name}`"))
-                .hint(format!("log in as somebody who may: gguf-packer login {registry}"))
-        }
+        StatusCode::FORBIDDEN => Error::new(format!("{registry} does not let you {what} `{name}`"))
+            .hint(format!("log in as somebody who may: gguf-packer login {registry}")),
         StatusCode::NOT_FOUND if code == "NAME_UNKNOWN" => {
             let repository = name.repository();
             Error::new(format!(

@@ -71,7 +71,7 @@ impl Session<'_> {
         match response.status() {
             status if status.is_success() => Ok(true),
             StatusCode::NOT_FOUND => Ok(false),
-            _ => Err(refusal::of(self, response, "push")),
+            _ => Err(refusal::of(self, response)),
         }
     }
 
@@ -104,7 +104,7 @@ impl Session<'_> {
                     begun = self.fresh()?;
                     continue;
                 }
-                Ok(response) => return Err(refusal::of(self, response, "push")),
+                Ok(response) => return Err(refusal::of(self, response)),
                 Err(silence) => Some(silence),
             };
             if let Some(silence) = trouble {
@@ -141,7 +141,7 @@ impl Session<'_> {
         if response.status() == StatusCode::ACCEPTED {
             return self.begun(&response, 0);
         }
-        Err(refusal::of(self, response, "push"))
+        Err(refusal::of(self, response))
     }
 
     /// Asks how far an upload came; begins anew when the registry does not know it.

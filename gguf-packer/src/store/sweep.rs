@@ -123,7 +123,7 @@ impl Store {
         }
         let mut swept = Pruned::default();
         let models = self.root.join("models");
-        each_but(&models.join("config/sha256"), &ids, |path| disk::remove_file(path))?;
+        each_but(&models.join("config/sha256"), &ids, disk::remove_file)?;
         each_but(&models.join("layers/sha256"), &ids, |path| {
             // Half of it must not be taken for the whole.
             let temp = self.temp_path();

@@ -77,7 +77,7 @@ pub(super) fn commit(
     let (_, config, manifest) = all.remove(own);
     let others = all.into_iter().map(|(_, config, manifest)| (config, manifest)).collect();
     let image = NewImage { config, layers, manifest, index, others };
-    store.commit(&image, &[name.clone()])
+    store.commit(&image, std::slice::from_ref(name))
 }
 
 /// Small files together, each file of weights by itself.

@@ -115,7 +115,7 @@ fn get(session: Session<'_>, url: &str) -> Result<(Vec<u8>, Option<String>), Err
         .hint("say who you are: HF_TOKEN=hf_…"));
     }
     if !status.is_success() {
-        return Err(refusal::of(&session, response, "pull"));
+        return Err(refusal::of(&session, response));
     }
     let link =
         response.headers().get(LINK).and_then(|value| value.to_str().ok()).map(str::to_owned);

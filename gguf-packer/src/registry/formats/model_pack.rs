@@ -88,7 +88,8 @@ pub(super) fn path(
     layer: &Descriptor,
     default: &str,
 ) -> Result<String, Error> {
-    let said = PATHS.iter().find_map(|key| layer.annotations.get(*key));
+    let told = layer.annotations.as_ref();
+    let said = PATHS.iter().find_map(|key| told?.get(*key));
     let said = said.map_or(default, String::as_str);
     let parts: Vec<&str> =
         said.split(['/', '\\']).filter(|part| !matches!(*part, "" | ".")).collect();
