@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use super::ignore::Ignore;
 use super::{Settings, lint, parse, resolve};
 
-const SAMPLES: [&str; 5] = [
+const SAMPLES: [&str; 3] = [
     include_str!("samples/quick-start"),
-    include_str!("golden/errors-1"),
-    include_str!("golden/errors-2"),
-    include_str!("golden/errors-3"),
+    concat!(
+        include_str!("golden/errors-1"),
+        include_str!("golden/errors-2"),
+        include_str!("golden/errors-3"),
+    ),
     include_str!("samples/everything"),
 ];
 
