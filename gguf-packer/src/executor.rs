@@ -124,7 +124,7 @@ pub struct BaseImage {
 /// # Errors
 /// Everything that is wrong, each with the place of its instruction.
 pub fn build(plan: &Plan, settings: &Settings<'_>) -> Result<BuiltStage, Error> {
-    let run = run::Run::new(plan, settings)?;
+    let run = run::Run::new(plan, settings);
     node::check(&run)?;
     let output = schedule::run(&run)?;
     result::finish(&run, &output)

@@ -3,13 +3,13 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fs4::FileExt;
 use reqwest::StatusCode;
 use reqwest::header::{
-    CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE, RANGE,
+    CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 
 use crate::Error;
@@ -49,6 +49,7 @@ pub(super) fn download(
 ) -> Result<Got, Error> {
     let mut partial = Partial::open(run, teller, wanted)?;
     if let Some(there) = there(run, wanted) {
+        partial.remove();
         return Ok(there);
     }
     let web = run.web()?;
@@ -116,7 +117,8 @@ fn ask<'w>(
             status => return Err(refusal(wanted, status)),
         }
         if partial.size == 0 {
-            partial.tag_with(answer.header(ETAG).filter(|tag| !tag.starts_with("W/")))?;
+            let tag = answer.header(ETAG).filter(|tag| !tag.starts_with("W/"));
+            partial.tag_with(tag.or_else(|| answer.header(LAST_MODIFIED)))?;
         }
         return Ok(Some(answer));
     }
@@ -165,7 +167,7 @@ fn receive(
 
 /// What came is something else: nothing of it stays.
 fn mismatch(wanted: &Wanted<'_>, partial: &Partial) -> Error {
-    let _ = fs::remove_dir_all(&partial.folder);
+    partial.remove();
     let found = wanted.proof.found(&partial.last);
     let expected = wanted.proof.to_string();
     let size = match wanted.size {
@@ -267,14 +269,18 @@ impl Partial {
         }
         let (digest, size) = (self.hashes.sha256(), self.size);
         run.store().take_hashed(&self.folder.join("content"), &digest)?;
+        self.remove();
+        Ok(Some((digest, size)))
+    }
+
+    fn remove(&self) {
         // What stays is removed with the store's other leftovers.
         let _ = fs::remove_dir_all(&self.folder);
-        Ok(Some((digest, size)))
     }
 }
 
 /// Waits until no other process downloads the same.
-fn lock(run: &Run<'_>, teller: &Teller<'_>, folder: &std::path::Path) -> Result<File, Error> {
+fn lock(run: &Run<'_>, teller: &Teller<'_>, folder: &Path) -> Result<File, Error> {
     let path = folder.join("lock");
     let mut told = false;
     loop {
@@ -283,8 +289,8 @@ fn lock(run: &Run<'_>, teller: &Teller<'_>, folder: &std::path::Path) -> Result<
         let file = File::options().create(true).append(true).open(&path);
         let Ok(file) = file else { continue };
         if FileExt::try_lock(&file).is_ok() {
-            // Whoever had it has removed the folder when it was done.
-            if path.exists() {
+            // Whoever had it has removed the folder when it was done, and another one may have made it again.
+            if is_same(&file, &path) {
                 return Ok(file);
             }
             continue;
@@ -295,4 +301,18 @@ fn lock(run: &Run<'_>, teller: &Teller<'_>, folder: &std::path::Path) -> Result<
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Whether `path` still is the file that was opened.
+#[cfg(unix)]
+fn is_same(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |found: &fs::Metadata| (found.dev(), found.ino());
+    matches!((file.metadata(), fs::metadata(path)), (Ok(a), Ok(b)) if place(&a) == place(&b))
+}
+
+/// Whether `path` still is the file that was opened: an open file is not removed here.
+#[cfg(not(unix))]
+fn is_same(_: &File, path: &Path) -> bool {
+    path.exists()
 }

@@ -116,6 +116,18 @@ fn a_broken_download_goes_on_where_it_was() {
 }
 
 #[test]
+fn the_time_of_a_file_tells_that_it_is_the_same() {
+    let site = Site::new(|asked| {
+        let reply =
+            Reply::ok("0123456789").header("Last-Modified", "Thu, 01 Jan 1970 00:00:00 GMT");
+        if asked.header("if-range").is_some() { reply.ranged(asked) } else { reply.cut(4) }
+    });
+    let bench = Bench::new();
+    assert_eq!(built(&bench, &add_url(&site, "/m", "/")).expect("it builds"), ["m = 0123456789"]);
+    assert_eq!(site.asked(), ["/m", "/m bytes=4-"]);
+}
+
+#[test]
 fn the_next_build_goes_on_with_what_is_left() {
     let tries = AtomicUsize::new(0);
     let site = Site::new(move |asked| {

@@ -249,6 +249,23 @@ fn what_the_store_has_is_not_downloaded() {
 }
 
 #[test]
+fn two_builds_at_once_download_a_file_once() {
+    let large = "weights ".repeat(100_000);
+    let served = Served::new(&[("m.gguf", Box::leak(large.into_boxed_str()))]);
+    let site = served.start();
+    let bench = bench(&site);
+    let step = repository(&site, "");
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| bench.build(std::slice::from_ref(&step)).expect("it builds"));
+        }
+    });
+    let downloads = site.asked().into_iter().filter(|path| path.contains("/resolve/")).count();
+    assert_eq!(downloads, 1);
+    assert_eq!(bench.leftovers(), [""; 0]);
+}
+
+#[test]
 fn private_repositories_need_a_token() {
     let mut served = Served::new(&FILES[3..]);
     served.token = Some("secret");
