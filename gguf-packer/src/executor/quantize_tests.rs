@@ -78,13 +78,10 @@ fn a_file_of_a_stage_is_quantized_once() {
     assert_eq!(bench.leftovers(), [""; 0]);
 }
 
-#[test]
-fn every_option_reaches_the_quantizer() {
-    let (bench, heard) = bench();
-    bench.write("m.gguf", "weights");
-    bench.write("data/i.gguf", "matrix");
+/// Everything that can be asked for.
+fn all_options() -> QuantizeOptions {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let all = QuantizeOptions {
+    QuantizeOptions {
         kind: "Q5_K_M".to_owned(),
         pure: true,
         imatrix: Some("i.gguf".to_owned()),
@@ -94,7 +91,15 @@ fn every_option_reaches_the_quantizer() {
         output_tensor_type: Some("Q6_K".to_owned()),
         token_embedding_type: Some("Q8_0".to_owned()),
         tensor_types: names(&["attn_v=Q6_K"]),
-    };
+    }
+}
+
+#[test]
+fn every_option_reaches_the_quantizer() {
+    let (bench, heard) = bench();
+    bench.write("m.gguf", "weights");
+    bench.write("data/i.gguf", "matrix");
+    let all = all_options();
     let steps = |options| {
         [copy("data/i.gguf", "./"), quantize(Origin::Context, "m.gguf", "/q.gguf", options)]
     };
