@@ -211,23 +211,24 @@ impl Store {
 
     /// The image with this ID.
     pub(crate) fn load(&self, id: &Digest) -> Result<StoredImage, Error> {
+        let links = self.links()?;
+        let own = links.into_iter().filter(|link| link.id == *id && !link.tombstone);
+        Ok(StoredImage { names: own.map(|link| link.name).collect(), ..self.load_nameless(id)? })
+    }
+
+    /// The image with this ID, without its names.
+    pub(crate) fn load_nameless(&self, id: &Digest) -> Result<StoredImage, Error> {
         let missing = || {
             let text = format!("the image {} is not there as a whole", id.short());
             Error::new(text).hint("pull or build it again")
         };
         let config = disk::read(&self.config_path(id))?.ok_or_else(missing)?;
         let record = self.record(id)?.ok_or_else(missing)?;
-        let mut names: Vec<Name> = Vec::new();
-        for link in self.links()? {
-            if link.id == *id && !link.tombstone {
-                names.push(link.name);
-            }
-        }
         let others =
             record.others.into_iter().map(|(config, manifest)| (config.into(), manifest.into()));
         Ok(StoredImage {
             id: *id,
-            names,
+            names: Vec::new(),
             config,
             layers: record.layers,
             manifest: record.manifest.into(),
