@@ -48,6 +48,7 @@ mod unpack;
 
 pub use blob::NewBlob;
 pub use check::Checked;
+pub(crate) use image::seconds;
 pub use image::{ListedImage, NewImage, StoredImage, Summary};
 pub use layer::Layer;
 pub use partial::BlobReceiver;

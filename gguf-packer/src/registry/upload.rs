@@ -85,37 +85,38 @@ impl Session<'_> {
         let (mut tries, mut furthest) = (Tries::default(), 0);
         let Some(mut begun) = self.begin_upload(digest, known)? else { return Ok("mounted") };
         loop {
-            let trouble = match self.send_rest(&content, digest, size, &mut begun)? {
-                Ok(response) if response.status() == StatusCode::CREATED => return Ok("pushed"),
-                Ok(response) if is_passing(response.status()) => {
-                    self.wait_after(response, &mut tries)?;
-                    None
-                }
-                Ok(response) if response.status() == StatusCode::UNAUTHORIZED => {
-                    // A token that ended on the way: the next question gets a new one.
-                    Some(Silence { why: "the token ended".to_owned(), lasting: false })
-                }
-                // It does not know the upload any more, or not how far it came.
-                Ok(response) if matches!(response.status().as_u16(), 404 | 416) => {
-                    self.wait_out(
-                        Silence { why: "it lost the upload".to_owned(), lasting: false },
-                        &mut tries,
-                    )?;
-                    begun = self.fresh()?;
-                    continue;
-                }
-                Ok(response) => return Err(refusal::of(self, response)),
-                Err(silence) => Some(silence),
-            };
-            if let Some(silence) = trouble {
-                self.wait_out(silence, &mut tries)?;
+            let sent = self.send_rest(&content, digest, size, &mut begun)?;
+            let status = sent.as_ref().map(Response::status).ok();
+            if status == Some(StatusCode::CREATED) {
+                return Ok("pushed");
             }
-            begun = self.go_on(&begun)?;
+            self.trouble(sent, &mut tries)?;
+            let lost = [StatusCode::NOT_FOUND, StatusCode::RANGE_NOT_SATISFIABLE];
+            begun = match status {
+                Some(status) if lost.contains(&status) => self.fresh()?,
+                _ => self.go_on(&begun)?,
+            };
             if begun.at > furthest {
                 furthest = begun.at;
                 tries.forget();
             }
         }
+    }
+
+    /// Waits after what may pass; an error is what will not.
+    fn trouble(&self, sent: Result<Response, Silence>, tries: &mut Tries) -> Result<(), Error> {
+        let response = match sent {
+            Ok(response) => response,
+            Err(silence) => return self.wait_out(silence, tries),
+        };
+        let why = match response.status() {
+            status if is_passing(status) => return self.wait_after(response, tries),
+            // The next question gets a new one.
+            StatusCode::UNAUTHORIZED => "the token ended",
+            StatusCode::NOT_FOUND | StatusCode::RANGE_NOT_SATISFIABLE => "it lost the upload",
+            _ => return Err(refusal::of(self, response)),
+        };
+        self.wait_out(Silence { why: why.to_owned(), lasting: false }, tries)
     }
 
     /// Begins an upload; none when the registry has the content from another of its repositories.
@@ -209,18 +210,7 @@ impl Session<'_> {
     ) -> Result<Result<Response, Silence>, Error> {
         let host = self.host()?;
         let sent = Arc::new(AtomicU64::new(begun.at));
-        let body = match content {
-            Content::Bytes(bytes) => {
-                let from = usize::try_from(begun.at).expect("it is less than their length");
-                Body::from(bytes[from..].to_vec())
-            }
-            Content::Layer(store) => {
-                let mut reader = store.read_layer(digest)?;
-                let sought = reader.seek(SeekFrom::Start(begun.at));
-                sought.map_err(|e| Error::new(format!("cannot read the layer {digest}: {e}")))?;
-                stream(reader, Arc::clone(&sent))?
-            }
-        };
+        let body = body(content, digest, begun.at, &sent)?;
         let mut request = host
             .client
             .patch(&begun.location)
@@ -243,6 +233,27 @@ impl Session<'_> {
             done
         };
         Ok(self.client.http.while_alive(request.send(), alive))
+    }
+}
+
+/// The content from a byte on.
+fn body(
+    content: &Content<'_>,
+    digest: &Digest,
+    from: u64,
+    sent: &Arc<AtomicU64>,
+) -> Result<Body, Error> {
+    match content {
+        Content::Bytes(bytes) => {
+            let from = usize::try_from(from).expect("it is less than their length");
+            Ok(Body::from(bytes[from..].to_vec()))
+        }
+        Content::Layer(store) => {
+            let mut reader = store.read_layer(digest)?;
+            let sought = reader.seek(SeekFrom::Start(from));
+            sought.map_err(|e| Error::new(format!("cannot read the layer {digest}: {e}")))?;
+            stream(reader, Arc::clone(sent))
+        }
     }
 }
 

@@ -298,7 +298,7 @@ fn summary(config: &Value, layers: &[Layer]) -> Summary {
 }
 
 /// Seconds since 1970 of a time as RFC 3339 has it.
-fn seconds(text: &str) -> Option<u64> {
+pub(crate) fn seconds(text: &str) -> Option<u64> {
     let at = text.len().checked_sub(6)?;
     let (text, east) = match text.get(at..).filter(|zone| zone.starts_with(['+', '-'])) {
         Some(zone) => {

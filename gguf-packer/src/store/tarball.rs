@@ -221,14 +221,7 @@ fn entry(
         Some(bytes) => text(extended, "linkpath", &bytes)?,
         None => String::new(),
     };
-    let mut found = Entry {
-        path,
-        kind: Kind::Special,
-        mode: header.mode().unwrap_or(0o644) & 0o7777,
-        uid: number(extended, "uid", header.uid())?,
-        gid: number(extended, "gid", header.gid())?,
-        mtime: number(extended, "mtime", header.mtime())?,
-    };
+    let mut found = unkinded(path, header, extended)?;
     found.kind = match header.entry_type() {
         EntryType::Regular | EntryType::Continuous if raw.ends_with('/') => Kind::Folder,
         EntryType::Regular | EntryType::Continuous => {
@@ -256,6 +249,22 @@ fn entry(
     };
     skip(stream, size)?;
     Ok((!found.path.is_empty()).then_some(Found::Entry(found)))
+}
+
+/// An entry whose kind says nothing yet.
+fn unkinded(
+    path: String,
+    header: &Header,
+    extended: &BTreeMap<String, String>,
+) -> Result<Entry, Error> {
+    Ok(Entry {
+        path,
+        kind: Kind::Special,
+        mode: header.mode().unwrap_or(0o644) & 0o7777,
+        uid: number(extended, "uid", header.uid())?,
+        gid: number(extended, "gid", header.gid())?,
+        mtime: number(extended, "mtime", header.mtime())?,
+    })
 }
 
 /// A file, or the layers below that its name hides.

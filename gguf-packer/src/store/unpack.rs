@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -50,7 +50,7 @@ impl Failure {
 }
 
 /// How many bytes of the uncompressed layer in `folder` are here, all of which [`run`] goes on from.
-pub(crate) fn received(folder: &std::path::Path) -> Result<u64, Error> {
+pub(crate) fn received(folder: &Path) -> Result<u64, Error> {
     let (_, size) = recipe::whole_records(&folder.join("recipe"))?;
     let content = disk::size(&folder.join(format!("content-{size}")));
     Ok(size + content.unwrap_or(0))
@@ -170,7 +170,17 @@ impl<'a> Live<'a> {
             if size >= LARGE { format!("content-{}", self.position) } else { "small".to_owned() };
         let path = self.place.folder.join(name);
         let opened = open_content(&path, size);
-        let (mut file, here) = self.own(opened)?;
+        let (file, here) = self.own(opened)?;
+        let digest = self.fill(file, &path, here, size)?;
+        let published = disk::publish(&path, &self.place.blobs.join(digest.hex()));
+        self.own(published)?;
+        let noted = self.recipe.blob(&digest, size);
+        self.own(noted)?;
+        Ok(digest)
+    }
+
+    /// Writes what is missing of a content to its file; hashes all of it.
+    fn fill(&mut self, mut file: File, path: &Path, here: u64, size: u64) -> Result<Digest, Error> {
         let mut own = Lane::new();
         let (lane, source) = (&mut self.lane, &mut self.source);
         let mut hash = |chunk: &Arc<Vec<u8>>| {
@@ -181,7 +191,7 @@ impl<'a> Live<'a> {
             hash(&chunk);
             Ok(())
         });
-        again.map_err(|e| Error::io("read", &path, &e))?;
+        again.map_err(|e| Error::io("read", path, &e))?;
         let (mut written, mut came) = (Ok(()), here);
         let read = hashing::chunks(source.take(size - here), |chunk| {
             came += chunk.len() as u64;
@@ -190,18 +200,13 @@ impl<'a> Live<'a> {
             written = file.write_all(&chunk);
             if written.is_err() { Err(io::Error::other("full")) } else { Ok(()) }
         });
-        let written = written.map_err(|e| Error::io("write", &path, &e));
+        let written = written.map_err(|e| Error::io("write", path, &e));
         self.own(written)?;
         read.map_err(|e| unreadable(&e))?;
         if came < size {
             return Err(Error::new(format!("the layer ends {} bytes too early", size - came)));
         }
-        let digest = own.finish();
-        let published = disk::publish(&path, &self.place.blobs.join(digest.hex()));
-        self.own(published)?;
-        let noted = self.recipe.blob(&digest, size);
-        self.own(noted)?;
-        Ok(digest)
+        Ok(own.finish())
     }
 }
 
@@ -247,7 +252,7 @@ impl tarball::Stream for Live<'_> {
 }
 
 /// A file for a content, and how much of it is there.
-fn open_content(path: &std::path::Path, size: u64) -> Result<(File, u64), Error> {
+fn open_content(path: &Path, size: u64) -> Result<(File, u64), Error> {
     disk::step();
     let large = size >= LARGE;
     let file = File::options().create(true).truncate(!large).write(true).read(true).open(path);

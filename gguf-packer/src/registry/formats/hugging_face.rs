@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::registry::ask::Ask;
 use crate::registry::layers::{AT_ONCE, Wanted};
 use crate::registry::{parallel, refusal};
-use crate::store::Store;
+use crate::store::{Store, seconds};
 
 /// Quantizations in the order in which llama.cpp takes them when none is named.
 const PREFERRED: [&str; 3] = ["Q4_K_M", "Q4_0", "Q8_0"];
@@ -68,14 +68,11 @@ pub(in crate::registry) fn pull(session: Session<'_>, store: &Store) -> Result<D
     });
     let wanted = wanted.collect::<Result<Vec<_>, Error>>()?;
     parallel::map(&wanted, AT_ONCE, |wanted| session.file(store, wanted))?;
-    let created =
-        revision.last_modified.as_deref().and_then(|text| humantime::parse_rfc3339(text).ok());
-    let created =
-        created.and_then(|time| time.duration_since(std::time::SystemTime::UNIX_EPOCH).ok());
+    let created = revision.last_modified.as_deref().and_then(seconds).unwrap_or_default();
     let foreign = Foreign {
         files: wanted.into_iter().map(|file| (file.text, file.digest, file.size)).collect(),
         labels: vec![("gguf.model.url".to_owned(), format!("https://huggingface.co/{repository}"))],
-        created: created.map_or(0, |since| since.as_secs()),
+        created,
         ..Foreign::default()
     };
     compose::store(store, session.name, &foreign)

@@ -6,7 +6,7 @@ use super::{Session, command, compose};
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::{ConfigInput, Platform, command as options};
-use crate::store::{Layer, Store};
+use crate::store::{Layer, Store, seconds};
 use crate::tree::Kind;
 
 /// Stores the image with a command that names its model; none when it has a command, or no model.
@@ -24,12 +24,8 @@ pub(in crate::registry) fn without_command(
         return Ok(None);
     }
     let tree = store.tree(layers)?;
-    let is_model = |path: &str| path.ends_with(".gguf");
-    let paths: Vec<&str> = tree
-        .iter()
-        .filter(|entry| matches!(entry.kind, Kind::File { .. }) && is_model(&entry.path))
-        .map(|entry| entry.path.as_str())
-        .collect();
+    let files = tree.iter().filter(|entry| matches!(entry.kind, Kind::File { .. }));
+    let paths: Vec<&str> = files.map(|entry| entry.path.as_str()).collect();
     // A base image, say.
     let Ok((arguments, others)) = command::weights("", &paths) else { return Ok(None) };
     session.note(&format!("the image has no command; it gets `{}`", arguments.join(" ")));
@@ -47,21 +43,19 @@ pub(in crate::registry) fn without_command(
         created,
     };
     let described = compose::described(store, &input)?;
+    compose::commit(store, session.name, &described, &[platform(config)], layers.to_vec()).map(Some)
+}
+
+fn platform(config: &Value) -> Platform {
     let text = |key: &str| config[key].as_str().map(str::to_owned);
-    let platform = Platform {
+    Platform {
         architecture: text("architecture").unwrap_or_else(|| Platform::here().architecture),
         os: text("os").unwrap_or_else(|| "linux".to_owned()),
         variant: text("variant"),
-    };
-    compose::commit(store, session.name, &described, &[platform], layers.to_vec()).map(Some)
+    }
 }
 
 fn words(config: &Value) -> Vec<String> {
     let words = config["config"]["Cmd"].as_array().into_iter().flatten();
     words.filter_map(|word| word.as_str().map(str::to_owned)).collect()
-}
-
-fn seconds(text: &str) -> Option<u64> {
-    let time = humantime::parse_rfc3339(text).ok()?;
-    Some(time.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?.as_secs())
 }

@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::registry::layers::AT_ONCE;
 use crate::registry::manifest::{Descriptor, Manifest};
 use crate::registry::parallel;
-use crate::store::Store;
+use crate::store::{Store, seconds};
 use crate::tree::Kind;
 
 /// Where a layer says its path.
@@ -51,15 +51,9 @@ pub(super) fn pull(
     // What it says is told in labels; a model does without.
     let told = serde_json::from_slice::<Config>(&config).unwrap_or_default().descriptor;
     let files = parallel::map(&layers, AT_ONCE, |layer| files(session, store, layer))?;
-    let created = told.created_at.as_deref().and_then(|text| humantime::parse_rfc3339(text).ok());
-    let created =
-        created.and_then(|time| time.duration_since(std::time::SystemTime::UNIX_EPOCH).ok());
-    let foreign = Foreign {
-        files: files.concat(),
-        labels: labels(told),
-        created: created.map_or(0, |since| since.as_secs()),
-        ..Foreign::default()
-    };
+    let created = told.created_at.as_deref().and_then(seconds).unwrap_or_default();
+    let foreign =
+        Foreign { files: files.concat(), labels: labels(told), created, ..Foreign::default() };
     compose::store(store, session.name, &foreign)
 }
 

@@ -34,52 +34,56 @@ pub(super) fn pull(
     manifest: &Manifest,
     store: &Store,
 ) -> Result<Digest, Error> {
-    let mut named: Vec<(String, &Descriptor)> = Vec::new();
-    let mut arguments = Vec::new();
-    let of = |kind: &str| {
-        manifest.layers.iter().filter(|layer| layer.media_type.ends_with(kind)).count()
-    };
-    let (models, adapters) = (of(".model"), of(".adapter"));
+    let (mut named, mut arguments): (Vec<(String, &Descriptor)>, Vec<String>) = Default::default();
     for layer in &manifest.layers {
-        let kind = layer.media_type.rsplit("vnd.ollama.image.").next().unwrap_or_default();
+        let all = manifest.layers.iter().filter(|known| known.media_type == layer.media_type);
         let nth =
             1 + named.iter().filter(|(_, known)| known.media_type == layer.media_type).count();
-        let path = match kind {
-            "model" if models > 1 => format!("model-{nth:05}-of-{models:05}.gguf"),
-            "model" => "model.gguf".to_owned(),
-            "projector" => "mmproj.gguf".to_owned(),
-            "adapter" if adapters > 1 => format!("adapter-{nth}.lora"),
-            "adapter" => "adapter.lora".to_owned(),
-            "template" => "template.go.txt".to_owned(),
-            "system" => "system.txt".to_owned(),
-            "license" if nth > 1 => format!("LICENSE.{nth}"),
-            "license" => "LICENSE".to_owned(),
+        match kind(layer) {
             "params" => {
                 arguments.extend(parameters(session, &session.small(layer, "parameters")?));
-                continue;
             }
-            other => {
-                session.note(&format!(
-                    "left out: the layer `{other}`, which llama-server has no use for"
-                ));
-                continue;
-            }
-        };
-        named.push((path, layer));
+            kind => match path(kind, nth, all.count()) {
+                Some(path) => named.push((path, layer)),
+                None => session.note(&format!(
+                    "left out: the layer `{kind}`, which llama-server has no use for"
+                )),
+            },
+        }
     }
     parallel::map(&named, AT_ONCE, |(path, layer)| {
         session.file(store, &session.blob(layer, path))
     })?;
     for (path, layer) in &named {
-        let option = match layer.media_type.rsplit('.').next() {
-            Some("system") => "--system-prompt-file",
-            Some("adapter") => "--lora",
+        let option = match kind(layer) {
+            "system" => "--system-prompt-file",
+            "adapter" => "--lora",
             _ => continue,
         };
         arguments.extend([option.to_owned(), format!("/models/{path}")]);
     }
     let files = named.into_iter().map(|(path, layer)| (path, layer.digest, layer.size)).collect();
     compose::store(store, session.name, &Foreign { files, arguments, ..Foreign::default() })
+}
+
+fn kind(layer: &Descriptor) -> &str {
+    layer.media_type.rsplit("vnd.ollama.image.").next().unwrap_or_default()
+}
+
+/// Where the `nth` of so many layers of a kind is put; none when it is of no use.
+fn path(kind: &str, nth: usize, of: usize) -> Option<String> {
+    Some(match kind {
+        "model" if of > 1 => format!("model-{nth:05}-of-{of:05}.gguf"),
+        "model" => "model.gguf".to_owned(),
+        "projector" => "mmproj.gguf".to_owned(),
+        "adapter" if of > 1 => format!("adapter-{nth}.lora"),
+        "adapter" => "adapter.lora".to_owned(),
+        "template" => "template.go.txt".to_owned(),
+        "system" => "system.txt".to_owned(),
+        "license" if nth > 1 => format!("LICENSE.{nth}"),
+        "license" => "LICENSE".to_owned(),
+        _ => return None,
+    })
 }
 
 /// The arguments for a model's parameters.
