@@ -1,13 +1,14 @@
 //! Shows what goes on, on standard error: bars on a terminal, else a line for each piece of news.
 
 use std::collections::HashMap;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::args;
+use super::output::say;
 use crate::executor::{Event, Unit};
 use crate::gguf::bytes as size;
 
@@ -41,9 +42,11 @@ impl Screen {
         let kind = match wanted {
             args::Progress::Quiet => Kind::Quiet,
             args::Progress::Json => Kind::Json,
-            args::Progress::Tty => Kind::Bars(MultiProgress::new()),
-            args::Progress::Auto if terminal => Kind::Bars(MultiProgress::new()),
-            args::Progress::Auto | args::Progress::Plain => Kind::Plain,
+            args::Progress::Auto | args::Progress::Tty if terminal => {
+                Kind::Bars(MultiProgress::new())
+            }
+            // Bars that nobody sees would hide the lines too.
+            args::Progress::Auto | args::Progress::Tty | args::Progress::Plain => Kind::Plain,
         };
         Self { kind, tasks: Mutex::default() }
     }
@@ -51,7 +54,7 @@ impl Screen {
     /// A piece of news of a build.
     pub(super) fn show(&self, event: Event<'_>) {
         if let Kind::Json = self.kind {
-            return write(&as_json(event).to_string());
+            return say(&as_json(event).to_string());
         }
         let Ok(mut tasks) = self.tasks.lock() else { return };
         match event {
@@ -67,7 +70,7 @@ impl Screen {
     /// Something that belongs to no step.
     pub(super) fn say(&self, text: &str) {
         match self.kind {
-            Kind::Json => write(&serde_json::json!({ "event": "note", "text": text }).to_string()),
+            Kind::Json => say(&serde_json::json!({ "event": "note", "text": text }).to_string()),
             _ => self.line(text),
         }
     }
@@ -131,14 +134,9 @@ impl Screen {
             Kind::Quiet => {}
             // Lines go above the bars.
             Kind::Bars(bars) => drop(bars.println(text)),
-            Kind::Plain | Kind::Json => write(text),
+            Kind::Plain | Kind::Json => say(text),
         }
     }
-}
-
-/// Nobody may be there to read it.
-fn write(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 fn one_line(text: &str) -> String {
