@@ -34,19 +34,23 @@ mod flatten;
 mod hashing;
 mod image;
 #[cfg(test)]
-mod kill;
+pub(crate) mod kill;
 mod layer;
 mod names;
+mod partial;
 mod receive;
 mod recipe;
 mod sweep;
 mod tarball;
+#[cfg(test)]
+mod trouble_tests;
 mod unpack;
 
 pub use blob::NewBlob;
 pub use check::Checked;
 pub use image::{ListedImage, NewImage, StoredImage, Summary};
 pub use layer::Layer;
+pub use partial::BlobReceiver;
 pub use receive::{Compression, LayerReceiver};
 pub use recipe::LayerReader;
 pub use sweep::{Pruned, Removed};
@@ -84,7 +88,7 @@ impl Store {
         disk::make_folder(root)?;
         let root = fs::canonicalize(root).map_err(|e| Error::io("read", root, &e))?;
         let lock = lock_file(&root.join("lock"))?;
-        lock.lock_shared().map_err(|e| Error::io("lock", &root.join("lock"), &e))?;
+        FileExt::lock_shared(&lock).map_err(|e| Error::io("lock", &root.join("lock"), &e))?;
         let (temp, alive) = begin(&root)?;
         for folder in ["blobs/sha256", "layers/sha256", "images", "cache", "partial"] {
             disk::make_folder(&root.join(folder))?;

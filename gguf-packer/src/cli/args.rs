@@ -92,8 +92,8 @@ pub(super) struct Pull {
     /// The platform to take from an image of several; this machine's unless it is given.
     #[arg(long, value_name = "OS/ARCH")]
     pub(super) platform: Option<String>,
-    /// Ask the registry even where the store has the name.
-    #[arg(long)]
+    /// As the original has it; a pull always asks the registry.
+    #[arg(long, hide = true)]
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) remote: Remote,

@@ -7,18 +7,23 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use serde_json::json;
+
 use super::args;
 use super::output::say;
 use crate::executor::{Event, Unit};
 use crate::gguf::bytes as size;
+use crate::progress;
 
 /// Time between two lines about one thing that goes on.
 const PAUSE: Duration = Duration::from_secs(5);
+/// The same for a program that reads them.
+const PAUSE_OF_JSON: Duration = Duration::from_secs(1);
 
 /// Where news go.
 pub(super) struct Screen {
     kind: Kind,
-    tasks: Mutex<HashMap<usize, Task>>,
+    tasks: Mutex<HashMap<String, Task>>,
 }
 
 enum Kind {
@@ -53,79 +58,112 @@ impl Screen {
 
     /// A piece of news of a build.
     pub(super) fn show(&self, event: Event<'_>) {
-        if let Kind::Json = self.kind {
-            return say(&as_json(event).to_string());
-        }
-        let Ok(mut tasks) = self.tasks.lock() else { return };
+        let name = |node: usize| format!("#{}", node + 1);
         match event {
-            Event::Started { node, text } => self.start(&mut tasks, node, text),
+            Event::Started { node, text } => self.start(&name(node), text),
             Event::Step { node, item, done, total, unit } => {
-                self.step(&mut tasks, node, item, done, total, unit);
+                self.step(&name(node), item, done, total, unit);
             }
-            Event::Note { node, text } => self.line(&format!("#{} {text}", node + 1)),
-            Event::Done { node, cached } => self.end(&mut tasks, node, cached),
+            Event::Note { node, text } => self.note(&name(node), text),
+            Event::Done { node, cached: true } => self.end(&name(node), Some("CACHED")),
+            Event::Done { node, cached: false } => self.end(&name(node), None),
+        }
+    }
+
+    /// A piece of news of a transfer.
+    pub(super) fn transfer(&self, event: progress::Event<'_>) {
+        match event {
+            progress::Event::Started { id, text } => self.start(id, text),
+            progress::Event::Step { id, done, total } => {
+                self.step(id, "", done, Some(total), Unit::Bytes);
+            }
+            progress::Event::Done { id, text } => self.end(id, Some(text)),
+            progress::Event::Note(text) => self.say(text),
         }
     }
 
     /// Something that belongs to no step.
     pub(super) fn say(&self, text: &str) {
         match self.kind {
-            Kind::Json => say(&serde_json::json!({ "event": "note", "text": text }).to_string()),
+            Kind::Json => say(&json!({ "event": "note", "text": text }).to_string()),
             _ => self.line(text),
         }
     }
 
-    fn start(&self, tasks: &mut HashMap<usize, Task>, node: usize, text: &str) {
+    fn start(&self, id: &str, text: &str) {
         let text = one_line(text);
         let mut bar = None;
         match &self.kind {
+            Kind::Json => {
+                say(&json!({ "event": "started", "step": id, "text": text }).to_string());
+            }
             Kind::Bars(bars) => {
-                let style = ProgressStyle::with_template(
-                    "{spinner} {msg:40!} {wide_bar} {prefix} {elapsed}",
-                );
                 let new = bars.add(ProgressBar::new_spinner());
-                new.set_style(style.expect("the template is right"));
+                let style = "{spinner} {msg:40!} {wide_bar} {prefix} {elapsed}";
+                new.set_style(ProgressStyle::with_template(style).expect("the template is right"));
                 new.set_message(text.clone());
                 new.enable_steady_tick(Duration::from_millis(120));
                 bar = Some(new);
             }
-            _ => self.line(&format!("#{} {text}", node + 1)),
+            Kind::Plain => say(&format!("{id} {text}")),
+            Kind::Quiet => {}
         }
         let now = Instant::now();
-        tasks.insert(node, Task { since: now, told: now, text, bar });
+        let task = Task { since: now, told: now, text, bar };
+        if let Ok(mut tasks) = self.tasks.lock() {
+            tasks.insert(id.to_owned(), task);
+        }
     }
 
-    fn step(
-        &self,
-        tasks: &mut HashMap<usize, Task>,
-        node: usize,
-        item: &str,
-        done: u64,
-        total: Option<u64>,
-        unit: Unit,
-    ) {
-        let Some(task) = tasks.get_mut(&node) else { return };
-        let far = amount(done, total, unit);
+    fn step(&self, id: &str, item: &str, done: u64, total: Option<u64>, unit: Unit) {
+        let Ok(mut tasks) = self.tasks.lock() else { return };
+        let Some(task) = tasks.get_mut(id) else { return };
         if let Some(bar) = &task.bar {
             bar.set_length(total.unwrap_or(0));
             bar.set_position(done);
-            bar.set_prefix(far);
-        } else if task.told.elapsed() >= PAUSE {
-            task.told = Instant::now();
-            self.line(&format!("#{} {item} {far}", node + 1));
+            bar.set_prefix(amount(done, total, unit));
+            return;
+        }
+        let pause = if matches!(self.kind, Kind::Json) { PAUSE_OF_JSON } else { PAUSE };
+        if task.told.elapsed() < pause {
+            return;
+        }
+        task.told = Instant::now();
+        match self.kind {
+            Kind::Json => {
+                let unit = unit_name(unit);
+                let news = json!({ "event": "progress", "step": id, "item": item, "done": done, "total": total, "unit": unit });
+                say(&news.to_string());
+            }
+            _ => self.line(&one_line(&format!("{id} {item} {}", amount(done, total, unit)))),
         }
     }
 
-    fn end(&self, tasks: &mut HashMap<usize, Task>, node: usize, cached: bool) {
-        let Some(task) = tasks.remove(&node) else { return };
+    fn note(&self, id: &str, text: &str) {
+        match self.kind {
+            Kind::Json => say(&json!({ "event": "note", "step": id, "text": text }).to_string()),
+            _ => self.line(&format!("{id} {text}")),
+        }
+    }
+
+    /// It ended; without a word for how, after so many seconds.
+    fn end(&self, id: &str, how: Option<&str>) {
+        let task = self.tasks.lock().ok().and_then(|mut tasks| tasks.remove(id));
+        let Some(task) = task else { return };
         let seconds = task.since.elapsed().as_secs_f32();
-        let how = if cached { "CACHED".to_owned() } else { format!("DONE {seconds:.1}s") };
-        match task.bar {
-            Some(bar) => {
-                bar.finish_and_clear();
-                self.line(&format!("#{} {how} {}", node + 1, task.text));
+        let how = how.map_or_else(|| format!("DONE {seconds:.1}s"), str::to_owned);
+        match (&self.kind, task.bar) {
+            (Kind::Json, _) => {
+                write(
+                    &json!({ "event": "done", "step": id, "text": how, "seconds": seconds })
+                        .to_string(),
+                );
             }
-            None => self.line(&format!("#{} {how}", node + 1)),
+            (_, Some(bar)) => {
+                bar.finish_and_clear();
+                self.line(&format!("{id} {how} {}", task.text));
+            }
+            (_, None) => self.line(&format!("{id} {how}")),
         }
     }
 
@@ -149,9 +187,8 @@ fn amount(done: u64, total: Option<u64>, unit: Unit) -> String {
         Unit::Tensors | Unit::Files => count.to_string(),
     };
     let name = match unit {
-        Unit::Bytes => "",
-        Unit::Tensors => " tensors",
-        Unit::Files => " files",
+        Unit::Bytes => String::new(),
+        Unit::Tensors | Unit::Files => format!(" {}", unit_name(unit)),
     };
     match total {
         Some(total) => format!("{} / {}{name}", show(done), show(total)),
@@ -159,26 +196,10 @@ fn amount(done: u64, total: Option<u64>, unit: Unit) -> String {
     }
 }
 
-fn as_json(event: Event<'_>) -> serde_json::Value {
-    match event {
-        Event::Started { node, text } => {
-            serde_json::json!({ "event": "started", "step": node + 1, "text": text })
-        }
-        Event::Step { node, item, done, total, unit } => {
-            let unit = match unit {
-                Unit::Bytes => "bytes",
-                Unit::Tensors => "tensors",
-                Unit::Files => "files",
-            };
-            serde_json::json!({
-                "event": "progress", "step": node + 1, "item": item, "done": done, "total": total, "unit": unit,
-            })
-        }
-        Event::Note { node, text } => {
-            serde_json::json!({ "event": "note", "step": node + 1, "text": text })
-        }
-        Event::Done { node, cached } => {
-            serde_json::json!({ "event": "done", "step": node + 1, "cached": cached })
-        }
+fn unit_name(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Bytes => "bytes",
+        Unit::Tensors => "tensors",
+        Unit::Files => "files",
     }
 }

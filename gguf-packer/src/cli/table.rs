@@ -1,6 +1,6 @@
 //! What `list` prints: the table of the document, or JSON.
 
-pub use crate::gguf::bytes;
+use crate::gguf::bytes;
 use crate::store::ListedImage;
 
 /// Between two columns, and before the first one.
@@ -20,7 +20,12 @@ const SPARE: [&str; 6] = ["USAGE", "BPW", "TYPE", "ARCH", "CREATED", "PARAMS"];
 ///
 /// With a `width` it leaves out columns, and cuts names, until it fits; IDs are never cut.
 #[must_use]
-pub fn list(images: &[ListedImage], now: u64, full_id: bool, width: Option<usize>) -> String {
+pub(super) fn list(
+    images: &[ListedImage],
+    now: u64,
+    full_id: bool,
+    width: Option<usize>,
+) -> String {
     let rows: Vec<_> = images.iter().map(|image| row(image, now, full_id)).collect();
     let mut columns: Vec<Column> =
         COLUMNS.iter().enumerate().map(|(at, title)| Column::new(title, at, &rows)).collect();
@@ -34,15 +39,9 @@ pub fn list(images: &[ListedImage], now: u64, full_id: bool, width: Option<usize
     lines.concat()
 }
 
-/// The same as JSON.
-#[must_use]
-pub fn json(images: &[ListedImage]) -> String {
-    serde_json::to_string_pretty(images).expect("all keys are texts")
-}
-
 /// How long ago `then` was at `now`, both in seconds, in words.
 #[must_use]
-pub fn ago(then: u64, now: u64) -> String {
+pub(super) fn ago(then: u64, now: u64) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
     const DAY: u64 = 24 * HOUR;
@@ -229,7 +228,8 @@ mod tests {
 
     #[test]
     fn a_list_is_json_too() {
-        let parsed: serde_json::Value = serde_json::from_str(&json(&both())).unwrap();
+        let parsed: serde_json::Value =
+            serde_json::from_str(&serde_json::to_string(&both()).unwrap()).unwrap();
         assert_eq!(parsed[0]["tag"], "0.5b-instruct-q4-k-m-demo");
         assert_eq!(parsed[1]["size"], 420_080_517);
         assert_eq!(parsed[1]["file_type"], "IQ3_XXS/Q5_K_M");

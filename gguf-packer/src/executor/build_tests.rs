@@ -141,6 +141,9 @@ fn options_of_copy() {
     assert_eq!(parents, ["p/", "p/b/", "p/b/x.txt = x"]);
     let excluded = with("a", "/", |copy| copy.placing.exclude = vec!["**/*.md".to_owned()]);
     assert_eq!(excluded, ["b/", "b/x.txt = x"]);
+    let all_but =
+        with("a/b/x.txt a/b/y.md", "/", |copy| copy.placing.exclude = vec!["*.md".to_owned()]);
+    assert_eq!(all_but, ["x.txt = x"], "a file that is named can be left out");
     let owned = with("a/b/x.txt", "/n/", |copy| copy.placing.chown = Some("5:6".to_owned()));
     assert_eq!(owned, ["n/ 5:6", "n/x.txt = x 5:6"]);
     let changed = with("a", "/", |copy| copy.placing.chmod = Some("u=rX,go=".to_owned()));

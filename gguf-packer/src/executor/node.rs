@@ -9,7 +9,7 @@ use crate::plan::{HuggingFace, Local, Node, Op};
 use super::output::Output;
 use super::parallel::joined;
 use super::run::{Run, stopped};
-use super::{BaseImage, WORKING_FOLDER, copy, place, quantize, source, tree_of};
+use super::{BaseImage, WORKING_FOLDER, copy, place, quantize, source};
 
 /// What is wrong before anything is done: missing files, permissions that are none, instructions that this
 /// version has not.
@@ -87,7 +87,7 @@ fn title(node: &Node) -> String {
 }
 
 fn base(run: &Run<'_>, image: BaseImage) -> Result<Output, Error> {
-    let tree = tree_of(&image.layers, run.store())?;
+    let tree = run.store().tree(&image.layers)?;
     let said = image.config["config"]["WorkingDir"].as_str().unwrap_or_default();
     // BuildKit writes `/` into each image, so it says nothing.
     let workdir = copy::path::clean(said).filter(|folder| !folder.is_empty());

@@ -38,22 +38,11 @@ pub(super) fn run(
 ) -> Result<Output, Error> {
     let (state, from) = (&inputs[0], &inputs[1]);
     let mut sources = vec![file(from, &wanted.src)?];
-    let shard_names = shards(&wanted.src);
-    if let Some(pattern) = &shard_names {
-        sources = self::shard_files(from, pattern)?;
+    if let Some(pattern) = shards(&wanted.src) {
+        sources = shard_files(from, &pattern)?;
     }
     let matrix = wanted.options.imatrix.as_ref().map(|path| file(state, path)).transpose()?;
-    let key = key_of(&wanted.options, &sources, matrix.as_ref());
-    let known = run.remembered::<Made>(&key);
-    let known = known.filter(|made| run.store().blob_size(&made.digest) == Some(made.size));
-    let (made, cached) = match known {
-        Some(made) => (made, true),
-        None => {
-            let made = quantize(run, teller, wanted, &sources, matrix.as_ref())?;
-            run.remember(&key, &made)?;
-            (made, false)
-        }
-    };
+    let (made, cached) = made(run, teller, wanted, &sources, matrix.as_ref())?;
     let kind = Kind::File { digest: made.digest, size: made.size };
     let entry = Entry { path: String::new(), kind, mode: 0o644, uid: 0, gid: 0, mtime: 0 };
     let name = path::name(&wanted.src).to_owned();
@@ -70,6 +59,25 @@ pub(super) fn run(
     };
     let output = place::add_layers(run, text, state, place.put(&[item])?)?;
     Ok(Output { cached: cached && output.cached, ..output })
+}
+
+/// The quantized file, and whether it was there.
+fn made(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    wanted: &plan::Quantize,
+    sources: &[Entry],
+    matrix: Option<&Entry>,
+) -> Result<(Made, bool), Error> {
+    let key = key_of(&wanted.options, sources, matrix);
+    let known = run.remembered::<Made>(&key);
+    let known = known.filter(|made| run.store().blob_size(&made.digest) == Some(made.size));
+    if let Some(made) = known {
+        return Ok((made, true));
+    }
+    let made = quantize(run, teller, wanted, sources, matrix)?;
+    run.remember(&key, &made)?;
+    Ok((made, false))
 }
 
 /// The one file that `path` names.
@@ -139,6 +147,26 @@ fn quantize(
     let matrix = matrix.map(|entry| format!("imatrix/{}", entry.path));
     let source = format!("in/{first}");
     let arguments = arguments(&wanted.options, &source, matrix.as_deref(), "out/model.gguf");
+    let (done, lines) = follow(run, teller, temp.path(), &arguments);
+    let made = out.join("model.gguf");
+    if let Err(error) = done {
+        run.go_on()?;
+        return Err(failed(&error, &lines, &wanted.options));
+    }
+    if !made.is_file() {
+        return Err(failed(&Error::new("the quantizer made no file"), &lines, &wanted.options));
+    }
+    let (digest, size) = run.store().take_file(&made)?;
+    Ok(Made { digest, size })
+}
+
+/// Runs the quantizer; what came of it and the last lines that it printed.
+fn follow(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    folder: &Path,
+    arguments: &[String],
+) -> (Result<(), Error>, Vec<String>) {
     let mut lines = Vec::new();
     let mut on_line = |line: &str| {
         if let Some((done, total, tensor)) = progress(line) {
@@ -150,19 +178,9 @@ fn quantize(
         }
     };
     let stop = || run.is_stopped();
-    let tool_run =
-        ToolRun { folder: temp.path(), arguments: &arguments, on_line: &mut on_line, stop: &stop };
+    let tool_run = ToolRun { folder, arguments, on_line: &mut on_line, stop: &stop };
     let done = (run.settings.tool)(tool_run);
-    let made = out.join("model.gguf");
-    if let Err(error) = done {
-        run.go_on()?;
-        return Err(failed(&error, &lines, &wanted.options));
-    }
-    if !made.is_file() {
-        return Err(failed(&Error::new("the quantizer made no file"), &lines, &wanted.options));
-    }
-    let (digest, size) = run.store().take_file(&made)?;
-    Ok(Made { digest, size })
+    (done, lines)
 }
 
 /// Lays a content of the store into `folder` under its own name, without a copy where that can be.

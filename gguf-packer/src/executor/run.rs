@@ -29,10 +29,10 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(plan: &'a Plan, settings: &'a Settings<'a>) -> Result<Self, Error> {
+    pub(super) fn new(plan: &'a Plan, settings: &'a Settings<'a>) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = settings.source_date.unwrap_or(since.map_or(0, |since| since.as_secs()));
-        Ok(Self { plan, settings, failed: AtomicBool::new(false), web: OnceLock::new(), now })
+        Self { plan, settings, failed: AtomicBool::new(false), web: OnceLock::new(), now }
     }
 
     pub(super) fn store(&self) -> &'a Store {

@@ -151,6 +151,8 @@ fn read(run: &Run<'_>, name: &str, from: Box<dyn Read>) -> Result<Vec<Entry>, Er
             tree.apply(&[entry]);
         }
     }
+    // What follows the last entry tells whether the packed file is whole.
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(broken)?;
     Ok(tree.iter().cloned().collect())
 }
 
@@ -181,16 +183,7 @@ fn one(
         }
         EntryType::Directory => Kind::Folder,
         EntryType::Symlink => Kind::Link { target: link(name, &path, entry)? },
-        EntryType::Link => {
-            let target = entry.link_name_bytes().unwrap_or_default();
-            let target = inner(name, &target)?;
-            let known = tree.get(&target).filter(|known| matches!(known.kind, Kind::File { .. }));
-            let known = known.ok_or_else(|| {
-                let why = format!("`{path}` is a hard link to `{target}`, which is no file of it");
-                refused(name, &why)
-            })?;
-            known.kind.clone()
-        }
+        EntryType::Link => hard_link(name, &path, entry, tree)?,
         _ => {
             return Err(refused(
                 name,
@@ -216,6 +209,23 @@ fn content(
             return Ok(Kind::File { digest, size });
         }
         io::Write::write_all(&mut blob, &buffer[..read]).map_err(|e| blob.failed(&e))?;
+    }
+}
+
+/// The content of an earlier file of the archive.
+fn hard_link(
+    name: &str,
+    path: &str,
+    entry: &tar::Entry<'_, Box<dyn Read>>,
+    tree: &Tree,
+) -> Result<Kind, Error> {
+    let target = inner(name, &entry.link_name_bytes().unwrap_or_default())?;
+    match tree.get(&target).map(|known| &known.kind) {
+        Some(kind @ Kind::File { .. }) => Ok(kind.clone()),
+        _ => {
+            let why = format!("`{path}` is a hard link to `{target}`, which is no file of it");
+            Err(refused(name, &why))
+        }
     }
 }
 

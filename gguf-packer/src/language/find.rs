@@ -9,7 +9,7 @@ use super::ignore::Ignore;
 use crate::Error;
 
 /// The longest file that is read, in bytes.
-const LONGEST: u64 = 4 << 20;
+const LONGEST: u64 = 1 << 20;
 
 /// A file and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]

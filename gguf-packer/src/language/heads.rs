@@ -1,5 +1,7 @@
 //! What each stage starts from, and what `--from` means.
 
+use std::rc::Rc;
+
 use super::instruction::Origin;
 use super::keyword::Keyword;
 use super::lint::Rule;
@@ -46,7 +48,7 @@ pub(super) fn base_of(statement: &Statement, escape: char) -> Text<'_> {
 impl<'a> Walk<'a> {
     /// Reads all `FROM`s; in them only the variables before the first one have values.
     pub(super) fn read_heads(&mut self, stages: &[&'a [Statement]]) {
-        let globals = self.globals.clone();
+        let globals = Rc::clone(&self.globals);
         for stage in stages {
             let (from, body) = stage.split_first().expect("a stage begins with its FROM");
             let name = from.args.get(2).map(|word| word.text.to_lowercase());

@@ -1,3 +1,5 @@
+//! Tests of `ignore.rs`.
+
 use super::*;
 
 /// From the tests of moby/patternmatcher: a pattern, a path, whether the path itself matches, and

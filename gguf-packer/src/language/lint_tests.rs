@@ -1,3 +1,5 @@
+//! Tests of `lint.rs`.
+
 use std::collections::BTreeMap;
 
 use super::super::parse;
@@ -134,9 +136,11 @@ fn with_a_target_only_what_it_needs_is_walked() {
 
 #[test]
 fn build_arguments_and_platforms_are_known() {
-    let mut settings = Settings::default();
-    settings.platform = BTreeMap::from([("TARGETARCH".to_owned(), "arm64".to_owned())]);
-    settings.build_args = BTreeMap::from([("BASE".to_owned(), "a".to_owned())]);
+    let settings = Settings {
+        platform: BTreeMap::from([("TARGETARCH".to_owned(), "arm64".to_owned())]),
+        build_args: BTreeMap::from([("BASE".to_owned(), "a".to_owned())]),
+        ..Settings::default()
+    };
     let text = "ARG BASE=A\nFROM ${BASE}\nCOPY $TARGETARCH ./";
     let told = lint_with(text, &settings, "");
     assert_eq!(told.len(), 1, "{told:?}");

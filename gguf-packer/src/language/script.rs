@@ -4,13 +4,13 @@
 use super::directives::{Check, Directives};
 use super::keyword::Keyword;
 use super::lexer::Lexer;
-use super::source::{Errors, Problem, Source};
+use super::source::{Errors, MOST, Problem, Source};
 use super::statement::Statement;
 
 /// The longest file, in bytes.
-const LONGEST: usize = 4 << 20;
+const LONGEST: usize = 1 << 20;
 /// The most instructions.
-const MOST: usize = 10_000;
+const INSTRUCTIONS: usize = 10_000;
 
 /// A file that has been read.
 #[derive(Debug, Clone)]
@@ -70,8 +70,13 @@ pub fn parse(text: &str, file: &str) -> Result<Script, Errors> {
     while let Some(line) = lexer.line() {
         lines += 1;
         let place = line.place(0);
-        if lines > MOST {
-            problems.push(source.problem(place, format!("more than {MOST} instructions")));
+        if lines > INSTRUCTIONS {
+            let what = format!("more than {INSTRUCTIONS} instructions");
+            problems.push(
+                source.problem(place, what).hint("build a part of it first, and start FROM it"),
+            );
+        }
+        if lines > INSTRUCTIONS || problems.len() >= MOST {
             break;
         }
         let escape = directives.escape;

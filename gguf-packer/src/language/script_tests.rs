@@ -1,6 +1,14 @@
+//! Tests of `script.rs`.
+
 use super::super::stages::resolve;
 use super::super::walk::Settings;
 use super::*;
+
+const ERRORS: [&str; 3] = [
+    include_str!("golden/errors-1"),
+    include_str!("golden/errors-2"),
+    include_str!("golden/errors-3"),
+];
 
 /// What is told about a file: what is wrong with its form, or with its values.
 fn told(text: &str, target: Option<&str>) -> String {
@@ -11,11 +19,11 @@ fn told(text: &str, target: Option<&str>) -> String {
     }
 }
 
-/// `samples/errors` holds files, each behind `===`, and behind `---` what is told about it.
+/// Files, each behind `===`, and behind `---` what is told about it.
 #[test]
 fn every_error_says_where_what_and_what_to_write() {
     let mut wrong = Vec::new();
-    for case in include_str!("samples/errors").split("===").skip(1) {
+    for case in ERRORS.iter().flat_map(|file| file.split("===").skip(1)) {
         let (head, rest) = case.split_once('\n').expect("a first line");
         let (text, expected) = rest.split_once("---\n").expect("a file and what is told");
         let told = told(text, head.trim().strip_prefix("target="));

@@ -1,8 +1,10 @@
 //! Values for `$name` and `${name…}`, quotes and escapes, as BuildKit's shell lexer has them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::fault::{Budget, Fault, fault, modifier, open_quote, too_much};
 use super::glob::Glob;
+use super::scope::Scope;
 
 /// The longest value, in bytes.
 pub(super) const LONGEST: usize = 1 << 20;
@@ -18,27 +20,6 @@ pub(super) enum Quoting {
     /// The text of a heredoc or of a JSON string: quotes are text, an escape counts only before `$` and
     /// itself, so that `\n` of a chat template stays.
     Text,
-}
-
-/// How much a whole file may cost: bytes written and characters compared.
-#[derive(Debug)]
-pub(super) struct Budget {
-    bytes: usize,
-    steps: usize,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { bytes: 16 << 20, steps: 1 << 28 }
-    }
-}
-
-/// A text that cannot be expanded: where in it, why, and what to write.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) at: usize,
-    pub(super) what: String,
-    pub(super) hint: String,
 }
 
 /// A variable that was asked for.
@@ -58,7 +39,7 @@ pub(super) struct Expander<'a> {
     quoting: Quoting,
     raw_escapes: bool,
     depth: usize,
-    values: &'a BTreeMap<String, String>,
+    scope: &'a Scope,
     budget: &'a mut Budget,
     uses: BTreeSet<Use>,
 }
@@ -67,11 +48,11 @@ impl<'a> Expander<'a> {
     pub(super) fn new(
         text: &'a str,
         (escape, quoting): (char, Quoting),
-        values: &'a BTreeMap<String, String>,
+        scope: &'a Scope,
         budget: &'a mut Budget,
     ) -> Self {
         let uses = BTreeSet::new();
-        Self { text, at: 0, escape, quoting, raw_escapes: false, depth: 0, values, budget, uses }
+        Self { text, at: 0, escape, quoting, raw_escapes: false, depth: 0, scope, budget, uses }
     }
 
     /// The text with its values, and the variables it named.
@@ -337,7 +318,7 @@ impl<'a> Expander<'a> {
 
     fn value(&mut self, name: &str, at: usize, guarded: bool) -> Option<&'a str> {
         self.uses.insert(Use { name: name.to_owned(), at, guarded });
-        self.values.get(name).map(String::as_str)
+        self.scope.value(name)
     }
 
     fn missing(&self, stop: char) -> Fault {
@@ -374,28 +355,6 @@ impl<'a> Expander<'a> {
         self.at += c.len_utf8();
         Some(c)
     }
-}
-
-fn fault(at: usize, what: impl Into<String>) -> Fault {
-    Fault { at, what: what.into(), hint: r"${NAME}, or \$ for the sign itself".to_owned() }
-}
-
-fn open_quote(at: usize, quote: char) -> Fault {
-    let hint = format!(r"close it, or write \{quote} for the sign itself");
-    Fault { at, what: format!("this `{quote}` is not closed"), hint }
-}
-
-fn too_much(at: usize, what: impl Into<String>) -> Fault {
-    Fault { at, what: what.into(), hint: "shorten it".to_owned() }
-}
-
-fn modifier(at: usize, first: char, second: Option<char>) -> Fault {
-    let sign: String = std::iter::once(first).chain(second).collect();
-    if sign.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return fault(at, "this `${` is not closed");
-    }
-    let hint = "${NAME:-value} and - + ? # ## % %% / // in the place of :-".to_owned();
-    Fault { at, what: format!("`{sign}` after the name of a variable means nothing"), hint }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Error;
-use crate::language::instruction::{Add, AddSource, Copy, Instruction, Origin, Stage, Step};
+use crate::language::instruction::{Add, AddSource, Cat, Copy, Instruction, Origin, Stage, Step};
 
 use super::{Context, Graph, Op, Outside, Part, Placed, Plan, remote, shards};
 use super::{Convert, Git, Http, HuggingFace, Image, Inline, Layout, Local, Place, Quantize};
@@ -114,16 +114,7 @@ impl Planner<'_> {
             Instruction::Copy(copy) => {
                 state.node = self.copy_step(copy, state.node, stage, step)?
             }
-            Instruction::Cat(cat) => {
-                let dest = cat.dest.trim_end_matches('/');
-                let (folder, name) = dest.rsplit_once('/').unwrap_or((".", dest));
-                let files = vec![(name.to_owned(), cat.text.clone())];
-                let source = self.add(Op::Inline(Inline { files }), vec![], step);
-                let (parts, dest) = (vec![Part::Files], format!("{folder}/"));
-                let placing = Placed::default();
-                let op = Op::Place(Place { parts, dest, parents: false, unpack: false, placing });
-                state.node = self.add(op, vec![state.node, source], step);
-            }
+            Instruction::Cat(cat) => state.node = self.cat_step(cat, state.node, step),
             Instruction::Quantize(quantize) => {
                 let sources = quantized_files(&quantize.src);
                 let source = self.origin(&quantize.from, stage, step, state.node, &sources)?;
@@ -134,19 +125,28 @@ impl Planner<'_> {
             Instruction::Convert(convert) => {
                 let sources = [convert.src.clone()];
                 let source = self.origin(&convert.from, stage, step, state.node, &sources)?;
-                let convert = convert.clone();
-                let (src, dest, kind) = (convert.src, convert.dest, convert.kind);
                 let op = Op::Convert(Convert {
-                    src,
-                    dest,
-                    kind,
+                    src: convert.src.clone(),
+                    dest: convert.dest.clone(),
+                    kind: convert.kind.clone(),
                     lora: convert.lora,
-                    base: convert.base,
+                    base: convert.base.clone(),
                 });
                 state.node = self.add(op, vec![state.node, source], step);
             }
         }
         Ok(())
+    }
+
+    fn cat_step(&mut self, cat: &Cat, state: usize, step: &Step) -> usize {
+        let dest = cat.dest.trim_end_matches('/');
+        let (folder, name) = dest.rsplit_once('/').unwrap_or((".", dest));
+        let files = vec![(name.to_owned(), cat.text.clone())];
+        let source = self.add(Op::Inline(Inline { files }), vec![], step);
+        let (parts, dest) = (vec![Part::Files], format!("{folder}/"));
+        let placing = Placed::default();
+        let op = Op::Place(Place { parts, dest, parents: false, unpack: false, placing });
+        self.add(op, vec![state, source], step)
     }
 
     /// The node whose result has the files of `origin`; of a folder only those of `sources`.

@@ -63,7 +63,7 @@ impl Store {
     }
 
     fn check_image(&self, id: &Digest, wrong: &mut Vec<Error>) {
-        let image = match self.load(id) {
+        let image = match self.load_nameless(id) {
             Ok(image) => image,
             Err(error) => return wrong.push(error),
         };

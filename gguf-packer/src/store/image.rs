@@ -170,6 +170,15 @@ impl Store {
         Ok(id)
     }
 
+    /// All names with the layers of their images.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn names_with_layers(&self) -> Result<Vec<(Name, Vec<Layer>)>, Error> {
+        let links = self.links()?.into_iter().filter(|link| !link.tombstone);
+        links.map(|link| Ok((link.name, self.layers_of(&link.id)?))).collect()
+    }
+
     pub(crate) fn find_id(&self, text: &str) -> Result<Digest, Error> {
         let name = text.parse::<Name>();
         if let Some(id) = name.as_ref().ok().and_then(|name| self.named(name)) {
@@ -202,23 +211,24 @@ impl Store {
 
     /// The image with this ID.
     pub(crate) fn load(&self, id: &Digest) -> Result<StoredImage, Error> {
+        let links = self.links()?;
+        let own = links.into_iter().filter(|link| link.id == *id && !link.tombstone);
+        Ok(StoredImage { names: own.map(|link| link.name).collect(), ..self.load_nameless(id)? })
+    }
+
+    /// The image with this ID, without its names.
+    pub(crate) fn load_nameless(&self, id: &Digest) -> Result<StoredImage, Error> {
         let missing = || {
             let text = format!("the image {} is not there as a whole", id.short());
             Error::new(text).hint("pull or build it again")
         };
         let config = disk::read(&self.config_path(id))?.ok_or_else(missing)?;
         let record = self.record(id)?.ok_or_else(missing)?;
-        let mut names: Vec<Name> = Vec::new();
-        for link in self.links()? {
-            if link.id == *id && !link.tombstone {
-                names.push(link.name);
-            }
-        }
         let others =
             record.others.into_iter().map(|(config, manifest)| (config.into(), manifest.into()));
         Ok(StoredImage {
             id: *id,
-            names,
+            names: Vec::new(),
             config,
             layers: record.layers,
             manifest: record.manifest.into(),

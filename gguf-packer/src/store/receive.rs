@@ -7,10 +7,9 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 
-use fs4::FileExt;
-
+use super::partial::Partial;
 use super::unpack::{self, Failure, Pieces, Place, Unpacked};
-use super::{Layer, Store, disk, layer, lock_file};
+use super::{Layer, Store, disk, layer};
 use crate::Error;
 use crate::digest::Digest;
 
@@ -31,21 +30,13 @@ pub enum Compression {
 /// Takes a layer.
 pub struct LayerReceiver {
     digest: Digest,
-    folder: Option<Folder>,
+    folder: Option<Partial>,
     layers: PathBuf,
-    temp: PathBuf,
     received: u64,
     /// The compressed bytes, which only they themselves can be gone on from.
     raw: Option<File>,
     pieces: Option<SyncSender<Vec<u8>>>,
     worker: Option<JoinHandle<Result<Unpacked, Failure>>>,
-    gate: PathBuf,
-}
-
-/// Where a layer lies while it arrives, locked.
-struct Folder {
-    path: PathBuf,
-    _lock: Option<File>,
 }
 
 impl Store {
@@ -82,27 +73,11 @@ impl Store {
             digest: *digest,
             folder: Some(folder),
             layers: self.root.join("layers/sha256"),
-            temp: self.temp_path(),
             received,
             raw,
             pieces: Some(pieces),
             worker: Some(worker),
-            gate: self.root.join("partial.lock"),
         })
-    }
-
-    /// The folder for what arrives; one that goes with this process when another one has it.
-    fn partial(&self, digest: &Digest) -> Result<Folder, Error> {
-        let _gate = self.gate("partial.lock")?;
-        let path = self.root.join("partial").join(digest.hex());
-        disk::make_folder(&path)?;
-        let lock = lock_file(&path.join("lock"))?;
-        if FileExt::try_lock(&lock).is_ok() {
-            return Ok(Folder { path, _lock: Some(lock) });
-        }
-        let path = self.temp_path();
-        disk::make_folder(&path)?;
-        Ok(Folder { path, _lock: None })
     }
 }
 
@@ -181,11 +156,7 @@ impl LayerReceiver {
     }
 
     fn clear(&mut self) -> Result<(), Error> {
-        let Some(folder) = self.folder.take() else { return Ok(()) };
-        let _gate = super::gate(&self.gate)?;
-        // A folder of which half is gone could be taken for one to go on from.
-        disk::rename(&folder.path, &self.temp)?;
-        disk::remove_folder(&self.temp)
+        self.folder.take().map_or(Ok(()), Partial::clear)
     }
 }
 
@@ -199,6 +170,9 @@ impl Drop for LayerReceiver {
     }
 }
 
+#[cfg(test)]
+#[path = "receive_fuzz_tests.rs"]
+mod fuzz;
 #[cfg(test)]
 #[path = "receive_tests.rs"]
 mod tests;

@@ -57,7 +57,7 @@ impl Store {
         self.alone(PATIENCE, Self::prune_alone)
     }
 
-    fn remove_alone(&self, text: &str) -> Result<Removed, Error> {
+    pub(crate) fn remove_alone(&self, text: &str) -> Result<Removed, Error> {
         let id = self.find_id(text)?;
         let by_name = text.parse::<Name>().ok().filter(|name| self.named(name) == Some(id));
         let mut removed = Removed::default();
@@ -123,7 +123,7 @@ impl Store {
         }
         let mut swept = Pruned::default();
         let models = self.root.join("models");
-        each_but(&models.join("config/sha256"), &ids, |path| disk::remove_file(path))?;
+        each_but(&models.join("config/sha256"), &ids, disk::remove_file)?;
         each_but(&models.join("layers/sha256"), &ids, |path| {
             // Half of it must not be taken for the whole.
             let temp = self.temp_path();

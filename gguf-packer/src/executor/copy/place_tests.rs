@@ -45,9 +45,12 @@ fn of_a_folder_the_content_is_copied() {
     let below = tree(&["there/x"]);
     let put = |dest: &str, items: &[Item]| put(&place(&below, dest), items).expect(dest);
     let item = folder(&["f", "s/", "s/g"]);
-    assert_eq!(put("/new", &[item.clone()]), ["new 700", "new/f 644", "new/s 755", "new/s/g 644"]);
+    assert_eq!(
+        put("/new", std::slice::from_ref(&item)),
+        ["new 700", "new/f 644", "new/s 755", "new/s/g 644"]
+    );
     let there = ["there 755", "there/f 644", "there/s 755", "there/s/g 644"];
-    assert_eq!(put("/there", &[item.clone()]), there, "it keeps its own permissions");
+    assert_eq!(put("/there", std::slice::from_ref(&item)), there, "it keeps its own permissions");
     assert_eq!(put("/", &[item]), ["f 644", "s 755", "s/g 644"]);
 }
 

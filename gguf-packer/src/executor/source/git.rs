@@ -201,11 +201,16 @@ impl Repository<'_> {
 
 /// `git` that asks nobody for anything and takes large files only when it is told to.
 fn command(arguments: &[&str]) -> Cmd {
-    Cmd::new("git")
+    let git = Cmd::new("git")
         .args(["-c", "protocol.ext.allow=never", "-c", "advice.detachedHead=false"])
+        .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"])
         .args(arguments)
         .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_LFS_SKIP_SMUDGE", "1")
+        .env("GIT_LFS_SKIP_SMUDGE", "1");
+    // A hook that builds has its own repository in these.
+    ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"]
+        .iter()
+        .fold(git, |git, name| git.env_not_typed(name))
 }
 
 fn no_lfs(remote: &str, files: &[String]) -> Error {

@@ -51,9 +51,12 @@ pub(in crate::executor) fn load(
         teller.step(path, done, Some(total), Unit::Files);
         Ok(added)
     })?;
-    // What lies on the way, as links, is there too, so that sources mean the same in the tree.
+    // What lies on the way, as links, is there too, so that sources mean the same in the tree; a file that
+    // is left out is there without its content.
     let mut seen = disk.seen.into_inner();
-    seen.retain(|_, entry| !matches!(entry.kind, Kind::File { .. } | Kind::Special));
+    for entry in seen.values_mut().filter(|entry| matches!(entry.kind, Kind::File { .. })) {
+        entry.kind = Kind::Special;
+    }
     let mut entries: Vec<Entry> = seen.into_values().collect();
     for (path, (digest, size)) in files.iter().zip(read) {
         let mode = disk.modes.borrow().get(path).copied().unwrap_or(0o644);

@@ -1,0 +1,189 @@
+//! Registries: pulls images and models of several kinds into the store, and pushes images out of it. What is
+//! transferred is verified, goes on where it broke off, and waits where a registry asks to.
+//!
+//! The protocol is spoken here rather than through `oci-client`: that one hides the status and `Retry-After`
+//! of a refusal, does not ask an upload for how far it came, takes no TLS configuration, and knows no
+//! identity tokens.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::Error;
+use crate::digest::Digest;
+use crate::image::Platform;
+use crate::progress::{Event, Report};
+use crate::reference::Name;
+use crate::store::Store;
+
+mod ask;
+mod auth;
+mod docker_config;
+#[cfg(test)]
+mod fake;
+mod formats;
+mod http;
+mod index;
+mod layers;
+mod login;
+mod manifest;
+mod parallel;
+mod pull;
+mod push;
+mod refusal;
+#[cfg(test)]
+mod tests;
+mod upload;
+
+pub use login::Kept;
+
+/// How registries are reached.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Take plain HTTP and any certificate from every registry. Those of this machine may always have plain
+    /// HTTP.
+    pub insecure: bool,
+    /// Registries, `HOST[:PORT]`, that may have plain HTTP and any certificate.
+    pub insecure_registries: Vec<String>,
+    /// Certificates to trust beside the system's, as PEM files.
+    pub certificates: Vec<PathBuf>,
+    /// Docker's folder of certificates: those in `HOST[:PORT]/*.crt` are for that registry.
+    pub certificates_folder: Option<PathBuf>,
+    /// Docker's own `config.json`.
+    pub docker_config: Option<PathBuf>,
+    /// Server of Hugging Face.
+    pub hugging_face: String,
+    /// Token for it.
+    pub hugging_face_token: Option<String>,
+    /// How often something is tried that fails for a while.
+    pub tries: u32,
+    /// The first wait between two tries; it doubles each time.
+    pub pause: Duration,
+    /// The longest wait that a registry may ask for.
+    pub longest: Duration,
+    /// How long a connection may be silent.
+    pub stall: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            insecure: false,
+            insecure_registries: Vec::new(),
+            certificates: Vec::new(),
+            certificates_folder: Some("/etc/docker/certs.d".into()),
+            docker_config: None,
+            hugging_face: "https://huggingface.co".to_owned(),
+            hugging_face_token: None,
+            tries: 6,
+            pause: Duration::from_secs(1),
+            longest: Duration::from_secs(15 * 60),
+            stall: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Settings {
+    /// Those of this process: `DOCKER_CONFIG`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HOME`. `SSL_CERT_FILE` and the
+    /// proxies' variables are read where certificates and proxies are.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the registry's one place that reads it")]
+        let value = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let home = value(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from);
+        let docker = value("DOCKER_CONFIG").map(PathBuf::from);
+        let docker = docker.or_else(|| home.as_ref().map(|home| home.join(".docker")));
+        let cache = home.map(|home| home.join(".cache/huggingface"));
+        let kept = value("HF_HOME").map(PathBuf::from).or(cache).map(|folder| folder.join("token"));
+        let kept = kept.and_then(|path| std::fs::read_to_string(path).ok());
+        let kept = kept.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+        let default = Self::default();
+        Self {
+            docker_config: docker.map(|folder| folder.join("config.json")),
+            hugging_face: value("HF_ENDPOINT").unwrap_or(default.hugging_face.clone()),
+            hugging_face_token: value("HF_TOKEN").or(kept),
+            ..default
+        }
+    }
+}
+
+/// Talks to registries.
+pub struct Client {
+    http: http::Http,
+    tokens: auth::Tokens,
+}
+
+/// What is wanted of one repository.
+#[derive(Clone, Copy)]
+struct Session<'a> {
+    client: &'a Client,
+    name: &'a Name,
+    /// Whether something is pushed.
+    push: bool,
+    report: Report<'a>,
+}
+
+impl Client {
+    /// A client with `settings`.
+    ///
+    /// # Errors
+    /// When a certificate cannot be read.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        Ok(Self { http: http::Http::new(settings)?, tokens: auth::Tokens::default() })
+    }
+
+    /// Pulls the image or model `name` into the store; of several platforms `platform`, this machine's when
+    /// none is given. Says which image it is.
+    ///
+    /// # Errors
+    /// When the registry does not have it, does not give it, or sends something else.
+    pub fn pull(
+        &self,
+        name: &Name,
+        platform: Option<&Platform>,
+        store: &Store,
+        report: Report<'_>,
+    ) -> Result<Digest, Error> {
+        let session = Session { client: self, name, push: false, report };
+        if name.is_hugging_face() {
+            return formats::hugging_face::pull(session, store);
+        }
+        pull::image(session, platform, store)
+    }
+
+    /// The raw manifest and config of `name` as the registry has them; no layer is read.
+    ///
+    /// # Errors
+    /// When the registry does not have it, or it is no image.
+    pub fn inspect(
+        &self,
+        name: &Name,
+        platform: Option<&Platform>,
+        report: Report<'_>,
+    ) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        pull::inspect(Session { client: self, name, push: false, report }, platform)
+    }
+
+    /// Pushes the image that the store has under `name`. Says the digest of what the name is in the registry.
+    ///
+    /// # Errors
+    /// When the store does not have it, or the registry does not take it.
+    pub fn push(&self, name: &Name, store: &Store, report: Report<'_>) -> Result<Digest, Error> {
+        push::image(Session { client: self, name, push: true, report }, store)
+    }
+}
+
+impl Session<'_> {
+    /// Calls the registry by its name.
+    fn registry(&self) -> &str {
+        self.name.registry()
+    }
+
+    /// What is done, for errors.
+    fn what(&self) -> String {
+        format!("{} `{}`", if self.push { "push" } else { "pull" }, self.name)
+    }
+
+    fn note(&self, text: &str) {
+        (self.report)(Event::Note(text));
+    }
+}

@@ -1,0 +1,173 @@
+//! One question to a registry: with credentials when it asks for them, and again when it is busy or gone
+//! for a while, telling each wait.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode};
+
+use super::http::{Host, Silence};
+use super::{Session, auth, refusal};
+use crate::Error;
+
+/// A question.
+#[derive(Debug, Clone)]
+pub(super) struct Ask {
+    method: Method,
+    url: String,
+    headers: Vec<(HeaderName, String)>,
+    body: Vec<u8>,
+    /// A further repository that it is about.
+    from: Option<String>,
+}
+
+/// How often something was tried in vain, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Tries(u32);
+
+impl Ask {
+    /// A question to `url`, which begins with `/` when it is one of the registry itself.
+    pub(super) fn new(method: Method, url: impl Into<String>) -> Self {
+        Self { method, url: url.into(), headers: Vec::new(), body: Vec::new(), from: None }
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn body(mut self, body: &[u8]) -> Self {
+        self.body = body.to_vec();
+        self
+    }
+
+    pub(super) fn from(mut self, repository: &str) -> Self {
+        self.from = Some(repository.to_owned());
+        self
+    }
+}
+
+impl Session<'_> {
+    /// `/v2/REPOSITORY/…`.
+    pub(super) fn path(&self, rest: &str) -> String {
+        format!("/v2/{}/{rest}", self.name.repository())
+    }
+
+    pub(super) fn host(&self) -> Result<Arc<Host>, Error> {
+        if self.name.is_hugging_face() {
+            return self.client.http.hugging_face();
+        }
+        self.client.http.host(self.registry(), &self.what())
+    }
+
+    /// The answer, whatever it says, once it says something that lasts.
+    pub(super) fn ask(&self, ask: &Ask) -> Result<Response, Error> {
+        let mut tries = Tries::default();
+        loop {
+            match self.ask_once(ask)? {
+                Ok(response) if is_passing(response.status()) => {
+                    self.wait_after(response, &mut tries)?;
+                }
+                Ok(response) => return Ok(response),
+                Err(silence) => self.wait_out(silence, &mut tries)?,
+            }
+        }
+    }
+
+    /// Asks; when the registry wants to know who asks, once more with a token. No answer is `Ok(Err(_))`.
+    pub(super) fn ask_once(&self, ask: &Ask) -> Result<Result<Response, Silence>, Error> {
+        let host = self.host()?;
+        if self.name.is_hugging_face() {
+            let token = self.client.http.settings.hugging_face_token.as_ref();
+            let token = token.map(|token| format!("Bearer {token}"));
+            return Ok(self.client.http.send(self.request(&host, ask, token.as_deref())));
+        }
+        let scope = auth::scope(self.name, self.push, ask.from.as_deref());
+        let known = self.client.tokens.get(self.registry(), &scope);
+        let response = match self.client.http.send(self.request(&host, ask, known.as_deref())) {
+            Ok(response) if response.status() == StatusCode::UNAUTHORIZED => response,
+            other => return Ok(other),
+        };
+        let Some(token) = self.token(&host, &response, &scope, known.as_deref())? else {
+            return Ok(Ok(response));
+        };
+        Ok(self.client.http.send(self.request(&host, ask, Some(&token))))
+    }
+
+    fn request(&self, host: &Host, ask: &Ask, token: Option<&str>) -> reqwest::RequestBuilder {
+        let own = ask.url.starts_with('/');
+        let url = if own { format!("{}{}", host.base, ask.url) } else { ask.url.clone() };
+        let mut request = host.client.request(ask.method.clone(), &url);
+        for (name, value) in &ask.headers {
+            request = request.header(name, value);
+        }
+        // An upload may go to another host: the token is not for that one.
+        let token = token.filter(|_| own || is_same_host(&url, &host.base));
+        if let Some(Ok(mut value)) = token.map(HeaderValue::from_str) {
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        let has_body =
+            !ask.body.is_empty() || ask.method == Method::POST || ask.method == Method::PUT;
+        if has_body { request.body(ask.body.clone()) } else { request }
+    }
+
+    /// Waits as long as a busy registry asks for.
+    pub(super) fn wait_after(&self, response: Response, tries: &mut Tries) -> Result<(), Error> {
+        let asked = retry_after(&response);
+        if asked.is_some_and(|asked| asked > self.client.http.settings.longest) {
+            return Err(refusal::too_long(self, asked.unwrap_or_default()));
+        }
+        if tries.0 + 1 >= self.client.http.settings.tries {
+            return Err(refusal::of(self, response));
+        }
+        let why = format!("{} answered {}", self.registry(), response.status());
+        self.wait(&why, asked, tries);
+        Ok(())
+    }
+
+    /// Waits for a registry that is gone.
+    pub(super) fn wait_out(&self, silence: Silence, tries: &mut Tries) -> Result<(), Error> {
+        if silence.lasting || tries.0 + 1 >= self.client.http.settings.tries {
+            return Err(refusal::gone(self, &silence.why));
+        }
+        self.wait(&format!("{} does not answer: {}", self.registry(), silence.why), None, tries);
+        Ok(())
+    }
+
+    fn wait(&self, why: &str, asked: Option<Duration>, tries: &mut Tries) {
+        let wait = asked.unwrap_or(self.client.http.settings.pause * 2_u32.saturating_pow(tries.0));
+        tries.0 += 1;
+        self.note(&format!("{why}; trying again in {}", humantime::format_duration(wait)));
+        thread::sleep(wait);
+    }
+}
+
+impl Tries {
+    /// It went on: what follows is another trouble.
+    pub(super) fn forget(&mut self) {
+        self.0 = 0;
+    }
+}
+
+/// Whether a later try may have another answer.
+pub(super) fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
+        || status == StatusCode::TOO_MANY_REQUESTS
+        || status == StatusCode::REQUEST_TIMEOUT
+}
+
+/// Seconds, or, from some registries, a time in seconds since 1970.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let asked = Duration::from_secs(text.parse().ok()?);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(if asked > now / 2 { asked.saturating_sub(now) } else { asked })
+}
+
+fn is_same_host(url: &str, base: &str) -> bool {
+    let origin = |text: &str| url::Url::parse(text).ok().map(|url| url.origin());
+    origin(url).is_some_and(|own| Some(own) == origin(base))
+}

@@ -1,0 +1,277 @@
+//! Who asks: credentials of Docker's own configuration, and the tokens that a registry's token server gives
+//! for them.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use docker_credential::{CredentialRetrievalError, DockerCredential};
+use reqwest::Response;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use serde::Deserialize;
+
+use super::http::Host;
+use super::{Client, Session};
+use crate::Error;
+use crate::reference::Name;
+
+/// Bytes of a token server's answer.
+const MOST: u64 = 1 << 20;
+
+/// Values of `Authorization`, by registry and scope.
+#[derive(Default)]
+pub(super) struct Tokens(Mutex<HashMap<(String, String), String>>);
+
+/// What a registry wants.
+#[derive(Debug, PartialEq, Eq)]
+enum Challenge {
+    Basic,
+    Bearer { realm: String, service: Option<String>, scope: Option<String> },
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+impl Tokens {
+    pub(super) fn get(&self, registry: &str, scope: &str) -> Option<String> {
+        let tokens = self.0.lock().expect("no thread panics with it");
+        tokens.get(&(registry.to_owned(), scope.to_owned())).cloned()
+    }
+}
+
+/// What is asked for: one repository, and one more to mount from.
+pub(super) fn scope(name: &Name, push: bool, from: Option<&str>) -> String {
+    let actions = if push { "pull,push" } else { "pull" };
+    let own = format!("repository:{}:{actions}", name.repository());
+    from.map_or(own.clone(), |from| format!("{own} repository:{from}:pull"))
+}
+
+impl Client {
+    /// What Docker keeps for the registry.
+    pub(super) fn credentials(&self, registry: &str) -> Result<Option<DockerCredential>, Error> {
+        let Some(path) = &self.http.settings.docker_config else { return Ok(None) };
+        for server in servers(registry) {
+            let Ok(file) = std::fs::File::open(path) else { return Ok(None) };
+            match docker_credential::get_credential_from_reader(file, &server) {
+                Ok(DockerCredential::UsernamePassword(user, _)) if user.is_empty() => {}
+                Ok(credential) => return Ok(Some(credential)),
+                Err(CredentialRetrievalError::NoCredentialConfigured) => {}
+                // What helpers say when they have none.
+                Err(CredentialRetrievalError::HelperFailure { stdout, .. })
+                    if stdout.contains("credentials not found") => {}
+                Err(error) => {
+                    let text = format!("cannot read the credentials for {registry}: {error}");
+                    return Err(Error::new(text.trim_end())
+                        .looked_in(path.display().to_string())
+                        .hint(format!("keep them anew: gguf-packer login {registry}")));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn has_credentials(&self, registry: &str) -> bool {
+        self.credentials(registry).is_ok_and(|credentials| credentials.is_some())
+    }
+
+    /// The value of `Authorization` that answers a challenge; none when there is nothing to answer with.
+    pub(super) fn authorize(
+        &self,
+        session: &Session<'_>,
+        host: &Host,
+        challenge: &str,
+        scope: &str,
+        credentials: Option<DockerCredential>,
+    ) -> Result<Option<String>, Error> {
+        match parse(challenge) {
+            Some(Challenge::Basic) => Ok(credentials.and_then(|credential| match credential {
+                DockerCredential::UsernamePassword(user, password) => Some(basic(&user, &password)),
+                DockerCredential::IdentityToken(_) => None,
+            })),
+            Some(Challenge::Bearer { realm, service, scope: asked }) => {
+                if !realm.starts_with("https://") && !host.insecure {
+                    let text = format!(
+                        "{} wants credentials sent to {realm}, without TLS",
+                        session.registry()
+                    );
+                    return Err(Error::new(text).hint("if that is right: --insecure"));
+                }
+                let scope =
+                    if scope.is_empty() { asked.unwrap_or_default() } else { scope.to_owned() };
+                let request = token_request(host, &realm, service.as_deref(), &scope, credentials);
+                self.token_of(session, request)
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn token_of(
+        &self,
+        session: &Session<'_>,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Option<String>, Error> {
+        let mut tries = super::ask::Tries::default();
+        loop {
+            let again = request.try_clone().expect("its body is bytes");
+            let response = match self.http.send(again) {
+                Ok(response) => response,
+                Err(silence) => {
+                    session.wait_out(silence, &mut tries)?;
+                    continue;
+                }
+            };
+            if super::ask::is_passing(response.status()) {
+                session.wait_after(response, &mut tries)?;
+                continue;
+            }
+            if !response.status().is_success() {
+                // The registry's own refusal says more.
+                return Ok(None);
+            }
+            let body = self.http.body(response, MOST).map_err(|silence| Error::new(silence.why))?;
+            let answer: Option<Answer> = serde_json::from_slice(&body).ok();
+            let token = answer.and_then(|answer| answer.token.or(answer.access_token));
+            let token = token.ok_or_else(|| {
+                Error::new(format!("the token server of {} gives no token", session.registry()))
+            })?;
+            return Ok(Some(format!("Bearer {token}")));
+        }
+    }
+}
+
+impl Session<'_> {
+    /// A token in place of `known`, which was refused; none when there is none to be had.
+    pub(super) fn token(
+        &self,
+        host: &Host,
+        refused: &Response,
+        scope: &str,
+        known: Option<&str>,
+    ) -> Result<Option<String>, Error> {
+        let Some(challenge) = challenge(refused) else { return Ok(None) };
+        let key = (self.registry().to_owned(), scope.to_owned());
+        // Held while it is asked for: the other layers wait for the same one.
+        let mut tokens = self.client.tokens.0.lock().expect("no thread panics with it");
+        if let Some(token) = tokens.get(&key).filter(|token| Some(token.as_str()) != known) {
+            return Ok(Some(token.clone()));
+        }
+        let credentials = self.client.credentials(self.registry())?;
+        let token = self.client.authorize(self, host, &challenge, scope, credentials)?;
+        match &token {
+            Some(token) => drop(tokens.insert(key, token.clone())),
+            None => drop(tokens.remove(&key)),
+        }
+        Ok(token.filter(|token| Some(token.as_str()) != known))
+    }
+}
+
+/// What a refusal asks for; Bearer before Basic.
+pub(super) fn challenge(refused: &Response) -> Option<String> {
+    let all = refused.headers().get_all(WWW_AUTHENTICATE);
+    let mut all: Vec<&str> = all.iter().filter_map(|value| value.to_str().ok()).collect();
+    all.sort_by_key(|value| !value.to_ascii_lowercase().starts_with("bearer"));
+    all.first().map(|value| (*value).to_owned())
+}
+
+fn token_request(
+    host: &Host,
+    realm: &str,
+    service: Option<&str>,
+    scope: &str,
+    credentials: Option<DockerCredential>,
+) -> reqwest::RequestBuilder {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(service.map(|service| ("service", service)));
+    if let Some(DockerCredential::IdentityToken(token)) = &credentials {
+        query.extend_pairs([
+            ("grant_type", "refresh_token"),
+            ("client_id", "gguf-packer"),
+            ("scope", scope),
+            ("refresh_token", token),
+        ]);
+        let form = "application/x-www-form-urlencoded";
+        return host.client.post(realm).header(CONTENT_TYPE, form).body(query.finish());
+    }
+    query.extend_pairs(
+        scope.split(' ').filter(|scope| !scope.is_empty()).map(|scope| ("scope", scope)),
+    );
+    let mark = if realm.contains('?') { '&' } else { '?' };
+    let request = host.client.get(format!("{realm}{mark}{}", query.finish()));
+    match credentials {
+        Some(DockerCredential::UsernamePassword(user, password)) => {
+            request.header(AUTHORIZATION, basic(&user, &password))
+        }
+        _ => request,
+    }
+}
+
+/// The names under which Docker may keep a registry's credentials.
+pub(super) fn servers(registry: &str) -> Vec<String> {
+    if registry == "docker.io" {
+        return vec!["https://index.docker.io/v1/".to_owned(), "index.docker.io".to_owned()];
+    }
+    vec![registry.to_owned(), format!("https://{registry}"), format!("http://{registry}")]
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+/// Reads `Bearer realm="…",service="…"`.
+fn parse(header: &str) -> Option<Challenge> {
+    let (scheme, mut rest) = header.split_once(' ').unwrap_or((header, ""));
+    if scheme.eq_ignore_ascii_case("basic") {
+        return Some(Challenge::Basic);
+    }
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    let mut values = HashMap::new();
+    while let Some((key, value)) = rest.split_once('=') {
+        let key = key.trim_matches([' ', ',']).to_ascii_lowercase();
+        let (value, after) = match value.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"')?,
+            None => value.split_once(',').unwrap_or((value, "")),
+        };
+        values.insert(key, value.to_owned());
+        rest = after;
+    }
+    let realm = values.remove("realm")?;
+    Some(Challenge::Bearer {
+        realm,
+        service: values.remove("service"),
+        scope: values.remove("scope"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn challenges_are_read() {
+        let bearer = |realm: &str, service: Option<&str>, scope: Option<&str>| {
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            Challenge::Bearer {
+                realm: realm.to_owned(),
+                service: owned(service),
+                scope: owned(scope),
+            }
+        };
+        let full = "Bearer realm=\"https://a/token?x=1,2\",service=\"a b\", scope=\"repository:x:pull,push\"";
+        let expected = bearer("https://a/token?x=1,2", Some("a b"), Some("repository:x:pull,push"));
+        assert_eq!(parse(full), Some(expected));
+        assert_eq!(
+            parse("bearer Realm=https://a,service=b"),
+            Some(bearer("https://a", Some("b"), None))
+        );
+        assert_eq!(parse("Basic realm=\"x\""), Some(Challenge::Basic));
+        for none in ["", "Bearer", "Bearer service=\"a\"", "Bearer realm=\"a", "Negotiate"] {
+            assert_eq!(parse(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Makes an image of a model of another format: a layer for each file of weights, and for its manifest,
+//! config and platforms what a build makes too.
+
+use std::io::Read;
+
+use super::{Foreign, command};
+use crate::Error;
+use crate::digest::Digest;
+use crate::image::{ConfigInput, Described, History, Platform, manifest as media};
+use crate::reference::Name;
+use crate::store::{Layer, NewImage, Store};
+use crate::tree::{Entry, Kind, Tree};
+
+/// Where the files are.
+const FOLDER: &str = "/models";
+
+/// Stores the model under `name`.
+pub(super) fn store(store: &Store, name: &Name, foreign: &Foreign) -> Result<Digest, Error> {
+    let paths: Vec<&str> = foreign.files.iter().map(|(path, ..)| path.as_str()).collect();
+    let explain = |error: Error| Error::new(format!("cannot make an image of `{name}`: {error}"));
+    let (mut arguments, _) = command::weights(FOLDER, &paths).map_err(explain)?;
+    arguments.extend(foreign.arguments.iter().cloned());
+    let (mut tree, mut layers) = (Tree::default(), Vec::new());
+    for files in grouped(&foreign.files) {
+        let entries = entries(&files);
+        tree.apply(&entries);
+        layers.push(store.build_layer(&entries)?);
+    }
+    let history = History {
+        created_by: format!("pull {name}"),
+        layers: layers.iter().map(|layer| layer.diff_id).collect(),
+    };
+    let input = ConfigInput {
+        command: Some(&arguments),
+        labels: &foreign.labels,
+        base: None,
+        base_name: None,
+        history: &[history],
+        files: &tree,
+        created: foreign.created,
+    };
+    let described = described(store, &input).map_err(explain)?;
+    commit(store, name, &described, &Platform::defaults(), layers)
+}
+
+/// Describes an image whose files are in the store.
+pub(super) fn described(store: &Store, input: &ConfigInput<'_>) -> Result<Described, Error> {
+    let open = |digest: &Digest| -> Result<Box<dyn Read>, Error> {
+        let path = store.blob_path(digest);
+        let file = std::fs::File::open(&path).map_err(|e| Error::io("read", &path, &e))?;
+        Ok(Box::new(file))
+    };
+    Described::new(input, &open)
+}
+
+/// Stores a described image for `platforms`.
+pub(super) fn commit(
+    store: &Store,
+    name: &Name,
+    described: &Described,
+    platforms: &[Platform],
+    layers: Vec<Layer>,
+) -> Result<Digest, Error> {
+    let pairs: Vec<(Digest, u64)> =
+        layers.iter().map(|layer| (layer.diff_id, layer.size)).collect();
+    let here = Platform::here();
+    let mut all: Vec<(Platform, Vec<u8>, Vec<u8>)> = Vec::new();
+    for platform in platforms {
+        let config = described.config(platform);
+        let manifest = media::manifest(&config, &pairs);
+        all.push((platform.clone(), config, manifest));
+    }
+    let entries: Vec<(Platform, &[u8])> =
+        all.iter().map(|(platform, _, manifest)| (platform.clone(), &manifest[..])).collect();
+    let index = (entries.len() > 1).then(|| media::index(&entries));
+    let own = all.iter().position(|(platform, ..)| *platform == here).unwrap_or(0);
+    let (_, config, manifest) = all.remove(own);
+    let others = all.into_iter().map(|(_, config, manifest)| (config, manifest)).collect();
+    let image = NewImage { config, layers, manifest, index, others };
+    store.commit(&image, std::slice::from_ref(name))
+}
+
+/// Small files together, each file of weights by itself.
+fn grouped(files: &[(String, Digest, u64)]) -> Vec<Vec<&(String, Digest, u64)>> {
+    let mut files: Vec<_> = files.iter().collect();
+    files.sort_unstable();
+    let is_weights = |path: &str| path.ends_with(".gguf") || path.ends_with(".safetensors");
+    let (weights, small): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|(path, ..)| is_weights(path));
+    let first = (!small.is_empty()).then_some(small);
+    first.into_iter().chain(weights.into_iter().map(|file| vec![file])).collect()
+}
+
+/// The files below `/models` with the folders above them.
+fn entries(files: &[&(String, Digest, u64)]) -> Vec<Entry> {
+    let entry = |path: &str, kind: Kind, mode| Entry {
+        path: path.to_owned(),
+        kind,
+        mode,
+        uid: 0,
+        gid: 0,
+        mtime: 0,
+    };
+    let mut entries: Vec<Entry> = Vec::new();
+    for (path, digest, size) in files {
+        let path = format!("{}/{path}", FOLDER.trim_start_matches('/'));
+        for (slash, _) in path.match_indices('/') {
+            if !entries.iter().any(|known| known.path == path[..slash]) {
+                entries.push(entry(&path[..slash], Kind::Folder, 0o755));
+            }
+        }
+        entries.push(entry(&path, Kind::File { digest: *digest, size: *size }, 0o644));
+    }
+    entries
+}

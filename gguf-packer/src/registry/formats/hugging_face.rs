@@ -1,0 +1,249 @@
+//! Repositories of Hugging Face: the files of one quantization, shards and projector included, each proved
+//! by the hash that the repository tells.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use reqwest::header::LINK;
+use serde::Deserialize;
+
+use super::{Foreign, Session, command, compose};
+use crate::Error;
+use crate::digest::Digest;
+use crate::registry::ask::Ask;
+use crate::registry::layers::{AT_ONCE, Wanted};
+use crate::registry::{parallel, refusal};
+use crate::store::Store;
+
+/// Quantizations in the order in which llama.cpp takes them when none is named.
+const PREFERRED: [&str; 3] = ["Q4_K_M", "Q4_0", "Q8_0"];
+
+/// Pages of a tree; each has a thousand files.
+const PAGES: usize = 100;
+
+/// Bytes of a page.
+const PAGE: u64 = 16 << 20;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Revision {
+    sha: String,
+    last_modified: Option<String>,
+}
+
+/// A line of the tree.
+#[derive(Debug, Clone, Deserialize)]
+struct Listed {
+    #[serde(rename = "type")]
+    kind: String,
+    path: String,
+    #[serde(default)]
+    size: u64,
+    lfs: Option<Lfs>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Lfs {
+    oid: String,
+    size: u64,
+}
+
+pub(in crate::registry) fn pull(session: Session<'_>, store: &Store) -> Result<Digest, Error> {
+    let settings = &session.client.http.settings;
+    let repository = session.name.repository();
+    let api = format!("{}/api/models/{repository}", settings.hugging_face.trim_end_matches('/'));
+    let (body, _) = get(session, &format!("{api}/revision/main"))?;
+    let revision: Revision = serde_json::from_slice(&body).map_err(|e| strange(session, &e))?;
+    let files = list(session, &format!("{api}/tree/{}?recursive=true", revision.sha))?;
+    let chosen = choose(session, &files)?;
+    let wanted = chosen.iter().map(|file| {
+        let digest = file.lfs.as_ref().and_then(|lfs| Digest::from_hex(&lfs.oid));
+        let digest = digest.ok_or_else(|| {
+            Error::new(format!("`{}` of {repository} has no hash to prove it by", file.path))
+        })?;
+        let endpoint = settings.hugging_face.trim_end_matches('/');
+        let url =
+            format!("{endpoint}/{repository}/resolve/{}/{}", revision.sha, encoded(&file.path));
+        Ok(Wanted { url, digest, size: size(file), text: file.path.clone() })
+    });
+    let wanted = wanted.collect::<Result<Vec<_>, Error>>()?;
+    parallel::map(&wanted, AT_ONCE, |wanted| session.file(store, wanted))?;
+    let created =
+        revision.last_modified.as_deref().and_then(|text| humantime::parse_rfc3339(text).ok());
+    let created =
+        created.and_then(|time| time.duration_since(std::time::SystemTime::UNIX_EPOCH).ok());
+    let foreign = Foreign {
+        files: wanted.into_iter().map(|file| (file.text, file.digest, file.size)).collect(),
+        labels: vec![("gguf.model.url".to_owned(), format!("https://huggingface.co/{repository}"))],
+        created: created.map_or(0, |since| since.as_secs()),
+        ..Foreign::default()
+    };
+    compose::store(store, session.name, &foreign)
+}
+
+/// All files of the repository.
+fn list(session: Session<'_>, first: &str) -> Result<Vec<Listed>, Error> {
+    let (mut next, mut files) = (Some(first.to_owned()), Vec::new());
+    for _ in 0..PAGES {
+        let Some(url) = next else { return Ok(files) };
+        let (body, link) = get(session, &url)?;
+        let page: Vec<Listed> = serde_json::from_slice(&body).map_err(|e| strange(session, &e))?;
+        files.extend(page.into_iter().filter(|file| file.kind == "file"));
+        next = link.as_deref().and_then(next_page);
+    }
+    Err(Error::new(format!("the list of files of `{}` does not end", session.name)))
+}
+
+/// A page of the interface, and where the next one is.
+fn get(session: Session<'_>, url: &str) -> Result<(Vec<u8>, Option<String>), Error> {
+    let response = session.ask(&Ask::new(Method::GET, url))?;
+    let status = response.status();
+    let name = session.name;
+    if status == reqwest::StatusCode::NOT_FOUND {
+        return Err(
+            Error::new(format!("Hugging Face does not have `{name}`")).hint("check the name")
+        );
+    }
+    if status == reqwest::StatusCode::UNAUTHORIZED || status == reqwest::StatusCode::FORBIDDEN {
+        return Err(Error::new(format!(
+            "Hugging Face does not let you read `{name}`, or does not have it"
+        ))
+        .hint(format!(
+            "check the name, and accept its terms: https://huggingface.co/{}",
+            name.repository()
+        ))
+        .hint("say who you are: HF_TOKEN=hf_…"));
+    }
+    if !status.is_success() {
+        return Err(refusal::of(&session, response));
+    }
+    let link =
+        response.headers().get(LINK).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let body = session.client.http.body(response, PAGE);
+    Ok((body.map_err(|silence| refusal::gone(&session, &silence.why))?, link))
+}
+
+/// The files of the quantization that the tag names, with a projector where there is one.
+fn choose<'a>(session: Session<'_>, files: &'a [Listed]) -> Result<Vec<&'a Listed>, Error> {
+    let mut kinds: BTreeMap<String, Vec<&Listed>> = BTreeMap::new();
+    for file in files.iter().filter(|file| file.path.ends_with(".gguf")) {
+        if !command::is_projector(&file.path) {
+            kinds.entry(quantization(&file.path)).or_default().push(file);
+        }
+    }
+    let name = session.name;
+    let Some(first) = kinds.keys().next() else {
+        return Err(Error::new(format!("`{name}` has no model in GGUF"))
+            .hint("convert it: ADD its address, then CONVERT, in a GGUFPackerfile"));
+    };
+    let asked = name.tag().filter(|tag| *tag != "latest").map(str::to_ascii_uppercase);
+    let kind = match &asked {
+        Some(asked) if kinds.contains_key(asked) => asked,
+        Some(asked) => {
+            let all: Vec<&str> = kinds.keys().map(String::as_str).collect();
+            let text = format!("`{}` has no {asked}", name.short_repository());
+            return Err(Error::new(text).hint(format!("it has {}", all.join(", "))));
+        }
+        None => {
+            let preferred = PREFERRED.iter().find_map(|kind| kinds.get_key_value(*kind));
+            let kind = preferred.map_or(first, |(kind, _)| kind);
+            session.note(&format!("no quantization is named; {kind} is taken"));
+            kind
+        }
+    };
+    let mut chosen = one_model(session, &kinds[kind]);
+    let projectors = files
+        .iter()
+        .filter(|file| file.path.ends_with(".gguf") && command::is_projector(&file.path));
+    chosen.extend(best(projectors));
+    Ok(chosen)
+}
+
+/// A file, or all shards of one, when a quantization has several models.
+fn one_model<'a>(session: Session<'_>, files: &[&'a Listed]) -> Vec<&'a Listed> {
+    let stem = |file: &Listed| {
+        command::shard(&file.path).map_or_else(|| file.path.clone(), |(name, _)| name.to_owned())
+    };
+    let first = files.iter().map(|file| stem(file)).min().unwrap_or_default();
+    let (chosen, others): (Vec<_>, Vec<_>) = files.iter().partition(|file| stem(file) == first);
+    if !others.is_empty() {
+        session
+            .note(&format!("there are {} more files of that kind; {first} is taken", others.len()));
+    }
+    chosen
+}
+
+/// The most exact projector that is not larger than it need be.
+fn best<'a>(projectors: impl Iterator<Item = &'a Listed>) -> Option<&'a Listed> {
+    let order = ["F16", "BF16", "Q8_0", "F32"];
+    projectors.min_by_key(|file| {
+        let kind = quantization(&file.path);
+        (order.iter().position(|known| *known == kind).unwrap_or(order.len()), file.path.clone())
+    })
+}
+
+/// The type that a file's name, or its folder's, ends with: `Q4_K_M`, `IQ2_XXS`, `UD-Q4_K_XL`, `F16`.
+fn quantization(path: &str) -> String {
+    let stem =
+        command::shard(path).map_or_else(|| path.trim_end_matches(".gguf"), |(name, _)| name);
+    let name = stem.rsplit('/').next().unwrap_or(stem);
+    let kind = |word: &str| {
+        let word = word.to_ascii_uppercase();
+        let digits = |start: &str| {
+            word.strip_prefix(start)
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let known = digits("Q") || digits("IQ") || digits("TQ") || word.starts_with("MXFP4");
+        (known || matches!(word.as_str(), "F16" | "F32" | "BF16" | "FP16" | "FP32")).then_some(word)
+    };
+    let last = name.rsplit(['-', '.']).find_map(kind);
+    let dynamic = name.to_ascii_uppercase().contains("-UD-");
+    let found = last.map(|kind| if dynamic { format!("UD-{kind}") } else { kind });
+    found
+        .or_else(|| stem.split('/').rev().find_map(kind))
+        .unwrap_or_else(|| name.to_ascii_uppercase())
+}
+
+fn size(file: &Listed) -> u64 {
+    file.lfs.as_ref().map_or(file.size, |lfs| lfs.size)
+}
+
+/// The address of `Link: <…>; rel="next"`.
+fn next_page(header: &str) -> Option<String> {
+    let next = header.split(',').find(|link| link.contains("rel=\"next\""))?;
+    Some(next.split_once('<')?.1.split_once('>')?.0.to_owned())
+}
+
+/// A path in an address.
+fn encoded(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
+    let one =
+        |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    path.bytes().map(one).collect()
+}
+
+fn strange(session: Session<'_>, error: &serde_json::Error) -> Error {
+    Error::new(format!("the answer about `{}` is not one of Hugging Face: {error}", session.name))
+        .hint("check HF_ENDPOINT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_says_its_quantization() {
+        for (path, kind) in [
+            ("qwen2-0_5b-instruct-q5_k_m.gguf", "Q5_K_M"),
+            ("Meta-Llama-3.1-8B-Instruct.Q4_0.gguf", "Q4_0"),
+            ("Q8_0/big-Q8_0-00001-of-00003.gguf", "Q8_0"),
+            ("BF16/model-00002-of-00002.gguf", "BF16"),
+            ("Qwen3-UD-Q4_K_XL.gguf", "UD-Q4_K_XL"),
+            ("m-IQ2_XXS.gguf", "IQ2_XXS"),
+            ("gpt-oss-20b-mxfp4.gguf", "MXFP4"),
+            ("model.gguf", "MODEL"),
+        ] {
+            assert_eq!(quantization(path), kind, "{path}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Images of anybody that have a model in GGUF and no command that says so: they get one.
+
+use serde_json::Value;
+
+use super::{Session, command, compose};
+use crate::Error;
+use crate::digest::Digest;
+use crate::image::{ConfigInput, Platform, command as options};
+use crate::store::{Layer, Store};
+use crate::tree::Kind;
+
+/// Stores the image with a command that names its model; none when it has a command, or no model.
+pub(in crate::registry) fn without_command(
+    session: Session<'_>,
+    config: &Value,
+    layers: &[Layer],
+    store: &Store,
+) -> Result<Option<Digest>, Error> {
+    let has = |key: &str| config["config"][key].as_array().is_some_and(|words| !words.is_empty());
+    if has("Entrypoint")
+        || has("Cmd") && options::has_model(&words(config))
+        || config["config"]["Model"].is_object()
+    {
+        return Ok(None);
+    }
+    let tree = store.tree(layers)?;
+    let is_model = |path: &str| path.ends_with(".gguf");
+    let paths: Vec<&str> = tree
+        .iter()
+        .filter(|entry| matches!(entry.kind, Kind::File { .. }) && is_model(&entry.path))
+        .map(|entry| entry.path.as_str())
+        .collect();
+    // A base image, say.
+    let Ok((arguments, others)) = command::weights("", &paths) else { return Ok(None) };
+    session.note(&format!("the image has no command; it gets `{}`", arguments.join(" ")));
+    if !others.is_empty() {
+        session.note(&format!("it has more models: {}", others.join(", ")));
+    }
+    let created = config["created"].as_str().and_then(seconds).unwrap_or_default();
+    let input = ConfigInput {
+        command: Some(&arguments),
+        labels: &[],
+        base: Some(config),
+        base_name: None,
+        history: &[],
+        files: &tree,
+        created,
+    };
+    let described = compose::described(store, &input)?;
+    let text = |key: &str| config[key].as_str().map(str::to_owned);
+    let platform = Platform {
+        architecture: text("architecture").unwrap_or_else(|| Platform::here().architecture),
+        os: text("os").unwrap_or_else(|| "linux".to_owned()),
+        variant: text("variant"),
+    };
+    compose::commit(store, session.name, &described, &[platform], layers.to_vec()).map(Some)
+}
+
+fn words(config: &Value) -> Vec<String> {
+    let words = config["config"]["Cmd"].as_array().into_iter().flatten();
+    words.filter_map(|word| word.as_str().map(str::to_owned)).collect()
+}
+
+fn seconds(text: &str) -> Option<u64> {
+    let time = humantime::parse_rfc3339(text).ok()?;
+    Some(time.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?.as_secs())
+}

@@ -1,0 +1,115 @@
+//! Manifests and indexes as registries send them, of images and of models.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use reqwest::header::ACCEPT;
+use serde::Deserialize;
+
+use super::ask::Ask;
+use super::{Session, refusal};
+use crate::Error;
+use crate::digest::Digest;
+use crate::image::{Platform, manifest as media};
+use crate::reference::Version;
+use crate::store::Compression;
+
+/// Docker's names for the same.
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// Bytes of a manifest that are read.
+const MOST: u64 = 4 << 20;
+
+/// A document of a registry.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Descriptor {
+    #[serde(default)]
+    pub(super) media_type: String,
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    pub(super) annotations: Option<BTreeMap<String, String>>,
+    pub(super) platform: Option<Platform>,
+}
+
+/// An image's or a model's manifest.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Manifest {
+    #[serde(default)]
+    pub(super) artifact_type: Option<String>,
+    pub(super) config: Descriptor,
+    pub(super) layers: Vec<Descriptor>,
+}
+
+/// An index.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Index {
+    pub(super) manifests: Vec<Descriptor>,
+}
+
+/// What a name is in the registry.
+#[derive(Debug, Clone)]
+pub(super) enum Document {
+    Manifest(Manifest),
+    Index(Index),
+}
+
+impl Descriptor {
+    /// How the layer is compressed; none when it is no tar.
+    pub(super) fn compression(&self) -> Option<Compression> {
+        let kind = self.media_type.trim_end_matches(".encrypted");
+        if kind.ends_with("tar+gzip") || kind.ends_with("tar.gzip") {
+            Some(Compression::Gzip)
+        } else if kind.ends_with("tar+zstd") || kind.ends_with("tar.zstd") {
+            Some(Compression::Zstd)
+        } else if kind.ends_with(".tar") {
+            Some(Compression::None)
+        } else {
+            None
+        }
+    }
+}
+
+impl Session<'_> {
+    /// The document that the name, or the manifest `digest` beside it, is; with its bytes.
+    pub(super) fn manifest(&self, digest: Option<&Digest>) -> Result<(Vec<u8>, Document), Error> {
+        let wanted = digest.copied().or(match self.name.version() {
+            Version::Digest(digest) => Some(*digest),
+            Version::Tag(_) => None,
+        });
+        let reference = wanted.map_or_else(
+            || self.name.tag().unwrap_or_default().to_owned(),
+            |digest| digest.to_string(),
+        );
+        let accept = [media::MANIFEST, media::INDEX, DOCKER_MANIFEST, DOCKER_INDEX].join(", ");
+        let path = self.path(&format!("manifests/{reference}"));
+        let response = self.ask(&Ask::new(Method::GET, path).header(ACCEPT, accept))?;
+        if !response.status().is_success() {
+            return Err(refusal::of(self, response));
+        }
+        let told = response.headers().get("docker-content-digest");
+        let told = told.and_then(|value| value.to_str().ok()?.parse::<Digest>().ok());
+        let body = self.client.http.body(response, MOST);
+        let body = body.map_err(|silence| refusal::gone(self, &silence.why))?;
+        let found = Digest::of(&body);
+        if let Some(wanted) = wanted.or(told).filter(|wanted| *wanted != found) {
+            let text = format!("{} sends another manifest of `{}`", self.registry(), self.name);
+            return Err(Error::new(format!("{text}: {found}, not {wanted}"))
+                .hint("run the same command again; if it stays so, do not trust the registry"));
+        }
+        let document = parse(&body)
+            .map_err(|e| Error::new(format!("cannot read the manifest of `{}`: {e}", self.name)))?;
+        Ok((body, document))
+    }
+}
+
+fn parse(body: &[u8]) -> serde_json::Result<Document> {
+    let value: serde_json::Value = serde_json::from_slice(body)?;
+    if value["manifests"].is_array() {
+        return serde_json::from_value(value).map(Document::Index);
+    }
+    serde_json::from_value(value).map(Document::Manifest)
+}

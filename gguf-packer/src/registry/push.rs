@@ -1,0 +1,98 @@
+//! Pushes an image as the store has it: layers, configs, manifests, and the name last, so that nobody finds
+//! a name of which something is missing.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::Value;
+
+use super::ask::Ask;
+use super::{Session, layers, parallel, refusal};
+use crate::Error;
+use crate::digest::Digest;
+use crate::image::manifest as media;
+use crate::store::{Layer, Store};
+
+/// Repositories to mount a layer from that are tried.
+const MOUNTS: usize = 3;
+
+pub(super) fn image(session: Session<'_>, store: &Store) -> Result<Digest, Error> {
+    let image = store.find(&session.name.full())?;
+    let neighbours = neighbours(&session, store)?;
+    let mut seen = BTreeSet::new();
+    let unique: Vec<Layer> =
+        image.layers.iter().filter(|layer| seen.insert(layer.diff_id)).copied().collect();
+    parallel::map(&unique, layers::AT_ONCE, |layer| {
+        let has = |(_, layers): &&(String, BTreeSet<Digest>)| layers.contains(&layer.diff_id);
+        let known: Vec<String> =
+            neighbours.iter().filter(has).map(|(name, _)| name.clone()).take(MOUNTS).collect();
+        session.push_layer(store, &layer.diff_id, layer.size, &known)
+    })?;
+    session.push_bytes(&image.config)?;
+    for (config, _) in &image.others {
+        session.push_bytes(config)?;
+    }
+    let name = session.name.tag().map(str::to_owned);
+    let Some(index) = &image.index else {
+        return session.put_manifest(&image.manifest, name.as_deref());
+    };
+    session.put_manifest(&image.manifest, None)?;
+    for (_, manifest) in &image.others {
+        session.put_manifest(manifest, None)?;
+    }
+    session.put_manifest(index, name.as_deref())
+}
+
+/// Other repositories of the registry that are in the store, with the layers that they have.
+fn neighbours(
+    session: &Session<'_>,
+    store: &Store,
+) -> Result<Vec<(String, BTreeSet<Digest>)>, Error> {
+    let mut neighbours: Vec<(String, BTreeSet<Digest>)> = Vec::new();
+    for (name, layers) in store.names_with_layers()? {
+        let other = name.repository() != session.name.repository();
+        if other && name.registry() == session.registry() {
+            let digests = layers.iter().map(|layer| layer.diff_id);
+            match neighbours.iter_mut().find(|(known, _)| known == name.repository()) {
+                Some((_, known)) => known.extend(digests),
+                None => neighbours.push((name.repository().to_owned(), digests.collect())),
+            }
+        }
+    }
+    Ok(neighbours)
+}
+
+impl Session<'_> {
+    /// Puts a manifest under a tag, or under its own digest.
+    fn put_manifest(&self, manifest: &[u8], tag: Option<&str>) -> Result<Digest, Error> {
+        let digest = Digest::of(manifest);
+        let name = tag.map_or_else(|| digest.to_string(), str::to_owned);
+        let parsed: Value = serde_json::from_slice(manifest).unwrap_or_default();
+        let index = parsed["manifests"].is_array();
+        let kind = parsed["mediaType"].as_str().unwrap_or(if index {
+            media::INDEX
+        } else {
+            media::MANIFEST
+        });
+        let ask = Ask::new(Method::PUT, self.path(&format!("manifests/{name}")));
+        let response = self.ask(&ask.header(CONTENT_TYPE, kind).body(manifest))?;
+        if !response.status().is_success() {
+            return Err(refusal::of(self, response));
+        }
+        let told = response.headers().get("docker-content-digest");
+        let told = told.and_then(|value| value.to_str().ok()?.parse::<Digest>().ok());
+        match told.filter(|told| *told != digest) {
+            None => Ok(digest),
+            Some(told) => {
+                let text =
+                    format!("{} has made another manifest of `{}`", self.registry(), self.name);
+                Err(Error::new(format!("{text}: {told}, not {digest}")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "push_tests.rs"]
+mod tests;

@@ -1,0 +1,269 @@
+//! Uploads of layers: streamed, gone on with where they broke off.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LOCATION, RANGE,
+};
+use reqwest::{Body, Method, Response, StatusCode};
+use tokio::sync::mpsc;
+
+use super::ask::{Ask, Tries, is_passing};
+use super::http::Silence;
+use super::{Session, auth, refusal};
+use crate::Error;
+use crate::digest::Digest;
+use crate::progress::Event;
+use crate::store::{LayerReader, Store};
+
+/// Bytes that are read at a time.
+const PIECE: usize = 256 << 10;
+
+/// Pieces that may wait to be sent.
+const QUEUE: usize = 4;
+
+/// What is uploaded.
+enum Content<'a> {
+    Bytes(&'a [u8]),
+    Layer(&'a Store),
+}
+
+/// An upload that has begun: where it goes on, and from which byte.
+struct Begun {
+    location: String,
+    at: u64,
+}
+
+impl Session<'_> {
+    /// Uploads a layer unless the registry has it; `known` are repositories of the same registry that may.
+    pub(super) fn push_layer(
+        &self,
+        store: &Store,
+        digest: &Digest,
+        size: u64,
+        known: &[String],
+    ) -> Result<(), Error> {
+        let id = digest.short();
+        (self.report)(Event::Started { id: &id, text: "layer" });
+        let how = if self.has(digest)? {
+            "already there"
+        } else {
+            self.upload(Content::Layer(store), digest, size, known)?
+        };
+        (self.report)(Event::Done { id: &id, text: how });
+        Ok(())
+    }
+
+    /// Uploads a small document unless the registry has it.
+    pub(super) fn push_bytes(&self, bytes: &[u8]) -> Result<(), Error> {
+        let digest = Digest::of(bytes);
+        if self.has(&digest)? {
+            return Ok(());
+        }
+        self.upload(Content::Bytes(bytes), &digest, bytes.len() as u64, &[]).map(drop)
+    }
+
+    fn has(&self, digest: &Digest) -> Result<bool, Error> {
+        let response = self.ask(&Ask::new(Method::HEAD, self.path(&format!("blobs/{digest}"))))?;
+        match response.status() {
+            status if status.is_success() => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => Err(refusal::of(self, response)),
+        }
+    }
+
+    fn upload(
+        &self,
+        content: Content<'_>,
+        digest: &Digest,
+        size: u64,
+        known: &[String],
+    ) -> Result<&'static str, Error> {
+        let (mut tries, mut furthest) = (Tries::default(), 0);
+        let Some(mut begun) = self.begin_upload(digest, known)? else { return Ok("mounted") };
+        loop {
+            let trouble = match self.send_rest(&content, digest, size, &mut begun)? {
+                Ok(response) if response.status() == StatusCode::CREATED => return Ok("pushed"),
+                Ok(response) if is_passing(response.status()) => {
+                    self.wait_after(response, &mut tries)?;
+                    None
+                }
+                Ok(response) if response.status() == StatusCode::UNAUTHORIZED => {
+                    // A token that ended on the way: the next question gets a new one.
+                    Some(Silence { why: "the token ended".to_owned(), lasting: false })
+                }
+                // It does not know the upload any more, or not how far it came.
+                Ok(response) if matches!(response.status().as_u16(), 404 | 416) => {
+                    self.wait_out(
+                        Silence { why: "it lost the upload".to_owned(), lasting: false },
+                        &mut tries,
+                    )?;
+                    begun = self.fresh()?;
+                    continue;
+                }
+                Ok(response) => return Err(refusal::of(self, response)),
+                Err(silence) => Some(silence),
+            };
+            if let Some(silence) = trouble {
+                self.wait_out(silence, &mut tries)?;
+            }
+            begun = self.go_on(&begun)?;
+            if begun.at > furthest {
+                furthest = begun.at;
+                tries.forget();
+            }
+        }
+    }
+
+    /// Begins an upload; none when the registry has the content from another of its repositories.
+    fn begin_upload(&self, digest: &Digest, known: &[String]) -> Result<Option<Begun>, Error> {
+        for from in known {
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs([("mount", digest.to_string().as_str()), ("from", from)])
+                .finish();
+            let path = self.path(&format!("blobs/uploads/?{query}"));
+            let response = self.ask(&Ask::new(Method::POST, path).from(from))?;
+            match response.status() {
+                StatusCode::CREATED => return Ok(None),
+                StatusCode::ACCEPTED => return self.begun(&response, 0).map(Some),
+                // Not from there; perhaps as if there was nothing to mount from.
+                _ => {}
+            }
+        }
+        self.fresh().map(Some)
+    }
+
+    fn fresh(&self) -> Result<Begun, Error> {
+        let response = self.ask(&Ask::new(Method::POST, self.path("blobs/uploads/")))?;
+        if response.status() == StatusCode::ACCEPTED {
+            return self.begun(&response, 0);
+        }
+        Err(refusal::of(self, response))
+    }
+
+    /// Asks how far an upload came; begins anew when the registry does not know it.
+    fn go_on(&self, begun: &Begun) -> Result<Begun, Error> {
+        let response = self.ask(&Ask::new(Method::GET, &begun.location))?;
+        if !response.status().is_success() {
+            return self.fresh();
+        }
+        let range = response.headers().get(RANGE).and_then(|value| value.to_str().ok());
+        let last: Option<u64> = range
+            .map(|range| range.trim_start_matches("bytes="))
+            .and_then(|range| range.split_once('-')?.1.parse().ok());
+        // `0-0` is what registries say of nothing.
+        let at = last.filter(|last| *last > 0).map_or(0, |last| last + 1);
+        self.begun(&response, at)
+    }
+
+    fn begun(&self, response: &Response, at: u64) -> Result<Begun, Error> {
+        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let location = location.and_then(|location| response.url().join(location).ok());
+        let location = location.ok_or_else(|| {
+            Error::new(format!(
+                "{} does not say where to upload `{}` to",
+                self.registry(),
+                self.name
+            ))
+        })?;
+        Ok(Begun { location: location.into(), at })
+    }
+
+    /// Sends what is missing, then the digest: the answer to the last of it.
+    fn send_rest(
+        &self,
+        content: &Content<'_>,
+        digest: &Digest,
+        size: u64,
+        begun: &mut Begun,
+    ) -> Result<Result<Response, Silence>, Error> {
+        if begun.at > size {
+            // Not ours.
+            *begun = self.fresh()?;
+        }
+        if begun.at < size {
+            let sent = match self.patch(content, digest, size, begun)? {
+                Ok(response) => response,
+                Err(silence) => return Ok(Err(silence)),
+            };
+            if sent.status() != StatusCode::ACCEPTED {
+                return Ok(Ok(sent));
+            }
+            *begun = self.begun(&sent, size)?;
+        }
+        let mut url = url::Url::parse(&begun.location).expect("it was joined to one");
+        url.query_pairs_mut().append_pair("digest", &digest.to_string());
+        self.ask_once(&Ask::new(Method::PUT, url))
+    }
+
+    /// Streams the content from where the upload is.
+    fn patch(
+        &self,
+        content: &Content<'_>,
+        digest: &Digest,
+        size: u64,
+        begun: &Begun,
+    ) -> Result<Result<Response, Silence>, Error> {
+        let host = self.host()?;
+        let sent = Arc::new(AtomicU64::new(begun.at));
+        let body = match content {
+            Content::Bytes(bytes) => {
+                let from = usize::try_from(begun.at).expect("it is less than their length");
+                Body::from(bytes[from..].to_vec())
+            }
+            Content::Layer(store) => {
+                let mut reader = store.read_layer(digest)?;
+                let sought = reader.seek(SeekFrom::Start(begun.at));
+                sought.map_err(|e| Error::new(format!("cannot read the layer {digest}: {e}")))?;
+                stream(reader, Arc::clone(&sent))?
+            }
+        };
+        let mut request = host
+            .client
+            .patch(&begun.location)
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .header(CONTENT_LENGTH, size - begun.at)
+            .body(body);
+        if begun.at > 0 {
+            request = request.header(CONTENT_RANGE, format!("{}-{}", begun.at, size - 1));
+        }
+        let scope = auth::scope(self.name, true, None);
+        let token = self.client.tokens.get(self.registry(), &scope);
+        if let Some(Ok(mut value)) = token.as_deref().map(HeaderValue::from_str) {
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        let id = digest.short();
+        let alive = || {
+            let done = sent.load(Ordering::Relaxed);
+            (self.report)(Event::Step { id: &id, done, total: size });
+            done
+        };
+        Ok(self.client.http.while_alive(request.send(), alive))
+    }
+}
+
+/// A body that a thread reads from the store, a little ahead.
+fn stream(mut reader: LayerReader, sent: Arc<AtomicU64>) -> Result<Body, Error> {
+    let (pieces, queue) = mpsc::channel::<std::io::Result<Vec<u8>>>(QUEUE);
+    let read = move || {
+        loop {
+            let mut piece = Vec::with_capacity(PIECE);
+            match reader.by_ref().take(PIECE as u64).read_to_end(&mut piece) {
+                Ok(0) => return,
+                Ok(n) => drop(sent.fetch_add(n as u64, Ordering::Relaxed)),
+                Err(error) => return drop(pieces.blocking_send(Err(error))),
+            }
+            if pieces.blocking_send(Ok(piece)).is_err() {
+                return;
+            }
+        }
+    };
+    let started = thread::Builder::new().name("upload".to_owned()).spawn(read);
+    started.map_err(|e| Error::new(format!("cannot start a thread: {e}")))?;
+    let next = |mut queue: mpsc::Receiver<_>| async move { Some((queue.recv().await?, queue)) };
+    Ok(Body::wrap_stream(futures_util::stream::unfold(queue, next)))
+}
