@@ -17,6 +17,7 @@ mod table;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
 use context::Context;
@@ -28,7 +29,8 @@ use crate::Error;
 #[command(name = "gguf-packer", version, max_term_width = 100, disable_help_subcommand = true)]
 struct Cli {
     /// Folder of what is built and pulled; ~/gguf-packer unless it is given.
-    #[arg(long, global = true, value_name = "DIR", env = "GGUF_PACKER_STORE_PATH")]
+    #[arg(long, global = true, value_name = "DIR", env = "GGUF_PACKER_STORE_PATH",
+          value_parser = OsStringValueParser::new().map(PathBuf::from))]
     store: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -84,7 +86,7 @@ pub fn main() -> ExitCode {
     match run(&cli.command, &context) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            output::say(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }

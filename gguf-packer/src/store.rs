@@ -82,6 +82,10 @@ impl Store {
     /// # Errors
     /// When the folder cannot be written.
     pub fn open_at(root: &Path) -> Result<Self, Error> {
+        if fs::metadata(root).is_ok_and(|known| !known.is_dir()) {
+            return Err(Error::new(format!("the store {} is not a folder", root.display()))
+                .hint("name a folder: --store DIR, or GGUF_PACKER_STORE_PATH"));
+        }
         disk::make_folder(root)?;
         let root = fs::canonicalize(root).map_err(|e| Error::io("read", root, &e))?;
         let lock = lock_file(&root.join("lock"))?;

@@ -11,7 +11,7 @@ pub(super) enum Progress {
     Auto,
     /// Lines.
     Plain,
-    /// Bars.
+    /// Bars, where there is a terminal.
     Tty,
     /// One JSON object a line, on standard error.
     Json,

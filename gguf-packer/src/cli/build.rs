@@ -195,6 +195,6 @@ fn check(
 
 fn told(warnings: &[Warning]) {
     for warning in warnings {
-        eprintln!("warning: {warning}");
+        output::say(&format!("warning: {warning}"));
     }
 }

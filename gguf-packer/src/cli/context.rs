@@ -16,7 +16,8 @@ pub(super) struct Context {
 impl Context {
     /// The folder of the store.
     pub(super) fn root(&self) -> Result<PathBuf, Error> {
-        if let Some(folder) = &self.store {
+        // An empty variable is as good as none.
+        if let Some(folder) = self.store.as_ref().filter(|folder| !folder.as_os_str().is_empty()) {
             return std::path::absolute(folder).map_err(|e| Error::io("use", folder, &e));
         }
         std::env::home_dir().filter(|home| home.is_absolute()).map_or_else(

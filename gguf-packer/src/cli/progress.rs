@@ -1,7 +1,7 @@
 //! Shows what goes on, on standard error: bars on a terminal, else a line for each piece of news.
 
 use std::collections::HashMap;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::args;
+use super::output::say;
 use crate::executor::{Event, Unit};
 use crate::gguf::bytes as size;
 use crate::progress;
@@ -46,9 +47,11 @@ impl Screen {
         let kind = match wanted {
             args::Progress::Quiet => Kind::Quiet,
             args::Progress::Json => Kind::Json,
-            args::Progress::Tty => Kind::Bars(MultiProgress::new()),
-            args::Progress::Auto if terminal => Kind::Bars(MultiProgress::new()),
-            args::Progress::Auto | args::Progress::Plain => Kind::Plain,
+            args::Progress::Auto | args::Progress::Tty if terminal => {
+                Kind::Bars(MultiProgress::new())
+            }
+            // Bars that nobody sees would hide the lines too.
+            args::Progress::Auto | args::Progress::Tty | args::Progress::Plain => Kind::Plain,
         };
         Self { kind, tasks: Mutex::default() }
     }
@@ -82,7 +85,7 @@ impl Screen {
     /// Something that belongs to no step.
     pub(super) fn say(&self, text: &str) {
         match self.kind {
-            Kind::Json => write(&json!({ "event": "note", "text": text }).to_string()),
+            Kind::Json => say(&json!({ "event": "note", "text": text }).to_string()),
             _ => self.line(text),
         }
     }
@@ -92,7 +95,7 @@ impl Screen {
         let mut bar = None;
         match &self.kind {
             Kind::Json => {
-                write(&json!({ "event": "started", "step": id, "text": text }).to_string());
+                say(&json!({ "event": "started", "step": id, "text": text }).to_string());
             }
             Kind::Bars(bars) => {
                 let new = bars.add(ProgressBar::new_spinner());
@@ -102,7 +105,7 @@ impl Screen {
                 new.enable_steady_tick(Duration::from_millis(120));
                 bar = Some(new);
             }
-            Kind::Plain => write(&format!("{id} {text}")),
+            Kind::Plain => say(&format!("{id} {text}")),
             Kind::Quiet => {}
         }
         let now = Instant::now();
@@ -130,7 +133,7 @@ impl Screen {
             Kind::Json => {
                 let unit = unit_name(unit);
                 let news = json!({ "event": "progress", "step": id, "item": item, "done": done, "total": total, "unit": unit });
-                write(&news.to_string());
+                say(&news.to_string());
             }
             _ => self.line(&one_line(&format!("{id} {item} {}", amount(done, total, unit)))),
         }
@@ -138,7 +141,7 @@ impl Screen {
 
     fn note(&self, id: &str, text: &str) {
         match self.kind {
-            Kind::Json => write(&json!({ "event": "note", "step": id, "text": text }).to_string()),
+            Kind::Json => say(&json!({ "event": "note", "step": id, "text": text }).to_string()),
             _ => self.line(&format!("{id} {text}")),
         }
     }
@@ -169,14 +172,9 @@ impl Screen {
             Kind::Quiet => {}
             // Lines go above the bars.
             Kind::Bars(bars) => drop(bars.println(text)),
-            Kind::Plain | Kind::Json => write(text),
+            Kind::Plain | Kind::Json => say(text),
         }
     }
-}
-
-/// Nobody may be there to read it.
-fn write(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 fn one_line(text: &str) -> String {

@@ -80,6 +80,6 @@ fn server(dry_run: bool) -> Result<std::path::PathBuf, Error> {
 
 fn notes(notes: &[String]) {
     for note in notes {
-        eprintln!("note: {note}");
+        output::say(&format!("note: {note}"));
     }
 }

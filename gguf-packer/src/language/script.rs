@@ -59,6 +59,10 @@ pub fn parse(text: &str, file: &str) -> Result<Script, Errors> {
         Errors::check(std::mem::take(&mut problems))?;
     }
     let source = Source::new(file, text);
+    if let Some(zero) = text.find('\0') {
+        let problem = source.problem(zero, "a zero byte stands here: this is no text");
+        Errors::check(vec![problem.hint("-f GGUFPackerfile")])?;
+    }
     let directives = Directives::read(&source, &mut problems);
     let mut lexer = Lexer::new(source.text(), directives.escape);
     let mut statements = Vec::new();

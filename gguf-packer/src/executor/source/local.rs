@@ -148,12 +148,17 @@ fn folder_of(run: &Run<'_>, op: &Local) -> Result<Folder, Error> {
 }
 
 fn named_folder(folder: &Path) -> Result<Folder, Error> {
-    let read = fs::metadata(folder).map_err(|e| Error::io("read the folder", folder, &e))?;
+    let read = fs::metadata(folder).map_err(|e| {
+        Error::io("read the folder", folder, &e).hint("--build-context NAME=FOLDER names it")
+    })?;
     if !read.is_dir() {
         return Err(Error::new(format!("not a folder: {}", folder.display())));
     }
     for name in IGNORE_FILES {
         let file = folder.join(name);
+        if !file.is_file() {
+            continue;
+        }
         if let Ok(text) = fs::read_to_string(&file) {
             let shown = file.display().to_string();
             let ignore = Ignore::parse(&text, &shown).map_err(|e| Error::new(e.to_string()))?;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::source::{Source, compression, missing, name};
+use super::source::{LOADABLE, Source, compression, missing, name};
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::manifest::{self, Descriptor};
@@ -67,9 +67,7 @@ fn take(store: &Store, source: &Source) -> Result<Vec<Loaded>, Error> {
     }
     if docker.is_empty() {
         return Err(Error::new("it has no image: neither index.json nor manifest.json is in it")
-            .hint(
-                "what can be loaded: docker save, gguf-packer save, skopeo copy … oci-archive:FILE",
-            ));
+            .hint(LOADABLE));
     }
     let loaded = docker.iter().map(|image| {
         let config = source.document(&image.config)?.ok_or_else(|| missing(&image.config))?;

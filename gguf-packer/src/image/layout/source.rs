@@ -13,6 +13,10 @@ use crate::store::{Compression, Store, TempFolder};
 /// Bytes of a document; an index of a registry has at most 4 MiB.
 const DOCUMENT: u64 = 16 << 20;
 
+/// What a person may have meant.
+pub(super) const LOADABLE: &str =
+    "what can be loaded: docker save, gguf-packer save, skopeo copy … oci-archive:FILE";
+
 /// Entries of an archive.
 const ENTRIES: usize = 1 << 16;
 
@@ -200,7 +204,9 @@ fn places(file: &File, from: &Path) -> Result<BTreeMap<String, Place>, Error> {
         }
         Ok(places)
     };
-    let places = read().map_err(|e| Error::io("read the archive", from, &e))?;
+    let places = read().map_err(|e| {
+        Error::new(format!("{} is no archive that can be read: {e}", from.display())).hint(LOADABLE)
+    })?;
     // A tar that was cut off ends within an entry.
     let len = file.metadata().map_err(|e| Error::io("read", from, &e))?.len();
     let end =

@@ -34,7 +34,7 @@ pub fn save(
     }
     let part = part(path)?;
     let file = File::options().create(true).truncate(false).write(true).open(&part);
-    let file = file.map_err(|e| Error::io("write", &part, &e))?;
+    let file = file.map_err(|e| Error::io("write", path, &e))?;
     if FileExt::try_lock(&file).is_err() {
         return Err(Error::new(format!("another process is writing {}", path.display())));
     }
