@@ -88,6 +88,27 @@ fn other_tools_read_what_we_push_and_load_what_we_save() {
     assert!(copied.status.success(), "{}", copied.output);
 }
 
+/// A model on our server's image is a server: `docker run` and nothing else.
+#[test]
+fn a_model_on_an_image_of_the_server_is_a_server() {
+    let Some(packer) = Packer::new() else { return };
+    let (Some(server), Some(registry)) = (docker::image("cpu"), Registry::start()) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let [base, name] = ["base:1", "served:1"].map(|name| format!("{}/{name}", registry.address));
+    read(&["tag", &server, &base]);
+    read(&["push", "--quiet", &base]);
+    std::fs::copy(needs::demo_model().unwrap(), dir.path().join("model.gguf")).unwrap();
+    let file = "ARG BASE\nFROM ${BASE}\nCOPY model.gguf /models/\n\
+                CMD [\"-m\", \"/models/model.gguf\", \"-c\", \"256\"]\n";
+    std::fs::write(dir.path().join("GGUFPackerfile"), file).unwrap();
+    let argument = format!("BASE={base}");
+    let words = ["build", "--build-arg", &argument, "--tag", &name, "--push", "."];
+    packer.does_in(dir.path(), &words);
+    let container = Container::start(&["--publish", "127.0.0.1::8080", &name]);
+    container.wait_for_health("healthy");
+    assert_eq!(http::get(&format!("{}/v1/models", container.url())).status, 200);
+}
+
 /// What `--print kube` says, started as a kubelet would, with the files of the pushed image as its volume.
 #[test]
 fn the_printed_deployment_serves_the_model_of_an_image_volume() {
