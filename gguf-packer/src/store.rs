@@ -32,6 +32,7 @@ mod check;
 mod disk;
 mod flatten;
 mod hashing;
+mod header;
 mod image;
 #[cfg(test)]
 pub(crate) mod kill;

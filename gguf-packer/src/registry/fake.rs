@@ -143,18 +143,7 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, address: &str) -> std::io::Re
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {
         let Some((mut request, length)) = head(&mut reader)? else { return Ok(()) };
-        let line = format!("{} {}", request.method, request.path);
-        let range = request.headers.get("range").or(request.headers.get("content-range"));
-        let logged = range.map_or(line.clone(), |range| format!("{line} {range}"));
-        let fault = {
-            let mut state = state.lock().unwrap();
-            state.log.push(logged);
-            let rule = state.rules.iter_mut().find(|rule| rule.left > 0 && line.contains(&rule.of));
-            rule.map(|rule| {
-                rule.left -= 1;
-                rule.fault.clone()
-            })
-        };
+        let fault = fault(&request, &mut state.lock().unwrap());
         if let Some(Fault::CutUpload(n)) = fault {
             let mut part = vec![0; n];
             reader.read_exact(&mut part)?;
@@ -186,12 +175,24 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, address: &str) -> std::io::Re
     }
 }
 
+/// What goes wrong with the request, which is logged.
+fn fault(request: &Request, state: &mut State) -> Option<Fault> {
+    let line = format!("{} {}", request.method, request.path);
+    let range = request.headers.get("range").or(request.headers.get("content-range"));
+    state.log.push(range.map_or(line.clone(), |range| format!("{line} {range}")));
+    let rule = state.rules.iter_mut().find(|rule| rule.left > 0 && line.contains(&rule.of))?;
+    rule.left -= 1;
+    Some(rule.fault.clone())
+}
+
 /// The head of a request, and how long its body is.
 fn head(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<(Request, usize)>> {
-    let mut line = String::new();
-    if reader.read_line(&mut line)? == 0 {
+    // TLS, which begins with a byte that no word begins with, is hung up on.
+    if reader.fill_buf()?.first().is_none_or(|byte| *byte == 0x16) {
         return Ok(None);
     }
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
     let mut words = line.split_whitespace().map(str::to_owned);
     let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));

@@ -75,7 +75,7 @@ impl Session<'_> {
     ) -> Result<Layer, Error> {
         let plain = (compression == Compression::None).then_some(&layer.digest);
         if let Some(diff_id) = diff_id.or(plain) {
-            if let Some(known) = store.layer(diff_id)? {
+            if let Some(known) = store.whole_layer(diff_id)? {
                 store.forget_partial(&layer.digest)?;
                 self.begin(&layer.digest, "layer");
                 self.end(&layer.digest, "already there");

@@ -137,6 +137,21 @@ fn a_registry_without_ranges_sends_it_all_again() {
 }
 
 #[test]
+fn a_layer_that_lost_its_content_is_pulled_again() {
+    let (registry, _, _) = pushed(1000);
+    let (name, bench) = (registry.name("q/m:1"), Bench::new());
+    bench.pull(&name).unwrap();
+    bench.ends();
+    let blob = bench.store.blob_path(&Digest::of(bytes(1000)));
+    std::fs::remove_file(&blob).unwrap();
+    std::fs::write(&blob, "").unwrap();
+    assert!(bench.store.check(false).is_err());
+    bench.pull(&name).unwrap();
+    assert_eq!(bench.ends(), ["already there", "pulled"]);
+    bench.store.check(true).unwrap();
+}
+
+#[test]
 fn a_busy_registry_is_waited_for_and_the_wait_is_told() {
     let (registry, _, layers) = pushed(1000);
     registry.fault("manifests/1", 1, Fault::Answer(429, "retry-after: 1\r\n", ""));

@@ -78,6 +78,14 @@ impl Store {
         }
     }
 
+    /// The layer, when the store has it with all of its contents.
+    ///
+    /// # Errors
+    /// When its recipe cannot be read.
+    pub fn whole_layer(&self, diff_id: &Digest) -> Result<Option<Layer>, Error> {
+        Ok(self.layer(diff_id)?.filter(|_| self.check_layer(diff_id).is_ok()))
+    }
+
     fn check_layer(&self, layer: &Digest) -> Result<(), Error> {
         let size = self.known_layer(layer)?.size;
         let mut reader = Reader::open(&self.layer_path(layer))?;

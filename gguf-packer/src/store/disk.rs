@@ -8,8 +8,8 @@ use std::path::Path;
 use crate::Error;
 
 /// Files from this size on are written to the disk itself before they get their name. After a power cut a
-/// smaller one may be empty, which shows by its size.
-const SYNC_FROM: u64 = 1 << 20;
+/// smaller one may be empty, which shows by its size: it is then made or pulled again.
+const SYNC_FROM: u64 = 4 << 20;
 
 /// Makes a folder and those above it.
 pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {

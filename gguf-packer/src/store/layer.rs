@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::hashing::{self, Lane};
 use super::recipe::{self, LayerReader, Reader, Writer};
 use super::tarball::{self, Found};
-use super::{Store, disk};
+use super::{Store, disk, header};
 use crate::Error;
 use crate::digest::Digest;
 use crate::tree::{Entry, Kind};
@@ -89,7 +89,7 @@ impl Store {
             if tarball::clean(&entry.path)? != entry.path {
                 return Err(Error::new(format!("not a path of an image: `{}`", entry.path)));
             }
-            let head = tarball::head(entry)?;
+            let head = header::head(entry)?;
             recipe.literal(&head)?;
             lane.update(&head);
             let Kind::File { digest, size } = &entry.kind else { continue };
@@ -102,8 +102,8 @@ impl Store {
             recipe.literal(pad)?;
             lane.update(pad);
         }
-        recipe.literal(&tarball::TRAILER)?;
-        lane.update(&tarball::TRAILER);
+        recipe.literal(&header::TRAILER)?;
+        lane.update(&header::TRAILER);
         recipe.finish()
     }
 

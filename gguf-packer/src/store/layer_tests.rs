@@ -88,7 +88,7 @@ fn what_a_layer_was_built_of_is_what_it_has() {
 #[test]
 fn a_file_of_more_than_8_gib_fits() {
     let size = (8 << 30) + 1;
-    let head = tarball::head(&entry("m", Kind::File { digest: Digest::of(""), size })).unwrap();
+    let head = header::head(&entry("m", Kind::File { digest: Digest::of(""), size })).unwrap();
     assert_eq!(head.len(), 3 * 512);
     assert_eq!(&head[512..533], b"19 size=8589934593\n\0\0");
 }

@@ -262,3 +262,47 @@ fn what_is_wrong_of_what_is_here_is_asked_for_again() {
     assert!(error.starts_with("the layer that came is"), "{error}");
     assert_eq!(receive(&store, &tar, Compression::None).unwrap().diff_id, Digest::of(&tar));
 }
+
+/// Damages a layer in a thousand ways: it is refused, or kept as it came.
+#[test]
+fn a_damaged_layer_is_refused_or_kept_as_it_is() {
+    let mut small = Builder::new(Vec::new());
+    add(&mut small, EntryType::Directory, "models/", "", b"");
+    add(&mut small, EntryType::Regular, "models/m", "", b"model");
+    add(&mut small, EntryType::Link, "models/same", "models/m", b"");
+    add(&mut small, EntryType::XHeader, "pax", "", b"12 path=a/b\n11 mtime=1\n");
+    add(&mut small, EntryType::Regular, &"long/".repeat(30), "", b"x");
+    let tar = small.into_inner().unwrap();
+    let (_folder, store) = store();
+    let mut state = 7_u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let mut kept = 0;
+    for _ in 0..1000 {
+        let mut damaged = tar.clone();
+        let header = next(tar.len() / 512) * 512;
+        for _ in 0..=next(3) {
+            damaged[header + next(512)] = [0, b'0', b'7', b'/', b'.', 255, b'x'][next(7)];
+        }
+        // Most would end at the checksum else.
+        let sum: u32 = damaged[header..header + 512].iter().map(|byte| u32::from(*byte)).sum();
+        let own: u32 = damaged[header + 148..header + 156].iter().map(|byte| u32::from(*byte)).sum();
+        let sum = format!("{:06o}\0 ", sum - own + 256);
+        damaged[header + 148..header + 156].copy_from_slice(sum.as_bytes());
+        damaged.truncate(if next(5) == 0 { next(tar.len()) } else { tar.len() });
+        let Ok(layer) = receive(&store, &damaged, Compression::None) else { continue };
+        kept += 1;
+        let mut again = Vec::new();
+        store.read_layer(&layer.diff_id).unwrap().read_to_end(&mut again).unwrap();
+        assert!(again == damaged);
+        for entry in store.layer_entries(&layer.diff_id).unwrap() {
+            let parts: Vec<&str> = entry.path.split('/').collect();
+            assert!(!parts.iter().any(|part| matches!(*part, "" | "." | "..")) || entry.path.is_empty());
+        }
+    }
+    assert!((100..900).contains(&kept), "{kept}");
+    assert_eq!(leftovers(&store), Vec::<String>::new());
+    store.check(true).unwrap();
+}
