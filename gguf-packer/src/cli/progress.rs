@@ -154,7 +154,7 @@ impl Screen {
         let how = how.map_or_else(|| format!("DONE {seconds:.1}s"), str::to_owned);
         match (&self.kind, task.bar) {
             (Kind::Json, _) => {
-                write(
+                say(
                     &json!({ "event": "done", "step": id, "text": how, "seconds": seconds })
                         .to_string(),
                 );
