@@ -11,6 +11,7 @@ use crate::Error;
 use crate::digest::Digest;
 use crate::executor::{self, BaseImage, BuiltStage, Event, Folder, Images, Tool};
 use crate::image::{self, ConfigInput, Described, History, Platform, manifest};
+use crate::language::instruction::{Instruction, Origin, Step};
 use crate::language::{self, Script, Warning};
 use crate::plan::{Context, Outside, Plan};
 use crate::reference::Name;
@@ -92,7 +93,8 @@ pub fn build(request: &Request<'_>, world: &World<'_>) -> Result<Built, Error> {
         } else {
             job.run()?
         };
-        images.push((platform.clone(), describe(request, world, &files)?, files));
+        let described = describe(request, world, &files).map_err(|e| job.at_command(&e))?;
+        images.push((platform.clone(), described, files));
     }
     let id = store(request, world, &images)?;
     let warnings = stage.warnings.into_inner().unwrap_or_default();
@@ -158,6 +160,20 @@ impl<'a> Job<'a> {
                 stop: self.world.stop,
             },
         )
+    }
+
+    /// `error` with the place of the `CMD` that it is about, if the file has one.
+    fn at_command(&self, error: &Error) -> Error {
+        let stages = &self.resolved.stages;
+        let mut index = Some(self.resolved.target);
+        while let Some(stage) = index.and_then(|index| stages.get(index)) {
+            let is_command = |step: &&Step| matches!(step.instruction, Instruction::Cmd(_));
+            if let Some(step) = stage.steps.iter().rev().find(is_command) {
+                return executor::located(self.request.script.file(), step.at, &step.text, error);
+            }
+            index = if let Origin::Stage(below) = stage.from { Some(below) } else { None };
+        }
+        error.clone()
     }
 
     fn wanted(&self, platform: Option<&str>) -> Result<Platform, Error> {

@@ -34,6 +34,7 @@ mod unpack;
 
 pub use event::{Event, Unit};
 pub use result::{BuiltLayer, BuiltStage};
+pub(crate) use run::located;
 
 /// The folder of relative destinations, unless the base image sets another one.
 pub const WORKING_FOLDER: &str = "models";

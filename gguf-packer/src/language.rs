@@ -24,7 +24,7 @@ mod source;
 mod stages;
 mod statement;
 mod suggest;
-mod types;
+pub(crate) mod types;
 mod variables;
 mod walk;
 mod words;

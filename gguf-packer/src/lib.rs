@@ -18,6 +18,7 @@ pub mod executor;
 pub mod gguf;
 pub mod image;
 pub mod language;
+mod part;
 pub mod plan;
 pub mod progress;
 pub mod reference;

@@ -207,7 +207,9 @@ fn gate(path: &Path) -> Result<File, Error> {
 
 fn lock_file(path: &Path) -> Result<File, Error> {
     let file = File::options().create(true).append(true).open(path);
-    file.map_err(|e| Error::io("open", path, &e))
+    file.map_err(|e| {
+        Error::io("write", path, &e).hint("another folder: --store DIR, or GGUF_PACKER_STORE_PATH")
+    })
 }
 
 #[cfg(test)]

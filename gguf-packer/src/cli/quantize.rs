@@ -1,6 +1,6 @@
 //! `quantize`: what `QUANTIZE` does, by hand.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args;
 use super::context::quantizer;
@@ -8,8 +8,10 @@ use super::progress::Screen;
 use crate::Error;
 use crate::executor::quantize::{arguments, failed, progress};
 use crate::executor::{Event, ToolRun, Unit};
-use crate::gguf::bytes;
+use crate::gguf::{Header, bytes};
 use crate::language::instruction::QuantizeOptions;
+use crate::language::types;
+use crate::part::Part;
 
 /// Lines of the quantizer that an error shows.
 const TAIL: usize = 20;
@@ -24,17 +26,78 @@ pub(super) fn run(args: &args::Quantize) -> Result<(), Error> {
     if to.canonicalize().is_ok_and(|to| to == from) {
         return Err(Error::new("both files are the same one").hint("name another file to write"));
     }
+    check(args, &from, &to)?;
     // Nobody sees half a file.
-    let half = beside(&to);
-    let options = options(args);
-    let made = quantize(args, &options, &from, matrix.as_deref(), &half);
-    let placed =
-        made.and_then(|()| std::fs::rename(&half, &to).map_err(|e| Error::io("write", &to, &e)));
-    if placed.is_err() {
-        // It may not have been begun.
-        let _ = std::fs::remove_file(&half);
+    let part = Part::begin(&to)?;
+    quantize(args, &options(args), &from, matrix.as_deref(), part.path())?;
+    part.finish()
+}
+
+/// What can be told to be wrong before the quantizer begins.
+fn check(args: &args::Quantize, from: &Path, to: &Path) -> Result<(), Error> {
+    let mut wrong = Vec::new();
+    match types::of_file(&args.kind) {
+        Err(hint) => {
+            wrong.push(Error::new(format!("no type of files is `{}`", args.kind)).hint(hint));
+        }
+        Ok(kind) if types::needs_matrix(kind.name, args.pure) && args.imatrix.is_none() => {
+            let text = format!("{} needs an importance matrix", kind.name);
+            wrong.push(Error::new(text).hint("--imatrix FILE, as llama-imatrix writes it"));
+        }
+        Ok(_) => {}
     }
-    placed
+    wrong.extend(tensors(args));
+    wrong.extend(header(from, &args.from).err());
+    wrong.extend(writable(to, &args.to).err());
+    if wrong.is_empty() { Ok(()) } else { Err(Error::all(wrong)) }
+}
+
+/// Types of tensors that are none.
+fn tensors(args: &args::Quantize) -> Vec<Error> {
+    let mut wrong = Vec::new();
+    let plain = [&args.output_tensor_type, &args.token_embedding_type];
+    let mut named: Vec<&str> = plain.into_iter().flatten().map(String::as_str).collect();
+    for text in &args.tensor_types {
+        match text.rsplit_once('=') {
+            Some((pattern, kind)) if !pattern.is_empty() => named.push(kind),
+            _ => wrong.push(
+                Error::new(format!("`{text}` names no tensors and their type"))
+                    .hint("--tensor-type attn_q=Q8_0"),
+            ),
+        }
+    }
+    for kind in named {
+        if let Err(hint) = types::of_tensor(kind) {
+            wrong.push(Error::new(format!("no type of tensors is `{kind}`")).hint(hint));
+        }
+    }
+    wrong
+}
+
+fn header(from: &Path, shown: &Path) -> Result<(), Error> {
+    let failed = |e: &std::io::Error| Error::io("read", shown, e);
+    let known = std::fs::metadata(from).map_err(|e| failed(&e))?;
+    if !known.is_file() {
+        return Err(Error::new(format!("{} is not a file", shown.display())));
+    }
+    let file = std::fs::File::open(from).map_err(|e| failed(&e))?;
+    Header::read(std::io::BufReader::new(file), known.len())
+        .map(drop)
+        .map_err(|e| Error::new(format!("{}: {e}", shown.display())))
+}
+
+fn writable(to: &Path, shown: &Path) -> Result<(), Error> {
+    if to.is_dir() {
+        return Err(Error::new(format!("{} is a folder", shown.display()))
+            .hint("name the file in it that is to be written"));
+    }
+    match to.parent() {
+        Some(folder) if !folder.is_dir() => {
+            Err(Error::new(format!("there is no folder {}", folder.display()))
+                .hint(format!("mkdir -p {}", folder.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn options(args: &args::Quantize) -> QuantizeOptions {
@@ -111,10 +174,4 @@ fn named(path: &Path) -> Result<String, Error> {
         Error::new(format!("the path is not UTF-8: {}", path.display()))
             .hint("give it another name")
     })
-}
-
-fn beside(to: &Path) -> PathBuf {
-    let mut name = to.as_os_str().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    name.into()
 }

@@ -21,6 +21,9 @@ use super::{ToolRun, Unit, place};
 /// Lines of the quantizer that an error shows.
 const TAIL: usize = 20;
 
+/// What stands before llama.cpp's reason.
+const REASON: &str = "failed to quantize: ";
+
 /// A quantized file as it is remembered.
 #[derive(Debug, Serialize, Deserialize)]
 struct Made {
@@ -254,9 +257,12 @@ pub fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Err
         return error.clone();
     }
     let text = error.to_string();
-    let what = text.lines().next().unwrap_or_default();
+    let reason = lines.iter().rev().find_map(|line| Some(line.split_once(REASON)?.1.trim()));
+    let what = reason.unwrap_or_else(|| text.lines().next().unwrap_or_default());
     let error = Error::new(format!("quantizing to {} failed: {what}", options.kind));
-    let error = error.log(lines.iter().map(|line| line.trim_end().to_owned()));
+    let tells =
+        |line: &&String| !line.starts_with("llama_model_loader: - ") && progress(line).is_none();
+    let error = error.log(lines.iter().filter(tells).map(|line| line.trim_end().to_owned()));
     let said = |words: &str| lines.iter().any(|line| line.contains(words));
     if said("imatrix") && options.imatrix.is_none() {
         return error

@@ -164,6 +164,17 @@ fn a_failure_shows_the_log_and_what_to_do() {
     let end = "  hint: IQ2_XXS needs an importance matrix: `QUANTIZE --imatrix=FILE`\n  \
                hint: make one with llama.cpp's llama-imatrix, or choose a K type, as Q4_K_M";
     assert!(error.ends_with(end), "{error}");
+    bench.tool = Box::new(|run: ToolRun<'_>| {
+        (run.on_line)("llama_model_loader: - kv   0: general.architecture str = llama");
+        (run.on_line)("[   1/  29] a - [1], type = q8_0, x: failed to quantize: a reason");
+        (run.on_line)("llama_quantize: failed");
+        Err(Error::new("the quantizer ended with 1"))
+    });
+    let step = quantize(Origin::Context, "m.gguf", "q.gguf", options("Q8_0"));
+    let error = bench.build(&[step]).expect_err("it fails");
+    let text = "GGUFPackerfile:2:1: quantizing to Q8_0 failed: a reason\n  \
+                | QUANTIZE m.gguf q.gguf\n  | llama_quantize: failed";
+    assert_eq!(error, text);
     assert_eq!(bench.leftovers(), [""; 0]);
     bench.tool = Box::new(|_| Ok(()));
     let step = quantize(Origin::Context, "m.gguf", "q.gguf", options("Q8_0"));

@@ -1,17 +1,17 @@
 //! Writes images of the store, layer by layer.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use fs4::FileExt;
 use serde_json::{Value, json};
 
 use super::Format;
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::manifest::{Descriptor, INDEX, MANIFEST};
+use crate::part::Part;
 use crate::reference::{Name, Version};
 use crate::store::{Layer, Store, StoredImage};
 
@@ -32,27 +32,11 @@ pub fn save(
     if format == Format::OciDir {
         return save_folder(store, images, path);
     }
-    let part = part(path)?;
-    let file = File::options().create(true).truncate(false).write(true).open(&part);
-    let file = file.map_err(|e| Error::io("write", path, &e))?;
-    if FileExt::try_lock(&file).is_err() {
-        return Err(Error::new(format!("another process is writing {}", path.display())));
-    }
-    let write = || {
-        file.set_len(0).map_err(|e| Error::io("write", &part, &e))?;
-        let mut out = BufWriter::with_capacity(BUFFER, &file);
-        write_archive(store, images, format, &mut out)?;
-        let synced = out.flush().and_then(|()| file.sync_all());
-        synced.and_then(|()| fs::rename(&part, path)).map_err(|e| Error::io("write", path, &e))
-    };
-    write().inspect_err(|_| drop(fs::remove_file(&part)))
-}
-
-/// The file that is written before it gets its name; the next one that writes the same file takes it over.
-fn part(path: &Path) -> Result<PathBuf, Error> {
-    let name =
-        path.file_name().ok_or_else(|| Error::new(format!("{} is no file", path.display())))?;
-    Ok(path.with_file_name(format!(".{}.part", name.to_string_lossy())))
+    let part = Part::begin(path)?;
+    let mut out = BufWriter::with_capacity(BUFFER, part.file());
+    write_archive(store, images, format, &mut out)?;
+    drop(out);
+    part.finish()
 }
 
 /// Writes an archive.
@@ -118,16 +102,12 @@ fn save_folder(
 }
 
 fn put(path: &Path, content: &mut impl Read) -> Result<(), Error> {
-    let part = part(path)?;
-    let written = File::create(&part).and_then(|mut file| {
-        io::copy(content, &mut BufWriter::with_capacity(BUFFER, &mut file))?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    });
-    written.map_err(|e| {
-        drop(fs::remove_file(&part));
-        Error::io("write", path, &e)
-    })
+    let part = Part::begin(path)?;
+    let mut out = BufWriter::with_capacity(BUFFER, part.file());
+    let written = io::copy(content, &mut out).and_then(|_| out.flush());
+    written.map_err(|e| Error::io("write", path, &e))?;
+    drop(out);
+    part.finish()
 }
 
 /// All that is small.
