@@ -100,8 +100,14 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .expect("a test has its folder")
+            .map(|entry| {
+                entry
+                    .expect("a test has its folder")
+                    .file_name()
+                    .into_string()
+                    .expect("a test has its folder")
+            })
             .collect();
         names.sort();
         names
@@ -109,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_file_appears_as_a_whole_or_not_at_all() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a test has its folder");
         let to = folder.path().join("m.gguf");
         fs::write(folder.path().join(".m.gguf.part"), "left by a killed process").unwrap();
         let part = Part::begin(&to).unwrap();
