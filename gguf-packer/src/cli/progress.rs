@@ -154,10 +154,8 @@ impl Screen {
         let how = how.map_or_else(|| format!("DONE {seconds:.1}s"), str::to_owned);
         match (&self.kind, task.bar) {
             (Kind::Json, _) => {
-                say(
-                    &json!({ "event": "done", "step": id, "text": how, "seconds": seconds })
-                        .to_string(),
-                );
+                say(&json!({ "event": "done", "step": id, "text": how, "seconds": seconds })
+                    .to_string());
             }
             (_, Some(bar)) => {
                 bar.finish_and_clear();

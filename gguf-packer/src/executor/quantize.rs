@@ -260,9 +260,8 @@ pub fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Err
     let reason = lines.iter().rev().find_map(|line| Some(line.split_once(REASON)?.1.trim()));
     let what = reason.unwrap_or_else(|| text.lines().next().unwrap_or_default());
     let error = Error::new(format!("quantizing to {} failed: {what}", options.kind));
-    let tells = |line: &&String| {
-        !line.starts_with("llama_model_loader: - ") && progress(line).is_none()
-    };
+    let tells =
+        |line: &&String| !line.starts_with("llama_model_loader: - ") && progress(line).is_none();
     let error = error.log(lines.iter().filter(tells).map(|line| line.trim_end().to_owned()));
     let said = |words: &str| lines.iter().any(|line| line.contains(words));
     if said("imatrix") && options.imatrix.is_none() {

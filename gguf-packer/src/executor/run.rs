@@ -91,8 +91,7 @@ impl<'a> Run<'a> {
 pub(crate) fn located(file: &str, at: Position, instruction: &str, error: &Error) -> Error {
     let text = error.to_string();
     let (what, rest) = text.split_once('\n').unwrap_or((&text, ""));
-    let line =
-        format!("{file}:{}:{}: {what}\n  | {}", at.line, at.column, shortened(instruction));
+    let line = format!("{file}:{}:{}: {what}\n  | {}", at.line, at.column, shortened(instruction));
     Error::new(if rest.is_empty() { line } else { format!("{line}\n{rest}") })
 }
 

@@ -265,7 +265,8 @@ fn nobody_has_to_read_what_is_said() {
     let Some(bench) = Bench::new() else { return };
     bench.write("GGUFPackerfile", PLAIN);
     let program = bench.packer.command(&[]).get_program().to_owned();
-    let script = "\"$0\" build --no-cache --tag t:1 . 2>&1 | head -n 1; \"$0\" list --json | head -n 1
+    let script =
+        "\"$0\" build --no-cache --tag t:1 . 2>&1 | head -n 1; \"$0\" list --json | head -n 1
         { \"$0\" inspect t:1 2>&1; echo \"code $?\" >&2; } | true
         { \"$0\" run --by ./none none.gguf 2>&1 >/dev/null; echo \"code $?\" >&2; } | true";
     let mut shell = command("bash");
