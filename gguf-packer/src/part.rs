@@ -99,23 +99,17 @@ mod tests {
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(folder)
-            .expect("a test has its folder")
-            .map(|entry| {
-                entry
-                    .expect("a test has its folder")
-                    .file_name()
-                    .into_string()
-                    .expect("a test has its folder")
-            })
-            .collect();
+        let entries = fs::read_dir(folder).expect("a folder");
+        let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
+        let mut names: Vec<String> =
+            entries.map(|entry| name(entry).to_string_lossy().into_owned()).collect();
         names.sort();
         names
     }
 
     #[test]
     fn a_file_appears_as_a_whole_or_not_at_all() {
-        let folder = tempfile::tempdir().expect("a test has its folder");
+        let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("m.gguf");
         fs::write(folder.path().join(".m.gguf.part"), "left by a killed process").unwrap();
         let part = Part::begin(&to).unwrap();

@@ -67,9 +67,9 @@ pub struct Store {
     root: PathBuf,
     /// Shared as long as the store is open, exclusive while something is removed.
     lock: File,
-    temp: TempDir,
-    /// Locked as long as `temp` is in use.
+    /// Locked as long as `temp` is in use; closed before it goes, which NFS and FUSE want.
     _alive: File,
+    temp: TempDir,
     next: AtomicU64,
 }
 

@@ -8,8 +8,14 @@ use llama_tests::packer::Packer;
 
 /// Images of ours in engines, and read by other tools.
 mod elsewhere;
+/// Kills at any moment, several processes at once, a full disk.
+#[cfg(target_os = "linux")]
+mod killed;
 /// The document's way of working, word for word.
 mod quick_start;
+/// Bad input: the line or the reference at fault, what to do, nothing half-stored.
+#[cfg(target_os = "linux")]
+mod refusals;
 
 /// The chat template of the document.
 const CHAT_TEMPLATE: &str = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + \

@@ -35,6 +35,9 @@ fn image(args: &args::Run, store: &Store) -> Result<(StoredImage, String), Error
     let image = match store.find(&args.model) {
         Ok(image) => image,
         Err(error) => {
+            if is_path(&args.model) {
+                return Err(Error::new(format!("there is no file `{}`", args.model)));
+            }
             let Some(name) = remote::pullable(&args.model) else { return Err(error) };
             let screen = Screen::new(args.remote.progress);
             store.find(&remote::pull(store, &name, None, &args.remote, &screen)?.hex())?
@@ -43,6 +46,12 @@ fn image(args: &args::Run, store: &Store) -> Result<(StoredImage, String), Error
     let named = args.model.parse().ok().filter(|name| image.names.contains(name));
     let name = named.or_else(|| image.names.first().cloned());
     Ok((image, name.map_or_else(|| args.model.clone(), |name| name.full())))
+}
+
+/// Whether a person means a file, and no image.
+fn is_path(model: &str) -> bool {
+    model.to_ascii_lowercase().ends_with(".gguf")
+        || ["/", "./", "../"].iter().any(|start| model.starts_with(start))
 }
 
 fn start(args: &args::Run, target: &Target) -> Result<(), Error> {

@@ -49,7 +49,12 @@ impl Store {
         if let Some(known) = state.and_then(|state| self.known(&state)) {
             return Ok(known);
         }
+        let before = cache::look(from);
         let added = self.read_in(from)?;
+        if before != cache::look(from) {
+            let text = format!("{} changed while it was read", from.display());
+            return Err(Error::new(text).hint("run the same command again once nothing writes it"));
+        }
         if let Some(state) = state.filter(|state| cache::state(from) == Some(*state)) {
             self.remember(&state, added.0.to_string().as_bytes())?;
         }

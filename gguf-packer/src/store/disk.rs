@@ -82,6 +82,18 @@ pub(crate) fn publish(from: &Path, to: &Path) -> Result<(), Error> {
     }
 }
 
+/// Whether a link could not be made because the file system has none, as FAT.
+#[cfg(unix)]
+pub(crate) fn has_no_links(linked: io::Result<()>, path: &Path) -> Result<bool, Error> {
+    match linked {
+        Ok(()) => Ok(false),
+        // ENOSYS, EOPNOTSUPP; Linux says EPERM.
+        Err(e) if matches!(e.kind(), io::ErrorKind::Unsupported) => Ok(true),
+        Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied) => Ok(true),
+        Err(e) => Err(Error::io("create the link", path, &e)),
+    }
+}
+
 /// Removes a file that may be gone already.
 pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
     step();

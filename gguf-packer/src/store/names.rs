@@ -146,15 +146,13 @@ fn target(path: &Path) -> Option<Digest> {
     Digest::from_hex(to.file_name()?.to_str()?)
 }
 
-#[cfg(unix)]
+/// A link; a file that says where it leads on a file system without links.
 fn symlink(to: &Path, path: &Path) -> Result<(), Error> {
     disk::step();
-    std::os::unix::fs::symlink(to, path).map_err(|e| Error::io("create the link", path, &e))
-}
-
-#[cfg(not(unix))]
-fn symlink(to: &Path, path: &Path) -> Result<(), Error> {
-    disk::step();
+    #[cfg(unix)]
+    if !disk::has_no_links(std::os::unix::fs::symlink(to, path), path)? {
+        return Ok(());
+    }
     let text = to.to_string_lossy().into_owned();
     fs::write(path, text).map_err(|e| Error::io("create the link", path, &e))
 }
