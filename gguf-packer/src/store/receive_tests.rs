@@ -276,7 +276,8 @@ fn a_damaged_layer_is_refused_or_kept_as_it_is() {
     let (_folder, store) = store();
     let mut state = 7_u64;
     let mut next = |below: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % below
     };
     let mut kept = 0;
@@ -288,7 +289,8 @@ fn a_damaged_layer_is_refused_or_kept_as_it_is() {
         }
         // Most would end at the checksum else.
         let sum: u32 = damaged[header..header + 512].iter().map(|byte| u32::from(*byte)).sum();
-        let own: u32 = damaged[header + 148..header + 156].iter().map(|byte| u32::from(*byte)).sum();
+        let own: u32 =
+            damaged[header + 148..header + 156].iter().map(|byte| u32::from(*byte)).sum();
         let sum = format!("{:06o}\0 ", sum - own + 256);
         damaged[header + 148..header + 156].copy_from_slice(sum.as_bytes());
         damaged.truncate(if next(5) == 0 { next(tar.len()) } else { tar.len() });
@@ -299,7 +301,9 @@ fn a_damaged_layer_is_refused_or_kept_as_it_is() {
         assert!(again == damaged);
         for entry in store.layer_entries(&layer.diff_id).unwrap() {
             let parts: Vec<&str> = entry.path.split('/').collect();
-            assert!(!parts.iter().any(|part| matches!(*part, "" | "." | "..")) || entry.path.is_empty());
+            assert!(
+                !parts.iter().any(|part| matches!(*part, "" | "." | "..")) || entry.path.is_empty()
+            );
         }
     }
     assert!((100..900).contains(&kept), "{kept}");

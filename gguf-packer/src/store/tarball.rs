@@ -127,7 +127,7 @@ fn entry(
             return Err(refused(&found.path, "is a sparse file, which is not supported"));
         }
         other => {
-        let kind = char::from(other.as_byte());
+            let kind = char::from(other.as_byte());
             return Err(refused(&found.path, &format!("is of the unknown kind `{kind}`")));
         }
     };
