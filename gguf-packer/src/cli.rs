@@ -1,12 +1,26 @@
 //! The command line: words become the call of a command, a command's error becomes text and an exit code.
 
 mod args;
+mod build;
+mod context;
+mod images;
+mod list;
+mod manual;
 mod output;
+mod progress;
+mod quantize;
+mod remote;
+mod run;
+mod save;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Parser, Subcommand};
+
+use context::Context;
 
 use crate::Error;
 
@@ -15,7 +29,8 @@ use crate::Error;
 #[command(name = "gguf-packer", version, max_term_width = 100, disable_help_subcommand = true)]
 struct Cli {
     /// Folder of what is built and pulled; ~/gguf-packer unless it is given.
-    #[arg(long, global = true, value_name = "DIR", env = "GGUF_PACKER_STORE_PATH")]
+    #[arg(long, global = true, value_name = "DIR", env = "GGUF_PACKER_STORE_PATH",
+          value_parser = OsStringValueParser::new().map(PathBuf::from))]
     store: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -67,11 +82,35 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(cli) {
+    let context = Context { store: cli.store };
+    match run(&cli.command, &context) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            output::say(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
+    let done = match command {
+        Command::Build(args) => return build::run(args, context),
+        Command::Push(args) => remote::push_command(args, context),
+        Command::Pull(args) => remote::pull_command(args, context),
+        Command::Tag(args) => images::tag(args, context),
+        Command::List(args) => list::list(args, context),
+        Command::Inspect(args) => list::inspect(args, context),
+        Command::Remove(args) => images::remove(args, context),
+        Command::Prune(args) => images::prune(args, context),
+        Command::Save(args) => save::save(args, context),
+        Command::Load(args) => save::load(args, context),
+        Command::Login(args) => remote::login(args),
+        Command::Logout(args) => remote::logout(args),
+        Command::Run(args) => run::run(args, context),
+        Command::Quantize(args) => quantize::run(args),
+        Command::Store(args) => images::store(args, context),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::pages(args),
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

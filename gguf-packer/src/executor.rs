@@ -9,8 +9,10 @@ use crate::Error;
 use crate::language::ignore::Ignore;
 use crate::plan::{Context, Plan};
 use crate::store::{Layer, Store};
-use crate::tree::Tree;
 
+#[cfg(test)]
+#[path = "executor/build_tests.rs"]
+mod build_tests;
 pub(crate) mod copy;
 mod event;
 mod layers;
@@ -23,6 +25,8 @@ pub mod quantize;
 mod result;
 mod run;
 mod schedule;
+#[cfg(test)]
+mod site;
 mod source;
 #[cfg(test)]
 mod testing;
@@ -30,6 +34,7 @@ mod unpack;
 
 pub use event::{Event, Unit};
 pub use result::{BuiltLayer, BuiltStage};
+pub(crate) use run::located;
 
 /// The folder of relative destinations, unless the base image sets another one.
 pub const WORKING_FOLDER: &str = "models";
@@ -120,17 +125,8 @@ pub struct BaseImage {
 /// # Errors
 /// Everything that is wrong, each with the place of its instruction.
 pub fn build(plan: &Plan, settings: &Settings<'_>) -> Result<BuiltStage, Error> {
-    let run = run::Run::new(plan, settings)?;
+    let run = run::Run::new(plan, settings);
     node::check(&run)?;
     let output = schedule::run(&run)?;
     result::finish(&run, &output)
-}
-
-/// What the instructions of a plan have made when they are done.
-fn tree_of(layers: &[Layer], store: &Store) -> Result<Tree, Error> {
-    let mut tree = Tree::default();
-    for layer in layers {
-        tree.apply(&store.layer_entries(&layer.diff_id)?);
-    }
-    Ok(tree)
 }

@@ -3,9 +3,13 @@
 pub mod command;
 pub mod config;
 mod labels;
+pub mod layout;
 pub mod manifest;
+mod ordered;
 pub mod path;
 pub mod platform;
+mod weights;
 
 pub use config::{ConfigInput, Described, History, working_dir};
+pub use ordered::inspect;
 pub use platform::Platform;

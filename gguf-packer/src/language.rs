@@ -5,6 +5,7 @@
 
 mod call;
 mod directives;
+mod fault;
 mod files;
 pub mod find;
 mod glob;
@@ -14,6 +15,7 @@ pub mod instruction;
 mod keyword;
 mod lexer;
 pub mod lint;
+mod list;
 mod model;
 mod reference;
 mod scope;
@@ -22,7 +24,7 @@ mod source;
 mod stages;
 mod statement;
 mod suggest;
-mod types;
+pub(crate) mod types;
 mod variables;
 mod walk;
 mod words;
@@ -32,3 +34,7 @@ pub use script::{Script, parse};
 pub use source::{Errors, Problem, Warning};
 pub use stages::{Resolved, resolve};
 pub use walk::Settings;
+
+#[cfg(test)]
+#[path = "language/fuzz_tests.rs"]
+mod fuzz;

@@ -11,15 +11,19 @@ pub use llama_src::Error;
 /// The first argument of the process that is the quantizer; what follows are arguments of `llama-quantize`.
 pub const QUANTIZER: &str = "__quantize";
 
+pub mod build;
+pub mod cli;
 pub mod digest;
 pub mod executor;
 pub mod gguf;
 pub mod image;
 pub mod language;
+mod part;
 pub mod plan;
 pub mod progress;
 pub mod reference;
 pub mod registry;
 pub mod run;
 pub mod store;
+mod tls;
 pub mod tree;

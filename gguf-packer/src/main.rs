@@ -7,7 +7,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == gguf_packer::QUANTIZER) {
         return quantizer::run();
     }
-    ExitCode::SUCCESS
+    gguf_packer::cli::main()
 }
 
 /// What runs in a child: an abort of the quantizer's is then an error message of ours.

@@ -83,6 +83,10 @@ impl Store {
     /// # Errors
     /// When the folder cannot be written.
     pub fn open_at(root: &Path) -> Result<Self, Error> {
+        if fs::metadata(root).is_ok_and(|known| !known.is_dir()) {
+            return Err(Error::new(format!("the store {} is not a folder", root.display()))
+                .hint("name a folder: --store DIR, or GGUF_PACKER_STORE_PATH"));
+        }
         disk::make_folder(root)?;
         let root = fs::canonicalize(root).map_err(|e| Error::io("read", root, &e))?;
         let lock = lock_file(&root.join("lock"))?;
@@ -203,7 +207,9 @@ fn gate(path: &Path) -> Result<File, Error> {
 
 fn lock_file(path: &Path) -> Result<File, Error> {
     let file = File::options().create(true).append(true).open(path);
-    file.map_err(|e| Error::io("open", path, &e))
+    file.map_err(|e| {
+        Error::io("write", path, &e).hint("another folder: --store DIR, or GGUF_PACKER_STORE_PATH")
+    })
 }
 
 #[cfg(test)]

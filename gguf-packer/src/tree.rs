@@ -114,7 +114,8 @@ impl Tree {
             names.insert(name.to_owned());
             let seen = &key[..skip + name.len()];
             // What is inside a folder is one range, which is stepped over.
-            start = Bound::Excluded(if deeper { format!("{seen}/\u{10FFFF}") } else { key.clone() });
+            start =
+                Bound::Excluded(if deeper { format!("{seen}/\u{10FFFF}") } else { key.clone() });
         }
         names.into_iter().collect()
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::docker::{self, BASE, docker, read};
 use crate::http;
 use crate::manifest::Rendered;
-use crate::manifest::pod_spec::{Container, PodSpec, Probe, Volume};
+use crate::manifest::pod_spec::{Container, Mount, PodSpec, Probe, Volume};
 use crate::process::PATIENCE;
 
 /// What a cluster has that a manifest only names.
@@ -59,7 +59,7 @@ impl Pod {
             let volume = spec.volumes.iter().find(|volume| volume.name == own.name);
             let volume = volume.unwrap_or_else(|| panic!("no volume for {own:?}"));
             let group = spec.security_context.fs_group;
-            let mounted = mount(volume, &own.mount_path, group, own.read_only, cluster);
+            let mounted = mount(volume, own, group, cluster);
             words.extend(mounted.options);
             volumes.extend(mounted.volume);
         }
@@ -196,15 +196,16 @@ fn environment(
 }
 
 /// Docker's options for a mount of `volume` at `path`.
-fn mount(volume: &Volume, path: &str, group: u32, read_only: bool, cluster: &Cluster) -> Mounted {
-    let own = if read_only { ",ro" } else { "" };
+fn mount(volume: &Volume, mount: &Mount, group: u32, cluster: &Cluster) -> Mounted {
+    let path = &mount.mount_path;
+    let own = if mount.read_only { ",ro" } else { "" };
     if volume.empty_dir.is_some() {
         return Mounted::only(["--tmpfs".into(), format!("{path}:exec,mode=2777,gid={group}")]);
     }
     if volume.image.is_some() {
         return Mounted::only([
             "--volume".into(),
-            format!("{}:{path}:ro", cluster.model.display()),
+            format!("{}:{path}:ro", cluster.model.join(&mount.sub_path).display()),
         ]);
     }
     // As a kubelet hands on what belongs to root: to the pod's group.

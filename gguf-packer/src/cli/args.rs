@@ -11,7 +11,7 @@ pub(super) enum Progress {
     Auto,
     /// Lines.
     Plain,
-    /// Bars.
+    /// Bars, where there is a terminal.
     Tty,
     /// One JSON object a line, on standard error.
     Json,
@@ -92,8 +92,8 @@ pub(super) struct Pull {
     /// The platform to take from an image of several; this machine's unless it is given.
     #[arg(long, value_name = "OS/ARCH")]
     pub(super) platform: Option<String>,
-    /// Ask the registry even where the store has the name.
-    #[arg(long)]
+    /// As the original has it; a pull always asks the registry.
+    #[arg(long, hide = true)]
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) remote: Remote,
@@ -166,7 +166,7 @@ pub(super) struct Save {
 
 #[derive(Debug, Args)]
 pub(super) struct Load {
-    /// A name for the image, in place of the one that it has.
+    /// One more name for the image.
     #[arg(short, long = "tag", value_name = "NAME")]
     pub(super) tags: Vec<String>,
     /// An archive or a folder.
@@ -244,7 +244,13 @@ pub(super) struct Quantize {
     #[arg(long, value_name = "TENSOR", value_delimiter = ',', requires = "imatrix")]
     pub(super) include_weights: Vec<String>,
     /// All but these tensors by the matrix.
-    #[arg(long, value_name = "TENSOR", value_delimiter = ',', requires = "imatrix", conflicts_with = "include_weights")]
+    #[arg(
+        long,
+        value_name = "TENSOR",
+        value_delimiter = ',',
+        requires = "imatrix",
+        conflicts_with = "include_weights"
+    )]
     pub(super) exclude_weights: Vec<String>,
     /// Leave `output.weight` as it is.
     #[arg(long)]

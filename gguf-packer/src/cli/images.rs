@@ -62,7 +62,7 @@ pub(super) fn prune(args: &args::Prune, context: &Context) -> Result<(), Error> 
     }
     output::line(&format!(
         "freed {}: {} build steps, {} cut downloads, {} layers, {} files",
-        super::table::size(pruned.freed),
+        crate::gguf::bytes(pruned.freed),
         pruned.cached,
         pruned.partial,
         pruned.layers,

@@ -1,4 +1,4 @@
-//! Standard output: what a command was asked for, and nothing else.
+//! Standard output: what a command was asked for, and nothing else. Standard error: the rest.
 
 use std::io::{ErrorKind, Write};
 
@@ -15,6 +15,11 @@ pub(super) fn print(text: &str) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+/// Says something on standard error; nobody may be there to read it.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Prints one line.

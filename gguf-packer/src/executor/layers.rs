@@ -73,7 +73,8 @@ fn split(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
 /// Whether a file is one of weights.
 fn is_weights(entry: &Entry) -> bool {
     let name = entry.path.to_ascii_lowercase();
-    matches!(entry.kind, Kind::File { .. }) && [".gguf", ".safetensors"].iter().any(|end| name.ends_with(end))
+    matches!(entry.kind, Kind::File { .. })
+        && [".gguf", ".safetensors"].iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]

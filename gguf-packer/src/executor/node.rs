@@ -9,7 +9,7 @@ use crate::plan::{HuggingFace, Local, Node, Op};
 use super::output::Output;
 use super::parallel::joined;
 use super::run::{Run, stopped};
-use super::{BaseImage, WORKING_FOLDER, copy, place, quantize, source, tree_of};
+use super::{BaseImage, WORKING_FOLDER, copy, place, quantize, source};
 
 /// What is wrong before anything is done: missing files, permissions that are none, instructions that this
 /// version has not.
@@ -37,10 +37,8 @@ pub(super) fn run(run: &Run<'_>, index: usize, inputs: &[Output]) -> Result<Outp
     teller.started(&title(node));
     let output = match &node.op {
         Op::Scratch => Ok(Output::files(crate::tree::Tree::default(), true)),
-        Op::Image(image) => {
-            (run.settings.images.find)(&image.reference, image.platform.as_deref())
-                .and_then(|image| base(run, image))
-        }
+        Op::Image(image) => (run.settings.images.find)(&image.reference, image.platform.as_deref())
+            .and_then(|image| base(run, image)),
         Op::Layout(layout) => {
             let (tag, platform) = (layout.tag.as_deref(), layout.platform.as_deref());
             (run.settings.images.layout)(&layout.folder, tag, platform)
@@ -89,7 +87,7 @@ fn title(node: &Node) -> String {
 }
 
 fn base(run: &Run<'_>, image: BaseImage) -> Result<Output, Error> {
-    let tree = tree_of(&image.layers, run.store())?;
+    let tree = run.store().tree(&image.layers)?;
     let said = image.config["config"]["WorkingDir"].as_str().unwrap_or_default();
     // BuildKit writes `/` into each image, so it says nothing.
     let workdir = copy::path::clean(said).filter(|folder| !folder.is_empty());

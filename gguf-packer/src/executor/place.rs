@@ -29,7 +29,8 @@ pub(super) fn check(placing: &Placed) -> Result<(), Error> {
 /// The patterns of `--exclude`.
 pub(super) fn excludes(patterns: &[String]) -> Result<Ignore, Error> {
     Ignore::of(patterns.iter().map(String::as_str)).map_err(|why| {
-        Error::new(format!("not a pattern of --exclude: {why}")).hint("write it as in `--exclude=*.md`")
+        Error::new(format!("not a pattern of --exclude: {why}"))
+            .hint("write it as in `--exclude=*.md`")
     })
 }
 
@@ -42,7 +43,8 @@ pub(super) fn run(
 ) -> Result<Output, Error> {
     let (state, placing) = (&inputs[0], &wanted.placing);
     let mode = placing.chmod.as_deref().map(Mode::parse).transpose()?;
-    let owner = placing.chown.as_deref().map(|chown| owner_in(run, &state.tree, chown)).transpose()?;
+    let owner =
+        placing.chown.as_deref().map(|chown| owner_in(run, &state.tree, chown)).transpose()?;
     let items = items(run, wanted, &inputs[1..])?;
     let sources = wanted.parts.iter().map(|part| match part {
         Part::Paths(sources) => sources.len(),
@@ -156,7 +158,8 @@ fn with_parents(
 fn files(tree: &Tree, exclude: &Ignore) -> Result<Vec<Item>, Error> {
     let mut items = Vec::new();
     for name in tree.names("") {
-        let found = Match { path: name.clone(), name: name.clone(), pivot: None, by_pattern: false };
+        let found =
+            Match { path: name.clone(), name: name.clone(), pivot: None, by_pattern: false };
         let entries = walk(tree, &found, exclude)?;
         if !entries.is_empty() {
             items.push(Item { name, spread: false, entries });

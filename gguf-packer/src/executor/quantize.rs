@@ -21,6 +21,9 @@ use super::{ToolRun, Unit, place};
 /// Lines of the quantizer that an error shows.
 const TAIL: usize = 20;
 
+/// What stands before llama.cpp's reason.
+const REASON: &str = "failed to quantize: ";
+
 /// A quantized file as it is remembered.
 #[derive(Debug, Serialize, Deserialize)]
 struct Made {
@@ -38,22 +41,11 @@ pub(super) fn run(
 ) -> Result<Output, Error> {
     let (state, from) = (&inputs[0], &inputs[1]);
     let mut sources = vec![file(from, &wanted.src)?];
-    let shard_names = shards(&wanted.src);
-    if let Some(pattern) = &shard_names {
-        sources = self::shard_files(from, pattern)?;
+    if let Some(pattern) = shards(&wanted.src) {
+        sources = shard_files(from, &pattern)?;
     }
     let matrix = wanted.options.imatrix.as_ref().map(|path| file(state, path)).transpose()?;
-    let key = key_of(&wanted.options, &sources, matrix.as_ref());
-    let known = run.remembered::<Made>(&key);
-    let known = known.filter(|made| run.store().blob_size(&made.digest) == Some(made.size));
-    let (made, cached) = match known {
-        Some(made) => (made, true),
-        None => {
-            let made = quantize(run, teller, wanted, &sources, matrix.as_ref())?;
-            run.remember(&key, &made)?;
-            (made, false)
-        }
-    };
+    let (made, cached) = made(run, teller, wanted, &sources, matrix.as_ref())?;
     let kind = Kind::File { digest: made.digest, size: made.size };
     let entry = Entry { path: String::new(), kind, mode: 0o644, uid: 0, gid: 0, mtime: 0 };
     let name = path::name(&wanted.src).to_owned();
@@ -70,6 +62,25 @@ pub(super) fn run(
     };
     let output = place::add_layers(run, text, state, place.put(&[item])?)?;
     Ok(Output { cached: cached && output.cached, ..output })
+}
+
+/// The quantized file, and whether it was there.
+fn made(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    wanted: &plan::Quantize,
+    sources: &[Entry],
+    matrix: Option<&Entry>,
+) -> Result<(Made, bool), Error> {
+    let key = key_of(&wanted.options, sources, matrix);
+    let known = run.remembered::<Made>(&key);
+    let known = known.filter(|made| run.store().blob_size(&made.digest) == Some(made.size));
+    if let Some(made) = known {
+        return Ok((made, true));
+    }
+    let made = quantize(run, teller, wanted, sources, matrix)?;
+    run.remember(&key, &made)?;
+    Ok((made, false))
 }
 
 /// The one file that `path` names.
@@ -93,8 +104,11 @@ fn shard_files(input: &Output, pattern: &str) -> Result<Vec<Entry>, Error> {
     let total = pattern.rsplit_once("-of-").and_then(|(_, rest)| rest.get(..5)?.parse().ok());
     if total != Some(found.len()) {
         let total = total.unwrap_or_default();
-        return Err(Error::new(format!("{} of {total} shards are there: `{pattern}`", found.len()))
-            .hint("quantizing needs all shards of the model in one folder"));
+        return Err(Error::new(format!(
+            "{} of {total} shards are there: `{pattern}`",
+            found.len()
+        ))
+        .hint("quantizing needs all shards of the model in one folder"));
     }
     let entry = |found: &super::copy::select::Match| {
         let entry = input.tree.get(&found.path).cloned();
@@ -133,7 +147,29 @@ fn quantize(
     let out = temp.path().join("out");
     fs::create_dir(&out).map_err(|e| Error::io("create the folder", &out, &e))?;
     let first = sources.first().map(|entry| entry.path.as_str()).unwrap_or_default();
-    let arguments = arguments(&wanted.options, first, matrix.map(|entry| entry.path.as_str()));
+    let matrix = matrix.map(|entry| format!("imatrix/{}", entry.path));
+    let source = format!("in/{first}");
+    let arguments = arguments(&wanted.options, &source, matrix.as_deref(), "out/model.gguf");
+    let (done, lines) = follow(run, teller, temp.path(), &arguments);
+    let made = out.join("model.gguf");
+    if let Err(error) = done {
+        run.go_on()?;
+        return Err(failed(&error, &lines, &wanted.options));
+    }
+    if !made.is_file() {
+        return Err(failed(&Error::new("the quantizer made no file"), &lines, &wanted.options));
+    }
+    let (digest, size) = run.store().take_file(&made)?;
+    Ok(Made { digest, size })
+}
+
+/// Runs the quantizer; what came of it and the last lines that it printed.
+fn follow(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    folder: &Path,
+    arguments: &[String],
+) -> (Result<(), Error>, Vec<String>) {
     let mut lines = Vec::new();
     let mut on_line = |line: &str| {
         if let Some((done, total, tensor)) = progress(line) {
@@ -145,23 +181,9 @@ fn quantize(
         }
     };
     let stop = || run.is_stopped();
-    let tool_run = ToolRun {
-        folder: temp.path(),
-        arguments: &arguments,
-        on_line: &mut on_line,
-        stop: &stop,
-    };
+    let tool_run = ToolRun { folder, arguments, on_line: &mut on_line, stop: &stop };
     let done = (run.settings.tool)(tool_run);
-    let made = out.join("model.gguf");
-    if let Err(error) = done {
-        run.go_on()?;
-        return Err(failed(&error, &lines, &wanted.options));
-    }
-    if !made.is_file() {
-        return Err(failed(&Error::new("the quantizer made no file"), &lines, &wanted.options));
-    }
-    let (digest, size) = run.store().take_file(&made)?;
-    Ok(Made { digest, size })
+    (done, lines)
 }
 
 /// Lays a content of the store into `folder` under its own name, without a copy where that can be.
@@ -176,15 +198,21 @@ fn lay(run: &Run<'_>, entry: &Entry, folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The quantizer's arguments; paths are those of [`quantize`].
-fn arguments(options: &QuantizeOptions, source: &str, matrix: Option<&str>) -> Vec<String> {
+/// The quantizer's arguments for reading `source` and writing `made`.
+#[must_use]
+pub fn arguments(
+    options: &QuantizeOptions,
+    source: &str,
+    matrix: Option<&str>,
+    made: &str,
+) -> Vec<String> {
     let mut arguments = Vec::new();
     let mut option = |name: &str, value: Option<&str>| {
         arguments.push(name.to_owned());
         arguments.extend(value.map(str::to_owned));
     };
     if let Some(matrix) = matrix {
-        option("--imatrix", Some(&format!("imatrix/{matrix}")));
+        option("--imatrix", Some(matrix));
     }
     for name in &options.include_weights {
         option("--include-weights", Some(name));
@@ -207,28 +235,34 @@ fn arguments(options: &QuantizeOptions, source: &str, matrix: Option<&str>) -> V
     for kind in &options.tensor_types {
         option("--tensor-type", Some(kind));
     }
-    option(&format!("in/{source}"), Some("out/model.gguf"));
+    option(source, Some(made));
     option(&options.kind, None);
     arguments
 }
 
 /// Tensors done, all tensors, and the name, from a line like
 /// `[  12/ 291]  blk.0.attn_k.weight - [896, 128], type = f16, converting to q5_K .. size = …`.
-fn progress(line: &str) -> Option<(u64, u64, &str)> {
+#[must_use]
+pub fn progress(line: &str) -> Option<(u64, u64, &str)> {
     let (count, rest) = line.trim_start().strip_prefix('[')?.split_once(']')?;
     let (done, total) = count.split_once('/')?;
     let name = rest.trim_start().split(' ').next()?;
     Some((done.trim().parse().ok()?, total.trim().parse().ok()?, name))
 }
 
-fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Error {
+/// The error of a quantizer that failed with `error` after `lines`.
+#[must_use]
+pub fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Error {
     if *error == stopped() {
         return error.clone();
     }
     let text = error.to_string();
-    let what = text.lines().next().unwrap_or_default();
+    let reason = lines.iter().rev().find_map(|line| Some(line.split_once(REASON)?.1.trim()));
+    let what = reason.unwrap_or_else(|| text.lines().next().unwrap_or_default());
     let error = Error::new(format!("quantizing to {} failed: {what}", options.kind));
-    let error = error.log(lines.iter().map(|line| line.trim_end().to_owned()));
+    let tells =
+        |line: &&String| !line.starts_with("llama_model_loader: - ") && progress(line).is_none();
+    let error = error.log(lines.iter().filter(tells).map(|line| line.trim_end().to_owned()));
     let said = |words: &str| lines.iter().any(|line| line.contains(words));
     if said("imatrix") && options.imatrix.is_none() {
         return error

@@ -4,9 +4,9 @@ use crate::Error;
 use crate::store::Layer;
 use crate::tree::Tree;
 
+use super::BaseImage;
 use super::output::Output;
 use super::run::{Run, key};
-use super::BaseImage;
 
 /// A built stage: everything that an image's config is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Error;
 use crate::digest::Digest;
+use crate::language::instruction::Position;
 use crate::plan::{Node, Plan};
 use crate::store::Store;
 
@@ -29,10 +30,10 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(plan: &'a Plan, settings: &'a Settings<'a>) -> Result<Self, Error> {
+    pub(super) fn new(plan: &'a Plan, settings: &'a Settings<'a>) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = settings.source_date.unwrap_or(since.map_or(0, |since| since.as_secs()));
-        Ok(Self { plan, settings, failed: AtomicBool::new(false), web: OnceLock::new(), now })
+        Self { plan, settings, failed: AtomicBool::new(false), web: OnceLock::new(), now }
     }
 
     pub(super) fn store(&self) -> &'a Store {
@@ -77,17 +78,21 @@ impl<'a> Run<'a> {
 
     /// `error` with the place of the instruction that it is about.
     pub(super) fn locate(&self, node: &Node, error: &Error) -> Error {
-        let (file, at) = (self.settings.file, node.at);
-        let text = error.to_string();
-        let (what, rest) = text.split_once('\n').unwrap_or((&text, ""));
-        let line = format!("{file}:{}:{}: {what}\n  | {}", at.line, at.column, shortened(&node.text));
-        Error::new(if rest.is_empty() { line } else { format!("{line}\n{rest}") })
+        located(self.settings.file, node.at, &node.text, error)
     }
 
     /// Tells about the node `index`.
     pub(super) fn teller(&self, index: usize) -> Teller<'_> {
         Teller { run: self, index, last: std::sync::Mutex::new(None) }
     }
+}
+
+/// `error` with the place and the text of the instruction that it is about.
+pub(crate) fn located(file: &str, at: Position, instruction: &str, error: &Error) -> Error {
+    let text = error.to_string();
+    let (what, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    let line = format!("{file}:{}:{}: {what}\n  | {}", at.line, at.column, shortened(instruction));
+    Error::new(if rest.is_empty() { line } else { format!("{line}\n{rest}") })
 }
 
 /// The error of what was ended because of something else.

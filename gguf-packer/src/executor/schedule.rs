@@ -8,10 +8,10 @@ use std::thread;
 use crate::Error;
 use crate::plan::Op;
 
+use super::node;
 use super::output::Output;
 use super::parallel::joined;
 use super::run::Run;
-use super::node;
 
 /// Downloads at the same time, besides the work of this machine.
 const DOWNLOADS: usize = 6;
@@ -56,18 +56,32 @@ pub(super) fn run(run: &Run<'_>) -> Result<Output, Error> {
     Ok(outputs.swap_remove(run.plan.result).expect("every node has run"))
 }
 
+/// Does a node and says what came of it, also when it panics.
 fn one(
     run: &Run<'_>,
     index: usize,
     inputs: &[Output],
     sender: &Sender<(usize, Result<Output, Error>)>,
 ) {
-    let done = node::run(run, index, inputs);
-    if done.is_err() {
+    let mut end = End { sender, index, result: Err(Error::new("a build step panicked")) };
+    end.result = node::run(run, index, inputs);
+    if end.result.is_err() {
         run.failed.store(true, Ordering::Relaxed);
     }
-    // It is received unless another node's thread panicked.
-    let _ = sender.send((index, done));
+}
+
+struct End<'a> {
+    sender: &'a Sender<(usize, Result<Output, Error>)>,
+    index: usize,
+    result: Result<Output, Error>,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        let result = std::mem::replace(&mut self.result, Err(super::run::stopped()));
+        // It is received unless another node's thread panicked.
+        let _ = self.sender.send((self.index, result));
+    }
 }
 
 fn is_remote(op: &Op) -> bool {

@@ -64,9 +64,11 @@ fn packing(start: &[u8], name: &str) -> Result<Option<Packing>, Error> {
     let named = |ends: &[&str]| ends.iter().any(|end| lower.ends_with(end));
     let (xz, bzip2) = (start.starts_with(b"\xfd7zXZ"), start.starts_with(b"BZh"));
     if (xz && named(&[".tar.xz", ".txz"])) || (bzip2 && named(&[".tar.bz2", ".tbz2", ".tbz"])) {
-        return Err(Error::new(format!("cannot unpack `{name}`: only tar, tar.gz and tar.zst can be"))
-            .hint(format!("unpack it before the build: tar xf {name}"))
-            .hint(format!("or take it as it is: `COPY {name} …`")));
+        return Err(Error::new(format!(
+            "cannot unpack `{name}`: only tar, tar.gz and tar.zst can be"
+        ))
+        .hint(format!("unpack it before the build: tar xf {name}"))
+        .hint(format!("or take it as it is: `COPY {name} …`")));
     }
     Ok(match start {
         [0x1f, 0x8b, ..] => Some(Packing::Gzip),
@@ -82,7 +84,8 @@ fn is_tar(packing: Packing, file: &File) -> bool {
     let mut head = [0; 512];
     let Ok(file) = file.try_clone() else { return false };
     let read = opened(packing, file).and_then(|mut reader| reader.read_exact(&mut head));
-    let sum = |byte: (usize, &u8)| if (148..156).contains(&byte.0) { 32 } else { u32::from(*byte.1) };
+    let sum =
+        |byte: (usize, &u8)| if (148..156).contains(&byte.0) { 32 } else { u32::from(*byte.1) };
     let header = tar::Header::from_byte_slice(&head);
     read.is_ok()
         && head[0] != 0
@@ -148,6 +151,8 @@ fn read(run: &Run<'_>, name: &str, from: Box<dyn Read>) -> Result<Vec<Entry>, Er
             tree.apply(&[entry]);
         }
     }
+    // What follows the last entry tells whether the packed file is whole.
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(broken)?;
     Ok(tree.iter().cloned().collect())
 }
 
@@ -166,28 +171,25 @@ fn one(
     if path.is_empty() {
         return Ok(None);
     }
-    let below_link = path::folders(&path).find(|folder| {
-        tree.get(folder).is_some_and(|known| known.kind != Kind::Folder)
-    });
+    let below_link = path::folders(&path)
+        .find(|folder| tree.get(folder).is_some_and(|known| known.kind != Kind::Folder));
     if let Some(folder) = below_link {
         return Err(refused(name, &format!("`{path}` lies in `{folder}`, which is no folder")));
     }
     let mode = entry.header().mode().map_err(broken)? & 0o7777;
     let kind = match kind {
-        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => content(run, name, entry)?,
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+            content(run, name, entry)?
+        }
         EntryType::Directory => Kind::Folder,
         EntryType::Symlink => Kind::Link { target: link(name, &path, entry)? },
-        EntryType::Link => {
-            let target = entry.link_name_bytes().unwrap_or_default();
-            let target = inner(name, &target)?;
-            let known = tree.get(&target).filter(|known| matches!(known.kind, Kind::File { .. }));
-            let known = known.ok_or_else(|| {
-                let why = format!("`{path}` is a hard link to `{target}`, which is no file of it");
-                refused(name, &why)
-            })?;
-            known.kind.clone()
+        EntryType::Link => hard_link(name, &path, entry, tree)?,
+        _ => {
+            return Err(refused(
+                name,
+                &format!("`{path}` is neither a file nor a folder nor a link"),
+            ));
         }
-        _ => return Err(refused(name, &format!("`{path}` is neither a file nor a folder nor a link"))),
     };
     Ok(Some(Entry { path, kind, mode, uid: 0, gid: 0, mtime: 0 }))
 }
@@ -210,10 +212,28 @@ fn content(
     }
 }
 
+/// The content of an earlier file of the archive.
+fn hard_link(
+    name: &str,
+    path: &str,
+    entry: &tar::Entry<'_, Box<dyn Read>>,
+    tree: &Tree,
+) -> Result<Kind, Error> {
+    let target = inner(name, &entry.link_name_bytes().unwrap_or_default())?;
+    match tree.get(&target).map(|known| &known.kind) {
+        Some(kind @ Kind::File { .. }) => Ok(kind.clone()),
+        _ => {
+            let why = format!("`{path}` is a hard link to `{target}`, which is no file of it");
+            Err(refused(name, &why))
+        }
+    }
+}
+
 /// A path of the archive, which may not lead out of it.
 fn inner(name: &str, path: &[u8]) -> Result<String, Error> {
     let shown = String::from_utf8_lossy(path);
-    let text = std::str::from_utf8(path).map_err(|_| refused(name, &format!("`{shown}` is not UTF-8")))?;
+    let text =
+        std::str::from_utf8(path).map_err(|_| refused(name, &format!("`{shown}` is not UTF-8")))?;
     if text.starts_with('/') {
         return Err(refused(name, &format!("`{shown}` is absolute")));
     }
@@ -224,11 +244,7 @@ fn inner(name: &str, path: &[u8]) -> Result<String, Error> {
 }
 
 /// The target of a symbolic link, which may not lead out of the archive.
-fn link(
-    name: &str,
-    path: &str,
-    entry: &tar::Entry<'_, Box<dyn Read>>,
-) -> Result<String, Error> {
+fn link(name: &str, path: &str, entry: &tar::Entry<'_, Box<dyn Read>>) -> Result<String, Error> {
     let bytes = entry.link_name_bytes().unwrap_or_default();
     let shown = String::from_utf8_lossy(&bytes).into_owned();
     let target = std::str::from_utf8(&bytes)

@@ -1,1 +1,149 @@
-//! Tests.
+//! Archives of every kind, good and bad.
+
+use std::io::Write;
+
+use crate::executor::testing::{Bench, add, copy};
+use crate::language::instruction::{AddSource, Instruction};
+
+/// A tar of `path=text`, `path/`, `path->target`, `path=>hard link`; names stand in it as they are said.
+fn tar(lines: &[&str]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for line in lines {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o640);
+        header.set_uid(5);
+        let (path, kind, link, text) = if let Some((path, link)) = line.split_once("=>") {
+            (path, tar::EntryType::Link, link, "")
+        } else if let Some((path, link)) = line.split_once("->") {
+            (path, tar::EntryType::Symlink, link, "")
+        } else if let Some((path, text)) = line.split_once('=') {
+            (path, tar::EntryType::Regular, "", text)
+        } else {
+            (*line, tar::EntryType::Directory, "", "")
+        };
+        header.set_entry_type(kind);
+        header.set_size(text.len() as u64);
+        let raw = header.as_mut_bytes();
+        raw[..path.len()].copy_from_slice(path.as_bytes());
+        raw[157..157 + link.len()].copy_from_slice(link.as_bytes());
+        header.set_cksum();
+        archive.append(&header, text.as_bytes()).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Two frames, as parallel packers write them.
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    let (one, two) = bytes.split_at(bytes.len() / 2);
+    [one, two].map(|part| ruzstd::encoding::compress_to_vec(part, level)).concat()
+}
+
+fn add_file(name: &str) -> Instruction {
+    add(AddSource::Path(name.to_owned()), "/d")
+}
+
+fn built(bench: &Bench, step: Instruction) -> Result<Vec<String>, String> {
+    bench.build(&[step]).map(|stage| bench.shown(&stage))
+}
+
+#[test]
+fn archives_become_what_is_in_them() {
+    let bytes = tar(&["./", "a=1", "s/", "s/b=2", "s/l->../a", "h=>a", "m.gguf=weights"]);
+    let expected = [
+        "d/",
+        "d/a = 1 640",
+        "d/h = 1 640",
+        "d/m.gguf = weights 640",
+        "d/s/ 640",
+        "d/s/b = 2 640",
+        "d/s/l -> ../a 640",
+    ];
+    for (name, bytes) in [("x.tar", bytes.clone()), ("x.tgz", gzip(&bytes)), ("x", zstd(&bytes))] {
+        let bench = Bench::new();
+        bench.write(name, bytes);
+        let stage = bench.build(&[add_file(name)]).expect(name);
+        assert_eq!(bench.shown(&stage), expected, "{name}");
+        assert_eq!(bench.layers(&stage).last().map(String::as_str), Some("d d/m.gguf"));
+        bench.build(&[add_file(name)]).expect(name);
+        assert!(bench.was_cached(&add_file(name)), "{name}");
+    }
+}
+
+#[test]
+fn what_is_no_archive_stays_what_it_is() {
+    let bench = Bench::new();
+    bench.write("a.tar", "not one");
+    bench.write("b.gz", gzip(b"text"));
+    bench.write("c.gguf", "GGUF and more");
+    bench.write("empty", "");
+    for (name, size) in
+        [("a.tar", 7), ("b.gz", gzip(b"text").len() as u64), ("c.gguf", 13), ("empty", 0)]
+    {
+        let stage = bench.build(&[add_file(name)]).expect(name);
+        let kind = &stage.entries.get("d").expect(name).kind;
+        assert!(
+            matches!(kind, crate::tree::Kind::File { size: found, .. } if *found == size),
+            "{name}"
+        );
+    }
+    bench.write("x.tar", tar(&["a=1"]));
+    let stage = bench.build(&[copy("x.tar", "/")]).expect("COPY unpacks nothing");
+    assert!(stage.entries.get("x.tar").is_some());
+}
+
+#[test]
+fn what_leads_out_of_an_archive_is_refused_by_its_name() {
+    for (line, why) in [
+        ("../e=1", "`../e` leads out of it"),
+        ("a/../../e=1", "`a/../../e` leads out of it"),
+        ("/etc/e=1", "`/etc/e` is absolute"),
+        ("l->/etc/passwd", "`l` is a link out of it, to `/etc/passwd`"),
+        ("s/l->../../x", "`s/l` is a link out of it, to `../../x`"),
+        ("h=>../x", "`../x` leads out of it"),
+        ("h=>none", "`h` is a hard link to `none`, which is no file of it"),
+    ] {
+        let bench = Bench::new();
+        bench.write("x.tar", tar(&["ok=1", line]));
+        let error = built(&bench, add_file("x.tar")).expect_err(line);
+        let expected = format!("GGUFPackerfile:2:1: the archive `x.tar` is refused: {why}\n");
+        assert!(error.starts_with(&expected), "{error}");
+        assert_eq!(bench.leftovers(), [""; 0], "{line}");
+    }
+    let bench = Bench::new();
+    bench.write("x.tar", tar(&["l->ok", "ok=1", "l/e=2"]));
+    let error = built(&bench, add_file("x.tar")).expect_err("through a link");
+    assert!(error.contains("refused: `l/e` lies in `l`, which is no folder"), "{error}");
+}
+
+#[test]
+fn a_damaged_archive_is_told() {
+    let bench = Bench::new();
+    let bytes = tar(&["a=1", "b=2"]);
+    bench.write("x.tar", &bytes[..1400]);
+    let error = built(&bench, add_file("x.tar")).expect_err("it is cut");
+    assert!(error.starts_with("GGUFPackerfile:2:1: the archive `x.tar` is damaged: "), "{error}");
+    let packed = gzip(&tar(&["a=1", &format!("b={}", "x".repeat(5000))]));
+    bench.write("y.tgz", &packed[..packed.len() - 12]);
+    let error = built(&bench, add_file("y.tgz")).expect_err("it is cut");
+    assert!(error.contains("the archive `y.tgz` is damaged: "), "{error}");
+}
+
+#[test]
+fn archives_that_cannot_be_unpacked_say_what_to_do() {
+    let bench = Bench::new();
+    bench.write("x.tar.xz", b"\xfd7zXZ\0rest");
+    let error = built(&bench, add_file("x.tar.xz")).expect_err("xz");
+    let expected = "GGUFPackerfile:2:1: cannot unpack `x.tar.xz`: only tar, tar.gz and tar.zst can be\n  \
+                    | ADD x.tar.xz /d\n  hint: unpack it before the build: tar xf x.tar.xz\n  \
+                    hint: or take it as it is: `COPY x.tar.xz …`";
+    assert_eq!(error, expected);
+    bench.write("y.xz", b"\xfd7zXZ\0rest");
+    built(&bench, add_file("y.xz")).expect("a packed file that is no archive");
+}

@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 
 use super::command::{self, Named, Role};
 use super::labels::{self, Labels};
-use super::{Platform, path};
+use super::{Platform, path, weights};
 use crate::Error;
 use crate::digest::Digest;
-use crate::gguf::{Header, Kind, Model};
-use crate::tree::{self, Tree};
+use crate::gguf::Model;
+use crate::tree::Tree;
 
 /// Where relative paths land, unless the base says otherwise.
 pub const WORKING_DIR: &str = "/models";
@@ -260,18 +260,18 @@ impl Config {
         input: &ConfigInput<'_>,
         open: &Open<'_>,
     ) -> Result<(), Error> {
-        check(command, input.files)?;
+        weights::check(command, input.files)?;
         let mut found = Vec::new();
         self.cmd = command::rename(command, |named| {
-            let file = find(named, &self.working_dir, input.files)?;
+            let file = weights::find(named, &self.working_dir, input.files)?;
             let Some(file) = file else { return Ok(named.path.clone()) };
             found.push((named.clone(), file.clone()));
             Ok(file)
         })?;
         let mut errors = Vec::new();
         for (named, path) in found {
-            if let Some(kinds) = kinds(named.role) {
-                match read(&named, &path, kinds, input.files, open) {
+            if let Some(kinds) = weights::kinds(named.role) {
+                match weights::read(&named, &path, kinds, input.files, open) {
                     Ok(model) => self.add(&named, &path, model),
                     Err(error) => errors.push(error),
                 }
@@ -316,84 +316,6 @@ impl Config {
             labels::describe(&mut self.labels, &model.gguf);
         }
     }
-}
-
-fn check(command: &[String], files: &Tree) -> Result<(), Error> {
-    let example = files.iter().find(|entry| entry.path.ends_with(".gguf"));
-    let example = example.map_or("MODEL.gguf".to_owned(), |entry| format!("/{}", entry.path));
-    match command.first() {
-        Some(first) if !first.starts_with('-') => Err(Error::new(format!(
-            "CMD begins with `{first}`, and not with an option of llama-server"
-        ))
-        .hint(format!("CMD [\"-m\", \"{example}\"]"))),
-        _ if !command::has_model(command) => Err(Error::new("CMD names no model")
-            .hint(format!("CMD [\"-m\", \"{example}\", …]"))
-            .hint("only the last CMD of a stage counts")),
-        _ => Ok(()),
-    }
-}
-
-/// Where the image has the file; nothing when the machine that runs it may have it instead.
-fn find(named: &Named, working_dir: &str, files: &Tree) -> Result<Option<String>, Error> {
-    // The original's images have at their root what the file names without a folder.
-    let mut places = vec![path::join(working_dir, &named.path), path::join("/", &named.path)];
-    places.dedup();
-    if let Some(place) = places.iter().find(|place| path::file(files, place).is_some()) {
-        return Ok(Some(place.clone()));
-    }
-    if named.role == Role::Runtime && named.path.starts_with('/') {
-        return Ok(None);
-    }
-    let (option, path) = (&named.option, &named.path);
-    let mut error = Error::new(format!("CMD: `{option}` names `{path}`, which the image has not"));
-    for place in &places {
-        error = error.looked_in(place);
-    }
-    Err(path::near(files, path)
-        .into_iter()
-        .fold(error, |error, near| error.hint(format!("CMD [\"{option}\", \"{near}\"]"))))
-}
-
-/// What may stand behind an option.
-fn kinds(role: Role) -> Option<&'static [Kind]> {
-    match role {
-        Role::Model | Role::Drafter => Some(&[Kind::Model]),
-        Role::Projector => Some(&[Kind::Projector]),
-        Role::Adapter => Some(&[Kind::Lora, Kind::ControlVector]),
-        Role::Text | Role::Runtime => None,
-    }
-}
-
-fn read(
-    named: &Named,
-    path: &str,
-    kinds: &[Kind],
-    files: &Tree,
-    open: &Open<'_>,
-) -> Result<Model, Error> {
-    let paths = crate::gguf::shards(path).unwrap_or_else(|| vec![path.to_owned()]);
-    let missing: Vec<_> =
-        paths.iter().filter(|path| path::file(files, path).is_none()).cloned().collect();
-    if !missing.is_empty() {
-        return Err(Error::new(format!(
-            "CMD: of the shards of `{path}` are missing: {}",
-            missing.join(", ")
-        ))
-        .hint("ADD or COPY all of them into the same folder"));
-    }
-    let mut headers = Vec::new();
-    for path in &paths {
-        let entry = path::file(files, path).expect("looked for above");
-        let tree::Kind::File { digest, size } = entry.kind else { continue };
-        let header = open(&digest).and_then(|content| Header::read(content, size));
-        headers.push(header.map_err(|error| Error::new(format!("{path}: {error}")))?);
-    }
-    let model = Model::new(headers).map_err(|error| Error::new(format!("{path}: {error}")))?;
-    if !kinds.contains(&model.kind()) {
-        let (option, is, wanted) = (&named.option, model.kind().words(), kinds[0].words());
-        return Err(Error::new(format!("CMD: `{option}` wants {wanted}, and {path} is {is}")));
-    }
-    Ok(model)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::gguf::write::Writer;
-use crate::tree::Entry;
+use crate::tree::{self, Entry};
 
 /// Files with their content.
 struct Files(Vec<(&'static str, Vec<u8>)>);
@@ -73,6 +73,30 @@ fn input(files: &Tree) -> ConfigInput<'_> {
     }
 }
 
+/// The config of a tiny model, but for its compact header and its layer.
+const TINY: &[&str] = &[
+    r#"{"created":"2024-07-24T22:22:47Z","architecture":"arm64","os":"linux","config":{"Size":352,"#,
+    r#""Model":{"GGUF":{"header":{"magic":1179993927,"version":3,"tensorCount":1,"metadataKVCount":2,"#,
+    r#""metadataKV":[{"key":"general.architecture","valueType":8,"value":"qwen2"},"#,
+    r#"{"key":"general.file_type","valueType":4,"value":17}]},"#,
+    r#""tensorInfos":[{"name":"blk.0.w","nDimensions":1,"dimensions":[256],"type":13,"#,
+    r#""offset":0,"startOffset":102}],"padding":19,"splitPaddings":[19],"#,
+    r#""tensorDataStartOffset":160,"splitTensorDataStartOffsets":[160],"#,
+    r#""size":352,"splitSizes":[352],"modelSize":192,"splitModelSizes":[192],"#,
+    r#""modelParameters":256,"modelBitsPerWeight":6.0},"#,
+    r#""Architecture":"qwen2","Parameters":256,"BitsPerWeight":6.0,"FileType":17,"#,
+    r#""CmdParameterValue":"/models/tiny.gguf","CmdParameterIndex":1,"GGUFHeader":"HEADER"},"#,
+    r#""Cmd":["-m","/models/tiny.gguf","-c","8192"],"Labels":{"gguf.model.architecture":"qwen2","#,
+    r#""gguf.model.bpw":"6.00 bpw","gguf.model.filetype":"IQ3_XXS/Q5_K_M","#,
+    r#""gguf.model.parameters":"256","gguf.model.usage":"embedding","#,
+    r#""gguf.model.vendor":"gguf-packer","#,
+    r#""org.opencontainers.image.created":"2024-07-24T22:22:47Z","#,
+    r#""org.opencontainers.image.vendor":"gguf-packer"},"WorkingDir":"/models"},"#,
+    r#""rootfs":{"type":"layers","diff_ids":["LAYER"]},"#,
+    r#""history":[{"created":"2024-07-24T22:22:47Z","created_by":"COPY tiny.gguf ."},"#,
+    r#"{"created":"2024-07-24T22:22:47Z","created_by":"CMD [\"-m\"]","empty_layer":true}]}"#,
+];
+
 #[test]
 fn the_config_of_a_tiny_model_is_written_in_full() {
     let writer = Writer::default()
@@ -95,29 +119,7 @@ fn the_config_of_a_tiny_model_is_written_in_full() {
         ..input(&tree)
     });
     let header = Model::new(vec![writer.header()]).unwrap().compact();
-    let expected = [
-        r#"{"created":"2024-07-24T22:22:47Z","architecture":"arm64","os":"linux","config":{"Size":352,"#,
-        r#""Model":{"GGUF":{"header":{"magic":1179993927,"version":3,"tensorCount":1,"metadataKVCount":2,"#,
-        r#""metadataKV":[{"key":"general.architecture","valueType":8,"value":"qwen2"},"#,
-        r#"{"key":"general.file_type","valueType":4,"value":17}]},"#,
-        r#""tensorInfos":[{"name":"blk.0.w","nDimensions":1,"dimensions":[256],"type":13,"#,
-        r#""offset":0,"startOffset":102}],"padding":19,"splitPaddings":[19],"#,
-        r#""tensorDataStartOffset":160,"splitTensorDataStartOffsets":[160],"#,
-        r#""size":352,"splitSizes":[352],"modelSize":192,"splitModelSizes":[192],"#,
-        r#""modelParameters":256,"modelBitsPerWeight":6.0},"#,
-        r#""Architecture":"qwen2","Parameters":256,"BitsPerWeight":6.0,"FileType":17,"#,
-        r#""CmdParameterValue":"/models/tiny.gguf","CmdParameterIndex":1,"GGUFHeader":"HEADER"},"#,
-        r#""Cmd":["-m","/models/tiny.gguf","-c","8192"],"Labels":{"gguf.model.architecture":"qwen2","#,
-        r#""gguf.model.bpw":"6.00 bpw","gguf.model.filetype":"IQ3_XXS/Q5_K_M","#,
-        r#""gguf.model.parameters":"256","gguf.model.usage":"embedding","#,
-        r#""gguf.model.vendor":"gguf-packer","#,
-        r#""org.opencontainers.image.created":"2024-07-24T22:22:47Z","#,
-        r#""org.opencontainers.image.vendor":"gguf-packer"},"WorkingDir":"/models"},"#,
-        r#""rootfs":{"type":"layers","diff_ids":["LAYER"]},"#,
-        r#""history":[{"created":"2024-07-24T22:22:47Z","created_by":"COPY tiny.gguf ."},"#,
-        r#"{"created":"2024-07-24T22:22:47Z","created_by":"CMD [\"-m\"]","empty_layer":true}]}"#,
-    ];
-    let expected = expected.concat().replace("HEADER", &header);
+    let expected = TINY.concat().replace("HEADER", &header);
     let expected = expected.replace("LAYER", &Digest::of("layer").to_string());
     let config = described.unwrap().config(&Platform::defaults()[1]);
     assert_eq!(String::from_utf8(config).unwrap(), expected);
@@ -136,30 +138,10 @@ fn every_file_of_weights_is_described_at_its_place() {
         ("models/v.gguf", &vector),
     ])
     .with("models/system.txt", "Be kind.");
-    let config = files.config(
-        &[
-            "-m",
-            "m.gguf",
-            "-md",
-            "d.gguf",
-            "--mmproj",
-            "p.gguf",
-            "--lora",
-            "a.gguf,b.gguf",
-            "--lora-scaled",
-            "a.gguf",
-            "0.5",
-            "--control-vector-scaled",
-            "v.gguf:1.5",
-            "--system-prompt-file",
-            "system.txt",
-            "--api-key-file",
-            "/run/keys",
-            "-hff",
-            "x.gguf",
-        ],
-        None,
-    );
+    let line = "-m m.gguf -md d.gguf --mmproj p.gguf --lora a.gguf,b.gguf --lora-scaled a.gguf 0.5 \
+                --control-vector-scaled v.gguf:1.5 --system-prompt-file system.txt --api-key-file /run/keys \
+                -hff x.gguf";
+    let config = files.config(&line.split(' ').collect::<Vec<_>>(), None);
     let config = &config["config"];
     let place = |file: &Value| {
         let value = file["CmdParameterValue"].as_str().unwrap().to_owned();
@@ -210,9 +192,9 @@ fn shards_are_one_model() {
     assert_eq!(error, expected);
 }
 
-#[test]
-fn a_base_gives_its_container_and_its_labels_but_for_what_is_measured() {
-    let base = json!({
+/// The config of a base image.
+fn ubuntu() -> Value {
+    json!({
         "author": "A",
         "config": {
             "Env": ["PATH=/bin"], "Entrypoint": ["/app/bin/llama-server"], "Hostname": "x", "User": null,
@@ -224,7 +206,12 @@ fn a_base_gives_its_container_and_its_labels_but_for_what_is_measured() {
         },
         "rootfs": {"type": "layers", "diff_ids": [Digest::of("base").to_string()]},
         "history": [{"created_by": "base"}]
-    });
+    })
+}
+
+#[test]
+fn a_base_gives_its_container_and_its_labels_but_for_what_is_measured() {
+    let base = ubuntu();
     let files = Files::of(&[("srv/m.gguf", &Writer::tiny_model())]);
     let (command, tree, reads) = (words(&["-m", "m.gguf"]), files.tree(), Cell::new(0));
     let name = Some(("ubuntu:22.04", Some(Digest::of("manifest"))));

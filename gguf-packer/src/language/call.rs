@@ -1,6 +1,6 @@
 //! An instruction whose flags and words have their values, on its way to be typed.
 
-use super::source::{Problem, Source, Warning};
+use super::source::{MOST, Problem, Source, Warning};
 use super::statement::Statement;
 
 /// An instruction with its values.
@@ -28,11 +28,15 @@ pub(super) struct Notes<'a> {
 
 impl Notes<'_> {
     pub(super) fn problem(&mut self, at: usize, what: impl Into<String>, hint: impl Into<String>) {
-        self.problems.push(self.source.problem(at, what).hint(hint));
+        if self.problems.len() < MOST {
+            self.problems.push(self.source.problem(at, what).hint(hint));
+        }
     }
 
     pub(super) fn warning(&mut self, at: usize, message: impl Into<String>) {
-        self.warnings.push(self.source.warning(at, None, message));
+        if self.warnings.len() < MOST {
+            self.warnings.push(self.source.warning(at, None, message));
+        }
     }
 }
 
@@ -81,8 +85,7 @@ impl Call<'_> {
 
     /// The words before the last.
     pub(super) fn sources(&self) -> &[Value] {
-        let (_, sources) = self.args.split_last().expect("the form of the instruction was checked");
-        sources
+        self.args.split_last().map_or(&[], |(_, sources)| sources)
     }
 
     /// All of it on one line.

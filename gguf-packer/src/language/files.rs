@@ -93,12 +93,22 @@ fn add_source(value: &Value, notes: &mut Notes<'_>) -> AddSource {
 
 /// Whether it names a Git repository: `….git` by HTTP, or another way that only Git goes.
 fn is_git(text: &str) -> bool {
-    let only_git = ["git://", "ssh://", "file://", "git@"];
-    if only_git.iter().any(|scheme| text.starts_with(scheme)) {
+    if ["git://", "ssh://", "file://"].iter().any(|scheme| text.starts_with(scheme)) {
         return true;
     }
     let address = text.split(['#', '?']).next().unwrap_or_default();
-    (address.starts_with("http://") || address.starts_with("https://")) && address.ends_with(".git")
+    let by_http = address.starts_with("http://") || address.starts_with("https://");
+    (by_http && address.ends_with(".git")) || is_git_over_ssh(text)
+}
+
+/// `user@host:path`.
+fn is_git_over_ssh(text: &str) -> bool {
+    let (user, rest) = text.split_once('@').unwrap_or_default();
+    let (host, path) = rest.split_once(':').unwrap_or_default();
+    let name = |part: &str, more: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    };
+    name(user, "-_") && name(host, "-.") && !path.is_empty()
 }
 
 fn check_sum(value: &Value, sources: &[AddSource], notes: &mut Notes<'_>) {

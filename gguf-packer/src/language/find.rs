@@ -1,6 +1,6 @@
 //! Which file is read, and which ignore file goes with it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::ignore::Ignore;
 use crate::Error;
 
 /// The longest file that is read, in bytes.
-const LONGEST: u64 = 4 << 20;
+const LONGEST: u64 = 1 << 20;
 
 /// A file and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,19 +27,20 @@ pub struct Found {
 /// When there is none, or it cannot be read.
 pub fn script(context: &Path, file: Option<&Path>) -> Result<Found, Error> {
     if let Some(path) = file {
-        let found = read(path)?;
+        // A shell's `<(…)` is a pipe.
+        let found = read(path, true)?;
         return found.ok_or_else(|| {
             let error = Error::new(format!("there is no file {}", path.display()));
             error.hint("-f FILE names the file to build; the folder comes last")
         });
     }
     for name in ["GGUFPackerfile", "ggufpackerfile"] {
-        if let Some(found) = read(&context.join(name))? {
+        if let Some(found) = read(&context.join(name), false)? {
             return Ok(found);
         }
     }
     let docker = context.join("Dockerfile");
-    let Some(found) = read(&docker)? else {
+    let Some(found) = read(&docker, false)? else {
         let error =
             Error::new("there is no GGUFPackerfile").looked_in(context.display().to_string());
         return Err(error.hint("write a GGUFPackerfile, or name another file: -f FILE"));
@@ -75,7 +76,7 @@ pub fn ignore(context: &Path, script: &Path) -> Result<Option<(PathBuf, Ignore)>
         context.join(".dockerignore"),
     ];
     for place in places {
-        if let Some(Found { path, text }) = read(&place)? {
+        if let Some(Found { path, text }) = read(&place, false)? {
             let ignore = Ignore::parse(&text, &path.display().to_string())?;
             return Ok(Some((path, ignore)));
         }
@@ -90,20 +91,26 @@ pub fn is_ours(syntax: &str) -> bool {
     name.split([':', '@']).next().is_some_and(|name| name.contains("gguf-packer"))
 }
 
-/// A text file; `None` when there is none.
-fn read(path: &Path) -> Result<Option<Found>, Error> {
+/// A text file; `None` when there is none. With `pipes` it may be something that is read once.
+fn read(path: &Path, pipes: bool) -> Result<Option<Found>, Error> {
     let failed = |error: &std::io::Error| Error::io("read", path, error);
-    let file = match File::open(path) {
-        Ok(file) => file,
+    let kind = match fs::metadata(path) {
+        Ok(known) => known.file_type(),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(None);
         }
         Err(error) => return Err(failed(&error)),
     };
-    if file.metadata().map_err(|error| failed(&error))?.is_dir() {
+    if kind.is_dir() {
         return Err(Error::new(format!("{} is a folder, not a file", path.display()))
             .hint("-f FILE names the file to build; the folder comes last"));
     }
+    // Nobody may ever write into a pipe that lies there.
+    if !kind.is_file() && !pipes {
+        return Err(Error::new(format!("{} is neither a file nor a folder", path.display()))
+            .hint("-f FILE names the file to build; the folder comes last"));
+    }
+    let file = File::open(path).map_err(|error| failed(&error))?;
     let mut bytes = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
     if bytes.len() as u64 > LONGEST {

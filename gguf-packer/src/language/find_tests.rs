@@ -1,3 +1,5 @@
+//! Tests of `find.rs`.
+
 use std::fs;
 
 use super::*;
@@ -81,7 +83,7 @@ fn a_file_that_is_no_text_is_told() {
     );
     fs::write(&path, vec![b' '; (LONGEST + 1) as usize]).expect("a file");
     let told = script(folder.path(), None).expect_err("too long").to_string();
-    assert!(told.contains("is longer than 4 MiB: it holds no instructions"), "{told}");
+    assert!(told.contains("is longer than 1 MiB: it holds no instructions"), "{told}");
 }
 
 #[test]

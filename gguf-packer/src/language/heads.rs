@@ -1,5 +1,7 @@
 //! What each stage starts from, and what `--from` means.
 
+use std::rc::Rc;
+
 use super::instruction::Origin;
 use super::keyword::Keyword;
 use super::lint::Rule;
@@ -46,7 +48,7 @@ pub(super) fn base_of(statement: &Statement, escape: char) -> Text<'_> {
 impl<'a> Walk<'a> {
     /// Reads all `FROM`s; in them only the variables before the first one have values.
     pub(super) fn read_heads(&mut self, stages: &[&'a [Statement]]) {
-        let globals = self.globals.clone();
+        let globals = Rc::clone(&self.globals);
         for stage in stages {
             let (from, body) = stage.split_first().expect("a stage begins with its FROM");
             let name = from.args.get(2).map(|word| word.text.to_lowercase());
@@ -94,7 +96,11 @@ impl<'a> Walk<'a> {
         if (2..=3).contains(&parts.len()) && parts.iter().all(good) {
             return Some(value);
         }
-        let what = format!("`{value}` is no platform");
+        let what = if value.is_empty() {
+            "the value of `--platform` is empty".to_owned()
+        } else {
+            format!("`{value}` is no platform")
+        };
         self.problem(text.place.of(0), what, "--platform=linux/amd64");
         None
     }
@@ -134,11 +140,18 @@ impl<'a> Walk<'a> {
     }
 
     fn image(&mut self, reference: String, place: usize) -> Option<Origin> {
+        let names = self.heads.iter().filter_map(|head| head.name.as_deref());
+        let meant = nearest(&reference, names);
         if is_reference(&reference) {
+            if let Some(name) = meant {
+                let message = format!(
+                    "`{reference}` is taken for an image; did you mean the stage `{name}`?"
+                );
+                self.warnings.push(self.script.source.warning(place, None, message));
+            }
             return Some(Origin::Image(reference));
         }
-        let names = self.heads.iter().filter_map(|head| head.name.as_deref());
-        let hint = match nearest(&reference, names) {
+        let hint = match meant {
             Some(name) => format!("did you mean the stage `{name}`?"),
             None => "registry.example/models/qwen2:0.5b".to_owned(),
         };
@@ -166,6 +179,7 @@ impl<'a> Walk<'a> {
         let hint = match (nearest(target, names.iter().copied()), names.is_empty()) {
             (Some(name), _) => format!("--target {name}"),
             (None, false) => format!("--target one of {}", names.join(", ")),
+            (None, true) if last == 0 => "there is one stage: leave `--target` away".to_owned(),
             (None, true) => format!("--target 0 to {last}, or name the stages: FROM … AS name"),
         };
         let place = self.heads[last].from.place();

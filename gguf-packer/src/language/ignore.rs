@@ -1,7 +1,7 @@
 //! Which paths an ignore file keeps out, as Docker's `.dockerignore` does: patterns from the root,
 //! `**` for any folders, `!` for exceptions, the last that matches holds.
 
-use super::source::{Errors, Source};
+use super::source::{Errors, MOST, Source};
 
 /// The longest pattern, in characters.
 const LONGEST: usize = 4096;
@@ -23,6 +23,7 @@ impl Ignore {
             if !written.starts_with('#') && !written.trim().is_empty() {
                 match Pattern::parse(written) {
                     Ok(pattern) => patterns.push(pattern),
+                    Err(_) if problems.len() >= MOST => break,
                     Err(why) => {
                         let start = at + (line.len() - line.trim_start().len());
                         problems
@@ -152,7 +153,9 @@ impl Pattern {
         let mut parts = self.tokens.split(|token| *token == Token::Char('/'));
         for have in folder.split(|c| *c == '/') {
             let Some(want) = parts.next() else { return true };
-            if want.iter().any(|token| matches!(token, Token::Folders | Token::Anything)) {
+            if want.iter().any(|token| {
+                matches!(token, Token::Folders | Token::Anything | Token::Class { .. })
+            }) {
                 return true;
             }
             let part = Self { tokens: want.to_vec(), exception: false };

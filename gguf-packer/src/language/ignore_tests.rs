@@ -1,3 +1,5 @@
+//! Tests of `ignore.rs`.
+
 use super::*;
 
 /// From the tests of moby/patternmatcher: a pattern, a path, whether the path itself matches, and
@@ -125,6 +127,7 @@ fn folders_that_may_hold_exceptions_are_looked_into() {
         ("docs\n!other/*.md", "docs", false),
         ("docs\n!**/*.md", "docs", true),
         ("docs\n!do**/x", "elsewhere", true),
+        ("docs\n!docs[^x]x", "docs", true),
         ("docs\n!*.md", "docs", false),
     ] {
         let ignore = Ignore::parse(text, "I").expect("patterns");

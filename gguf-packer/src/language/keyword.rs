@@ -43,7 +43,7 @@ const ALL: [(Keyword, &str); 9] = [
 ];
 
 /// What Docker has besides.
-const FOREIGN: [&str; 13] = [
+const FOREIGN: [&str; 12] = [
     "ENTRYPOINT",
     "ENV",
     "EXPOSE",
@@ -56,7 +56,6 @@ const FOREIGN: [&str; 13] = [
     "USER",
     "VOLUME",
     "WORKDIR",
-    "INCLUDE",
 ];
 
 impl Keyword {

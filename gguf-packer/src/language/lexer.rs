@@ -7,8 +7,6 @@ pub(super) struct Line {
     pub(super) text: String,
     /// Pairs of where a piece begins in `text` and in the file.
     pieces: Vec<(usize, usize)>,
-    /// The comments right above it, without `#`.
-    pub(super) comments: Vec<String>,
     /// The first empty line between its lines.
     pub(super) gap: Option<usize>,
 }
@@ -21,8 +19,8 @@ impl Line {
         place + (offset - start)
     }
 
-    fn new(comments: Vec<String>) -> Self {
-        Self { text: String::new(), pieces: Vec::new(), comments, gap: None }
+    fn new() -> Self {
+        Self { text: String::new(), pieces: Vec::new(), gap: None }
     }
 
     fn push(&mut self, piece: &str, place: usize) {
@@ -55,16 +53,11 @@ impl<'a> Lexer<'a> {
 
     /// The next instruction's line.
     pub(super) fn line(&mut self) -> Option<Line> {
-        let mut comments = Vec::new();
         loop {
             let (at, raw) = self.raw()?;
             let text = raw.trim_end_matches(['\r', '\n']);
             let start = text.trim_start();
-            if let Some(comment) = start.strip_prefix('#') {
-                match comment.trim() {
-                    "" => comments.clear(),
-                    comment => comments.push(comment.to_owned()),
-                }
+            if start.starts_with('#') {
                 continue;
             }
             let place = at + (text.len() - start.len());
@@ -72,7 +65,7 @@ impl<'a> Lexer<'a> {
             if !goes_on && piece.is_empty() {
                 continue;
             }
-            let mut line = Line::new(comments);
+            let mut line = Line::new();
             line.push(piece, place);
             if goes_on {
                 self.join(&mut line);
@@ -146,7 +139,6 @@ mod tests {
         let text = "# one\n#\n# A says a\n  a \\\n\n  b";
         let line = Lexer::new(text, '\\').line().expect("a line");
         assert_eq!(line.text, "a   b");
-        assert_eq!(line.comments, ["A says a"]);
         assert_eq!(line.place(0), text.find("a \\").expect("a"));
         assert_eq!(line.place(4), text.find('b').expect("b"));
         assert_eq!(line.gap, text.find("\n  b"));

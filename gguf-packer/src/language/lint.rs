@@ -9,7 +9,7 @@ use super::keyword::Keyword;
 use super::reference::is_reference;
 use super::scope::{declarations, quietly};
 use super::script::Script;
-use super::source::Warning;
+use super::source::{MOST, Warning};
 use super::statement::Statement;
 use super::walk::{Settings, Walk};
 use super::{heads, stages};
@@ -73,7 +73,7 @@ pub fn lint(script: &Script, settings: &Settings, ignore: Option<&Ignore>) -> Ve
     }
     found.append(&mut walk.findings);
     found.retain(|warning| warning.rule.is_none_or(|rule| wanted(script, rule)));
-    found.sort_by(|one, other| (one.at, one.rule).cmp(&(other.at, other.rule)));
+    found.sort_by_key(|warning| (warning.at, warning.rule));
     found.dedup();
     found
 }
@@ -112,7 +112,9 @@ struct Findings<'a> {
 
 impl Findings<'_> {
     fn add(&mut self, place: usize, rule: Rule, message: impl Into<String>) {
-        self.found.push(self.script.source.warning(place, Some(rule), message));
+        if self.found.len() < MOST {
+            self.found.push(self.script.source.warning(place, Some(rule), message));
+        }
     }
 
     /// The case that most instructions have is right.

@@ -1,3 +1,5 @@
+//! Tests of `lint.rs`.
+
 use std::collections::BTreeMap;
 
 use super::super::parse;
@@ -91,8 +93,9 @@ const RULES: [(&str, &str, &str); 13] = [
 fn each_rule_is_told_when_it_is_broken_only() {
     for (broken, told, kept) in RULES {
         let rule = told.split(": ").nth(1).expect("a rule");
-        let of_rule =
-            |text: &str| lints(text).into_iter().filter(|line| line.contains(rule)).collect::<Vec<_>>();
+        let of_rule = |text: &str| {
+            lints(text).into_iter().filter(|line| line.contains(rule)).collect::<Vec<_>>()
+        };
         assert_eq!(of_rule(broken).join("\n"), told, "{broken}");
         assert_eq!(lints(kept), [""; 0], "{kept}");
         // A file may skip a rule, or all.
@@ -133,9 +136,11 @@ fn with_a_target_only_what_it_needs_is_walked() {
 
 #[test]
 fn build_arguments_and_platforms_are_known() {
-    let mut settings = Settings::default();
-    settings.platform = BTreeMap::from([("TARGETARCH".to_owned(), "arm64".to_owned())]);
-    settings.build_args = BTreeMap::from([("BASE".to_owned(), "a".to_owned())]);
+    let settings = Settings {
+        platform: BTreeMap::from([("TARGETARCH".to_owned(), "arm64".to_owned())]),
+        build_args: BTreeMap::from([("BASE".to_owned(), "a".to_owned())]),
+        ..Settings::default()
+    };
     let text = "ARG BASE=A\nFROM ${BASE}\nCOPY $TARGETARCH ./";
     let told = lint_with(text, &settings, "");
     assert_eq!(told.len(), 1, "{told:?}");

@@ -10,7 +10,7 @@ pub(super) fn convert(call: &Call<'_>, from: Option<Origin>, notes: &mut Notes<'
         Some(value) => match types::of_converted(&value.text) {
             Ok(name) => name,
             Err(hint) => {
-                notes.problem(value.at, format!("CONVERT writes no `{}`", value.text), hint);
+                notes.problem(value.at, format!("CONVERT has no type `{}`", value.text), hint);
                 "F16"
             }
         },
@@ -51,11 +51,11 @@ pub(super) fn quantize(
     notes: &mut Notes<'_>,
 ) -> Instruction {
     let kind = call.flag("type").map_or(Some("Q5_K_M"), |value| {
-        checked(value, types::of_file(&value.text), "QUANTIZE writes no", notes)
+        checked(value, &value.text, types::of_file, "QUANTIZE has no type", notes)
     });
     let mut tensor = |flag| {
         let value = call.flag(flag)?;
-        checked(value, types::of_tensor(&value.text), "no tensor is a", notes).map(str::to_owned)
+        checked(value, &value.text, types::of_tensor, WRITES_NO, notes).map(str::to_owned)
     };
     let output_tensor_type = tensor("output-tensor-type");
     let token_embedding_type = tensor("token-embedding-type");
@@ -135,26 +135,29 @@ fn paths(call: &Call<'_>, notes: &mut Notes<'_>) -> [String; 2] {
     [source.text.clone(), dest]
 }
 
+const WRITES_NO: &str = "QUANTIZE writes no tensors of type";
+
 /// The name of a type; a problem when there is none, a warning when it stands for one that is gone.
 fn checked(
     value: &Value,
-    found: Result<Type, String>,
+    kind: &str,
+    find: fn(&str) -> Result<Type, String>,
     not: &str,
     notes: &mut Notes<'_>,
 ) -> Option<&'static str> {
-    match found {
+    match find(kind) {
         Ok(found) => {
             if found.replaced {
+                let name = found.name;
                 let message = format!(
-                    "`{}` is gone from llama.cpp, {} is written: it is repacked when it is loaded",
-                    value.text, found.name
+                    "`{kind}` is gone from llama.cpp, {name} is written: it is repacked when it is loaded"
                 );
                 notes.warning(value.at, message);
             }
             Some(found.name)
         }
         Err(hint) => {
-            notes.problem(value.at, format!("{not} `{}`", value.text), hint);
+            notes.problem(value.at, format!("{not} `{kind}`"), hint);
             None
         }
     }
@@ -171,7 +174,7 @@ fn tensor_type(value: &Value, notes: &mut Notes<'_>) -> Option<String> {
         notes.problem(value.at, what, "--tensor-type=attn_q=Q8_0");
         return None;
     };
-    let kind = checked(value, types::of_tensor(kind), "no tensor is a", notes)?;
+    let kind = checked(value, kind, types::of_tensor, WRITES_NO, notes)?;
     Some(format!("{pattern}={kind}"))
 }
 

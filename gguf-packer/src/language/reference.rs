@@ -63,46 +63,17 @@ fn is_digest(digest: &str) -> bool {
 mod tests {
     use super::*;
 
+    const GOOD: &str = "alpine a/b a/b:c localhost:5000/a r.example/a/b-c_d.e:v1 localhost/a Host/a \
+        a@sha256:0123456789abcdef0123456789abcdef hf://Org/Repo:Q4_K_M a__b a---b 1 r:5/x";
+    const BAD: &str =
+        "/a a/ a//b A a: a:b:c a@b a..b a___b -a a- r.example/ a:-b hf:// é a@sha256:00";
+
     #[test]
     fn names_of_images_have_a_form() {
-        let digest = format!("a@sha256:{}", "0".repeat(64));
-        for good in [
-            "alpine",
-            "a/b",
-            "a/b:c",
-            "localhost:5000/a",
-            "r.example/a/b-c_d.e:v1",
-            "localhost/a",
-            digest.as_str(),
-            "Host/a",
-            "hf://Org/Repo:Q4_K_M",
-            "a__b",
-            "a---b",
-            "1",
-            "r:5/x",
-        ] {
+        for good in GOOD.split_whitespace() {
             assert!(is_reference(good), "{good}");
         }
-        for bad in [
-            "",
-            "/a",
-            "a/",
-            "a//b",
-            "A",
-            "a:",
-            "a:b:c",
-            "a@b",
-            "a b",
-            "a..b",
-            "a___b",
-            "-a",
-            "a-",
-            "r.example/",
-            "a:-b",
-            "hf://",
-            "é",
-            "a@sha256:00",
-        ] {
+        for bad in BAD.split_whitespace().chain(["", "a b"]) {
             assert!(!is_reference(bad), "{bad}");
         }
     }

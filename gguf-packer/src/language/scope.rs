@@ -1,42 +1,71 @@
 //! Which variables have which values at a place of a file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
+use super::fault::{Budget, Fault};
 use super::lint::Rule;
+use super::source::MOST;
 use super::statement::Statement;
 use super::suggest::nearest;
-use super::variables::{Budget, Expander, Quoting, Use};
+use super::variables::{Expander, Quoting, Use};
 use super::walk::{Settings, Walk};
 use super::words::Word;
 
-/// Variables at a place.
+/// Variables at a place. Those of the stage that a stage is based on are shared, not copied.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scope {
-    pub(super) values: BTreeMap<String, String>,
-    /// Declared, with a value or without.
-    declared: BTreeSet<String>,
+    /// Declared here, with a value or without.
+    own: BTreeMap<String, Option<String>>,
+    outer: Option<Rc<Scope>>,
 }
 
 impl Scope {
     /// What a file has before its first line: the platforms, which a build argument may change.
     pub(super) fn of_platforms(settings: &Settings) -> Self {
-        let mut scope = Self::default();
-        for (name, value) in &settings.platform {
+        let value = |(name, value): (&String, &String)| {
             let value = settings.build_args.get(name).unwrap_or(value);
-            scope.values.insert(name.clone(), value.clone());
-        }
-        scope
+            (name.clone(), Some(value.clone()))
+        };
+        Self { own: settings.platform.iter().map(value).collect(), outer: None }
     }
 
+    /// A scope that begins with all that this one has.
+    pub(super) fn within(outer: &Rc<Self>) -> Self {
+        Self { own: BTreeMap::new(), outer: Some(Rc::clone(outer)) }
+    }
+
+    /// Declares a variable; without a value it keeps the one that it has.
     pub(super) fn declare(&mut self, name: &str, value: Option<String>) {
-        self.declared.insert(name.to_owned());
-        if let Some(value) = value {
-            self.values.insert(name.to_owned(), value);
-        }
+        let before = value.is_none().then(|| self.value(name).map(str::to_owned)).flatten();
+        self.own.insert(name.to_owned(), value.or(before));
+    }
+
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        let declared = self.chain().find_map(|scope| scope.own.get(name));
+        declared.and_then(|value| value.as_deref())
     }
 
     fn knows(&self, name: &str) -> bool {
-        self.values.contains_key(name) || self.declared.contains(name)
+        self.chain().any(|scope| scope.own.contains_key(name))
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.chain().flat_map(|scope| scope.own.keys().map(String::as_str))
+    }
+
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |scope| scope.outer.as_deref())
+    }
+}
+
+impl Drop for Scope {
+    /// Without recursion: a file may have many stages based on each other.
+    fn drop(&mut self) {
+        let mut outer = self.outer.take();
+        while let Some(scope) = outer {
+            outer = Rc::try_unwrap(scope).ok().and_then(|mut scope| scope.outer.take());
+        }
     }
 }
 
@@ -90,26 +119,27 @@ impl Walk<'_> {
         match expand(text, scope, &mut self.budget) {
             Ok((value, uses)) => {
                 for used in uses.iter().filter(|used| !used.guarded && !scope.knows(&used.name)) {
+                    if self.findings.len() >= MOST {
+                        break;
+                    }
                     let place = text.place.of(used.at);
                     let message = undefined(text.rule, used, scope);
                     self.findings.push(source.warning(place, Some(text.rule), message));
                 }
                 Some(value)
             }
-            Err((at, what)) => {
-                let problem = source.problem(text.place.of(at), what);
-                self.problems.push(problem.hint(r"${NAME:-value}, or \$ for the sign itself"));
+            Err(fault) => {
+                self.problem(text.place.of(fault.at), fault.what, fault.hint);
                 None
             }
         }
     }
 }
 
-type Expanded = Result<(String, BTreeSet<Use>), (usize, String)>;
+type Expanded = Result<(String, BTreeSet<Use>), Fault>;
 
 fn expand(text: Text<'_>, scope: &Scope, budget: &mut Budget) -> Expanded {
-    let expander = Expander::new(text.text, (text.escape, text.quoting), &scope.values, budget);
-    expander.expand().map_err(|fault| (fault.at, fault.what))
+    Expander::new(text.text, (text.escape, text.quoting), scope, budget).expand()
 }
 
 /// Expands and notes nothing.
@@ -118,8 +148,7 @@ pub(super) fn quietly(text: Text<'_>, scope: &Scope) -> Option<String> {
 }
 
 fn undefined(rule: Rule, used: &Use, scope: &Scope) -> String {
-    let names = scope.values.keys().chain(&scope.declared).map(String::as_str);
-    let meant = nearest(&used.name, names);
+    let meant = nearest(&used.name, scope.names());
     if rule == Rule::UndefinedArgInFrom {
         let meant = meant.map(|name| format!(" (did you mean {name}?)")).unwrap_or_default();
         format!("FROM argument '{}' is not declared{meant}", used.name)

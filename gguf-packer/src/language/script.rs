@@ -4,13 +4,13 @@
 use super::directives::{Check, Directives};
 use super::keyword::Keyword;
 use super::lexer::Lexer;
-use super::source::{Errors, Problem, Source};
+use super::source::{Errors, MOST, Problem, Source};
 use super::statement::Statement;
 
 /// The longest file, in bytes.
-const LONGEST: usize = 4 << 20;
+const LONGEST: usize = 1 << 20;
 /// The most instructions.
-const MOST: usize = 10_000;
+const INSTRUCTIONS: usize = 10_000;
 
 /// A file that has been read.
 #[derive(Debug, Clone)]
@@ -59,6 +59,10 @@ pub fn parse(text: &str, file: &str) -> Result<Script, Errors> {
         Errors::check(std::mem::take(&mut problems))?;
     }
     let source = Source::new(file, text);
+    if let Some(zero) = text.find('\0') {
+        let problem = source.problem(zero, "a zero byte stands here: this is no text");
+        Errors::check(vec![problem.hint("-f GGUFPackerfile")])?;
+    }
     let directives = Directives::read(&source, &mut problems);
     let mut lexer = Lexer::new(source.text(), directives.escape);
     let mut statements = Vec::new();
@@ -66,8 +70,13 @@ pub fn parse(text: &str, file: &str) -> Result<Script, Errors> {
     while let Some(line) = lexer.line() {
         lines += 1;
         let place = line.place(0);
-        if lines > MOST {
-            problems.push(source.problem(place, format!("more than {MOST} instructions")));
+        if lines > INSTRUCTIONS {
+            let what = format!("more than {INSTRUCTIONS} instructions");
+            problems.push(
+                source.problem(place, what).hint("build a part of it first, and start FROM it"),
+            );
+        }
+        if lines > INSTRUCTIONS || problems.len() >= MOST {
             break;
         }
         let escape = directives.escape;
@@ -120,18 +129,18 @@ fn form(statement: &Statement, source: &Source) -> Option<Problem> {
             problem(format!("{name} needs a source and a destination"), hint)
         }
         Keyword::Add | Keyword::Cat | Keyword::Copy => {
-            statement.heredoc(count - 1)?;
-            problem(
-                format!("the last word of {name} is its destination, not a text"),
-                "COPY <<EOF file.txt",
-            )
+            let heredoc = statement.heredoc(count - 1)?;
+            let at = statement.line.place(statement.args[heredoc.arg].at);
+            let what = format!("the last word of {name} is its destination, not a text");
+            Some(source.problem(at, what).hint(format!("{name} <<EOF file.txt")))
         }
         Keyword::Convert | Keyword::Quantize if count != 2 => {
             let hint = match statement.keyword {
                 Keyword::Convert => "CONVERT --type=F16 model-folder model.F16.gguf",
                 _ => "QUANTIZE --type=Q5_K_M model.F16.gguf model.Q5_K_M.gguf",
             };
-            problem(format!("{name} takes one source and one destination, not {count} words"), hint)
+            let words = if count == 1 { "word" } else { "words" };
+            problem(format!("{name} takes a source and a destination, not {count} {words}"), hint)
         }
         Keyword::Cmd if !statement.json => {
             problem("CMD takes a JSON list of strings".to_owned(), r#"CMD ["-m", "model.gguf"]"#)
@@ -147,8 +156,8 @@ fn from(statement: &Statement, source: &Source) -> Option<Problem> {
     let words = &statement.args;
     if words.len() != 1 && !(words.len() == 3 && words[1].text.eq_ignore_ascii_case("as")) {
         let at = words.get(1).map_or(statement.line.text.len(), |word| word.at);
-        let problem = source
-            .problem(statement.line.place(at), "FROM takes an image, or an image, AS and a name");
+        let problem =
+            source.problem(statement.line.place(at), "FROM takes IMAGE, or IMAGE AS NAME");
         return Some(problem.hint("FROM scratch AS name"));
     }
     let name = words.get(2)?;
@@ -201,3 +210,7 @@ fn label(statement: &Statement, source: &Source) -> Option<Problem> {
     }
     None
 }
+
+#[cfg(test)]
+#[path = "script_tests.rs"]
+mod tests;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use super::instruction::Position;
 
+/// Problems, and warnings, after which nobody looks for more.
+pub(super) const MOST: usize = 200;
 /// Problems told before the rest is only counted.
 const SHOWN: usize = 20;
 /// Characters of a line that are shown, before and after the place.
@@ -46,16 +48,22 @@ impl Source {
     /// Says that `what` is wrong at `offset`.
     pub(super) fn problem(&self, offset: usize, what: impl Into<String>) -> Problem {
         let at = self.position(offset);
-        let start = self.starts[at.line - 1];
-        let line = self.text[start..].split('\n').next().unwrap_or_default();
+        let (file, excerpt) = (self.file.clone(), self.excerpt(at));
+        Problem { file, at, what: what.into(), hints: Vec::new(), excerpt }
+    }
+
+    /// The part of a line around a place, and the place's column in it, counted from 0.
+    fn excerpt(&self, at: Position) -> (String, usize) {
+        let line = self.text[self.starts[at.line - 1]..].split('\n').next().unwrap_or_default();
         let line = line.trim_start_matches('\u{feff}').trim_end();
-        Problem {
-            file: self.file.clone(),
-            at,
-            what: what.into(),
-            line: line.to_owned(),
-            hints: Vec::new(),
-        }
+        let from = (at.column - 1).saturating_sub(BEFORE);
+        let mut rest = line.chars().skip(from);
+        let part: String = rest.by_ref().take(at.column - 1 - from + AFTER).collect();
+        let column = (at.column - 1 - from).min(part.chars().count());
+        let part = part.replace(char::is_control, " ");
+        let (left, right) =
+            (if from > 0 { "…" } else { "" }, if rest.next().is_some() { "…" } else { "" });
+        (format!("{left}{part}{right}"), column + left.chars().count())
     }
 }
 
@@ -70,7 +78,7 @@ pub struct Problem {
     pub what: String,
     /// What to write instead.
     pub hints: Vec<String>,
-    line: String,
+    excerpt: (String, usize),
 }
 
 impl Problem {
@@ -78,25 +86,13 @@ impl Problem {
         self.hints.push(hint.into());
         self
     }
-
-    /// The part of the line around the place, and the place's column in it, counted from 0.
-    fn excerpt(&self) -> (String, usize) {
-        let shown = |c: char| if c.is_control() { ' ' } else { c };
-        let line: Vec<char> = self.line.chars().map(shown).collect();
-        let column = (self.at.column - 1).min(line.len());
-        let (from, to) = (column.saturating_sub(BEFORE), (column + AFTER).min(line.len()));
-        let (left, right) =
-            (if from > 0 { "…" } else { "" }, if to < line.len() { "…" } else { "" });
-        let text = format!("{left}{}{right}", line[from..to].iter().collect::<String>());
-        (text, column - from + left.chars().count())
-    }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Position { line, column } = self.at;
         write!(f, "{}:{line}:{column}: {}", self.file, self.what)?;
-        let (text, caret) = self.excerpt();
+        let (text, caret) = &self.excerpt;
         let number = line.to_string();
         write!(f, "\n  {number} | {text}")?;
         write!(f, "\n  {:width$} | {:caret$}^", "", "", width = number.len())?;
@@ -133,7 +129,7 @@ impl fmt::Display for Errors {
         }
         match self.0.len().saturating_sub(SHOWN) {
             0 => Ok(()),
-            more => write!(f, "\nand {more} more"),
+            more => write!(f, "\nand {more} more that are wrong"),
         }
     }
 }

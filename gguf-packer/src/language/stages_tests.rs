@@ -1,4 +1,6 @@
-use super::super::instruction::{AddSource, QuantizeOptions};
+//! Tests of `stages.rs`.
+
+use super::super::instruction::AddSource;
 use super::super::parse;
 use super::*;
 
@@ -10,12 +12,12 @@ fn settings(args: &[(&str, &str)]) -> Settings {
     Settings { build_args: build_args.collect(), ..Settings::default() }
 }
 
-fn resolved(text: &str, settings: &Settings) -> Resolved {
+pub(in super::super) fn resolved(text: &str, settings: &Settings) -> Resolved {
     let script = parse(text, "F").unwrap_or_else(|errors| panic!("{errors}"));
     resolve(&script, settings).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-fn steps(text: &str) -> Vec<Instruction> {
+pub(in super::super) fn steps(text: &str) -> Vec<Instruction> {
     let mut resolved = resolved(text, &Settings::default());
     let stage = resolved.stages.swap_remove(resolved.target);
     stage.steps.into_iter().map(|step| step.instruction).collect()
@@ -62,38 +64,201 @@ fn the_quick_start_is_understood() {
     assert_eq!(based.stages[1].from, Origin::Image("ubuntu:22.04".to_owned()));
 }
 
+fn told(text: &str, settings: &Settings) -> String {
+    let script = parse(text, "F").unwrap_or_else(|errors| panic!("{errors}"));
+    resolve(&script, settings).expect_err("something is wrong").to_string()
+}
+
+fn image(name: &str) -> Origin {
+    Origin::Image(name.to_owned())
+}
+
+fn named(name: &str) -> Origin {
+    Origin::Named(name.to_owned())
+}
+
 #[test]
-fn every_option_of_quantize_has_its_place() {
-    let text = "FROM scratch
-QUANTIZE --from=context --type=iq2_m --pure --imatrix=m.dat --include-weights=a,b --include-weights=c \\
-  --leave-output-tensor=true --output-tensor-type=q6_K --token-embedding-type=Q8_0 --tensor-type=attn.*=q8_0 a b";
-    let [Instruction::Quantize(quantize)] = &steps(text)[..] else { panic!("QUANTIZE") };
-    assert_eq!(
-        (&quantize.from, quantize.src.as_str(), quantize.dest.as_str()),
-        (&Origin::Context, "a", "b")
+fn stages_start_from_what_they_name() {
+    let text = "ARG V=1
+FROM scratch AS Base
+FROM BASE AS next
+FROM alpine:$V AS alpine3
+FROM --platform=$TARGETPLATFORM docker.io/library/busybox:latest AS box
+FROM hf://org/Repo:Q4_K_M
+COPY --from=base a b
+COPY --from=1 a b
+COPY --from=alpine3 a b
+COPY --from=box a b";
+    let settings = Settings {
+        platform: [("TARGETPLATFORM".to_owned(), "linux/arm64".to_owned())].into(),
+        contexts: ["busybox".to_owned()].into(),
+        ..Settings::default()
+    };
+    let resolved = resolved(text, &settings);
+    let froms: Vec<Origin> = resolved.stages.iter().map(|stage| stage.from.clone()).collect();
+    let hub = image("hf://org/Repo:Q4_K_M");
+    let expected = [Origin::Scratch, Origin::Stage(0), image("alpine:1"), named("busybox"), hub];
+    assert_eq!(froms, expected);
+    assert_eq!(resolved.stages[3].platform.as_deref(), Some("linux/arm64"));
+    assert_eq!((resolved.target, resolved.stages[0].name.as_deref()), (4, Some("base")));
+}
+
+#[test]
+fn instructions_read_from_what_they_name() {
+    let digest = "r/a@sha256:00000000000000000000000000000000";
+    let text = format!(
+        "FROM scratch AS base
+FROM scratch
+COPY --from=BASE a b
+COPY --from=0 a b
+COPY --from=context a b
+COPY --from=CTX a b
+COPY --from=scratch a b
+COPY --from={digest} a b
+CONVERT --from=base a b
+QUANTIZE --from=context a b"
     );
-    assert_eq!(
-        quantize.options,
-        QuantizeOptions {
-            kind: "IQ2_M".to_owned(),
-            pure: true,
-            imatrix: Some("m.dat".to_owned()),
-            include_weights: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
-            exclude_weights: Vec::new(),
-            leave_output_tensor: true,
-            output_tensor_type: Some("Q6_K".to_owned()),
-            token_embedding_type: Some("Q8_0".to_owned()),
-            tensor_types: vec!["attn.*=Q8_0".to_owned()],
+    let settings = Settings { contexts: ["ctx".to_owned()].into(), ..Settings::default() };
+    let resolved = resolved(&text, &settings);
+    let steps = &resolved.stages[1].steps;
+    let origins: Vec<&Origin> = steps.iter().filter_map(|step| origin(&step.instruction)).collect();
+    let (base, ctx, image) = (Origin::Stage(0), named("ctx"), image(digest));
+    let (context, scratch) = (Origin::Context, Origin::Scratch);
+    assert_eq!(origins, [&base, &base, &context, &ctx, &scratch, &image, &base, &context]);
+}
+
+#[test]
+fn a_named_context_stands_for_a_stage_of_its_name() {
+    let text = "FROM scratch AS base\nCOPY ${A:?} b\nFROM base";
+    let settings = Settings { contexts: ["base".to_owned()].into(), ..Settings::default() };
+    let resolved = resolved(text, &settings);
+    assert_eq!(resolved.stages[0].from, Origin::Named("base".to_owned()));
+    assert!(resolved.stages[0].steps.is_empty());
+}
+
+#[test]
+fn a_target_leaves_what_it_needs() {
+    let text = "FROM scratch AS a
+FROM scratch AS unused
+COPY ${NONE:?} b
+FROM a AS b
+FROM scratch AS c
+COPY --from=b x y
+FROM scratch AS d
+COPY --from=unused x y";
+    for (target, names, from) in [
+        (Some("c"), vec!["a", "b", "c"], Origin::Scratch),
+        (Some("B"), vec!["a", "b"], Origin::Stage(0)),
+        (Some("0"), vec!["a"], Origin::Scratch),
+    ] {
+        let settings = Settings { target: target.map(str::to_owned), ..Settings::default() };
+        let resolved = resolved(text, &settings);
+        let found: Vec<_> =
+            resolved.stages.iter().filter_map(|stage| stage.name.as_deref()).collect();
+        assert_eq!(found, names);
+        assert_eq!(
+            (resolved.target, &resolved.stages[resolved.target].from),
+            (names.len() - 1, &from)
+        );
+        for step in &resolved.stages[resolved.target].steps {
+            assert_eq!(origin(&step.instruction), Some(&Origin::Stage(1)));
         }
+    }
+    assert!(told(text, &Settings::default()).starts_with("F:3:6: `NONE` has no value"));
+}
+
+/// The value of `A` after each line.
+fn values(lines: &str, args: &[(&str, &str)]) -> Vec<String> {
+    let resolved = resolved(lines, &settings(args));
+    let stage = &resolved.stages[resolved.target];
+    let values = stage.steps.iter().map(|step| match &step.instruction {
+        Instruction::Label(pairs) => pairs[0].1.clone(),
+        other => panic!("{other:?}"),
+    });
+    values.collect()
+}
+
+#[test]
+fn arguments_have_values_where_they_are_declared() {
+    let show = "LABEL v=\"$A\"";
+    for (text, args, expected) in [
+        (format!("ARG A=1\nFROM scratch\n{show}\nARG A=2\n{show}"), vec![], vec!["1", "2"]),
+        (
+            format!("ARG A=1\nFROM scratch\n{show}\nARG A=2\n{show}"),
+            vec![("A", "3")],
+            vec!["3", "3"],
+        ),
+        (format!("ARG A=1\nFROM scratch\nARG A\n{show}"), vec![], vec!["1"]),
+        (format!("FROM scratch\n{show}\nARG A\n{show}"), vec![("A", "3")], vec!["", "3"]),
+        (
+            format!("ARG B=b\nARG A=$B$B C=${{A}}c\nFROM scratch\nARG A=$C\n{show}"),
+            vec![],
+            vec!["bbc"],
+        ),
+        (
+            format!("FROM scratch AS x\nARG A=2\nFROM x\n{show}\nFROM scratch\n{show}"),
+            vec![],
+            vec![""],
+        ),
+        (format!("FROM scratch AS x\nARG A=2\nFROM x\n{show}"), vec![], vec!["2"]),
+        (
+            format!("ARG A=\"a  b\" B='$c'\nFROM scratch\n{show}\nLABEL v=$B"),
+            vec![],
+            vec!["a  b", "$c"],
+        ),
+        (format!("ARG A=a\\ b\nFROM scratch\n{show}"), vec![("A", "'$x'\\n")], vec!["'$x'\\n"]),
+        (
+            "# escape=`\nFROM scratch\nARG A=C:\\x`\n\\y\nLABEL v=$A `\n w=1".to_owned(),
+            vec![],
+            vec!["C:\\x\\y"],
+        ),
+    ] {
+        assert_eq!(values(&text, &args), expected, "{text} {args:?}");
+    }
+}
+
+#[test]
+fn platforms_have_values_and_may_be_changed() {
+    let mut settings = settings(&[("TARGETARCH", "riscv64")]);
+    for (name, value) in [("TARGETARCH", "amd64"), ("TARGETOS", "linux")] {
+        settings.platform.insert(name.to_owned(), value.to_owned());
+    }
+    let resolved = resolved("FROM scratch\nCAT $TARGETOS/$TARGETARCH a", &settings);
+    let Instruction::Cat(cat) = &resolved.stages[0].steps[0].instruction else { panic!("CAT") };
+    assert_eq!(cat.text, "linux/riscv64");
+    assert!(resolved.warnings.is_empty());
+}
+
+#[test]
+fn what_should_be_otherwise_is_told() {
+    let text = "ARG USED
+FROM scratch AS stage
+FROM scratch
+COPY --from=stgae a b
+QUANTIZE --type=Q4_0_4_8 --output-tensor-type=q4_0_8_8 a b";
+    let args = [
+        ("USED", "1"),
+        ("OTHER", "1"),
+        ("http_proxy", "1"),
+        ("BUILDKIT_X", "1"),
+        ("SOURCE_DATE_EPOCH", "0"),
+    ];
+    let mut settings = settings(&args);
+    settings.platform.insert("TARGETOS".to_owned(), "linux".to_owned());
+    let resolved = resolved(text, &settings);
+    let warnings: Vec<String> = resolved.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "F:4:13: `stgae` is taken for an image; did you mean the stage `stage`?",
+            "F:5:17: `Q4_0_4_8` is gone from llama.cpp, Q4_0 is written: it is repacked when it is loaded",
+            "F:5:47: `q4_0_8_8` is gone from llama.cpp, Q4_0 is written: it is repacked when it is loaded",
+            "F: no ARG asks for the build arguments OTHER",
+        ]
     );
-    let [Instruction::Quantize(plain)] = &steps("FROM scratch\nQUANTIZE a b")[..] else {
+    let Instruction::Quantize(quantize) = &resolved.stages[0].steps[1].instruction else {
         panic!("QUANTIZE")
     };
-    assert_eq!((plain.options.kind.as_str(), &plain.from), ("Q5_K_M", &Origin::Here));
-    let [Instruction::Quantize(without)] =
-        &steps("FROM scratch\nQUANTIZE --imatrix=m --exclude-weights=a,b a b")[..]
-    else {
-        panic!("QUANTIZE")
-    };
-    assert_eq!(without.options.exclude_weights, ["a", "b"]);
+    assert_eq!(quantize.options.kind, "Q4_0");
+    assert_eq!(quantize.options.output_tensor_type.as_deref(), Some("Q4_0"));
 }

@@ -2,7 +2,8 @@
 
 use super::keyword::{FlagKind, Keyword};
 use super::lexer::{Lexer, Line};
-use super::source::{Problem, Source};
+use super::list;
+use super::source::{MOST, Problem, Source};
 use super::words::{self, Mark, Word};
 
 /// An instruction as it is written.
@@ -51,27 +52,30 @@ impl Statement {
         let Some(keyword) = Keyword::named(&written) else {
             problems.push(Keyword::unknown(source, line.place(0), &written));
             // What belongs to it is no instruction.
-            let args = words::split(&line.text, end, escape);
+            let (args, _) = words::split(&line.text, end, escape);
             heredocs(&args, &line, lexer, source, problems);
             return None;
         };
-        let mut args = words::split(&line.text, end, escape);
+        let (mut args, open) = words::split(&line.text, end, escape);
         let flags = take_flags(keyword, &mut args, &line, source, problems);
-        let json = match args.first().filter(|_| keyword.takes_lists()) {
-            Some(first) => match json_list(first.at, &line, source) {
-                Ok(list) => list,
-                Err(problem) => {
-                    problems.push(problem);
-                    return None;
-                }
-            },
-            None => None,
+        let list = args.first().filter(|_| keyword.takes_lists());
+        let list = list.map_or(Ok(None), |first| list::read(keyword, first.at, &line, source));
+        let open = open.filter(|_| matches!(list, Ok(None))).map(|(at, sign)| {
+            let problem = source.problem(line.place(at), format!("this `{sign}` is not closed"));
+            problem.hint(format!("close it, or write {escape}{sign} for the sign itself"))
+        });
+        let list = match (list, open) {
+            (Ok(list), None) => list,
+            (Err(problem), _) | (_, Some(problem)) => {
+                problems.push(problem);
+                return None;
+            }
         };
         let mut found = Vec::new();
-        if json.is_none() && keyword.takes_heredocs() {
+        if list.is_none() && keyword.takes_heredocs() {
             found = heredocs(&args, &line, lexer, source, problems);
         }
-        let (json, args) = (json.is_some(), json.unwrap_or(args));
+        let (json, args) = (list.is_some(), list.unwrap_or(args));
         Some(Self { keyword, written, line, flags, args, json, heredocs: found })
     }
 
@@ -82,7 +86,8 @@ impl Statement {
 
     /// The heredoc that an argument names.
     pub(super) fn heredoc(&self, arg: usize) -> Option<&Heredoc> {
-        self.heredocs.iter().find(|heredoc| heredoc.arg == arg)
+        let found = self.heredocs.binary_search_by_key(&arg, |heredoc| heredoc.arg);
+        found.ok().map(|index| &self.heredocs[index])
     }
 
     /// What is written behind the first argument.
@@ -111,6 +116,7 @@ fn take_flags(
     for word in words.iter().filter(|word| word.text != "--") {
         match flag(keyword, word, &flags) {
             Ok(flag) => flags.push(flag),
+            Err(_) if problems.len() >= MOST => break,
             Err((what, hint)) => {
                 problems.push(source.problem(line.place(word.at), what).hint(hint));
             }
@@ -140,56 +146,6 @@ fn flag(keyword: Keyword, word: &Word, before: &[Flag]) -> Result<Flag, (String,
         Word { text: value.to_owned(), at }
     });
     Ok(Flag { name, value })
-}
-
-/// The strings of a JSON list that begins at `from`; `None` when it is not one.
-fn json_list(from: usize, line: &Line, source: &Source) -> Result<Option<Vec<Word>>, Problem> {
-    let text = line.text[from..].trim_end();
-    if !text.starts_with('[') {
-        return Ok(None);
-    }
-    let wrong =
-        |what: String| source.problem(line.place(from), what).hint(r#"["-m", "model.gguf"]"#);
-    match serde_json::from_str::<Vec<serde_json::Value>>(text) {
-        Ok(values) => {
-            let starts = string_starts(text);
-            let mut words = Vec::new();
-            for (index, value) in values.into_iter().enumerate() {
-                let serde_json::Value::String(text) = value else {
-                    return Err(wrong(format!("a list holds strings only, not `{value}`")));
-                };
-                let at = from + starts.get(index).copied().unwrap_or_default();
-                words.push(Word { text, at });
-            }
-            Ok(Some(words))
-        }
-        // A pattern such as `[ab]*.gguf` begins like a list.
-        Err(_) if !text[1..].trim_start().starts_with('"') => Ok(None),
-        Err(error) => {
-            let why = error.to_string();
-            let why = why.split(" at line").next().unwrap_or_default();
-            Err(wrong(format!("this list is not JSON: {why}")))
-        }
-    }
-}
-
-/// Where the strings of a JSON list of strings begin, behind their quotes.
-fn string_starts(text: &str) -> Vec<usize> {
-    let (mut starts, mut inside) = (Vec::new(), false);
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '\\' if inside => drop(chars.next()),
-            '"' => {
-                if !inside {
-                    starts.push(at + 1);
-                }
-                inside = !inside;
-            }
-            _ => {}
-        }
-    }
-    starts
 }
 
 /// Takes the texts that the arguments name.

@@ -13,6 +13,8 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     };
     known
         .into_iter()
+        .filter(|known| known.len().abs_diff(word.len()) <= limit * 4 && known.len() <= 64)
+        .take(200)
         .map(|known| (distance(&word, &known.to_lowercase()), known))
         .filter(|(distance, known)| *distance <= limit && *distance < known.len().min(word.len()))
         .min_by_key(|(distance, _)| *distance)
@@ -22,13 +24,9 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 /// Letters to add, drop, change or swap with their neighbour (Damerau and Levenshtein).
 fn distance(from: &str, to: &str) -> usize {
     let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
-    let mut rows = vec![vec![0; to.len() + 1]; from.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for j in 0..=to.len() {
-        rows[0][j] = j;
-    }
+    // The first row and the first column count what is added and what is dropped.
+    let mut rows: Vec<Vec<usize>> =
+        (0..=from.len()).map(|i| (i..=i + to.len()).collect()).collect();
     for i in 1..=from.len() {
         for j in 1..=to.len() {
             let change = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);

@@ -57,14 +57,14 @@ const GONE: [&str; 3] = ["Q4_0_4_4", "Q4_0_4_8", "Q4_0_8_8"];
 
 /// A type as llama.cpp spells it, upper case.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Type {
-    pub(super) name: &'static str,
+pub(crate) struct Type {
+    pub(crate) name: &'static str,
     /// Whether it stands for one that is gone.
-    pub(super) replaced: bool,
+    pub(crate) replaced: bool,
 }
 
 /// The type of a file for `QUANTIZE`.
-pub(super) fn of_file(written: &str) -> Result<Type, String> {
+pub(crate) fn of_file(written: &str) -> Result<Type, String> {
     if gone(written) {
         return Ok(Type { name: "Q4_0", replaced: true });
     }
@@ -72,7 +72,7 @@ pub(super) fn of_file(written: &str) -> Result<Type, String> {
 }
 
 /// The type of a tensor for `QUANTIZE`.
-pub(super) fn of_tensor(written: &str) -> Result<Type, String> {
+pub(crate) fn of_tensor(written: &str) -> Result<Type, String> {
     if gone(written) {
         return Ok(Type { name: "Q4_0", replaced: true });
     }
@@ -81,12 +81,16 @@ pub(super) fn of_tensor(written: &str) -> Result<Type, String> {
 
 /// The type of a file for `CONVERT`.
 pub(super) fn of_converted(written: &str) -> Result<&'static str, String> {
-    find(written, CONVERTED.iter())
+    let found = CONVERTED.iter().find(|name| name.eq_ignore_ascii_case(written));
+    found.copied().ok_or_else(|| match of_file(written) {
+        Ok(Type { name, .. }) => format!("CONVERT --type=F16, then QUANTIZE --type={name}"),
+        Err(_) => format!("one of {}", CONVERTED.join(", ")),
+    })
 }
 
 /// Whether `QUANTIZE` to this type of file fails without an importance matrix. All tensors alike, an
 /// `IQ3_XS` has only tensors that do without.
-pub(super) fn needs_matrix(file: &str, pure: bool) -> bool {
+pub(crate) fn needs_matrix(file: &str, pure: bool) -> bool {
     FILES_BY_MATRIX.contains(&file) && !(pure && file == "IQ3_XS")
 }
 

@@ -1,8 +1,10 @@
 //! Values for `$name` and `${name…}`, quotes and escapes, as BuildKit's shell lexer has them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::fault::{Budget, Fault, fault, modifier, open_quote, too_much};
 use super::glob::Glob;
+use super::scope::Scope;
 
 /// The longest value, in bytes.
 pub(super) const LONGEST: usize = 1 << 20;
@@ -18,26 +20,6 @@ pub(super) enum Quoting {
     /// The text of a heredoc or of a JSON string: quotes are text, an escape counts only before `$` and
     /// itself, so that `\n` of a chat template stays.
     Text,
-}
-
-/// How much a whole file may cost: bytes written and characters compared.
-#[derive(Debug)]
-pub(super) struct Budget {
-    bytes: usize,
-    steps: usize,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { bytes: 16 << 20, steps: 1 << 28 }
-    }
-}
-
-/// A text that cannot be expanded: where in it, and why.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) at: usize,
-    pub(super) what: String,
 }
 
 /// A variable that was asked for.
@@ -57,7 +39,7 @@ pub(super) struct Expander<'a> {
     quoting: Quoting,
     raw_escapes: bool,
     depth: usize,
-    values: &'a BTreeMap<String, String>,
+    scope: &'a Scope,
     budget: &'a mut Budget,
     uses: BTreeSet<Use>,
 }
@@ -66,11 +48,11 @@ impl<'a> Expander<'a> {
     pub(super) fn new(
         text: &'a str,
         (escape, quoting): (char, Quoting),
-        values: &'a BTreeMap<String, String>,
+        scope: &'a Scope,
         budget: &'a mut Budget,
     ) -> Self {
         let uses = BTreeSet::new();
-        Self { text, at: 0, escape, quoting, raw_escapes: false, depth: 0, values, budget, uses }
+        Self { text, at: 0, escape, quoting, raw_escapes: false, depth: 0, scope, budget, uses }
     }
 
     /// The text with its values, and the variables it named.
@@ -144,7 +126,7 @@ impl<'a> Expander<'a> {
         let at = self.at;
         self.next();
         let rest = &self.text[self.at..];
-        let end = rest.find('\'').ok_or_else(|| fault(at, "this `'` is not closed"))?;
+        let end = rest.find('\'').ok_or_else(|| open_quote(at, '\''))?;
         out.push_str(&rest[..end]);
         self.at += end + 1;
         self.spend(at, end, out)
@@ -155,7 +137,7 @@ impl<'a> Expander<'a> {
         self.next();
         loop {
             match self.peek() {
-                None => return Err(fault(at, "this `\"` is not closed")),
+                None => return Err(open_quote(at, '"')),
                 Some('"') => {
                     self.next();
                     return Ok(());
@@ -206,7 +188,7 @@ impl<'a> Expander<'a> {
         self.next();
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(fault(at, format!("more than {DEEPEST} braces in each other")));
+            return Err(too_much(at, format!("more than {DEEPEST} braces in each other")));
         }
         let value = self.braced(at);
         self.depth -= 1;
@@ -260,7 +242,7 @@ impl<'a> Expander<'a> {
                 } else {
                     format!("{name}: {word}")
                 };
-                Err(fault(at, what))
+                Err(Fault { at, what, hint: format!("--build-arg {name}=VALUE") })
             }
         }
     }
@@ -313,7 +295,10 @@ impl<'a> Expander<'a> {
     }
 
     fn glob(&self, pattern: &str, at: usize) -> Result<Glob, Fault> {
-        Glob::parse(pattern, self.escape).map_err(|why| fault(at, why))
+        Glob::parse(pattern, self.escape).map_err(|what| {
+            let hint = format!("{0}* {0}? {0}}} {0}/ {0}{0} are the signs themselves", self.escape);
+            Fault { at, what, hint }
+        })
     }
 
     /// The name of a variable, a number, or one sign.
@@ -333,7 +318,7 @@ impl<'a> Expander<'a> {
 
     fn value(&mut self, name: &str, at: usize, guarded: bool) -> Option<&'a str> {
         self.uses.insert(Use { name: name.to_owned(), at, guarded });
-        self.values.get(name).map(String::as_str)
+        self.scope.value(name)
     }
 
     fn missing(&self, stop: char) -> Fault {
@@ -344,11 +329,11 @@ impl<'a> Expander<'a> {
 
     fn spend(&mut self, at: usize, bytes: usize, out: &str) -> Result<(), Fault> {
         if out.len() > LONGEST {
-            return Err(fault(at, format!("the value is longer than {LONGEST} bytes")));
+            return Err(too_much(at, format!("the value is longer than {LONGEST} bytes")));
         }
         match self.budget.bytes.checked_sub(bytes) {
             Some(left) => self.budget.bytes = left,
-            None => return Err(fault(at, "the values of this file are too long together")),
+            None => return Err(too_much(at, "the values of this file are too long together")),
         }
         Ok(())
     }
@@ -356,7 +341,7 @@ impl<'a> Expander<'a> {
     fn compare(&mut self, text: usize, pattern: usize, at: usize) -> Result<(), Fault> {
         match self.budget.steps.checked_sub(text.saturating_mul(pattern.max(1))) {
             Some(left) => self.budget.steps = left,
-            None => return Err(fault(at, "this file compares too many patterns")),
+            None => return Err(too_much(at, "this file compares too many patterns")),
         }
         Ok(())
     }
@@ -370,15 +355,6 @@ impl<'a> Expander<'a> {
         self.at += c.len_utf8();
         Some(c)
     }
-}
-
-fn fault(at: usize, what: impl Into<String>) -> Fault {
-    Fault { at, what: what.into() }
-}
-
-fn modifier(at: usize, first: char, second: Option<char>) -> Fault {
-    let sign: String = std::iter::once(first).chain(second).collect();
-    fault(at, format!("`{sign}` after the name of a variable means nothing"))
 }
 
 #[cfg(test)]

@@ -2,18 +2,20 @@
 //! instructions, and what is wrong is collected.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::call::{Call, Notes, Value, one_line};
+use super::fault::Budget;
 use super::heads::{Head, split};
 use super::ignore::Ignore;
-use super::instruction::{Instruction, Origin, Step};
+use super::instruction::{AddSource, Instruction, Origin, Step};
 use super::keyword::Keyword;
 use super::lint::Rule;
 use super::scope::{Place, Scope, Text, declarations};
 use super::script::Script;
-use super::source::{Problem, Warning};
+use super::source::{MOST, Problem, Warning};
 use super::statement::Statement;
-use super::variables::{Budget, Quoting};
+use super::variables::Quoting;
 use super::{files, model};
 
 /// What the command line says about the values of a file.
@@ -34,10 +36,10 @@ pub(super) struct Walk<'a> {
     pub(super) script: &'a Script,
     pub(super) settings: &'a Settings,
     pub(super) ignore: Option<&'a Ignore>,
-    pub(super) globals: Scope,
+    pub(super) globals: Rc<Scope>,
     pub(super) heads: Vec<Head<'a>>,
     /// Of each stage that was walked, its variables at its end and its steps.
-    pub(super) walked: Vec<Option<(Scope, Vec<Step>)>>,
+    pub(super) walked: Vec<Option<(Rc<Scope>, Vec<Step>)>>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Warning>,
     /// Rules that are broken.
@@ -52,7 +54,7 @@ impl<'a> Walk<'a> {
             script,
             settings,
             ignore: None,
-            globals: Scope::of_platforms(settings),
+            globals: Rc::default(),
             heads: Vec::new(),
             walked: Vec::new(),
             problems: Vec::new(),
@@ -61,11 +63,11 @@ impl<'a> Walk<'a> {
             budget: Budget::default(),
         };
         let (globals, stages) = split(&script.statements);
-        let mut scope = walk.globals.clone();
+        let mut scope = Scope::of_platforms(settings);
         for statement in globals {
             walk.declare(statement, &mut scope);
         }
-        walk.globals = scope;
+        walk.globals = Rc::new(scope);
         walk.read_heads(&stages);
         walk.walked.resize_with(walk.heads.len(), || None);
         walk
@@ -79,36 +81,38 @@ impl<'a> Walk<'a> {
         }
         for stage in bases.into_iter().rev() {
             if self.walked[stage].is_none() {
-                let scope = match self.heads[stage].origin {
-                    Origin::Stage(base) => {
-                        self.walked[base].as_ref().map(|(scope, _)| scope.clone())
-                    }
+                let outer = match self.heads[stage].origin {
+                    Origin::Stage(base) => self.walked[base].as_ref().map(|(scope, _)| scope),
                     _ => None,
                 };
-                let scope = scope.unwrap_or_else(|| self.globals.clone());
-                self.walked[stage] = Some(self.steps(stage, scope));
+                let mut scope = Scope::within(outer.unwrap_or(&self.globals));
+                let steps = self.steps(stage, &mut scope);
+                self.walked[stage] = Some((Rc::new(scope), steps));
             }
         }
     }
 
-    fn steps(&mut self, stage: usize, mut scope: Scope) -> (Scope, Vec<Step>) {
+    fn steps(&mut self, stage: usize, scope: &mut Scope) -> Vec<Step> {
         let mut steps = Vec::new();
         let body = if self.heads[stage].replaced { &[] } else { self.heads[stage].body };
         for statement in body {
+            if self.problems.len() >= MOST {
+                break;
+            }
             if statement.keyword == Keyword::Arg {
-                self.declare(statement, &mut scope);
+                self.declare(statement, scope);
                 continue;
             }
             let at = self.script.source.position(statement.place());
             let instruction = match statement.keyword {
-                Keyword::Label => self.label(statement, &scope),
-                _ => self.instruction(statement, &scope, stage),
+                Keyword::Label => self.label(statement, scope),
+                _ => self.instruction(statement, scope, stage),
             };
             if let Some((text, instruction)) = instruction {
                 steps.push(Step { at, text, instruction });
             }
         }
-        (scope, steps)
+        steps
     }
 
     /// Gives the variables of an `ARG` their values: the command line's, or the file's.
@@ -134,10 +138,10 @@ impl<'a> Walk<'a> {
         stage: usize,
     ) -> Option<(String, Instruction)> {
         let call = self.call(statement, scope)?;
-        let from = match call.flag("from") {
-            Some(value) => Some(self.from(&value.text, value.at, stage)?),
-            None => None,
-        };
+        // A problem with `--from` hides no other.
+        let from = call
+            .flag("from")
+            .map(|value| self.from(&value.text, value.at, stage).unwrap_or(Origin::Context));
         let mut notes = Notes {
             source: &self.script.source,
             problems: &mut self.problems,
@@ -219,7 +223,7 @@ impl<'a> Walk<'a> {
             text.text = name;
             let name = self.expand(text, scope);
             let value = self.expand(Text::word(statement, &value, escape), scope);
-            pairs.push((name?, value?));
+            pairs.extend(name.zip(value));
             if !word.text.contains('=') {
                 break;
             }
@@ -234,21 +238,23 @@ impl<'a> Walk<'a> {
     /// Notes the sources that the ignore file keeps out of the context.
     fn find_ignored(&mut self, call: &Call<'_>, instruction: &Instruction) {
         let Some(ignore) = self.ignore else { return };
-        let verb = match instruction {
-            Instruction::Add(_) => "Add",
-            Instruction::Copy(copy) if copy.from == Origin::Context => "Copy",
+        let (verb, remote): (_, Vec<bool>) = match instruction {
+            Instruction::Add(add) => {
+                let is_path = |source: &AddSource| matches!(source, AddSource::Path(_));
+                ("Add", add.sources.iter().map(|source| !is_path(source)).collect())
+            }
+            Instruction::Copy(copy) if copy.from == Origin::Context => ("Copy", Vec::new()),
             _ => return,
         };
-        for value in call.sources().iter().filter(|value| value.body.is_none()) {
-            let is_path = !value.text.contains("://") && !value.text.starts_with("git@");
-            if is_path && ignore.excludes(&value.text) {
+        let remote = remote.into_iter().chain(std::iter::repeat(false));
+        for (Value { text, at, body }, remote) in call.sources().iter().zip(remote) {
+            let local = body.is_none() && !remote && self.findings.len() < MOST;
+            if local && ignore.excludes(text) {
                 let message = format!(
-                    "Attempting to {verb} file \"{}\" that is excluded by the ignore file",
-                    value.text
+                    "Attempting to {verb} file \"{text}\" that is excluded by the ignore file"
                 );
-                let finding =
-                    self.script.source.warning(value.at, Some(Rule::CopyIgnoredFile), message);
-                self.findings.push(finding);
+                let rule = Some(Rule::CopyIgnoredFile);
+                self.findings.push(self.script.source.warning(*at, rule, message));
             }
         }
     }
@@ -259,6 +265,12 @@ impl<'a> Walk<'a> {
         what: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.problems.push(self.script.source.problem(place, what).hint(hint));
+        if self.problems.len() < MOST {
+            self.problems.push(self.script.source.problem(place, what).hint(hint));
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "walk_tests.rs"]
+mod tests;

@@ -8,40 +8,41 @@ pub(super) struct Word {
     pub(super) at: usize,
 }
 
-/// Splits `line[from..]` into words, `'…'` and `"…"` belong to one word, the escape character and
-/// what follows too.
-pub(super) fn split(line: &str, from: usize, escape: char) -> Vec<Word> {
-    let mut words = Vec::new();
-    let mut start = None;
-    let mut quote = None;
-    let mut chars = line[from..].char_indices();
-    while let Some((index, c)) = chars.next() {
-        let at = from + index;
-        if let Some(open) = quote {
-            if c == open {
-                quote = None;
-            } else if c == escape && open == '"' {
-                chars.next();
-            }
-            continue;
-        }
-        if c.is_whitespace() {
+/// Splits `line[from..]` into words: what stands in `'…'`, `"…"` and `${…}` belongs to one word, and
+/// so does what follows the escape character. Tells where something begins that does not end, and what.
+pub(super) fn split(line: &str, from: usize, escape: char) -> (Vec<Word>, Option<(usize, String)>) {
+    let (mut words, mut start) = (Vec::new(), None);
+    let mut open: Vec<(usize, char)> = Vec::new();
+    let mut chars = line[from..].char_indices().map(|(index, c)| (from + index, c)).peekable();
+    while let Some((at, c)) = chars.next() {
+        if c.is_whitespace() && open.is_empty() {
             if let Some(start) = start.take() {
                 words.push(Word { text: line[start..at].to_owned(), at: start });
             }
             continue;
         }
         start.get_or_insert(at);
-        if c == '"' || c == '\'' {
-            quote = Some(c);
+        let within = open.last().map(|(_, end)| *end);
+        if Some(c) == within {
+            open.pop();
+        } else if within == Some('\'') {
+            // Nothing has a meaning here.
         } else if c == escape {
             chars.next();
+        } else if c == '$' && chars.next_if(|(_, c)| *c == '{').is_some() {
+            open.push((at, '}'));
+        } else if c == '"' || (c == '\'' && within != Some('"')) {
+            open.push((at, c));
         }
     }
     if let Some(start) = start {
         words.push(Word { text: line[start..].to_owned(), at: start });
     }
-    words
+    let open = open.first().map(|(at, end)| match end {
+        '}' => (*at, "${".to_owned()),
+        quote => (*at, quote.to_string()),
+    });
+    (words, open)
 }
 
 /// What `<<EOF` says.
@@ -99,12 +100,21 @@ mod tests {
             (r#"a "b c"#, vec!["a", r#""b c"#]),
             ("é ü", vec!["é", "ü"]),
             (r"a\", vec![r"a\"]),
+            ("${a:-b c} d", vec!["${a:-b c}", "d"]),
+            ("${a:-${b c}} d} e", vec!["${a:-${b c}}", "d}", "e"]),
+            ("\"${a:-\"b c\"}\" d", vec!["\"${a:-\"b c\"}\"", "d"]),
+            ("'${a' b", vec!["'${a'", "b"]),
+            (r"\${a b", vec![r"\${a", "b"]),
         ] {
-            let words = split(line, 0, '\\');
+            let (words, open) = split(line, 0, '\\');
+            assert_eq!(open.is_some(), line == r#"a "b c"#, "{line}");
             assert_eq!(words.iter().map(|w| &w.text).collect::<Vec<_>>(), expected, "{line}");
             assert!(words.iter().all(|w| line[w.at..].starts_with(&w.text)), "{line}");
         }
-        assert_eq!(split("a` b", 0, '`').len(), 1);
+        assert_eq!(split("a` b", 0, '`').0.len(), 1);
+        for (line, open) in [("a 'b", (2, "'")), ("\"a'", (0, "\"")), ("é ${a:-'b'", (3, "${"))] {
+            assert_eq!(split(line, 0, '\\').1, Some((open.0, open.1.to_owned())), "{line}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Plans, each rule by the smallest stages that show it.
 
 use super::*;
-use crate::language::instruction::{self, Add, AddSource, Cat, Copy, Instruction, Origin, Stage, Step};
+use crate::language::instruction::{
+    self, Add, AddSource, Cat, Copy, Instruction, Origin, Stage, Step,
+};
 
 fn step(instruction: Instruction) -> Step {
     Step { at: Position { line: 1, column: 1 }, text: format!("{instruction:?}"), instruction }
@@ -30,7 +32,10 @@ fn plan(stages: &[Stage]) -> Plan {
 /// Operations and inputs, one node a line.
 fn shown(plan: &Plan) -> Vec<String> {
     let op = |node: &Node| serde_json::to_value(&node.op).expect("data")["op"].to_string();
-    plan.nodes.iter().map(|node| format!("{} {:?}", op(node).trim_matches('"'), node.inputs)).collect()
+    plan.nodes
+        .iter()
+        .map(|node| format!("{} {:?}", op(node).trim_matches('"'), node.inputs))
+        .collect()
 }
 
 #[test]
@@ -44,7 +49,8 @@ fn a_stage_is_a_chain_and_equal_sources_are_one_node() {
         ],
     )];
     let plan = plan(&stages);
-    let expected = ["scratch []", "local []", "place [0, 1]", "place [2, 1]", "inline []", "place [3, 4]"];
+    let expected =
+        ["scratch []", "local []", "place [0, 1]", "place [2, 1]", "inline []", "place [3, 4]"];
     assert_eq!(shown(&plan), expected);
     assert_eq!(plan.result, 5);
     let Op::Place(Place { dest, .. }) = &plan.nodes[5].op else { panic!("no place") };
@@ -59,7 +65,10 @@ fn a_stage_that_nothing_needs_is_not_run() {
         stage(Origin::Scratch, vec![copy(Origin::Stage(1), "a", "/")]),
     ];
     let plan = plan(&stages);
-    assert_eq!(shown(&plan), ["scratch []", "image []", "local []", "place [1, 2]", "place [0, 3]"]);
+    assert_eq!(
+        shown(&plan),
+        ["scratch []", "image []", "local []", "place [1, 2]", "place [0, 3]"]
+    );
 }
 
 #[test]
@@ -88,7 +97,8 @@ fn sources_of_add_are_told_apart() {
         AddSource::Inline(text("n"), text("t")),
     ];
     let plan = plan(&[stage(Origin::Scratch, vec![add(sources)])]);
-    let kinds = ["local []", "http []", "hugging-face []", "hugging-face []", "git []", "inline []"];
+    let kinds =
+        ["local []", "http []", "hugging-face []", "hugging-face []", "git []", "inline []"];
     assert_eq!(shown(&plan)[1..7], kinds);
     let Op::Place(Place { parts, unpack, .. }) = &plan.nodes[7].op else { panic!("no place") };
     assert!(*unpack);
@@ -96,7 +106,9 @@ fn sources_of_add_are_told_apart() {
     assert_eq!(parts[0], Part::Paths(vec![text("a"), text("b")]));
     assert_eq!(parts[1], Part::Files);
     assert_eq!(parts[2..5], everything);
-    let Op::HuggingFace(HuggingFace { revision, folder, .. }) = &plan.nodes[4].op else { panic!("no repository") };
+    let Op::HuggingFace(HuggingFace { revision, folder, .. }) = &plan.nodes[4].op else {
+        panic!("no repository")
+    };
     assert_eq!((revision.as_deref(), folder.as_deref()), (Some("v1"), Some("sub")));
 }
 
@@ -126,7 +138,8 @@ fn named_contexts_are_what_they_say() {
 
 #[test]
 fn a_stage_inherits_command_and_labels() {
-    let label = |key: &str, value: &str| Instruction::Label(vec![(key.to_owned(), value.to_owned())]);
+    let label =
+        |key: &str, value: &str| Instruction::Label(vec![(key.to_owned(), value.to_owned())]);
     let stages = [
         stage(
             Origin::Scratch,
@@ -144,7 +157,8 @@ fn a_stage_inherits_command_and_labels() {
 fn quantizing_a_shard_needs_its_siblings() {
     let options = crate::executor::quantize::tests::options("Q4_K_M");
     let src = "m-00001-of-00002.gguf".to_owned();
-    let quantize = instruction::Quantize { from: Origin::Context, src, dest: "q.gguf".to_owned(), options };
+    let quantize =
+        instruction::Quantize { from: Origin::Context, src, dest: "q.gguf".to_owned(), options };
     let plan = plan(&[stage(Origin::Scratch, vec![Instruction::Quantize(quantize)])]);
     let Op::Local(Local { sources, .. }) = &plan.nodes[1].op else { panic!("no folder") };
     assert_eq!(*sources, ["m-00001-of-00002.gguf", "m-?????-of-00002.gguf"]);

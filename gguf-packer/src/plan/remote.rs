@@ -52,14 +52,17 @@ pub fn is_git(address: &str) -> bool {
 /// Git address. `endpoint` is a further server of that kind.
 pub(super) fn hugging_face(address: &str, endpoint: Option<&str>) -> Option<(Repository, Git)> {
     let git = split(address);
-    let remote = git.remote.trim_end_matches('/');
+    let remote = git.remote.clone();
+    let remote = remote.trim_end_matches('/');
     let endpoint = endpoint.map(|endpoint| endpoint.trim_end_matches('/'));
-    let own = [HUGGING_FACE, "http://huggingface.co", "https://hf.co", "https://www.huggingface.co"];
+    let own =
+        [HUGGING_FACE, "http://huggingface.co", "https://hf.co", "https://www.huggingface.co"];
     let of_own = own.into_iter().map(|host| (host, endpoint.unwrap_or(HUGGING_FACE)));
     let of_endpoint = endpoint.map(|endpoint| (endpoint, endpoint));
-    let (path, server) = of_endpoint.into_iter().chain(of_own).find_map(|(host, server)| {
-        Some((remote.strip_prefix(host)?.strip_prefix('/')?, server))
-    })?;
+    let (path, server) = of_endpoint
+        .into_iter()
+        .chain(of_own)
+        .find_map(|(host, server)| Some((remote.strip_prefix(host)?.strip_prefix('/')?, server)))?;
     let is_repository = path.ends_with(".git");
     let path = path.trim_end_matches(".git");
     let (kind, name) = match path.split_once('/') {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::Error;
-use crate::language::instruction::{Add, AddSource, Copy, Instruction, Origin, Stage, Step};
+use crate::language::instruction::{Add, AddSource, Cat, Copy, Instruction, Origin, Stage, Step};
 
 use super::{Context, Graph, Op, Outside, Part, Placed, Plan, remote, shards};
 use super::{Convert, Git, Http, HuggingFace, Image, Inline, Layout, Local, Place, Quantize};
@@ -55,7 +55,8 @@ impl Planner<'_> {
         if let Origin::Stage(index) = stage.from {
             return self.stage(index);
         }
-        let from = Step { at: stage.at, text: "FROM".to_owned(), instruction: Instruction::Cmd(vec![]) };
+        let from =
+            Step { at: stage.at, text: "FROM".to_owned(), instruction: Instruction::Cmd(vec![]) };
         let node = match &stage.from {
             Origin::Context | Origin::Here => self.folder_base(None, &from),
             Origin::Named(name) => match self.context(name)? {
@@ -78,7 +79,8 @@ impl Planner<'_> {
     /// `FROM` of a folder: everything in it, put down in nothing.
     fn folder_base(&mut self, context: Option<String>, from: &Step) -> usize {
         let sources = vec!["/".to_owned()];
-        let op = Op::Local(Local { context, sources: sources.clone(), exclude: vec![], parents: false });
+        let op =
+            Op::Local(Local { context, sources: sources.clone(), exclude: vec![], parents: false });
         let source = self.add(op, vec![], from);
         self.everything(source, Part::Paths(sources), from)
     }
@@ -86,7 +88,8 @@ impl Planner<'_> {
     fn everything(&mut self, source: usize, part: Part, from: &Step) -> usize {
         let scratch = self.add(Op::Scratch, vec![], from);
         let (dest, placing) = ("/".to_owned(), Placed::default());
-        let op = Op::Place(Place { parts: vec![part], dest, parents: false, unpack: false, placing });
+        let op =
+            Op::Place(Place { parts: vec![part], dest, parents: false, unpack: false, placing });
         self.add(op, vec![scratch, source], from)
     }
 
@@ -104,19 +107,14 @@ impl Planner<'_> {
     fn step(&mut self, state: &mut State, stage: &Stage, step: &Step) -> Result<(), Error> {
         match &step.instruction {
             Instruction::Cmd(command) => state.command = Some(command.clone()),
-            Instruction::Label(labels) => labels.iter().for_each(|label| set(&mut state.labels, label)),
-            Instruction::Add(add) => state.node = self.add_step(add, state.node, step),
-            Instruction::Copy(copy) => state.node = self.copy_step(copy, state.node, stage, step)?,
-            Instruction::Cat(cat) => {
-                let dest = cat.dest.trim_end_matches('/');
-                let (folder, name) = dest.rsplit_once('/').unwrap_or((".", dest));
-                let files = vec![(name.to_owned(), cat.text.clone())];
-                let source = self.add(Op::Inline(Inline { files }), vec![], step);
-                let (parts, dest) = (vec![Part::Files], format!("{folder}/"));
-                let placing = Placed::default();
-                let op = Op::Place(Place { parts, dest, parents: false, unpack: false, placing });
-                state.node = self.add(op, vec![state.node, source], step);
+            Instruction::Label(labels) => {
+                labels.iter().for_each(|label| set(&mut state.labels, label))
             }
+            Instruction::Add(add) => state.node = self.add_step(add, state.node, step),
+            Instruction::Copy(copy) => {
+                state.node = self.copy_step(copy, state.node, stage, step)?
+            }
+            Instruction::Cat(cat) => state.node = self.cat_step(cat, state.node, step),
             Instruction::Quantize(quantize) => {
                 let sources = quantized_files(&quantize.src);
                 let source = self.origin(&quantize.from, stage, step, state.node, &sources)?;
@@ -127,13 +125,28 @@ impl Planner<'_> {
             Instruction::Convert(convert) => {
                 let sources = [convert.src.clone()];
                 let source = self.origin(&convert.from, stage, step, state.node, &sources)?;
-                let convert = convert.clone();
-                let (src, dest, kind) = (convert.src, convert.dest, convert.kind);
-                let op = Op::Convert(Convert { src, dest, kind, lora: convert.lora, base: convert.base });
+                let op = Op::Convert(Convert {
+                    src: convert.src.clone(),
+                    dest: convert.dest.clone(),
+                    kind: convert.kind.clone(),
+                    lora: convert.lora,
+                    base: convert.base.clone(),
+                });
                 state.node = self.add(op, vec![state.node, source], step);
             }
         }
         Ok(())
+    }
+
+    fn cat_step(&mut self, cat: &Cat, state: usize, step: &Step) -> usize {
+        let dest = cat.dest.trim_end_matches('/');
+        let (folder, name) = dest.rsplit_once('/').unwrap_or((".", dest));
+        let files = vec![(name.to_owned(), cat.text.clone())];
+        let source = self.add(Op::Inline(Inline { files }), vec![], step);
+        let (parts, dest) = (vec![Part::Files], format!("{folder}/"));
+        let placing = Placed::default();
+        let op = Op::Place(Place { parts, dest, parents: false, unpack: false, placing });
+        self.add(op, vec![state, source], step)
     }
 
     /// The node whose result has the files of `origin`; of a folder only those of `sources`.
@@ -146,12 +159,9 @@ impl Planner<'_> {
         sources: &[String],
     ) -> Result<usize, Error> {
         let platform = stage.platform.clone().or_else(|| self.outside.platform.clone());
-        let local = |context| Op::Local(Local {
-            context,
-            sources: sources.to_vec(),
-            exclude: vec![],
-            parents: false,
-        });
+        let local = |context| {
+            Op::Local(Local { context, sources: sources.to_vec(), exclude: vec![], parents: false })
+        };
         let op = match origin {
             Origin::Scratch => Op::Scratch,
             Origin::Here => return Ok(here),
@@ -163,9 +173,11 @@ impl Planner<'_> {
                 Context::Image(reference) => Op::Image(Image { reference, platform }),
                 Context::Layout { folder, tag } => Op::Layout(Layout { folder, tag, platform }),
                 Context::Git(address) => self.repository(&address, false, &[]),
-                Context::Url(url) => self
-                    .hugging_face(&url, &[])
-                    .unwrap_or(Op::Http(Http { url, checksum: None, unpack: true })),
+                Context::Url(url) => self.hugging_face(&url, &[]).unwrap_or(Op::Http(Http {
+                    url,
+                    checksum: None,
+                    unpack: true,
+                })),
             },
         };
         Ok(self.add(op, vec![], step))
@@ -193,7 +205,10 @@ impl Planner<'_> {
         for source in &add.sources {
             match (source, sources.last_mut()) {
                 // Neighbouring paths are read together.
-                (AddSource::Path(path), Some((Op::Local(Local { sources, .. }), Part::Paths(paths)))) => {
+                (
+                    AddSource::Path(path),
+                    Some((Op::Local(Local { sources, .. }), Part::Paths(paths))),
+                ) => {
                     sources.push(path.clone());
                     paths.push(path.clone());
                 }
@@ -206,7 +221,11 @@ impl Planner<'_> {
             parts.push(part);
         }
         let (dest, placing) = (add.dest.clone(), Placed::from(&add.placing));
-        self.add(Op::Place(Place { parts, dest, parents: false, unpack: true, placing }), inputs, step)
+        self.add(
+            Op::Place(Place { parts, dest, parents: false, unpack: true, placing }),
+            inputs,
+            step,
+        )
     }
 
     fn add_source(&self, source: &AddSource, add: &Add) -> (Op, Part) {
@@ -246,7 +265,8 @@ impl Planner<'_> {
             let source = match self.local_context(&copy.from) {
                 Some(context) => {
                     let (exclude, parents) = (copy.placing.exclude.clone(), copy.parents);
-                    let op = Op::Local(Local { context, sources: sources.clone(), exclude, parents });
+                    let op =
+                        Op::Local(Local { context, sources: sources.clone(), exclude, parents });
                     self.add(op, vec![], step)
                 }
                 None => self.origin(&copy.from, stage, step, state, &sources)?,
@@ -260,7 +280,11 @@ impl Planner<'_> {
         }
         let (dest, placing) = (copy.dest.clone(), Placed::from(&copy.placing));
         let parents = copy.parents;
-        Ok(self.add(Op::Place(Place { parts, dest, parents, unpack: false, placing }), inputs, step))
+        Ok(self.add(
+            Op::Place(Place { parts, dest, parents, unpack: false, placing }),
+            inputs,
+            step,
+        ))
     }
 
     /// The context that is a folder of the disk, if `origin` is one.

@@ -48,9 +48,7 @@ impl Http {
     pub(super) fn new(settings: Settings) -> Result<Self, Error> {
         // Another part of the process may have done so already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut roots = RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let mut roots = crate::tls::roots();
         for path in &settings.certificates {
             trust(&mut roots, path)?;
         }

@@ -171,5 +171,8 @@ impl Drop for LayerReceiver {
 }
 
 #[cfg(test)]
+#[path = "receive_fuzz_tests.rs"]
+mod fuzz;
+#[cfg(test)]
 #[path = "receive_tests.rs"]
 mod tests;

@@ -100,6 +100,10 @@ fn entry(
 ) -> Result<Option<Found>, Error> {
     let raw = text(extended, "path", &header.path_bytes())?;
     let path = clean(&raw)?;
+    let is_folder = header.entry_type() == EntryType::Directory || raw.ends_with('/');
+    if path.is_empty() && !is_folder {
+        return Err(refused(&raw, "stands where the image's root is"));
+    }
     let target = match header.link_name_bytes() {
         _ if extended.contains_key("linkpath") => extended["linkpath"].clone(),
         Some(bytes) => text(extended, "linkpath", &bytes)?,

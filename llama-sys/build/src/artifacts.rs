@@ -9,7 +9,7 @@ use crate::cmake::Layout;
 use crate::config::Config;
 use crate::cpu;
 use crate::file_api::{CmakeTarget, Codemodel};
-use crate::target::Os;
+use crate::program::Program;
 
 /// One entry of a link line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,17 +23,6 @@ pub enum Link {
     System(Option<PathBuf>, String),
     /// A framework of Apple's.
     Framework(String),
-}
-
-/// A program of upstream's that a build gave, and how another one is linked with what it is made of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Program {
-    /// The executable that upstream's CMake linked.
-    pub path: PathBuf,
-    /// Arguments that link another executable the same way, in order.
-    pub link_args: Vec<String>,
-    /// Where such an executable finds its shared libraries; empty when there are none.
-    pub run_path: Vec<String>,
 }
 
 /// Files of a finished build.
@@ -85,7 +74,7 @@ impl Artifacts {
         if !shared {
             stage_archives(&mut link, &lib)?;
         }
-        let program = |name| program(name, model, layout, config);
+        let program = |name| Program::of(name, model, layout, config);
         let server = config.features.server.then(|| program("llama-server")).transpose()?;
         let quantize = config.features.quantize.then(|| program("llama-quantize")).transpose()?;
         let modules = model.targets.iter().filter(|target| target.kind == "MODULE_LIBRARY");
@@ -121,58 +110,13 @@ fn cpu_variants(model: &Codemodel) -> Vec<String> {
     variants
 }
 
-fn program(
-    name: &str,
-    model: &Codemodel,
-    layout: &Layout,
-    config: &Config,
-) -> Result<Program, Error> {
-    let target = model.target(name)?;
-    let path = target
-        .artifacts
-        .first()
-        .ok_or_else(|| Error::new(format!("CMake names no file for `{name}`")))?;
-    let mut line = link_line(target, model, &layout.build, config);
-    // rustc names libc before these words, and the linker looks no further than its own words for what
-    // an archive needs: on aarch64 the guard of stack protectors, which libc's script finds.
-    if model.implicit.iter().any(|name| name == "c") {
-        line.push(Link::System(None, "c".to_owned()));
-    }
-    let mut run_path = Vec::new();
-    if config.target.os != Os::Windows {
-        if config.features.backend_dl {
-            let origin = if config.target.is_apple() { "@loader_path" } else { "$ORIGIN" };
-            run_path.push(origin.to_owned());
-        }
-        if !config.overrides.relocatable {
-            let build = config.features.backend_dl.then(|| layout.build.join("bin"));
-            let folders = build.into_iter().chain(foreign_folders(&line, &model.implicit_folders));
-            run_path.extend(folders.map(|folder| folder.display().to_string()));
-        }
-    }
-    let link_args = line.iter().flat_map(|link| arguments(link, config.target.is_msvc())).collect();
-    Ok(Program { path: path.clone(), link_args, run_path })
-}
-
-/// Folders of shared libraries in which a program is not looking for them by itself, such as a vendor's
-/// toolkit.
-fn foreign_folders(line: &[Link], implicit: &[PathBuf]) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = Vec::new();
-    for link in line {
-        let Link::System(Some(folder), name) = link else { continue };
-        let is_shared =
-            ["so", "dylib"].iter().any(|end| folder.join(format!("lib{name}.{end}")).exists());
-        // What stands in for a driver while linking is of no use to a program.
-        let is_stub = folder.ends_with("stubs");
-        if is_shared && !is_stub && !implicit.contains(folder) && !folders.contains(folder) {
-            folders.push(folder.clone());
-        }
-    }
-    folders
-}
-
 /// The link line of `target`, each library where it is needed last, and C++'s own library at the end.
-fn link_line(target: &CmakeTarget, model: &Codemodel, build: &Path, config: &Config) -> Vec<Link> {
+pub(crate) fn link_line(
+    target: &CmakeTarget,
+    model: &Codemodel,
+    build: &Path,
+    config: &Config,
+) -> Vec<Link> {
     let mut line: Vec<Link> = Vec::new();
     let mut words = target.libraries.iter();
     while let Some(word) = words.next() {
@@ -230,7 +174,7 @@ fn library_name(file: &str) -> String {
     stem.strip_prefix("lib").unwrap_or(stem).to_owned()
 }
 
-fn arguments(link: &Link, msvc: bool) -> Vec<String> {
+pub(crate) fn arguments(link: &Link, msvc: bool) -> Vec<String> {
     let path = |path: &Path| path.display().to_string();
     match link {
         Link::Static(file) | Link::Shared(file) => vec![path(file)],
@@ -317,35 +261,6 @@ mod tests {
             .iter()
             .flat_map(|link| arguments(link, config.target.is_msvc()))
             .collect()
-    }
-
-    #[test]
-    fn programs_look_in_folders_where_the_system_does_not() {
-        let dir = tempfile::tempdir().unwrap();
-        let [toolkit, stubs, system] =
-            ["cuda/lib", "cuda/lib/stubs", "usr/lib"].map(|name| dir.path().join(name));
-        for (folder, file) in [
-            (&toolkit, "libcudart.so"),
-            (&toolkit, "libcublas.so"),
-            (&toolkit, "libculibos.a"),
-            (&stubs, "libcuda.so"),
-            (&system, "libssl.so"),
-        ] {
-            std::fs::create_dir_all(folder).unwrap();
-            std::fs::write(folder.join(file), "").unwrap();
-        }
-        let link = |folder: &PathBuf, name: &str| Link::System(Some(folder.clone()), name.into());
-        let line = [
-            link(&toolkit, "cudart"),
-            link(&toolkit, "cublas"),
-            link(&stubs, "cuda"),
-            link(&system, "ssl"),
-            Link::System(None, "m".into()),
-        ];
-        let implicit = [system];
-        assert_eq!(foreign_folders(&line, &implicit), std::slice::from_ref(&toolkit));
-        // An archive is in the program already.
-        assert!(foreign_folders(&[link(&toolkit, "culibos")], &[]).is_empty());
     }
 
     #[test]

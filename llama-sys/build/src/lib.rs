@@ -18,6 +18,7 @@ mod headers;
 pub mod jobs;
 pub mod link;
 pub mod manifest;
+pub mod program;
 pub mod progress;
 pub mod requirement;
 pub mod source;

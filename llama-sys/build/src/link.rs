@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use crate::artifacts::{Link, Program};
+use crate::artifacts::Link;
 use crate::manifest::{FILE, Manifest};
+use crate::program::Program;
 use crate::{Artifacts, Error, cargo};
 
 /// Directives for the crate itself.

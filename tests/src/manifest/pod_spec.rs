@@ -137,6 +137,9 @@ pub struct Hook {
 pub struct Mount {
     pub name: String,
     pub mount_path: String,
+    /// A folder of the volume, for one that is an image.
+    #[serde(default)]
+    pub sub_path: String,
     #[serde(default)]
     pub read_only: bool,
 }

@@ -32,7 +32,9 @@ fn user_of(user: &str, read: Read<'_>) -> Result<(u64, u64), Error> {
     let mut numbers = line.split(':').skip(2).map(str::parse);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(uid)), Some(Ok(gid))) => Ok((uid, gid)),
-        _ => Err(Error::new(format!("the line of `{user}` in /etc/passwd has no numbers: `{line}`"))),
+        _ => {
+            Err(Error::new(format!("the line of `{user}` in /etc/passwd has no numbers: `{line}`")))
+        }
     }
 }
 
@@ -47,11 +49,14 @@ fn group_of(group: &str, read: Read<'_>) -> Result<u64, Error> {
 fn line_of(name: &str, what: &str, file: &str, read: Read<'_>) -> Result<String, Error> {
     let numbers = "write numbers, as in `--chown=1000:1000`";
     let Some(text) = read(file)? else {
-        return Err(Error::new(format!("no {what} `{name}`: this stage has no /{file}")).hint(numbers));
+        return Err(
+            Error::new(format!("no {what} `{name}`: this stage has no /{file}")).hint(numbers)
+        );
     };
     let line = text.lines().find(|line| line.split(':').next() == Some(name));
-    line.map(str::to_owned)
-        .ok_or_else(|| Error::new(format!("no {what} `{name}` in /{file} of this stage")).hint(numbers))
+    line.map(str::to_owned).ok_or_else(|| {
+        Error::new(format!("no {what} `{name}` in /{file} of this stage")).hint(numbers)
+    })
 }
 
 #[cfg(test)]
@@ -83,7 +88,10 @@ mod tests {
     fn an_unknown_owner_is_named() {
         let hint = "\n  hint: write numbers, as in `--chown=1000:1000`";
         assert_eq!(chown("who"), Err(format!("no user `who` in /etc/passwd of this stage{hint}")));
-        assert_eq!(chown("0:who"), Err(format!("no group `who` in /etc/group of this stage{hint}")));
+        assert_eq!(
+            chown("0:who"),
+            Err(format!("no group `who` in /etc/group of this stage{hint}"))
+        );
         let broken = "the line of `broken` in /etc/passwd has no numbers: `broken:x`";
         assert_eq!(chown("broken"), Err(broken.to_owned()));
         let nothing = resolve("model", &|_| Ok(None)).expect_err("no file").to_string();

@@ -58,7 +58,10 @@ mod tests {
         assert_eq!(absolute("models", "../x").as_deref(), Some("x"));
         assert_eq!(absolute("models", "/x/").as_deref(), Some("x"));
         assert_eq!(folders("a/b/c").collect::<Vec<_>>(), ["a", "a/b"]);
-        assert_eq!((join("", "a"), join("a", ""), join("a", "b")), ("a".into(), "a".into(), "a/b".into()));
+        assert_eq!(
+            (join("", "a"), join("a", ""), join("a", "b")),
+            ("a".into(), "a".into(), "a/b".into())
+        );
         assert!(["", ".", "./", "x/", "x/."].into_iter().all(says_folder) && !says_folder("x"));
     }
 }

@@ -27,7 +27,8 @@ pub(crate) fn literal(text: &str) -> String {
 
 /// Whether `name` is one that `pattern` means; a broken pattern means none.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n) = (0, 0);
     // Where to go on when what follows the last `*` does not fit.
     let mut retry = None;

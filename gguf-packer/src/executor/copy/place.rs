@@ -95,10 +95,14 @@ impl Place<'_> {
                 // The folder that is copied into keeps what it is.
                 (true, true) if top => return Ok(()),
                 (true, false) => {
-                    return Err(Error::new(format!("`/{at}` is a folder, a file cannot replace it")));
+                    return Err(Error::new(format!(
+                        "`/{at}` is a folder, a file cannot replace it"
+                    )));
                 }
                 (false, true) => {
-                    return Err(Error::new(format!("`/{at}` is a file, a folder cannot replace it")));
+                    return Err(Error::new(format!(
+                        "`/{at}` is a file, a folder cannot replace it"
+                    )));
                 }
                 _ => {}
             }
@@ -136,8 +140,10 @@ impl Place<'_> {
                     new.insert(folder.to_owned(), entry);
                 }
                 Some(_) => {
-                    return Err(Error::new(format!("`/{folder}` is a file, it cannot become a folder"))
-                        .hint("choose another destination"));
+                    return Err(Error::new(format!(
+                        "`/{folder}` is a file, it cannot become a folder"
+                    ))
+                    .hint("choose another destination"));
                 }
                 None => {
                     let (uid, gid) = self.owner.unwrap_or((0, 0));

@@ -45,9 +45,12 @@ fn of_a_folder_the_content_is_copied() {
     let below = tree(&["there/x"]);
     let put = |dest: &str, items: &[Item]| put(&place(&below, dest), items).expect(dest);
     let item = folder(&["f", "s/", "s/g"]);
-    assert_eq!(put("/new", &[item.clone()]), ["new 700", "new/f 644", "new/s 755", "new/s/g 644"]);
+    assert_eq!(
+        put("/new", std::slice::from_ref(&item)),
+        ["new 700", "new/f 644", "new/s 755", "new/s/g 644"]
+    );
     let there = ["there 755", "there/f 644", "there/s 755", "there/s/g 644"];
-    assert_eq!(put("/there", &[item.clone()]), there, "it keeps its own permissions");
+    assert_eq!(put("/there", std::slice::from_ref(&item)), there, "it keeps its own permissions");
     assert_eq!(put("/", &[item]), ["f 644", "s 755", "s/g 644"]);
 }
 
@@ -55,7 +58,8 @@ fn of_a_folder_the_content_is_copied() {
 fn owner_and_permissions_are_changed() {
     let below = tree(&["there/x"]);
     let mode = Mode::parse("u=rwX,go=").expect("a mode");
-    let place = Place { owner: Some((5, 6)), mode: Some(&mode), mtime: 7, ..place(&below, "/there/n/d") };
+    let place =
+        Place { owner: Some((5, 6)), mode: Some(&mode), mtime: 7, ..place(&below, "/there/n/d") };
     let entries = place.put(&[folder(&["f", "l->f"])]).expect("placed");
     let shown: Vec<_> =
         entries.iter().map(|e| (e.path.as_str(), e.mode, e.uid, e.gid, e.mtime)).collect();

@@ -148,11 +148,22 @@ fn any_depth(files: &dyn Files, at: Found, next: &mut Vec<Found>) -> Result<(), 
 }
 
 fn missing(files: &dyn Files, roots: &[&str], source: &str) -> Result<Error, Error> {
+    if source.contains("://") {
+        return Ok(Error::new(format!("no such address can be read: `{source}`"))
+            .hint("https://…, http://…, or a Git repository: https://….git, git://…, ssh://…"));
+    }
     let mut error = Error::new(format!("no file or folder `{source}`"));
     for root in roots {
         let path = path::join(root, &clean(source)?);
+        if let Some(Entry { kind: Kind::Link { target }, .. }) = files.look(&path)? {
+            let what = format!("the link `{path}` leads to `{target}`, which is not there");
+            return Ok(Error::new(what).hint("a link leads to a file inside of the same folder"));
+        }
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
         let folder = follow(files, folder)?;
+        if !is_folder(files, &folder)? {
+            continue;
+        }
         for near in near(name, files.names(&folder)?) {
             error = error.hint(format!("there is `{}`", path::join(&folder, &near)));
         }

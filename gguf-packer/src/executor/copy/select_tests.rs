@@ -11,13 +11,15 @@ fn names(tree: &Tree, source: &str, parents: bool) -> Result<Vec<String>, String
 
 fn walked(tree: &Tree, source: &str, exclude: &str, parents: bool) -> Vec<String> {
     let found = select(tree, &[""], source, parents).expect("found");
-    let walk = |found| walk(tree, found, &Ignore::of(exclude.lines()).expect("patterns")).expect("a tree");
+    let walk =
+        |found| walk(tree, found, &Ignore::of(exclude.lines()).expect("patterns")).expect("a tree");
     found.iter().flat_map(walk).map(|(_, entry)| entry.path).collect()
 }
 
 #[test]
 fn a_source_is_a_path_or_a_pattern() {
-    let tree = tree(&["a.gguf", "b.gguf", "c.txt", "d/e.gguf", "d/f/g.gguf", "h->d/f", "i->d/e.gguf"]);
+    let tree =
+        tree(&["a.gguf", "b.gguf", "c.txt", "d/e.gguf", "d/f/g.gguf", "h->d/f", "i->d/e.gguf"]);
     let names = |source: &str| names(&tree, source, false).expect(source);
     assert_eq!(names("a.gguf"), ["a.gguf a.gguf"]);
     assert_eq!(names("/d/./e.gguf"), ["d/e.gguf e.gguf"]);
@@ -67,7 +69,10 @@ fn excluded_files_stay_away() {
     let tree = tree(&["d/a.txt", "d/b.md", "d/s/c.txt", "d/s/d.md", "e.txt"]);
     assert_eq!(walked(&tree, "d", "*.txt", false), ["d", "d/b.md", "d/s", "d/s/c.txt", "d/s/d.md"]);
     assert_eq!(walked(&tree, "d", "**/*.txt", false), ["d", "d/b.md", "d/s", "d/s/d.md"]);
-    assert_eq!(walked(&tree, "d", "s\n!s/d.md", false), ["d", "d/a.txt", "d/b.md", "d/s", "d/s/d.md"]);
+    assert_eq!(
+        walked(&tree, "d", "s\n!s/d.md", false),
+        ["d", "d/a.txt", "d/b.md", "d/s", "d/s/d.md"]
+    );
     assert_eq!(walked(&tree, "d", "s\n!s/x", false), ["d", "d/a.txt", "d/b.md"]);
     assert_eq!(walked(&tree, "*", "*.txt", false), ["d", "d/b.md", "d/s", "d/s/c.txt", "d/s/d.md"]);
     assert_eq!(walked(&tree, "e.txt", "*.txt", false), [""; 0]);

@@ -3,12 +3,14 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fs4::FileExt;
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderName, IF_RANGE, RANGE};
+use reqwest::header::{
+    CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE,
+};
 
 use crate::Error;
 use crate::digest::Digest;
@@ -34,20 +36,21 @@ pub(super) struct Wanted<'a> {
 /// What came of it.
 pub(super) enum Got {
     /// A content of the store, and the headers that came with it.
-    Content { digest: Digest, size: u64, headers: reqwest::header::HeaderMap, url: String },
+    Content { digest: Digest, size: u64, headers: HeaderMap, url: String },
     /// It is what it was.
     Unchanged,
 }
 
 /// Downloads a file into the store.
-pub(super) fn download(run: &Run<'_>, teller: &Teller<'_>, wanted: &Wanted<'_>) -> Result<Got, Error> {
+pub(super) fn download(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    wanted: &Wanted<'_>,
+) -> Result<Got, Error> {
     let mut partial = Partial::open(run, teller, wanted)?;
-    if let (Proof::Sha256(digest), Some(size)) = (&wanted.proof, wanted.size) {
-        // Another process may have finished it while we waited.
-        if run.store().blob_size(digest) == Some(size) {
-            let (headers, url) = (reqwest::header::HeaderMap::new(), wanted.url.to_owned());
-            return Ok(Got::Content { digest: *digest, size, headers, url });
-        }
+    if let Some(there) = there(run, wanted) {
+        partial.remove();
+        return Ok(there);
     }
     let web = run.web()?;
     let (note, go_on) = (|text: &str| teller.note(text), || run.go_on());
@@ -65,7 +68,7 @@ pub(super) fn download(run: &Run<'_>, teller: &Teller<'_>, wanted: &Wanted<'_>) 
                 Some((digest, size)) => return Ok(Got::Content { digest, size, headers, url }),
                 // What an earlier try left was of something else.
                 None if before > 0 && again => again = false,
-                None => return Err(mismatch(wanted, &mut partial)),
+                None => return Err(mismatch(wanted, &partial)),
             }
             continue;
         };
@@ -76,6 +79,14 @@ pub(super) fn download(run: &Run<'_>, teller: &Teller<'_>, wanted: &Wanted<'_>) 
         }
         web.pause(&why, web.wait * 2_u32.pow(tries), &patience)?;
     }
+}
+
+/// The file, when another process has finished it while we waited.
+fn there(run: &Run<'_>, wanted: &Wanted<'_>) -> Option<Got> {
+    let (Proof::Sha256(digest), Some(size)) = (&wanted.proof, wanted.size) else { return None };
+    let (headers, url) = (HeaderMap::new(), wanted.url.to_owned());
+    let there = run.store().blob_size(digest) == Some(size);
+    there.then_some(Got::Content { digest: *digest, size, headers, url })
 }
 
 /// Asks for what is missing; nothing when the server says that it has not changed.
@@ -106,7 +117,8 @@ fn ask<'w>(
             status => return Err(refusal(wanted, status)),
         }
         if partial.size == 0 {
-            partial.tag_with(answer.header(ETAG).filter(|tag| !tag.starts_with("W/")))?;
+            let tag = answer.header(ETAG).filter(|tag| !tag.starts_with("W/"));
+            partial.tag_with(tag.or_else(|| answer.header(LAST_MODIFIED)))?;
         }
         return Ok(Some(answer));
     }
@@ -153,7 +165,9 @@ fn receive(
     Ok(short.then(|| "the connection was closed".to_owned()))
 }
 
-fn mismatch(wanted: &Wanted<'_>, partial: &mut Partial) -> Error {
+/// What came is something else: nothing of it stays.
+fn mismatch(wanted: &Wanted<'_>, partial: &Partial) -> Error {
+    partial.remove();
     let found = wanted.proof.found(&partial.last);
     let expected = wanted.proof.to_string();
     let size = match wanted.size {
@@ -162,8 +176,11 @@ fn mismatch(wanted: &Wanted<'_>, partial: &mut Partial) -> Error {
         }
         _ => String::new(),
     };
-    Error::new(format!("{} is not what it should be: it is {found}, not {expected}{size}", wanted.url))
-        .hint("check the checksum; the file may have been replaced, or damaged on its way")
+    Error::new(format!(
+        "{} is not what it should be: it is {found}, not {expected}{size}",
+        wanted.url
+    ))
+    .hint("check the checksum; the file may have been replaced, or damaged on its way")
 }
 
 /// A file that is on its way. One process at a time writes it.
@@ -225,7 +242,8 @@ impl Partial {
 
     fn tag_with(&mut self, tag: Option<String>) -> Result<(), Error> {
         let path = self.folder.join("tag");
-        fs::write(&path, tag.as_deref().unwrap_or_default()).map_err(|e| Error::io("write", &path, &e))?;
+        fs::write(&path, tag.as_deref().unwrap_or_default())
+            .map_err(|e| Error::io("write", &path, &e))?;
         self.tag = tag;
         Ok(())
     }
@@ -238,7 +256,11 @@ impl Partial {
     }
 
     /// Gives the file to the store, unless it is not what it should be: then all of it goes.
-    fn finish(&mut self, run: &Run<'_>, wanted: &Wanted<'_>) -> Result<Option<(Digest, u64)>, Error> {
+    fn finish(
+        &mut self,
+        run: &Run<'_>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<(Digest, u64)>, Error> {
         let size_fits = wanted.size.is_none_or(|size| size == self.size);
         if !size_fits || !wanted.proof.holds(&self.hashes, self.size) {
             (self.last, self.last_size) = (self.hashes.clone(), self.size);
@@ -247,14 +269,18 @@ impl Partial {
         }
         let (digest, size) = (self.hashes.sha256(), self.size);
         run.store().take_hashed(&self.folder.join("content"), &digest)?;
+        self.remove();
+        Ok(Some((digest, size)))
+    }
+
+    fn remove(&self) {
         // What stays is removed with the store's other leftovers.
         let _ = fs::remove_dir_all(&self.folder);
-        Ok(Some((digest, size)))
     }
 }
 
 /// Waits until no other process downloads the same.
-fn lock(run: &Run<'_>, teller: &Teller<'_>, folder: &std::path::Path) -> Result<File, Error> {
+fn lock(run: &Run<'_>, teller: &Teller<'_>, folder: &Path) -> Result<File, Error> {
     let path = folder.join("lock");
     let mut told = false;
     loop {
@@ -263,8 +289,8 @@ fn lock(run: &Run<'_>, teller: &Teller<'_>, folder: &std::path::Path) -> Result<
         let file = File::options().create(true).append(true).open(&path);
         let Ok(file) = file else { continue };
         if FileExt::try_lock(&file).is_ok() {
-            // Whoever had it has removed the folder when it was done.
-            if path.exists() {
+            // Whoever had it has removed the folder when it was done, and another one may have made it again.
+            if is_same(&file, &path) {
                 return Ok(file);
             }
             continue;
@@ -275,4 +301,18 @@ fn lock(run: &Run<'_>, teller: &Teller<'_>, folder: &std::path::Path) -> Result<
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Whether `path` still is the file that was opened.
+#[cfg(unix)]
+fn is_same(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |found: &fs::Metadata| (found.dev(), found.ino());
+    matches!((file.metadata(), fs::metadata(path)), (Ok(a), Ok(b)) if place(&a) == place(&b))
+}
+
+/// Whether `path` still is the file that was opened: an open file is not removed here.
+#[cfg(not(unix))]
+fn is_same(_: &File, path: &Path) -> bool {
+    path.exists()
 }

@@ -92,7 +92,13 @@ impl Repository<'_> {
             Ok(()) => {}
             Err(error) if error == stopped() => return Err(error),
             // Some servers give no single commits.
-            Err(_) => call(&["fetch", "--progress", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*"])?,
+            Err(_) => call(&[
+                "fetch",
+                "--progress",
+                "--tags",
+                "origin",
+                "+refs/heads/*:refs/remotes/origin/*",
+            ])?,
         }
         call(&["checkout", "--quiet", "--detach", commit])?;
         if folder.join(".gitmodules").exists() {
@@ -115,7 +121,9 @@ impl Repository<'_> {
         // `Receiving objects:  45% (9/20), 1.00 MiB`
         let Some((what, rest)) = line.split_once(':') else { return };
         let count = rest.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
-        let Some((done, total)) = count.and_then(|(count, _)| count.split_once('/')) else { return };
+        let Some((done, total)) = count.and_then(|(count, _)| count.split_once('/')) else {
+            return;
+        };
         if let (Ok(done), Ok(total)) = (done.parse(), total.parse()) {
             self.teller.step(what, done, Some(total), crate::executor::Unit::Files);
         }
@@ -193,11 +201,16 @@ impl Repository<'_> {
 
 /// `git` that asks nobody for anything and takes large files only when it is told to.
 fn command(arguments: &[&str]) -> Cmd {
-    Cmd::new("git")
+    let git = Cmd::new("git")
         .args(["-c", "protocol.ext.allow=never", "-c", "advice.detachedHead=false"])
+        .args(["-c", "gc.auto=0", "-c", "maintenance.auto=false"])
         .args(arguments)
         .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_LFS_SKIP_SMUDGE", "1")
+        .env("GIT_LFS_SKIP_SMUDGE", "1");
+    // A hook that builds has its own repository in these.
+    ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"]
+        .iter()
+        .fold(git, |git, name| git.env_not_typed(name))
 }
 
 fn no_lfs(remote: &str, files: &[String]) -> Error {

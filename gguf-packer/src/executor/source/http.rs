@@ -1,7 +1,8 @@
 //! One file of the web. It is asked for again in each build, but only sent again when it has changed.
 
 use reqwest::header::{
-    CONTENT_DISPOSITION, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    CONTENT_DISPOSITION, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED,
 };
 use serde::{Deserialize, Serialize};
 

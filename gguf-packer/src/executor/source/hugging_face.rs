@@ -78,7 +78,8 @@ pub(in crate::executor) fn load(
     };
     files.retain(|file| inside(file).is_some_and(|rest| !exclude.excludes(&rest)));
     if files.is_empty() {
-        let what = if folder.is_empty() { "no files".to_owned() } else { format!("no folder `{folder}`") };
+        let what =
+            if folder.is_empty() { "no files".to_owned() } else { format!("no folder `{folder}`") };
         return Err(Error::new(format!("{} has {what} at {commit}", hub.page())));
     }
     let entries = parallel::map(&files, FILES, |file| {
@@ -114,7 +115,11 @@ impl Hub<'_> {
     /// Its address for a person.
     fn page(&self) -> String {
         let Repository { endpoint, kind, repository } = self.repository;
-        if kind == "models" { format!("{endpoint}/{repository}") } else { format!("{endpoint}/{kind}/{repository}") }
+        if kind == "models" {
+            format!("{endpoint}/{repository}")
+        } else {
+            format!("{endpoint}/{kind}/{repository}")
+        }
     }
 
     fn api(&self) -> String {
@@ -135,15 +140,18 @@ impl Hub<'_> {
 
     /// All files of the folder.
     fn list(&self, commit: &str, folder: &str) -> Result<Vec<Listed>, Error> {
-        let folder = if folder.is_empty() { String::new() } else { format!("/{}", encoded(folder, true)) };
+        let folder =
+            if folder.is_empty() { String::new() } else { format!("/{}", encoded(folder, true)) };
         let first = format!("{}/tree/{commit}{folder}?recursive=true&expand=false", self.api());
         let (mut next, mut files) = (Some(first), Vec::new());
         for _ in 0..PAGES {
             let Some(url) = next else { return Ok(files) };
             let (text, link) = self.ask(&url, commit)?;
-            let page = serde_json::from_str::<Vec<Listed>>(&text).map_err(|e| self.strange(&url, &e))?;
+            let page =
+                serde_json::from_str::<Vec<Listed>>(&text).map_err(|e| self.strange(&url, &e))?;
             files.extend(page.into_iter().filter(|listed| listed.kind == "file"));
-            next = link.as_deref().and_then(next_page).map(|link| self.absolute(&link)).transpose()?;
+            next =
+                link.as_deref().and_then(next_page).map(|link| self.absolute(&link)).transpose()?;
         }
         Err(Error::new(format!("the tree of {} does not end", self.page())))
     }
@@ -172,7 +180,8 @@ impl Hub<'_> {
             return Ok((answer.text(url)?, link));
         }
         let page = self.page();
-        let error = Error::new(format!("cannot read {page} at `{revision}`: the server answered {status}"));
+        let error =
+            Error::new(format!("cannot read {page} at `{revision}`: the server answered {status}"));
         Err(match status {
             StatusCode::NOT_FOUND => error.hint(format!("check that {page} has `{revision}`")),
             // The server hides from strangers what is private or not there.
@@ -204,7 +213,9 @@ impl Hub<'_> {
         };
         let key = key("git-blob", &(&file.oid, size));
         let known = self.run.remembered::<Known>(&key).filter(|_| large.is_none());
-        if let Some(known) = known.filter(|known| store.blob_size(&known.digest) == Some(known.size)) {
+        if let Some(known) =
+            known.filter(|known| store.blob_size(&known.digest) == Some(known.size))
+        {
             return Ok(known);
         }
         let url = format!("{}/resolve/{commit}/{}", self.page(), encoded(&file.path, true));

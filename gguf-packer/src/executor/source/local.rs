@@ -51,9 +51,12 @@ pub(in crate::executor) fn load(
         teller.step(path, done, Some(total), Unit::Files);
         Ok(added)
     })?;
-    // What lies on the way, as links, is there too, so that sources mean the same in the tree.
+    // What lies on the way, as links, is there too, so that sources mean the same in the tree; a file that
+    // is left out is there without its content.
     let mut seen = disk.seen.into_inner();
-    seen.retain(|_, entry| !matches!(entry.kind, Kind::File { .. } | Kind::Special));
+    for entry in seen.values_mut().filter(|entry| matches!(entry.kind, Kind::File { .. })) {
+        entry.kind = Kind::Special;
+    }
     let mut entries: Vec<Entry> = seen.into_values().collect();
     for (path, (digest, size)) in files.iter().zip(read) {
         let mode = disk.modes.borrow().get(path).copied().unwrap_or(0o644);
@@ -85,7 +88,8 @@ fn named(disk: &Disk<'_>, folder: &Folder, op: &Local) -> Result<Vec<String>, Er
     }
     if !any && errors.is_empty() {
         let patterns = sources.join(" ");
-        errors.push(Error::new(format!("nothing in {} matches `{patterns}`", folder.path.display())));
+        errors
+            .push(Error::new(format!("nothing in {} matches `{patterns}`", folder.path.display())));
     }
     if !errors.is_empty() {
         return Err(Error::all(errors));
@@ -144,12 +148,17 @@ fn folder_of(run: &Run<'_>, op: &Local) -> Result<Folder, Error> {
 }
 
 fn named_folder(folder: &Path) -> Result<Folder, Error> {
-    let read = fs::metadata(folder).map_err(|e| Error::io("read the folder", folder, &e))?;
+    let read = fs::metadata(folder).map_err(|e| {
+        Error::io("read the folder", folder, &e).hint("--build-context NAME=FOLDER names it")
+    })?;
     if !read.is_dir() {
         return Err(Error::new(format!("not a folder: {}", folder.display())));
     }
     for name in IGNORE_FILES {
         let file = folder.join(name);
+        if !file.is_file() {
+            continue;
+        }
         if let Ok(text) = fs::read_to_string(&file) {
             let shown = file.display().to_string();
             let ignore = Ignore::parse(&text, &shown).map_err(|e| Error::new(e.to_string()))?;

@@ -43,8 +43,9 @@ impl Proof {
     /// Reads the value of `--checksum`.
     pub(super) fn parse(checksum: &str) -> Result<Self, Error> {
         let wrong = || {
-            Error::new(format!("not a checksum: `{checksum}`"))
-                .hint("write `--checksum=sha256:` and 64 hexadecimal digits; sha384 and sha512 do too")
+            Error::new(format!("not a checksum: `{checksum}`")).hint(
+                "write `--checksum=sha256:` and 64 hexadecimal digits; sha384 and sha512 do too",
+            )
         };
         let (kind, hex) = checksum.split_once(':').ok_or_else(wrong)?;
         let hex = hex.to_ascii_lowercase();

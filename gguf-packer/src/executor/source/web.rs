@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, Response, StatusCode};
 use tokio::runtime::Runtime;
 
 use crate::Error;
@@ -19,11 +19,15 @@ const STALL: Duration = Duration::from_secs(60);
 pub(super) const TRIES: u32 = 5;
 /// The longest wait that a server may ask for.
 const LONGEST: Duration = Duration::from_secs(120);
+/// Most addresses that lead to another one.
+const REDIRECTS: usize = 10;
 /// Most bytes of an answer that is read as a whole.
-const MOST_TEXT: usize = 64 << 20;
+const MOST_TEXT: usize = 16 << 20;
 
 pub(in crate::executor) struct Web {
     client: Client,
+    /// For this machine.
+    here: Client,
     runtime: Runtime,
     /// The first wait; each further one is twice as long.
     pub(super) wait: Duration,
@@ -57,29 +61,16 @@ impl Web {
         };
         // Another part of the process may have done so already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::custom(|attempt| {
-                let secure = attempt.previous().last().is_some_and(|from| from.scheme() == "https");
-                if secure && attempt.url().scheme() != "https" {
-                    let to = attempt.url().to_string();
-                    attempt.error(format!("redirected to {to}, which is not https"))
-                } else if attempt.previous().len() > 10 {
-                    attempt.error("more than 10 redirects")
-                } else {
-                    attempt.follow()
-                }
-            }))
-            .connect_timeout(CONNECT)
-            .read_timeout(STALL)
-            .build()
-            .map_err(|e| failed(&e))?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .map_err(|e| failed(&e))?;
-        Ok(Self { client, runtime, wait: Duration::from_secs(1) })
+        let wait = if cfg!(test) { Duration::from_millis(5) } else { Duration::from_secs(1) };
+        let client = builder().build().map_err(|e| failed(&e))?;
+        // What is on this machine needs no proxy.
+        let here = builder().no_proxy().build().map_err(|e| failed(&e))?;
+        Ok(Self { client, here, runtime, wait })
     }
 
     /// The answer to a request: a success, or another one that a second try would not change.
@@ -142,8 +133,33 @@ impl Web {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        self.runtime.block_on(self.client.get(ask.url).headers(headers).send())
+        // Its clocks need the runtime from the beginning.
+        let is_here = matches!(host(ask.url).as_str(), "localhost" | "127.0.0.1" | "[::1]");
+        let client = if is_here { &self.here } else { &self.client };
+        self.runtime.block_on(async { client.get(ask.url).headers(headers).send().await })
     }
+}
+
+fn builder() -> ClientBuilder {
+    let tls = rustls::ClientConfig::builder()
+        .with_root_certificates(crate::tls::roots())
+        .with_no_client_auth();
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::custom(|attempt| {
+            let secure = attempt.previous().last().is_some_and(|from| from.scheme() == "https");
+            if secure && attempt.url().scheme() != "https" {
+                let to = attempt.url().to_string();
+                attempt.error(format!("redirected to {to}, which is not https"))
+            } else if attempt.previous().len() > REDIRECTS {
+                attempt.error(format!("more than {REDIRECTS} redirects"))
+            } else {
+                attempt.follow()
+            }
+        }))
+        .connect_timeout(CONNECT)
+        .read_timeout(STALL)
 }
 
 impl Answer<'_> {
@@ -169,7 +185,9 @@ impl Answer<'_> {
         while let Some(chunk) = self.chunk().map_err(broken)? {
             body.extend_from_slice(chunk.as_ref());
             if body.len() > MOST_TEXT {
-                return Err(Error::new(format!("the answer of {url} is longer than {MOST_TEXT} bytes")));
+                return Err(Error::new(format!(
+                    "the answer of {url} is longer than {MOST_TEXT} bytes"
+                )));
             }
         }
         String::from_utf8(body).map_err(|_| Error::new(format!("the answer of {url} is not UTF-8")))

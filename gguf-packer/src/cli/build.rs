@@ -1,0 +1,200 @@
+//! `build`: words become a request.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+
+use super::context::{quantizer, variable};
+use super::progress::Screen;
+use super::{Context, args, output, remote, save};
+use crate::Error;
+use crate::build::{Request, World, build, variables};
+use crate::executor::Folder;
+use crate::image::Platform;
+use crate::language::find::{self, Found};
+use crate::language::{self, Warning};
+use crate::plan;
+
+pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Error> {
+    let found = file(args)?;
+    let shown = found.path.display().to_string();
+    let script = language::parse(&found.text, &shown)?;
+    let ignore = find::ignore(&args.context, &found.path)?;
+    let settings = language::Settings {
+        build_args: pairs(&args.build_args, "--build-arg", variable)?,
+        target: args.target.clone(),
+        contexts: contexts(args)?.keys().cloned().collect(),
+        ..language::Settings::default()
+    };
+    if args.check {
+        return check(&script, settings, ignore.as_ref().map(|(_, ignore)| ignore));
+    }
+    let labels = pairs(&args.labels, "--label", |_| Some(String::new()))?;
+    let request = Request {
+        script: &script,
+        settings,
+        folder: folder(&args.context, ignore)?,
+        contexts: contexts(args)?,
+        platforms: args.platforms.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+        labels: labels.into_iter().collect(),
+        names: args.tags.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+        no_cache: args.no_cache,
+        source_date: source_date()?,
+        token: variable("HF_TOKEN"),
+        endpoint: variable("HF_ENDPOINT"),
+    };
+    let outputs =
+        args.outputs.iter().map(|text| save::target(text)).collect::<Result<Vec<_>, _>>()?;
+    if args.push && request.names.is_empty() {
+        return Err(Error::new("an image without a name cannot be pushed")
+            .hint("gguf-packer build --tag REGISTRY/NAME --push ."));
+    }
+    make(args, context, &request, &outputs)
+}
+
+fn make(
+    args: &args::Build,
+    context: &Context,
+    request: &Request<'_>,
+    outputs: &[save::Target],
+) -> Result<ExitCode, Error> {
+    let screen = Screen::new(if args.quiet { args::Progress::Quiet } else { args.remote.progress });
+    let store = context.store()?;
+    let pull = |name: &crate::reference::Name, platform: &Platform| {
+        remote::pull(&store, name, Some(platform), &args.remote, &screen)
+    };
+    let (on_event, stop) =
+        (|event: crate::executor::Event<'_>| screen.show(event), AtomicBool::new(false));
+    let world =
+        World { store: &store, pull: &pull, tool: &quantizer, on_event: &on_event, stop: &stop };
+    let built = build(request, &world)?;
+    told(&built.warnings);
+    for target in outputs {
+        save::write(&store, &built.id.hex(), &request.names, target)?;
+        screen.say(&format!("wrote {}", target.path.display()));
+    }
+    if let Some(file) = &args.iidfile {
+        std::fs::write(file, built.id.to_string()).map_err(|e| Error::io("write", file, &e))?;
+    }
+    if args.push {
+        for name in &request.names {
+            remote::push(&store, name, &args.remote, &screen)?;
+        }
+    }
+    if args.quiet {
+        output::line(&built.id.to_string())?;
+    } else {
+        let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
+        let names = if names.is_empty() { String::new() } else { format!(" {}", names.join(" ")) };
+        screen.say(&format!("built {}{names}", built.id.short()));
+    }
+    let broken: Vec<Warning> =
+        built.warnings.into_iter().filter(|one| one.rule.is_some()).collect();
+    if language::lint::fails(request.script, &broken) {
+        return Err(Error::new(
+            "the file breaks rules, and its `# check=error=true` makes errors of them",
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The file to build.
+fn file(args: &args::Build) -> Result<Found, Error> {
+    let is_url = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+    if args.context.to_str().is_some_and(is_url) {
+        return Err(Error::new("the folder to build is an address")
+            .hint("clone it first, or name it: --build-context NAME=URL"));
+    }
+    if args.file.as_deref() == Some(Path::new("-")) {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|e| Error::new(format!("cannot read the file from standard input: {e}")))?;
+        return Ok(Found { path: "-".into(), text });
+    }
+    if !args.context.is_dir() {
+        return Err(Error::new(format!("there is no folder {}", args.context.display()))
+            .hint("the last word is the folder to build: gguf-packer build -t NAME ."));
+    }
+    find::script(&args.context, args.file.as_deref())
+}
+
+fn folder(
+    context: &Path,
+    ignore: Option<(std::path::PathBuf, language::ignore::Ignore)>,
+) -> Result<Folder, Error> {
+    let path = std::fs::canonicalize(context).map_err(|e| Error::io("read", context, &e))?;
+    let (ignore_file, ignore) = ignore.unzip();
+    let ignore_file = ignore_file.map(|file| file.display().to_string());
+    Ok(Folder { path, ignore: ignore.unwrap_or_default(), ignore_file })
+}
+
+fn contexts(args: &args::Build) -> Result<BTreeMap<String, plan::Context>, Error> {
+    let pairs = pairs(&args.build_contexts, "--build-context", |_| None)?;
+    Ok(pairs.into_iter().map(|(name, value)| (name, plan::Context::parse(&value))).collect())
+}
+
+/// `KEY=VALUE`; a key alone has the value that `absent` gives, or is left out.
+fn pairs(
+    words: &[String],
+    option: &str,
+    absent: impl Fn(&str) -> Option<String>,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut pairs = BTreeMap::new();
+    for word in words {
+        let (key, value) = match word.split_once('=') {
+            Some((key, value)) => (key, Some(value.to_owned())),
+            None => (word.as_str(), absent(word)),
+        };
+        if key.is_empty() || (option == "--build-context" && value.is_none()) {
+            return Err(Error::new(format!("`{option} {word}` is not KEY=VALUE")));
+        }
+        if let Some(value) = value {
+            pairs.insert(key.to_owned(), value);
+        }
+    }
+    Ok(pairs)
+}
+
+fn source_date() -> Result<Option<u64>, Error> {
+    let name = "SOURCE_DATE_EPOCH";
+    let parsed = |text: String| {
+        text.parse().map_err(|_| {
+            Error::new(format!("{name} is `{text}`, not a number of seconds"))
+                .hint(format!("{name}=$(git log -1 --format=%ct)"))
+        })
+    };
+    variable(name).map(parsed).transpose()
+}
+
+/// `--check`: what is wrong and what breaks rules.
+fn check(
+    script: &language::Script,
+    mut settings: language::Settings,
+    ignore: Option<&language::ignore::Ignore>,
+) -> Result<ExitCode, Error> {
+    settings.platform = variables(&Platform::here());
+    let mut warnings = language::resolve(script, &settings)?.warnings;
+    warnings.extend(language::lint::lint(script, &settings, ignore));
+    if warnings.is_empty() {
+        output::line("Check complete, no warnings found.")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let count = warnings.len();
+    for warning in &warnings {
+        output::line(&warning.to_string())?;
+    }
+    output::line(&format!(
+        "Check complete, {count} warning{} found.",
+        if count == 1 { "" } else { "s" }
+    ))?;
+    Ok(ExitCode::FAILURE)
+}
+
+fn told(warnings: &[Warning]) {
+    for warning in warnings {
+        output::say(&format!("warning: {warning}"));
+    }
+}

@@ -1,0 +1,45 @@
+//! `list` and `inspect`: what the store has.
+
+use std::io::IsTerminal;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use console::Term;
+
+use super::{Context, args, output, remote, table};
+use crate::Error;
+use crate::store::StoredImage;
+
+pub(super) fn list(args: &args::List, context: &Context) -> Result<(), Error> {
+    let images = context.store()?.images()?;
+    if args.json {
+        return output::json(&images);
+    }
+    if args.quiet {
+        let id = |id: &crate::digest::Digest| if args.full_id { id.hex() } else { id.short() };
+        let mut ids: Vec<String> = images.iter().map(|image| id(&image.id)).collect();
+        ids.dedup();
+        return ids.iter().try_for_each(|id| output::line(id));
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    output::print(&table::list(&images, now, args.full_id, width()))
+}
+
+pub(super) fn inspect(args: &args::Inspect, context: &Context) -> Result<(), Error> {
+    let store = context.store()?;
+    let known = if args.force { None } else { store.find(&args.image).ok() };
+    let config = match known {
+        Some(StoredImage { config, .. }) => config,
+        None => match remote::pullable(&args.image) {
+            Some(name) => remote::config(&name, &args.remote)?,
+            None => store.find(&args.image)?.config,
+        },
+    };
+    output::line(&crate::image::inspect(&config)?)
+}
+
+/// Columns of the terminal; none where a file or another program reads.
+fn width() -> Option<usize> {
+    let out = std::io::stdout();
+    let size = out.is_terminal().then(|| Term::stdout().size_checked()).flatten();
+    size.map(|(_, columns)| usize::from(columns))
+}

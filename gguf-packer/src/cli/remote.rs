@@ -1,0 +1,131 @@
+//! Commands that ask a registry: `pull`, `push`, `login`, `logout`.
+
+use std::io::Read;
+
+use console::Term;
+
+use super::progress::Screen;
+use super::{Context, args, output};
+use crate::Error;
+use crate::digest::Digest;
+use crate::image::Platform;
+use crate::reference::Name;
+use crate::registry::{Client, Kept, Settings};
+use crate::store::Store;
+
+fn client(insecure: bool) -> Result<Client, Error> {
+    Client::new(Settings { insecure, ..Settings::from_environment() })
+}
+
+/// The name that `text` is, if it can be one of a registry: not where it can only be an ID.
+pub(super) fn pullable(text: &str) -> Option<Name> {
+    let is_id = (12..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_id { None } else { text.parse().ok() }
+}
+
+/// Pulls `name`.
+pub(super) fn pull(
+    store: &Store,
+    name: &Name,
+    platform: Option<&Platform>,
+    remote: &args::Remote,
+    screen: &Screen,
+) -> Result<Digest, Error> {
+    client(remote.insecure)?.pull(name, platform, store, &|event| screen.transfer(event))
+}
+
+/// Pushes what the store has as `name`.
+pub(super) fn push(
+    store: &Store,
+    name: &Name,
+    remote: &args::Remote,
+    screen: &Screen,
+) -> Result<(), Error> {
+    let client = client(remote.insecure)?;
+    let digest = client.push(name, store, &|event| screen.transfer(event))?;
+    screen.say(&format!("pushed {name} as {digest}"));
+    Ok(())
+}
+
+/// The config that a registry has of `name`.
+pub(super) fn config(name: &Name, remote: &args::Remote) -> Result<Vec<u8>, Error> {
+    let screen = Screen::new(remote.progress);
+    let client = client(remote.insecure)?;
+    client.inspect(name, None, &|event| screen.transfer(event)).map(|(_, config)| config)
+}
+
+pub(super) fn push_command(args: &args::Push, context: &Context) -> Result<(), Error> {
+    let screen = Screen::new(args.remote.progress);
+    push(&context.store()?, &args.name.parse()?, &args.remote, &screen)
+}
+
+/// Goes on after a model that is not to be had, and tells all of them.
+pub(super) fn pull_command(args: &args::Pull, context: &Context) -> Result<(), Error> {
+    let platform: Option<Platform> = args.platform.as_deref().map(str::parse).transpose()?;
+    let (store, screen) = (context.store()?, Screen::new(args.remote.progress));
+    let mut errors = Vec::new();
+    for text in &args.names {
+        let pulled = text
+            .parse()
+            .and_then(|name| pull(&store, &name, platform.as_ref(), &args.remote, &screen));
+        match pulled {
+            Ok(id) => screen.say(&format!("pulled {text} as {}", id.short())),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Error::all(errors)) }
+}
+
+pub(super) fn login(args: &args::Login) -> Result<(), Error> {
+    let (user, password) = credentials(args)?;
+    let screen = Screen::new(args::Progress::Plain);
+    let client = client(args.insecure)?;
+    let kept = client.login(&args.registry, &user, &password, &|event| screen.transfer(event))?;
+    if let Kept::Plain(file) = &kept {
+        eprintln!("warning: the password stands in {}, which is not encrypted", file.display());
+        eprintln!(
+            "  hint: a credential helper keeps it better: https://docs.docker.com/go/credential-store/"
+        );
+    }
+    output::line("Login Succeeded")
+}
+
+fn credentials(args: &args::Login) -> Result<(String, String), Error> {
+    let term = Term::stderr();
+    let failed = |e: std::io::Error| Error::new(format!("cannot read the credentials: {e}"));
+    let is_asked = term.is_term() && !args.password_stdin;
+    let user = match &args.username {
+        Some(user) => user.clone(),
+        None if is_asked => {
+            term.write_str("Username: ").map_err(failed)?;
+            term.read_line().map_err(failed)?
+        }
+        None => {
+            return Err(Error::new("there is no user to log in")
+                .hint("gguf-packer login --username NAME --password-stdin REGISTRY < FILE"));
+        }
+    };
+    let password = if args.password_stdin {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(failed)?;
+        text.trim_end_matches(['\r', '\n']).to_owned()
+    } else if is_asked {
+        term.write_str("Password: ").map_err(failed)?;
+        term.read_secure_line().map_err(failed)?
+    } else {
+        return Err(Error::new("there is no terminal to ask for a password on")
+            .hint("--password-stdin reads it from standard input"));
+    };
+    if password.is_empty() {
+        return Err(Error::new("the password is empty"));
+    }
+    Ok((user, password))
+}
+
+pub(super) fn logout(args: &args::Logout) -> Result<(), Error> {
+    if client(false)?.logout(&args.registry)? {
+        output::line(&format!("removed the credentials for {}", args.registry))
+    } else {
+        output::line(&format!("there are no credentials for {}", args.registry))
+    }
+}

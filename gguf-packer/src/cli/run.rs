@@ -1,0 +1,85 @@
+//! `run`: a model and a server become one program.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use super::progress::Screen;
+use super::{Context, args, output, remote};
+use crate::Error;
+use crate::run::{By, Host, Source, Target, plan, print};
+use crate::store::{Store, StoredImage};
+
+/// The image of the server in manifests, unless `--by` names another one.
+const SERVER: &str = "llama-cpp-cpu:latest";
+
+pub(super) fn run(args: &args::Run, context: &Context) -> Result<(), Error> {
+    let file = Path::new(&args.model);
+    if file.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) && file.is_file() {
+        return start(args, &Target::new(Source::File(file))?);
+    }
+    let store = context.store()?;
+    let (image, name) = image(args, &store)?;
+    let config = serde_json::from_slice(&image.config)
+        .map_err(|e| Error::new(format!("the config of {name} is broken: {e}")))?;
+    let target = Target::new(Source::Image {
+        folder: &image.folder,
+        id: &image.id,
+        name: &name,
+        config: &config,
+    })?;
+    start(args, &target)
+}
+
+/// The model's image, pulled where the store has none of that name, and how a registry calls it.
+fn image(args: &args::Run, store: &Store) -> Result<(StoredImage, String), Error> {
+    let image = match store.find(&args.model) {
+        Ok(image) => image,
+        Err(error) => {
+            let Some(name) = remote::pullable(&args.model) else { return Err(error) };
+            let screen = Screen::new(args.remote.progress);
+            store.find(&remote::pull(store, &name, None, &args.remote, &screen)?.hex())?
+        }
+    };
+    let named = args.model.parse().ok().filter(|name| image.names.contains(name));
+    let name = named.or_else(|| image.names.first().cloned());
+    Ok((image, name.map_or_else(|| args.model.clone(), |name| name.full())))
+}
+
+fn start(args: &args::Run, target: &Target) -> Result<(), Error> {
+    if let Some(format) = args.print {
+        let format = match format {
+            args::Manifest::Kube => print::Format::Kube,
+            args::Manifest::Compose => print::Format::Compose,
+            args::Manifest::Quadlet => print::Format::Quadlet,
+        };
+        let server = args.by.as_deref().unwrap_or(SERVER);
+        let printed = print::print(target, server, &args.args, format)?;
+        notes(&printed.notes);
+        return output::print(&printed.text);
+    }
+    let by = match &args.by {
+        Some(by) => By::named(by),
+        None => By::Server(server(args.dry_run)?),
+    };
+    let start = plan(target, &by, &args.args, &Host::look(std::io::stdin().is_terminal()))?;
+    notes(&start.notes);
+    if args.dry_run { output::line(&start.to_string()) } else { start.run() }
+}
+
+/// Our own server. A line that is printed only may name one that is not there yet.
+fn server(dry_run: bool) -> Result<std::path::PathBuf, Error> {
+    match llama_server_bin::find(None) {
+        Ok(server) => Ok(server),
+        Err(_) if dry_run => Ok("llama-server".into()),
+        Err(error) => {
+            Err(Error::new(error.to_string())
+                .hint("name another server: --by IMAGE or --by PROGRAM"))
+        }
+    }
+}
+
+fn notes(notes: &[String]) {
+    for note in notes {
+        output::say(&format!("note: {note}"));
+    }
+}

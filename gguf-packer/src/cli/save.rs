@@ -1,0 +1,76 @@
+//! `save` and `load`, and the `--output` of `build`.
+
+use std::path::PathBuf;
+
+use super::{Context, args, output};
+use crate::Error;
+use crate::image::layout::{self, Format};
+use crate::reference::Name;
+use crate::store::Store;
+
+/// Where an image goes, and as what.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) format: Format,
+    pub(super) path: PathBuf,
+}
+
+/// What `KIND=PATH` says.
+pub(super) fn target(text: &str) -> Result<Target, Error> {
+    let wrong = |what: &str| {
+        Error::new(format!("`{text}` {what}"))
+            .hint("--output oci-dir=PATH, oci-archive=PATH or docker-archive=PATH")
+    };
+    let Some((kind, path)) = text.split_once('=') else {
+        return Err(wrong("does not say what to write"));
+    };
+    let format = kind.parse()?;
+    if path.is_empty() {
+        return Err(wrong("names no path"));
+    }
+    Ok(Target { format, path: path.into() })
+}
+
+/// Writes the image `text` of the store.
+pub(super) fn write(
+    store: &Store,
+    text: &str,
+    names: &[Name],
+    target: &Target,
+) -> Result<(), Error> {
+    let images = [(store.find(text)?, names.to_vec())];
+    layout::save(store, &images, target.format, &target.path)
+}
+
+pub(super) fn save(args: &args::Save, context: &Context) -> Result<(), Error> {
+    let target = if args.output.contains('=') {
+        target(&args.output)?
+    } else {
+        Target { format: Format::DockerArchive, path: (&args.output).into() }
+    };
+    let store = context.store()?;
+    let image = store.find(&args.image)?;
+    let named: Vec<Name> =
+        args.image.parse().into_iter().filter(|name| image.names.contains(name)).collect();
+    let names = if named.is_empty() { image.names.clone() } else { named };
+    layout::save(&store, &[(image, names)], target.format, &target.path)
+}
+
+pub(super) fn load(args: &args::Load, context: &Context) -> Result<(), Error> {
+    let store = context.store()?;
+    let names: Vec<Name> = args.tags.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let loaded = layout::load(&store, &args.path)?;
+    if let ([one], [_, ..]) = (&loaded[..], &names[..]) {
+        names.iter().try_for_each(|name| store.tag(&one.id.hex(), name).map(drop))?;
+    } else if !names.is_empty() {
+        return Err(Error::new(format!(
+            "there are {} images, and `--tag` names one",
+            loaded.len()
+        )));
+    }
+    for image in loaded {
+        let all: Vec<String> = image.names.iter().chain(&names).map(Name::to_string).collect();
+        output::line(&format!("loaded {} {}", image.id.short(), all.join(" ")))?;
+    }
+    Ok(())
+}
