@@ -32,6 +32,8 @@ mod push;
 mod refusal;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 mod upload;
 
 pub use login::Kept;

@@ -140,6 +140,7 @@ impl Registry {
 }
 
 fn serve(stream: &TcpStream, state: &Mutex<State>, address: &str) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {
         let Some((mut request, length)) = head(&mut reader)? else { return Ok(()) };
@@ -195,7 +196,10 @@ fn head(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<(Request, u
     reader.read_line(&mut line)?;
     let mut words = line.split_whitespace().map(str::to_owned);
     let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
-    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    // As proxies are asked.
+    let whole = target.strip_prefix("http://").and_then(|rest| Some(&rest[rest.find('/')?..]));
+    let target = whole.unwrap_or(&target);
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let (path, query) = (path.to_owned(), query.to_owned());
     let mut headers = BTreeMap::new();
     loop {
