@@ -294,9 +294,11 @@ fn links_stay_links_in_folders_and_are_followed_as_sources() {
     assert_eq!(shown("folder/m.gguf", "/").expect("it builds"), ["m.gguf = weights"]);
     let folder = ["m.gguf = weights", "same.gguf -> m.gguf"];
     assert_eq!(shown("folder", "/").expect("it builds"), folder);
-    for out in ["out", "up"] {
+    for (out, to) in [("out", "/etc/passwd"), ("up", "../../store")] {
         let error = shown(out, "/").expect_err("it is not in the context");
-        assert!(error.starts_with(&format!("GGUFPackerfile:2:1: the link `{out}`")), "{error}");
+        let text =
+            format!("GGUFPackerfile:2:1: the link `{out}` leads to `{to}`, which is not there");
+        assert!(error.starts_with(&text), "{error}");
     }
 }
 

@@ -79,15 +79,19 @@ fn save_folder(
     images: &[(StoredImage, Vec<Name>)],
     path: &Path,
 ) -> Result<(), Error> {
-    let strange = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
-    if strange && !path.join("oci-layout").is_file() {
+    let layout = path.join("oci-layout");
+    if !layout.is_file() && has_files(path) {
         return Err(Error::new(format!("{} has files, and is no OCI layout", path.display()))
             .hint("name a folder that is not there, or is empty"));
     }
+    // What says that the folder is ours is there first: a killed process can be gone on from.
+    let make =
+        |folder: &Path| fs::create_dir_all(folder).map_err(|e| Error::io("make", folder, &e));
+    make(path)?;
+    put(&layout, &mut &*LAYOUT)?;
     let blobs = path.join("blobs/sha256");
-    fs::create_dir_all(&blobs).map_err(|e| Error::io("make", &blobs, &e))?;
+    make(&blobs)?;
     let documents = Documents::of(images);
-    put(&path.join("oci-layout"), &mut &*LAYOUT)?;
     for (digest, bytes) in &documents.blobs {
         put(&blobs.join(digest.hex()), &mut bytes.as_slice())?;
     }
@@ -99,6 +103,12 @@ fn save_folder(
         }
     }
     put(&path.join("index.json"), &mut documents.index.as_slice())
+}
+
+/// Whether the folder has anything but what a killed process began with.
+fn has_files(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.file_name() != ".oci-layout.part")
 }
 
 fn put(path: &Path, content: &mut impl Read) -> Result<(), Error> {
