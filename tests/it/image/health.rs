@@ -36,7 +36,7 @@ fn a_variant_without_its_gpu_says_so_and_fails_only_on_request() {
     assert!(said.contains(", on the CPU: "), "{said}");
     let required = ["--env", "LLAMA_REQUIRE_GPU=1", "--health-start-period", "1s"];
     let required =
-        Container::serve(&image, &[&required[..], &["--health-retries", "1"]].concat(), &[]);
+        Container::serve(&image, &[&required[..], &["--health-retries", "25"]].concat(), &[]);
     let said = required.wait_for_health("unhealthy");
     assert!(said.contains("but LLAMA_REQUIRE_GPU=1 and "), "{said}");
     // A name alone is no GPU, and lavapipe is none either.

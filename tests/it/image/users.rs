@@ -30,7 +30,7 @@ fn any_user_can_keep_downloads_in_the_cache() {
             // Read-only: what is kept is in a volume of the engine's own.
             let server = downloads(&image, &hub, &["--user", user, "--volume", "/data/cache"]);
             let files = finish(&mut docker(&["cp", &format!("{}:/data/cache", server.id), "-"]));
-            assert!(files.output.contains("/model.gguf"), "{name} as {user}");
+            assert!(files.output.contains("/llama-demo.gguf"), "{name} as {user}");
         }
     }
 }

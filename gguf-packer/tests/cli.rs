@@ -1,0 +1,73 @@
+//! The program itself: its help, its exit codes, what it prints for shells and for `man`.
+
+#![expect(clippy::disallowed_methods, reason = "the tests start what they test")]
+
+use std::process::{Command, Output};
+
+fn run(words: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_gguf-packer");
+    let folder = tempfile::tempdir().expect("there is room for a store");
+    let mut command = Command::new(program);
+    command.args(words).env("GGUF_PACKER_STORE_PATH", folder.path().join("store"));
+    command.output().expect("it starts")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn help_names_every_command() {
+    let help = run(&["--help"]);
+    assert!(help.status.success());
+    for word in [
+        "build",
+        "push",
+        "pull",
+        "tag",
+        "list",
+        "inspect",
+        "remove",
+        "prune",
+        "save",
+        "load",
+        "login",
+        "logout",
+        "run",
+        "quantize",
+        "store",
+        "completions",
+        "man",
+    ] {
+        let line = format!("\n  {word} ");
+        assert!(text(&help).contains(&line), "no {word} in {}", text(&help));
+        assert!(run(&[word, "--help"]).status.success(), "{word}");
+    }
+}
+
+#[test]
+fn wrong_words_end_with_2_and_failures_with_1() {
+    assert_eq!(run(&["bild"]).status.code(), Some(2));
+    assert_eq!(run(&["build", "--no-such"]).status.code(), Some(2));
+    let missing = run(&["inspect", "0123456789ab"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).starts_with("error: "));
+}
+
+#[test]
+fn shells_and_man_get_what_they_read() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        assert!(text(&run(&["completions", shell])).contains("quantize"), "{shell}");
+    }
+    let folder = tempfile::tempdir().expect("there is room for pages");
+    let pages = folder.path().join("man1");
+    assert!(run(&["man", &pages.to_string_lossy()]).status.success());
+    let page = std::fs::read_to_string(pages.join("gguf-packer-build.1")).expect("a page");
+    assert!(page.contains("build\\-arg"), "{page}");
+}
+
+#[test]
+fn an_empty_store_is_whole_and_lists_nothing() {
+    assert!(text(&run(&["store", "check", "--deep"])).starts_with("the store is whole: 0 images"));
+    assert_eq!(text(&run(&["list", "--json"])), "[]\n");
+}
