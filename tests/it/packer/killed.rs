@@ -168,7 +168,7 @@ fn builds_beside_each_other_and_beside_prunings_succeed() {
                     let tag = format!("t:{worker}");
                     let kind = format!("TYPE=Q{}_K_M", 4 + (worker + round) % 2);
                     bench.does(&["build", "--no-cache", "--build-arg", &kind, "--tag", &tag, "."]);
-                    let done = bench.packer.run(&[&["prune"][..], &["remove", &tag]][round % 2]);
+                    let done = bench.packer.run([&["prune"][..], &["remove", &tag]][round % 2]);
                     let busy = done.output.contains("another gguf-packer is using the store");
                     assert!(done.status.success() || busy, "{}", done.output);
                 }
