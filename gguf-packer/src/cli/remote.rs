@@ -82,9 +82,10 @@ pub(super) fn login(args: &args::Login) -> Result<(), Error> {
     let client = client(args.insecure)?;
     let kept = client.login(&args.registry, &user, &password, &|event| screen.transfer(event))?;
     if let Kept::Plain(file) = &kept {
-        eprintln!("warning: the password stands in {}, which is not encrypted", file.display());
-        eprintln!(
-            "  hint: a credential helper keeps it better: https://docs.docker.com/go/credential-store/"
+        let file = file.display();
+        output::say(&format!("warning: the password stands in {file}, which is not encrypted"));
+        output::say(
+            "  hint: a credential helper keeps it better: https://docs.docker.com/go/credential-store/",
         );
     }
     output::line("Login Succeeded")
