@@ -158,3 +158,36 @@ fn a_model_runs_by_an_image() {
     });
     drop(container);
 }
+
+/// What `--print quadlet` says, read by podman's own generator, which makes the service of it.
+#[test]
+fn podman_reads_the_printed_unit() {
+    let (Some(packer), Some(tools)) = (Packer::new(), docker::tools()) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::copy(needs::demo_model().unwrap(), dir.path().join("model.gguf")).unwrap();
+    let file = "FROM scratch\nCOPY model.gguf .\nCMD [\"-m\", \"model.gguf\", \"--alias\", \"50 % \\\"x\\\"\"]\n";
+    std::fs::write(dir.path().join("GGUFPackerfile"), file).unwrap();
+    packer.does_in(dir.path(), &["build", "--tag", "demo:1", "."]);
+    let printed = packer.command(&["run", "demo:1", "--print", "quadlet"]).output().unwrap();
+    let units = dir.path().join("units");
+    std::fs::create_dir(&units).unwrap();
+    std::fs::write(units.join("demo.container"), printed.stdout).unwrap();
+    let mount = format!("{}:/etc/containers/systemd:ro", units.display());
+    let read = read(&[
+        "run",
+        "--rm",
+        "--volume",
+        &mount,
+        &tools,
+        "/usr/libexec/podman/quadlet",
+        "-dryrun",
+    ]);
+    for words in [
+        "ExecStart=/usr/bin/podman run --name demo ",
+        "--mount type=image,source=docker.io/library/demo:1,destination=/model-image",
+        "-m /model-image/models/model.gguf",
+        "50 %%",
+    ] {
+        assert!(read.contains(words), "no {words} in\n{read}");
+    }
+}
