@@ -2,6 +2,7 @@
 
 mod advisories;
 mod bindings;
+mod built;
 mod cargo;
 mod check;
 mod component;
