@@ -128,5 +128,6 @@ fn program(
         required: true,
         probe: Probe::Program { names, version: &["--version"], minimum: None, places: Vec::new() },
         packages,
+        hint: None,
     }
 }

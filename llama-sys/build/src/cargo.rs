@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::compiler::{self, Named};
 use crate::config::{Compilers, Config, Features, Overrides, Toolkits};
 use crate::target::{Os, Target};
 
@@ -100,7 +101,23 @@ pub fn read_config() -> Result<Config, Error> {
     let target = Target::parse(&cargo("TARGET")?);
     let crt = std::env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
     let crt_static = crt.split(',').any(|feature| feature == "crt-static");
+    if crt_static && !features.system {
+        refuse_static_glibc(&target)?;
+    }
     config(features, target, Target::parse(&cargo("HOST")?), crt_static, true)
+}
+
+/// The C++, OpenMP and TLS libraries of a system with glibc are shared ones; a program that has them beside a static
+/// glibc links, and crashes when it starts.
+fn refuse_static_glibc(target: &Target) -> Result<(), Error> {
+    if target.os != Os::Linux || target.is_musl() {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "{target} has no static C library that llama.cpp runs with (`+crt-static`)"
+    ))
+    .hint("take `-C target-feature=+crt-static` out of RUSTFLAGS")
+    .hint(format!("or build for musl: cargo build --target {}-unknown-linux-musl", target.arch)))
 }
 
 /// The configuration that a build with `features` for `target` would have on a machine that is
@@ -234,11 +251,21 @@ fn definitions(text: &str) -> Result<Vec<(String, String)>, Error> {
 }
 
 fn compilers(reader: &Reader, target: &Target, host: &Target) -> Result<Compilers, Error> {
+    let named = |name: &str| {
+        reader.var(name).map_or_else(|| Ok(Named::default()), |value| Named::read(name, value))
+    };
+    let (cc, cxx) = (named("CC")?, named("CXX")?);
+    let (cflags, no_c) = compiler::flags(&cc.flags, reader.text("CFLAGS")?);
+    let (cxxflags, no_cxx) = compiler::flags(&cxx.flags, reader.text("CXXFLAGS")?);
+    let mut left_out = no_c;
+    left_out.extend(no_cxx.into_iter().filter(|flag| !left_out.contains(flag)).collect::<Vec<_>>());
     let mut compilers = Compilers {
-        cc: reader.first(&["CC"]),
-        cxx: reader.first(&["CXX"]),
-        cflags: reader.text("CFLAGS")?,
-        cxxflags: reader.text("CXXFLAGS")?,
+        launcher: cxx.launcher.or(cc.launcher),
+        cc: cc.program,
+        cxx: cxx.program,
+        cflags,
+        cxxflags,
+        left_out,
         toolchain_file: reader.first(&["CMAKE_TOOLCHAIN_FILE"]),
     };
     let by_triple =
@@ -329,6 +356,25 @@ pub fn link_arg_bin(bin: &str, arg: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_static_glibc_is_refused() {
+        let refused =
+            |triple: &str| refuse_static_glibc(&Target::parse(triple)).err().map(|e| e.to_string());
+        assert_eq!(
+            refused("x86_64-unknown-linux-gnu").as_deref(),
+            Some(
+                "x86_64-unknown-linux-gnu has no static C library that llama.cpp runs with (`+crt-static`)\n  \
+                 hint: take `-C target-feature=+crt-static` out of RUSTFLAGS\n  \
+                 hint: or build for musl: cargo build --target x86_64-unknown-linux-musl"
+            )
+        );
+        for triple in
+            ["x86_64-unknown-linux-musl", "x86_64-pc-windows-msvc", "aarch64-apple-darwin"]
+        {
+            assert_eq!(refused(triple), None, "{triple}");
+        }
+    }
 
     #[test]
     fn definitions_are_read_as_a_shell_would() {

@@ -10,6 +10,7 @@ pub mod bindings;
 mod cache;
 pub mod cargo;
 pub mod cmake;
+mod compiler;
 pub mod config;
 pub mod cpu;
 mod file_api;

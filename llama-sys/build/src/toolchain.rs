@@ -7,6 +7,7 @@ use llama_src::sh::Cmd;
 
 use crate::Error;
 use crate::backend::Backend;
+use crate::cargo;
 use crate::config::Config;
 use crate::headers;
 use crate::requirement::{self, Manager, Probe, Requirement};
@@ -152,6 +153,9 @@ fn describe(finding: &Finding, manager: Option<Manager>) -> Error {
         let what = if missing.too_old.is_some() { "a newer one" } else { "it" };
         error = error.hint(format!("install {what}: {}", commands.join(" | ")));
     }
+    if let Some(hint) = &finding.requirement.hint {
+        error = error.hint(hint.as_str());
+    }
     match needed_for.strip_prefix("feature ") {
         Some(feature) => error.hint(format!("or build without the feature {feature}")),
         None => error,
@@ -195,8 +199,9 @@ fn look_for_program(
 }
 
 fn launcher(config: &Config, found: Option<PathBuf>) -> Result<Option<PathBuf>, Error> {
-    match config.overrides.compiler_launcher.as_deref() {
-        None => Ok(found),
+    let named = config.overrides.compiler_launcher.as_deref();
+    match named.or(config.compilers.launcher.as_deref()) {
+        None => Ok(found.filter(|launcher| works(launcher, config))),
         Some("none") => Ok(None),
         Some(name) => which::which(name).map(Some).map_err(|_| {
             Error::new(format!("no compiler launcher `{name}`"))
@@ -204,6 +209,28 @@ fn launcher(config: &Config, found: Option<PathBuf>) -> Result<Option<PathBuf>, 
                 .hint("set LLAMA_SYS_COMPILER_LAUNCHER to ccache, sccache, a path, or none")
         }),
     }
+}
+
+/// Whether a compiler cache that nobody asked for can do its work: one that cannot write where it keeps things fails
+/// every compiler.
+fn works(launcher: &Path, config: &Config) -> bool {
+    // Microsoft's compiler takes other words; CMake's own test of the compiler then has the word.
+    if config.target.is_msvc() {
+        return true;
+    }
+    let cc = config.compilers.cc.clone().unwrap_or_else(|| "cc".into());
+    let flags = config.compilers.cflags.iter().flat_map(|flags| flags.split_whitespace());
+    let dir = cargo::out_dir().unwrap_or_else(|_| std::env::temp_dir());
+    let [empty, object] = ["empty.c", "empty.o"].map(|name| dir.join(name));
+    let tried =
+        std::fs::write(&empty, "").map_err(|e| Error::io("write", &empty, &e)).and_then(|()| {
+            let compile = Cmd::new(launcher).arg(cc).args(flags);
+            compile.arg("-c").arg(&empty).arg("-o").arg(&object).read()
+        });
+    let Err(error) = tried else { return true };
+    let name = launcher.file_name().unwrap_or_default().to_string_lossy();
+    cargo::warning(&format!("{name} fails, so everything is compiled without it: {error}"));
+    false
 }
 
 fn hip(hipconfig: &Path) -> Result<(PathBuf, PathBuf), Error> {
@@ -278,6 +305,48 @@ mod tests {
         assert_eq!(version("shaderc v2023.2 v2023.2"), "2023.2");
         assert_eq!(version("no numbers"), "");
         assert!(numbers("3.9") < (3, 19));
+    }
+
+    /// What is told of the compilers `cc` and `cxx` for `triple` where they are not there.
+    fn compilers(triple: &str, cc: &str, cxx: &str) -> String {
+        let mut config = crate::tests::config(triple, "");
+        config.compilers.cc = Some(cc.into());
+        config.compilers.cxx = Some(cxx.into());
+        let findings = inspect(&config);
+        let compilers = findings.iter().filter(|f| f.requirement.name.ends_with("compiler"));
+        let missing: Vec<&Finding> = compilers.filter(|f| f.result.is_err()).collect();
+        if missing.is_empty() {
+            String::new()
+        } else {
+            report(&missing, Some(Manager::Apt)).to_string()
+        }
+    }
+
+    #[test]
+    fn a_named_compiler_is_what_is_looked_for() {
+        let cargo = which::which("cargo").unwrap();
+        let there = cargo.to_str().unwrap();
+        assert_eq!(compilers("x86_64-unknown-linux-gnu", there, there), "");
+        assert_eq!(
+            compilers("x86_64-unknown-linux-gnu", "/no/such/cc", there),
+            "no C compiler for every build\n  looked in: $CC (/no/such/cc), PATH\n  \
+             hint: set CC to a compiler that is there, or to nothing"
+        );
+        let arm = compilers("aarch64-unknown-linux-gnu", there, "no-aarch64-g++");
+        assert_eq!(
+            arm,
+            "no C++ compiler for every build\n  looked in: $CXX (no-aarch64-g++), PATH\n  \
+             hint: install it: apt-get install g++-aarch64-linux-gnu\n  \
+             hint: set CXX_aarch64_unknown_linux_gnu to its cross compiler"
+        );
+        let musl = compilers("x86_64-unknown-linux-musl", there, "no-musl-g++");
+        assert!(
+            musl.ends_with(
+                "hint: Debian's musl-tools compiles no C++: build on Alpine, or set \
+             CXX_x86_64_unknown_linux_musl to a C++ compiler for musl"
+            ),
+            "{musl}"
+        );
     }
 
     #[test]
