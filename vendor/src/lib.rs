@@ -14,10 +14,10 @@ mod error;
 pub mod fetch;
 mod patch;
 pub mod pin;
-#[cfg(feature = "fetch")]
-mod pip;
 pub mod place;
 mod progress;
+#[cfg(feature = "fetch")]
+pub mod pypi;
 pub mod sh;
 mod source;
 mod stamp;

@@ -56,7 +56,7 @@ pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
     // What compiles is in the root then; what fetches the source and builds its web UI is not.
     let config = if root.is_some() { setup::config(&[])? } else { config };
     setup::ensure(&config, &[], args.setup)?;
-    let source = vendor::source(&mut screen, args.setup)?.dir;
+    let source = vendor::source(&mut screen)?.dir;
     if let Some(root) = root {
         return inside::dist(root, &words, &args.out, &identity);
     }

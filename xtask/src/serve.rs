@@ -57,7 +57,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut screen = Screen::new();
     let toolkits = setup::toolkits(&mut config, args.yes, &mut screen)?;
     setup::ensure(&config, &[], args.yes)?;
-    vendor::source(&mut screen, args.yes)?;
+    vendor::source(&mut screen)?;
     let server = build(&mut screen, &args.features, &toolkits)?;
     if !names_a_model(&args.server) {
         let demo = cargo::root().join("tests/models/llama-demo.gguf");

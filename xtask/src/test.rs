@@ -192,7 +192,7 @@ fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {
     let everywhere = [requirements::clang(), requirements::rustfmt(), requirements::clippy()];
     let also: Vec<_> = linux.chain(everywhere).collect();
     setup::ensure(&setup::config(&[])?, &also, yes)?;
-    vendor::source_alone(screen, yes)?;
+    vendor::source_alone(screen)?;
     Ok(())
 }
 
