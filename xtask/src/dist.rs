@@ -168,6 +168,7 @@ impl Dist<'_> {
         let staging = Staging::new(&self.lock, &plan.name)?;
         let dir = staging.dir().join(&plan.name);
         let manifest = self.assemble(&dir, &plan, toolkit, payload, backend.as_ref())?;
+        assemble::set_modes(&dir)?;
         clock.lap("assemble");
         screen.step(&format!("verifying {}", plan.name));
         match &toolkit.root {
