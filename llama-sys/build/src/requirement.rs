@@ -231,6 +231,11 @@ fn cuda_compiler(config: &Config, feature: String) -> Requirement {
     ];
     let mut row = program("CUDA compiler (nvcc)", &["nvcc"], Some((11, 7)), &feature, CUDA);
     set_places(&mut row.probe, places);
+    row.hint = Some(
+        "NVIDIA's own packages are newer than most systems': https://developer.nvidia.com/cuda-downloads; in a clone \
+         of this repository: cargo xtask setup --features cuda"
+            .into(),
+    );
     row
 }
 
