@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::Error;
 use crate::compiler::{self, Named};
 use crate::config::{Compilers, Config, Features, Overrides, Toolkits};
+use crate::refusal;
 use crate::target::{Os, Target};
 
 /// Our own variables: name without the prefix `LLAMA_SYS_`, meaning. README's table is made of it.
@@ -102,22 +103,9 @@ pub fn read_config() -> Result<Config, Error> {
     let crt = std::env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
     let crt_static = crt.split(',').any(|feature| feature == "crt-static");
     if crt_static && !features.system {
-        refuse_static_glibc(&target)?;
+        refusal::static_glibc(&target)?;
     }
     config(features, target, Target::parse(&cargo("HOST")?), crt_static, true)
-}
-
-/// The C++, OpenMP and TLS libraries of a system with glibc are shared ones; a program that has them beside a static
-/// glibc links, and crashes when it starts.
-fn refuse_static_glibc(target: &Target) -> Result<(), Error> {
-    if target.os != Os::Linux || target.is_musl() {
-        return Ok(());
-    }
-    Err(Error::new(format!(
-        "{target} has no static C library that llama.cpp runs with (`+crt-static`)"
-    ))
-    .hint("take `-C target-feature=+crt-static` out of RUSTFLAGS")
-    .hint(format!("or build for musl: cargo build --target {}-unknown-linux-musl", target.arch)))
 }
 
 /// The configuration that a build with `features` for `target` would have on a machine that is
@@ -356,25 +344,6 @@ pub fn link_arg_bin(bin: &str, arg: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_static_glibc_is_refused() {
-        let refused =
-            |triple: &str| refuse_static_glibc(&Target::parse(triple)).err().map(|e| e.to_string());
-        assert_eq!(
-            refused("x86_64-unknown-linux-gnu").as_deref(),
-            Some(
-                "x86_64-unknown-linux-gnu has no static C library that llama.cpp runs with (`+crt-static`)\n  \
-                 hint: take `-C target-feature=+crt-static` out of RUSTFLAGS\n  \
-                 hint: or build for musl: cargo build --target x86_64-unknown-linux-musl"
-            )
-        );
-        for triple in
-            ["x86_64-unknown-linux-musl", "x86_64-pc-windows-msvc", "aarch64-apple-darwin"]
-        {
-            assert_eq!(refused(triple), None, "{triple}");
-        }
-    }
 
     #[test]
     fn definitions_are_read_as_a_shell_would() {

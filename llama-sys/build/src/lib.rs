@@ -21,6 +21,7 @@ pub mod link;
 pub mod manifest;
 pub mod program;
 pub mod progress;
+pub mod refusal;
 pub mod requirement;
 pub mod source;
 pub mod system;
