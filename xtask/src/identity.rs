@@ -111,7 +111,10 @@ impl Identity {
             VARIABLES.join(" ")
         ))?;
         let (commit, timestamp) = log.trim().split_once(' ').context("git names no time")?;
-        let changed = git(&["status", "--porcelain", "--untracked-files=no"]).read()?;
+        // A patch counts before git knows it.
+        let tracked = git(&["status", "--porcelain", "--untracked-files=no"]).read()?;
+        let patches = ["status", "--porcelain", "--untracked-files=all", "--", "vendor/patches"];
+        let changed = tracked + &git(&patches).read()?;
         // Detached, as in CI, it has no name.
         let branch = git(&["symbolic-ref", "--quiet", "--short", "HEAD"]).read();
         let branch = branch.map_or_else(|_| "HEAD".to_owned(), |name| name.trim().to_owned());
@@ -168,6 +171,23 @@ mod tests {
         for wrong in ["", "250820142", "25082014200", "2513201420", "2508322420", "25o8201420"] {
             assert_eq!(epoch(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_patch_that_git_does_not_know_is_a_change() {
+        let root = tempfile::tempdir().unwrap();
+        let git = |words: &[&str]| {
+            let who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"];
+            Cmd::new("git").dir(root.path()).args(who).args(words).read().unwrap()
+        };
+        git(&["init", "--quiet"]);
+        git(&["commit", "--quiet", "--allow-empty", "--message", "first"]);
+        let is_dirty = || Identity::of_git(root.path()).unwrap().commit.ends_with("-dirty");
+        std::fs::write(root.path().join("notes"), "").unwrap();
+        assert!(!is_dirty());
+        std::fs::create_dir_all(root.path().join("vendor/patches")).unwrap();
+        std::fs::write(root.path().join("vendor/patches/0099-x.patch"), "").unwrap();
+        assert!(is_dirty());
     }
 
     #[test]
