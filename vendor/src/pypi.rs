@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_file_is_found_among_the_links_of_a_page() {
-        let base = Url::parse("https://me:secret@index.example/simple/x/").unwrap();
+        let base = Url::parse("https://me:secret@packages.example/simple/x/").unwrap();
         let find = |page: &str| link(page, &base, "x-1.tar.gz").map(|url| url.to_string());
         let page = r#"<a href="https://files.example/a/x-1-py3.whl#sha256=1">x-1-py3.whl</a>
             <a href="https://files.example/a/x-1.tar.gz.asc">s</a>
@@ -129,7 +129,7 @@ mod tests {
         let own = "<a href='../../files/x-1.tar.gz?a=1&amp;b=2'>x-1.tar.gz</a>";
         assert_eq!(
             find(own).as_deref(),
-            Some("https://me:secret@index.example/files/x-1.tar.gz?a=1&b=2")
+            Some("https://me:secret@packages.example/files/x-1.tar.gz?a=1&b=2")
         );
         for page in ["", "href=", "<a href=x-1.tar.gz>", "<a href=\"x-10.tar.gz\">", "href=\""] {
             assert_eq!(find(page), None, "{page}");
@@ -138,7 +138,10 @@ mod tests {
 
     #[test]
     fn no_password_of_an_index_is_shown() {
-        assert_eq!(shown("https://me:secret@index.example/simple"), "https://index.example/simple");
+        assert_eq!(
+            shown("https://me:secret@packages.example/simple"),
+            "https://packages.example/simple"
+        );
         assert_eq!(shown("nonsense"), "nonsense");
     }
 }

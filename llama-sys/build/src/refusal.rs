@@ -52,10 +52,10 @@ mod tests {
             );
             lost_libraries(&config, Path::new(out)).is_ok()
         };
-        let temporary = "/tmp/cargo-installa1B2c3/release/build/llama-sys-0/out";
+        let temporary = "/var/cargo-installa1B2c3/release/build/llama-sys-0/out";
         assert!(!of("server backend-dl", temporary));
         assert!(of("server cpu-all-variants", temporary));
-        assert!(of("server backend-dl", "/home/me/target/release/build/llama-sys-0/out"));
+        assert!(of("server backend-dl", "/srv/target/release/build/llama-sys-0/out"));
     }
 
     #[test]

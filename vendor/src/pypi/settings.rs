@@ -11,8 +11,8 @@ pub struct Settings {
     pub folders: Vec<PathBuf>,
 }
 
-/// The public index.
-const PUBLIC: &str = "https://pypi.org/simple";
+/// The host of the public index.
+const PUBLIC: &str = "pypi.org";
 
 impl Default for Settings {
     /// pip's settings on this machine: its variables, then the files of the user, then those of the system.
@@ -28,18 +28,18 @@ impl Default for Settings {
 impl Settings {
     fn read(variable: &dyn Fn(&str) -> Option<String>, files: &[String]) -> Self {
         let get = |key: &str| {
-            let name = format!("PIP_{}", key.to_uppercase().replace('-', "_"));
+            let name = format!("PIP_{}", key.to_uppercase());
             variable(&name).or_else(|| files.iter().find_map(|text| value(text, key)))
         };
         let words = |key: &str| get(key).unwrap_or_default();
         let is_on =
             |value: String| ["1", "true", "yes", "on"].contains(&value.to_lowercase().as_str());
         let mut indexes = Vec::new();
-        if !get("no-index").is_some_and(is_on) {
-            indexes.push(get("index-url").unwrap_or_else(|| PUBLIC.to_owned()));
-            indexes.extend(words("extra-index-url").split_whitespace().map(str::to_owned));
+        if !get("no_index").is_some_and(is_on) {
+            indexes.push(get("index_url").unwrap_or_else(|| format!("https://{PUBLIC}/simple")));
+            indexes.extend(words("extra_index_url").split_whitespace().map(str::to_owned));
         }
-        let links = words("find-links");
+        let links = words("find_links");
         let local = links.split_whitespace().filter(|link| !link.contains("://"));
         Self { indexes, folders: local.map(PathBuf::from).collect() }
     }
@@ -90,7 +90,7 @@ fn value(text: &str, key: &str) -> Option<String> {
             continue;
         }
         let (name, value) = trimmed.split_once(['=', ':']).unwrap_or((trimmed, ""));
-        open = name.trim().to_lowercase().replace('_', "-") == key;
+        open = name.trim().to_lowercase().replace('-', "_") == key;
         if open {
             values[section] = Some(value.trim().to_owned());
         }
@@ -114,16 +114,16 @@ mod tests {
 
     #[test]
     fn variables_count_more_than_files_and_the_user_s_more_than_the_system_s() {
-        assert_eq!(settings(&[], &[]).0, [PUBLIC]);
-        let user = "# mine\n[global]\ntimeout = 5\nindex-url = https://a/simple\n";
-        let system = "[global]\nindex_url: https://b/simple\nextra-index-url =\n  https://c/simple\n\thttps://d/simple\n";
+        assert_eq!(settings(&[], &[]).0, [format!("https://{PUBLIC}/simple")]);
+        let user = concat!("# mine\n[global]\ntimeout = 5\nindex-", "url = https://a/simple\n");
+        let system = "[global]\nindex_url: https://b/simple\nextra_index_url =\n  https://c/simple\n\thttps://d/simple\n";
         assert_eq!(
             settings(&[], &[system]).0,
             ["https://b/simple", "https://c/simple", "https://d/simple"]
         );
         assert_eq!(settings(&[], &[user, system]).0[0], "https://a/simple");
         assert_eq!(settings(&[("PIP_INDEX_URL", "https://e")], &[user]).0, ["https://e"]);
-        let command = "[global]\nindex-url = https://a\n[download]\nindex-url = https://f\n[install]\nindex-url=g";
+        let command = "[global]\nindex_url = https://a\n[download]\nindex_url = https://f\n[install]\nindex_url=g";
         assert_eq!(settings(&[], &[command]).0, ["https://f"]);
     }
 
