@@ -103,7 +103,9 @@ ggml_backend_device_i device_calls() {
         props->description  = "made up";
         props->memory_free  = props->memory_total = card.bytes;
         props->type         = device->iface.get_type(device);
-        props->caps         = { /* async */ true, /* host_buffer */ !card.unified, /* from_host_ptr */ false, /* events */ true };
+        props->caps.async       = true;
+        props->caps.host_buffer = !card.unified;
+        props->caps.events      = true;
     };
     calls.init_backend    = begin;
     calls.get_buffer_type = [](ggml_backend_dev_t device) { return &of(device).memory; };
