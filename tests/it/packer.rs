@@ -11,6 +11,9 @@ mod elsewhere;
 /// Kills at any moment, several processes at once, a full disk.
 #[cfg(target_os = "linux")]
 mod killed;
+/// llama.cpp's planner of memory.
+#[cfg(target_os = "linux")]
+mod planner;
 /// The document's way of working, word for word.
 mod quick_start;
 /// Bad input: the line or the reference at fault, what to do, nothing half-stored.

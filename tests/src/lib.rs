@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod docker;
+pub mod gguf;
 pub mod http;
 pub mod hub;
 pub mod manifest;

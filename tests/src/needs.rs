@@ -25,6 +25,12 @@ pub fn gguf_packer() -> Option<PathBuf> {
     need(what, file_in("LLAMA_TEST_GGUF_PACKER"))
 }
 
+/// The build folder of the `llama-sys` behind [`gguf_packer`]: `$LLAMA_TEST_LLAMA_SYS`, set by `cargo xtask test`.
+pub fn llama_sys() -> Option<PathBuf> {
+    let dir = variable("LLAMA_TEST_LLAMA_SYS").map(PathBuf::from).filter(|path| path.is_dir());
+    need("$LLAMA_TEST_LLAMA_SYS, a build of llama-sys; run `cargo xtask test`", dir)
+}
+
 /// The `backend-dl,cpu-all-variants` one: `$LLAMA_TEST_SERVER_DL`, set by `cargo xtask test`.
 pub fn server_dl() -> Option<PathBuf> {
     let what =

@@ -43,6 +43,10 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
         .args(rest)
         .env("LLAMA_TEST_HEALTHCHECK", programs.program("llama-healthcheck")?)
         .env("LLAMA_TEST_GGUF_PACKER", programs.program("gguf-packer")?)
+        .env(
+            "LLAMA_TEST_LLAMA_SYS",
+            programs.llama_sys.context("cargo names no build of `llama-sys`")?,
+        )
         .env("LLAMA_TEST_SERVER", own)
         .env("LLAMA_TEST_SERVER_DL", shared);
     for (name, dir) in dists {
