@@ -78,9 +78,10 @@ pub(crate) fn tree(
             place::remove(&work.join(leftover))?;
         }
     }
+    let again = if crate::is_clone(&request.root) { "cargo xtask vendor" } else { "build again" };
     Err(Error::new(format!("no mirror gave llama.cpp {tag}"))
         .log(failures)
-        .hint("with a network: cargo xtask vendor")
+        .hint(format!("with a network: {again}"))
         .hint("with an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz")
         .hint("with a tree of your own: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp"))
 }

@@ -45,6 +45,18 @@ pub fn root() -> PathBuf {
     member.as_deref().and_then(beside).unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())
 }
 
+/// Whether `root` is the vendor folder of a clone, in which a person can type `cargo xtask`: not the folder of a crate, or
+/// of a repository that Cargo has fetched for a dependent.
+#[must_use]
+pub fn is_clone(root: &Path) -> bool {
+    let of_cargo = |names: &[&str]| {
+        let parts: Vec<_> = root.iter().collect();
+        parts.windows(names.len()).any(|part| part == names)
+    };
+    let xtask = root.with_file_name("xtask").join("Cargo.toml").is_file();
+    xtask && !of_cargo(&["git", "checkouts"]) && !of_cargo(&["registry", "src"])
+}
+
 /// The vendor folder of the workspace with the package in `member`.
 fn beside(member: &Path) -> Option<PathBuf> {
     let folders = member.ancestors().skip(1).map(|dir| dir.join("vendor"));
@@ -76,6 +88,11 @@ mod tests {
         assert_eq!(member("xtask"), ours);
         assert_eq!(member("llama-sys/build"), ours);
         assert_eq!(member("a/b/c"), None);
+        assert!(!is_clone(&clone.path().join("vendor")));
+        file("xtask/Cargo.toml");
+        assert!(is_clone(&clone.path().join("vendor")));
+        file("git/checkouts/llama-0/abc/xtask/Cargo.toml");
+        assert!(!is_clone(&clone.path().join("git/checkouts/llama-0/abc/vendor")));
         // Cargo runs this test in a member of this clone.
         assert_eq!(root(), Path::new(env!("CARGO_MANIFEST_DIR")));
     }

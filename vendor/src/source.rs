@@ -129,7 +129,10 @@ impl SourceTree {
     pub fn check(&self, pin: &Pin) -> Result<(), Error> {
         let executables = Stamp::last(&self.dir).and_then(|stamp| stamp.executables);
         let stamp = Stamp::hash(&self.dir, executables)?;
-        if pin.names(&stamp.tree) { Ok(()) } else { Err(mismatch(pin, &self.dir, &stamp.tree)) }
+        if pin.names(&stamp.tree) {
+            return Ok(());
+        }
+        Err(mismatch(pin, self.patches.parent(), &self.dir, &stamp.tree))
     }
 
     fn new(request: &Request, dir: PathBuf, verified: bool, origin: Origin) -> Self {
@@ -180,7 +183,7 @@ fn from_archive(
     let executables = archive::unpack(archive, &part, &tree, Bounds::default(), report)?;
     let stamp = Stamp::hash(&tree, Some(executables))?;
     if !request.pin.names(&stamp.tree) {
-        return Err(mismatch(&request.pin, archive, &stamp.tree));
+        return Err(mismatch(&request.pin, Some(&request.root), archive, &stamp.tree));
     }
     if there.is_none() {
         staging.publish(&tree, &dest)?;
@@ -197,7 +200,7 @@ fn present(request: &Request, dir: &Path) -> Result<SourceTree, Error> {
         None => Stamp::hash(dir, Stamp::last(dir).and_then(|stamp| stamp.executables))?,
     };
     if !request.pin.names(&stamp.tree) {
-        return Err(mismatch(&request.pin, dir, &stamp.tree));
+        return Err(mismatch(&request.pin, Some(&request.root), dir, &stamp.tree));
     }
     if !stamp::path(dir).is_file() || Stamp::last(dir).as_ref() != Some(&stamp) {
         stamp.write(dir);
@@ -205,11 +208,16 @@ fn present(request: &Request, dir: &Path) -> Result<SourceTree, Error> {
     Ok(SourceTree::new(request, dir.to_owned(), true, Origin::Present))
 }
 
-fn mismatch(pin: &Pin, at: &Path, found: &str) -> Error {
+fn mismatch(pin: &Pin, root: Option<&Path>, at: &Path, found: &str) -> Error {
+    let again = if root.is_some_and(crate::is_clone) {
+        "fetch it again: cargo xtask vendor --force"
+    } else {
+        "remove it, and build with a network: it is fetched again"
+    };
     let what = format!("{} is not llama.cpp {} as released", at.display(), pin.tag);
     Error::new(what)
         .log([format!("its tree is {found}, the pin says {}", pin.tree)])
-        .hint("fetch it again: cargo xtask vendor --force")
+        .hint(again)
         .hint("build a tree with changes of your own: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
 }
 
@@ -218,8 +226,13 @@ fn absent(request: &Request, why: &str) -> Error {
     for home in request.homes() {
         error = error.looked_in(home.join(TREE).display().to_string());
     }
+    let fetch = if crate::is_clone(&request.root) {
+        "fetch it: cargo xtask vendor"
+    } else {
+        "build once with a network and the feature `fetch`: cargo build --features llama-sys/fetch"
+    };
     error
-        .hint("fetch it: cargo xtask vendor")
+        .hint(fetch)
         .hint("with an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz")
 }
 
@@ -242,6 +255,5 @@ fn fetched(request: &Request, again: bool, report: &mut Report<'_>) -> Result<So
 
 #[cfg(not(feature = "fetch"))]
 fn fetched(request: &Request, _: bool, _: &mut Report<'_>) -> Result<SourceTree, Error> {
-    Err(absent(request, "this build cannot fetch")
-        .hint("or let the build fetch: --features llama-src/fetch"))
+    Err(absent(request, "this build cannot fetch (feature `fetch`)"))
 }

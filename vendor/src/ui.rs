@@ -70,7 +70,7 @@ impl Ui {
         let found = shared.as_ref().filter(|dir| validate(dir).is_ok());
         if found.is_none() && request.offline {
             return Err(Error::new("the web UI is not built yet, and offline mode is on")
-                .hint("build it with a network: cargo xtask vendor")
+                .hint(format!("build it with a network: {}", again(request)))
                 .into());
         }
         if found.is_none() {
@@ -127,12 +127,12 @@ fn check_npm(request: &Request) -> Result<(), NoUi> {
     let mut command = npm.command();
     match command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Err(NoUi::NoNpm),
-        _ => check_node(&Cmd::new("node").arg("--version").read().unwrap_or_default()),
+        _ => check_node(request, &Cmd::new("node").arg("--version").read().unwrap_or_default()),
     }
 }
 
 /// An old Node.js fails only after minutes, with a text that does not say so.
-fn check_node(version: &str) -> Result<(), NoUi> {
+fn check_node(request: &Request, version: &str) -> Result<(), NoUi> {
     let version = version.trim().trim_start_matches('v');
     let mut parts = version.split('.').map_while(|part| part.parse().ok());
     let (Some(major), Some(minor)) = (parts.next(), parts.next()) else { return Ok(()) };
@@ -140,7 +140,12 @@ fn check_node(version: &str) -> Result<(), NoUi> {
         return Ok(());
     }
     let what = format!("the web UI needs Node.js {}.{}, this is {version}", NODE.0, NODE.1);
-    Err(Error::new(what).hint("install a newer Node.js, then: cargo xtask vendor").into())
+    Err(Error::new(what).hint(format!("install a newer Node.js, then: {}", again(request))).into())
+}
+
+/// What builds the page, where this is.
+fn again(request: &Request) -> &'static str {
+    if crate::is_clone(&request.root) { "cargo xtask vendor" } else { "build again" }
 }
 
 fn build(

@@ -136,7 +136,7 @@ fn no_npm_is_told_apart_from_a_failed_build() {
     assert_eq!(
         error.to_string(),
         "the web UI is not built yet, and offline mode is on\n  \
-         hint: build it with a network: cargo xtask vendor"
+         hint: build it with a network: build again"
     );
 }
 
@@ -171,12 +171,15 @@ fn a_published_crate_without_a_built_page_says_how_to_get_one() {
 
 #[test]
 fn an_old_node_is_told_before_it_fails() {
-    assert!(check_node("v20.19.2\n").is_ok());
-    assert!(check_node("v24.1.0\n").is_ok());
-    assert!(check_node("not a version").is_ok());
-    let Err(NoUi::Failed(error)) = check_node("v18.20.4\n") else { panic!("18 is too old") };
+    let request = Request { root: "nowhere/vendor".into(), ..Request::default() };
+    assert!(check_node(&request, "v20.19.2\n").is_ok());
+    assert!(check_node(&request, "v24.1.0\n").is_ok());
+    assert!(check_node(&request, "not a version").is_ok());
+    let Err(NoUi::Failed(error)) = check_node(&request, "v18.20.4\n") else {
+        panic!("18 is too old")
+    };
     assert_eq!(
         error.to_string(),
-        "the web UI needs Node.js 20.19, this is 18.20.4\n  hint: install a newer Node.js, then: cargo xtask vendor"
+        "the web UI needs Node.js 20.19, this is 18.20.4\n  hint: install a newer Node.js, then: build again"
     );
 }

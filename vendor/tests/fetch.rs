@@ -39,7 +39,7 @@ fn outcome(manner: Manner, archive: Vec<u8>, change: impl FnOnce(&mut Request)) 
 
 fn failure(reason: &str) -> String {
     format!(
-        "no mirror gave llama.cpp b1\n  | URL: {reason}\n  hint: with a network: cargo xtask vendor\n  \
+        "no mirror gave llama.cpp b1\n  | URL: {reason}\n  hint: with a network: build again\n  \
          hint: with an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz\n  \
          hint: with a tree of your own: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp"
     )

@@ -22,14 +22,15 @@ fn error(request: &Request, dir: &Path) -> String {
 #[test]
 fn nothing_there_and_offline_names_the_command() {
     let (_temp, dir) = folder();
-    let why =
-        if cfg!(feature = "fetch") { "offline mode is on" } else { "this build cannot fetch" };
-    let feature = "\n  hint: or let the build fetch: --features llama-src/fetch";
-    let feature = if cfg!(feature = "fetch") { "" } else { feature };
+    let why = if cfg!(feature = "fetch") {
+        "offline mode is on"
+    } else {
+        "this build cannot fetch (feature `fetch`)"
+    };
     let expected = format!(
         "llama.cpp b1 is not there, and {why}\n  looked in: D/llama.cpp, D/cache/b1/llama.cpp\n  \
-         hint: fetch it: cargo xtask vendor\n  \
-         hint: with an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz{feature}"
+         hint: build once with a network and the feature `fetch`: cargo build --features llama-sys/fetch\n  \
+         hint: with an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz"
     );
     let request = Request { cache_dir: Some(dir.join("cache")), ..offline(&dir) };
     assert_eq!(error(&request, &dir), expected);
@@ -51,7 +52,7 @@ fn a_tree_that_is_there_is_verified_once_and_again_when_touched() {
     let found = changed.split("its tree is ").nth(1).unwrap()[..40].to_owned();
     let expected = format!(
         "D/llama.cpp is not llama.cpp b1 as released\n  | its tree is {found}, the pin says {TREE}\n  \
-         hint: fetch it again: cargo xtask vendor --force\n  \
+         hint: remove it, and build with a network: it is fetched again\n  \
          hint: build a tree with changes of your own: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp"
     );
     assert_eq!(changed, expected);

@@ -101,11 +101,16 @@ fn web_ui(tree: &SourceTree, request: &Request, report: &mut llama_src::Report<'
     match Ui::prepare(tree, request, report) {
         Ok(ui) => Some(ui),
         Err(NoUi::NoNpm) => {
-            cargo::warning(
+            let again = if llama_src::is_clone(&request.root) {
+                "run `cargo xtask vendor`"
+            } else {
+                "build again"
+            };
+            cargo::warning(&format!(
                 "llama-server is built without its web UI: npm is not installed; install it \
                  (apt-get install npm | dnf install npm | brew install node | pacman -S npm | \
-                 winget install OpenJS.NodeJS) and run `cargo xtask vendor`, or build without the feature `ui`",
-            );
+                 winget install OpenJS.NodeJS) and {again}, or build without the feature `ui`",
+            ));
             None
         }
         Err(NoUi::Failed(error)) => {
