@@ -208,9 +208,10 @@ class Tokenizers:
         rows = []
         for at, (piece, id) in enumerate(pieces):
             assert at == id, (at, id)
-            special, user = at in added and added[at]["special"], at in added
+            if piece == "\t" and pieces[at - 1][0] == "<0x08>":
+                piece = "<0x09>"  # tokenizer.json has the byte's text there
             byte = len(piece) == 6 and piece.startswith("<0x")
-            kind = 2 if piece == "<unk>" else 6 if byte else 3 if special and at < 4 else 4 if user else 1
+            kind = 2 if piece == "<unk>" else 6 if byte else 3 if at < 3 else 4 if at in added else 1
             rows.append((piece, 0.0 if kind != 1 else -float(at), kind))
         self.sentencepiece(path, name, rows)
         shutil.copy(self.given / name / "tokenizer_config.json", path / "tokenizer_config.json")
@@ -395,7 +396,7 @@ def phi4(path, tok):
                    max_position_embeddings=16384, original_max_position_embeddings=16384, sliding_window=None, rope_scaling=None,
                    bos_token_id=128000, eos_token_id=128001, pad_token_id=128001)
     tok.byte_pairs(path, "llama-bpe", LLAMA_REGEX, {"tokenizer_class": "GPT2Tokenizer", "bos_token": "<|begin_of_text|>",
-                   "eos_token": "<|end_of_text|>", "chat_template": CHATML})
+                   "eos_token": "<|end_of_text|>", "unk_token": "<|end_of_text|>", "chat_template": CHATML})
     return config, dense(config, 18, tied=False, fused=True), "BF16", 1
 
 
