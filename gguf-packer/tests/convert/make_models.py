@@ -149,6 +149,7 @@ def moe(config, seed):
 class Tokenizers:
     def __init__(self, source, given):
         self.source, self.given = source, given
+        sys.dont_write_bytecode = True  # nothing is written into the source
         sys.path.insert(0, str(source / "gguf-py"))
 
     def vocab(self, name):
