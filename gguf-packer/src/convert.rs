@@ -64,11 +64,7 @@ pub struct Watch<'a> {
 ///
 /// # Errors
 /// Everything that is wrong with the checkpoint and can be told before it is read; what the conversion failed of.
-pub fn convert(
-    request: &Request<'_>,
-    means: &Means,
-    watch: &mut Watch<'_>,
-) -> Result<(), Error> {
+pub fn convert(request: &Request<'_>, means: &Means, watch: &mut Watch<'_>) -> Result<(), Error> {
     let checked = check::checkpoint(request)?;
     let part = Part::begin(request.out)?;
     way(&Request { out: part.path(), ..*request }, &checked, means, watch)?;
@@ -87,4 +83,18 @@ fn way(
         return Err(Error::new(what).hint("have llama.cpp's converter do it: --by upstream"));
     }
     upstream::convert(request, &checked.architecture, means, watch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts::{LEFT_OUT, PARTS};
+
+    /// A published crate carries what the build script packs.
+    #[test]
+    fn the_published_source_has_the_converter() {
+        for part in PARTS {
+            assert!(llama_src::subset::keeps(part), "{part} is not in subset.rs of llama-src");
+        }
+        assert!(!llama_src::subset::keeps(LEFT_OUT), "{LEFT_OUT} is not needed");
+    }
 }

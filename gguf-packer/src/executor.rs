@@ -101,8 +101,7 @@ pub type FindLayout<'a> =
 pub type Tool<'a> = dyn Fn(ToolRun<'_>) -> Result<(), Error> + Sync + 'a;
 
 /// Converts a checkpoint.
-pub type Converter<'a> =
-    dyn Fn(&Request<'_>, &mut Watch<'_>) -> Result<(), Error> + Sync + 'a;
+pub type Converter<'a> = dyn Fn(&Request<'_>, &mut Watch<'_>) -> Result<(), Error> + Sync + 'a;
 
 /// One run of the quantizer.
 pub struct ToolRun<'a> {

@@ -26,7 +26,8 @@ pub(super) fn checkpoint(request: &Request<'_>) -> Result<Checked, Error> {
         None => model(request.dir, &mut wrong),
         Some(base) => {
             adapter(request, &mut wrong);
-            let lacks = "the base model of an adapter is a folder with its config.json and its tokenizer";
+            let lacks =
+                "the base model of an adapter is a folder with its config.json and its tokenizer";
             config(base, lacks, &mut wrong)
         }
     };
@@ -125,7 +126,8 @@ fn pointers(dir: &Path, wrong: &mut Vec<Error>) {
         0 => String::new(),
         count => format!(" (and {count} more)"),
     };
-    let what = format!("{}{others} is a pointer of Git LFS, not the file", dir.join(first).display());
+    let what =
+        format!("{}{others} is a pointer of Git LFS, not the file", dir.join(first).display());
     wrong.push(Error::new(what).hint(format!("git -C {} lfs pull", dir.display())));
 }
 

@@ -29,7 +29,8 @@ fn fails(dir: &Path, base: Option<&Path>) -> String {
 fn the_architecture_is_that_of_the_part_that_is_converted() {
     let config = r#"{"architectures": ["Gemma3ForConditionalGeneration"]}"#;
     let dir = folder(&[("config.json", config), ("model.safetensors", "")]);
-    let name = |dir: &tempfile::TempDir| checkpoint(&request(dir.path(), None)).unwrap().architecture;
+    let name =
+        |dir: &tempfile::TempDir| checkpoint(&request(dir.path(), None)).unwrap().architecture;
     assert_eq!(name(&dir), "Gemma3ForConditionalGeneration");
     let config = r#"{"architectures": ["A"], "text_config": {"architectures": ["B"]}}"#;
     assert_eq!(name(&folder(&[("config.json", config), ("pytorch_model.bin", "")])), "B");
@@ -39,7 +40,10 @@ fn the_architecture_is_that_of_the_part_that_is_converted() {
 fn a_folder_that_is_no_checkpoint_says_what_it_lacks() {
     let dir = folder(&[("model.safetensors", "")]);
     let error = fails(dir.path(), None);
-    assert_eq!(error, "there is no config.json in DIR\n  hint: a checkpoint is a folder with a config.json");
+    assert_eq!(
+        error,
+        "there is no config.json in DIR\n  hint: a checkpoint is a folder with a config.json"
+    );
     let error = fails(&dir.path().join("no"), None);
     assert!(error.starts_with("DIR is not there\n"), "{error}");
     let error = fails(&dir.path().join("model.safetensors"), None);
@@ -52,7 +56,10 @@ fn a_folder_that_is_no_checkpoint_says_what_it_lacks() {
     );
     let dir = folder(&[("config.json", "{\n  \"a\": ,\n}"), ("model.safetensors", "")]);
     let error = fails(dir.path(), None);
-    assert!(error.starts_with("DIR/config.json is no JSON: expected value at line 2 column 8"), "{error}");
+    assert!(
+        error.starts_with("DIR/config.json is no JSON: expected value at line 2 column 8"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -38,13 +38,15 @@ pub fn convert(
     let python = python::find(means, &scripts).map_err(|lacks| lacks.told(architecture))?;
     (watch.note)(&format!("{architecture} is converted by llama.cpp's script in {python}"));
     let arguments = arguments(request)?;
-    let script = if request.base.is_some() { "convert_lora_to_gguf.py" } else { "convert_hf_to_gguf.py" };
+    let script =
+        if request.base.is_some() { "convert_lora_to_gguf.py" } else { "convert_hf_to_gguf.py" };
     let cmd = command(&python, &scripts).arg(scripts.join(script)).args(arguments);
     let mut heard = news::Heard::default();
     let mut on_line = |line: &str| {
         if let Some((done, total)) = heard.hear(line) {
             (watch.step)(done, total);
         }
+        python.note(line).into_iter().for_each(&mut *watch.note);
     };
     match process::run(&cmd, &mut on_line, watch.stop) {
         Ok(()) if std::fs::metadata(request.out).is_ok_and(|file| file.len() > 0) => Ok(()),
@@ -68,7 +70,9 @@ fn arguments(request: &Request<'_>) -> Result<Vec<PathBuf>, Error> {
     let mut arguments = vec![
         absolute(request.dir)?,
         "--outfile".into(),
-        literal(&std::path::absolute(request.out).map_err(|e| Error::io("write", request.out, &e))?),
+        literal(
+            &std::path::absolute(request.out).map_err(|e| Error::io("write", request.out, &e))?,
+        ),
         "--outtype".into(),
         request.kind.to_lowercase().into(),
     ];

@@ -52,7 +52,11 @@ fn folder(input: &Output, source: &str) -> Result<Folder, Error> {
                 .hint("name the folder with the config.json and the weights"));
         }
         [] => return Err(Error::new(format!("nothing matches `{source}`"))),
-        _ => return Err(Error::new(format!("`{source}` names several folders")).hint("name one of them")),
+        _ => {
+            return Err(
+                Error::new(format!("`{source}` names several folders")).hint("name one of them")
+            );
+        }
     };
     let mut files = Vec::new();
     for entry in tree.below(root) {
@@ -61,7 +65,9 @@ fn folder(input: &Output, source: &str) -> Result<Folder, Error> {
             Kind::Link { .. } => tree.get(&follow(tree, &entry.path)?),
             _ => Some(entry),
         };
-        files.extend(entry.filter(|it| matches!(it.kind, Kind::File { .. })).map(|it| (name, it.clone())));
+        files.extend(
+            entry.filter(|it| matches!(it.kind, Kind::File { .. })).map(|it| (name, it.clone())),
+        );
     }
     let name = path::name(root);
     Ok(Folder { name: if name.is_empty() { "model".to_owned() } else { name.to_owned() }, files })
@@ -99,7 +105,10 @@ fn convert(
     };
     if let Err(error) = (run.settings.converter)(&request, &mut watch) {
         run.go_on()?;
-        return Err(named(&error, &[(&dir, Some(&wanted.src)), (base.as_ref().unwrap_or(&dir), wanted.base.as_ref())]));
+        return Err(named(
+            &error,
+            &[(&dir, Some(&wanted.src)), (base.as_ref().unwrap_or(&dir), wanted.base.as_ref())],
+        ));
     }
     let (digest, size) = run.store().take_file(&out)?;
     Ok(Made { digest, size })

@@ -59,7 +59,8 @@ fn bench() -> (Bench, Arc<AtomicUsize>) {
 #[test]
 fn a_folder_of_the_stage_becomes_a_file() {
     let (bench, _) = bench();
-    let steps = [copy("Qwen2", "/app/Qwen2"), Instruction::Convert(convert("/app/Qwen2", "/app/out/"))];
+    let steps =
+        [copy("Qwen2", "/app/Qwen2"), Instruction::Convert(convert("/app/Qwen2", "/app/out/"))];
     let stage = bench.build(&steps).expect("it builds");
     let shown = bench.shown(&stage);
     let line = "app/out/Qwen2.gguf = F16 Qwen2: config.json={} deep/a=1";
@@ -77,7 +78,8 @@ fn from_another_stage_and_from_the_context() {
     let built = bench.build_stages(&[first, stage(Origin::Scratch, &[step])]).expect("it builds");
     let shown = bench.shown(&built);
     assert_eq!(shown.last().unwrap(), "models/q.gguf = F16 Q: config.json={} deep/a=1");
-    let step = Instruction::Convert(Convert { from: Origin::Context, ..convert("Qwen2", "/q.gguf") });
+    let step =
+        Instruction::Convert(Convert { from: Origin::Context, ..convert("Qwen2", "/q.gguf") });
     let shown = bench.shown(&bench.build(&[step]).expect("it builds"));
     assert_eq!(shown, ["q.gguf = F16 Qwen2: config.json={} deep/a=1"]);
 }
@@ -144,7 +146,7 @@ fn what_is_wrong_is_said_as_the_file_says_it() {
         let path = request.dir.join("config.json");
         Err(Error::new(format!("{} is no JSON: x", path.display())).hint("fetch the file again"))
     });
-    let mut fails = |src: &str| {
+    let fails = |src: &str| {
         let steps = [copy("Qwen2", "/Q"), Instruction::Convert(convert(src, "/q.gguf"))];
         bench.build(&steps).expect_err("it fails")
     };

@@ -62,12 +62,14 @@ impl Heard {
             return foreign_code();
         }
         if self.lines.iter().any(|line| line.ends_with(" is not supported")) {
-            let what = format!("llama.cpp {} knows no {architecture}", llama_src::Pin::load().version);
+            let what =
+                format!("llama.cpp {} knows no {architecture}", llama_src::Pin::load().version);
             return Error::new(what)
                 .hint("take a release of llama.cpp that does, or a GGUF file of the model: pull hf://ORG/REPO");
         }
         let text = error.to_string();
-        let what = self.reason().unwrap_or_else(|| text.lines().next().unwrap_or_default().to_owned());
+        let what =
+            self.reason().unwrap_or_else(|| text.lines().next().unwrap_or_default().to_owned());
         let file = self.failure.as_ref().and_then(|failure| failure.file.as_deref());
         let what = match file {
             Some(file) if !what.contains(file) => format!("{file}: {what}"),
@@ -126,20 +128,28 @@ mod tests {
             "llama.cpp's converter failed with FooForCausalLM: /m/config.json: KeyError: 'hidden_size'\n  \
              | INFO:hf-to-gguf:Loading model: m"
         );
-        let error = told(&["ERROR:lora-to-gguf:Unexpected name 'x': Not a lora_A or lora_B tensor"]);
+        let error =
+            told(&["ERROR:lora-to-gguf:Unexpected name 'x': Not a lora_A or lora_B tensor"]);
         assert!(
-            error.starts_with("llama.cpp's converter failed with FooForCausalLM: Unexpected name 'x': Not a"),
+            error.starts_with(
+                "llama.cpp's converter failed with FooForCausalLM: Unexpected name 'x': Not a"
+            ),
             "{error}"
         );
         let error = told(&[]);
-        assert!(error.ends_with("FooForCausalLM: a command failed with exit status: 1: python3 -B start.py"));
+        assert!(error.ends_with(
+            "FooForCausalLM: a command failed with exit status: 1: python3 -B start.py"
+        ));
     }
 
     #[test]
     fn what_upstream_does_not_know_is_named() {
         let version = llama_src::Pin::load().version;
         let error = told(&["ERROR:hf-to-gguf:Model FooForCausalLM is not supported"]);
-        assert!(error.starts_with(&format!("llama.cpp {version} knows no FooForCausalLM\n  hint: ")), "{error}");
+        assert!(
+            error.starts_with(&format!("llama.cpp {version} knows no FooForCausalLM\n  hint: ")),
+            "{error}"
+        );
         let error = told(&["@gguf-packer {\"failed\": \"foreign-code\"}"]);
         assert!(error.starts_with("the checkpoint wants Python code of its own run"), "{error}");
     }

@@ -38,12 +38,25 @@ impl Python {
             Self::Plain(program) => Cmd::new(program),
             // Several of the needed packages are on both indexes, in different versions.
             Self::Uv => Cmd::new("uv")
-                .args(["run", "--quiet", "--no-project", "--index-strategy", "unsafe-best-match"])
+                .args(["run", "--no-project", "--index-strategy", "unsafe-best-match"])
+                .args(indexes(scripts))
                 .arg("--with-requirements")
                 .arg(scripts.join(REQUIREMENTS))
                 .arg("python"),
         }
     }
+
+    /// What a line says that a person should know: that something large is fetched.
+    pub(super) fn note<'a>(&self, line: &'a str) -> Option<&'a str> {
+        (*self == Self::Uv && line.starts_with("Downloading ")).then_some(line)
+    }
+}
+
+/// The indexes that the requirements name. uv skips such lines, and would fetch gigabytes for GPUs.
+fn indexes(scripts: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(scripts.join(REQUIREMENTS)).unwrap_or_default();
+    let named = text.lines().filter_map(|line| line.strip_prefix("--extra-index-url "));
+    named.flat_map(|url| ["--extra-index-url".to_owned(), url.trim().to_owned()]).collect()
 }
 
 impl fmt::Display for Python {
@@ -76,7 +89,11 @@ pub(super) fn find(means: &Means, scripts: &Path) -> Result<Python, Lacks> {
     }
     lacks.looked.push("uv (is not installed)".to_owned());
     let plain = if cfg!(windows) { "python" } else { "python3" };
-    if lacks.has_all(OsStr::new(plain), scripts) { Ok(Python::Plain(plain.into())) } else { Err(lacks) }
+    if lacks.has_all(OsStr::new(plain), scripts) {
+        Ok(Python::Plain(plain.into()))
+    } else {
+        Err(lacks)
+    }
 }
 
 impl Lacks {
@@ -120,7 +137,9 @@ impl Lacks {
             error.hint("uv brings what is needed, once it is there: pipx install uv")
         };
         error
-            .hint(format!("make a Python for it: python3 -m venv converter && {pip} install -r {requirements}"))
+            .hint(format!(
+                "make a Python for it: python3 -m venv converter && {pip} install -r {requirements}"
+            ))
             .hint(format!("and name it: --python {python}, or GGUF_PACKER_PYTHON=$PWD/{python}"))
     }
 }
