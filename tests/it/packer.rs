@@ -2,11 +2,11 @@
 
 /// Images of ours in engines, and read by other tools.
 mod elsewhere;
+/// Checkpoints of every family, from safetensors to a chat.
+mod families;
 /// Kills at any moment, several processes at once, a full disk.
 #[cfg(target_os = "linux")]
 mod killed;
-/// Checkpoints of every family, from safetensors to a chat.
-mod families;
 /// The document's way of working, word for word.
 mod quick_start;
 /// Bad input: the line or the reference at fault, what to do, nothing half-stored.

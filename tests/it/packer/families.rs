@@ -112,8 +112,7 @@ fn an_adapter_is_converted_and_applied() {
     let mut command = packer.command(&words);
     let _server = KilledOnDrop(command.env("LLAMA_SERVER_BIN", server).spawn().unwrap());
     let url = format!("http://127.0.0.1:{port}/lora-adapters");
-    let list = wait_for("the adapter", || {
-        http::try_get(&url, None).filter(|answer| answer.status == 200)
-    });
+    let list =
+        wait_for("the adapter", || http::try_get(&url, None).filter(|answer| answer.status == 200));
     assert!(list.ok()[0]["path"].as_str().unwrap().ends_with("adapter.gguf"));
 }

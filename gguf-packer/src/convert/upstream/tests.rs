@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
+/// Steps, notes, and what came of a conversion.
+type Converted = (Vec<(u64, u64)>, Vec<String>, Result<(), String>);
+
 /// A checkpoint, a cache and programs.
 struct Bench {
     dir: tempfile::TempDir,
@@ -41,12 +44,8 @@ impl Bench {
         Means { python: Some(python.into()), cache, ..Means::default() }
     }
 
-    /// Converts with `python`; steps, notes, and what came of it.
-    fn convert(
-        &self,
-        python: &Path,
-        out: &str,
-    ) -> (Vec<(u64, u64)>, Vec<String>, Result<(), String>) {
+    /// Converts with `python`.
+    fn convert(&self, python: &Path, out: &str) -> Converted {
         let (dir, out) = (self.at("m"), self.at(out));
         let request = Request { dir: &dir, out: &out, kind: "Q8_0", base: None };
         let (mut steps, mut notes) = (Vec::new(), Vec::new());

@@ -125,7 +125,7 @@ fn qwen2(dir: &Path, tokenizers: &Tokenizers) -> Made {
     fs::write(dir.join("README.md"), card).expect("the folder takes it");
     let more = json!({
         "rope_theta": 1_000_000.0, "bos_token_id": 151643, "eos_token_id": 151645, "tie_word_embeddings": true,
-        "use_sliding_window": false, "sliding_window": 32768, "max_window_layers": 24,
+        "max_position_embeddings": 32768, "use_sliding_window": false, "sliding_window": 32768, "max_window_layers": 24,
     });
     let config = config("Qwen2ForCausalLM", "qwen2", 151936, &more);
     let shape = Dense { bias: true, ..Dense::of(&config) };
@@ -193,7 +193,8 @@ fn llama_spm(dir: &Path, tokenizers: &Tokenizers) -> Made {
 
 fn mistral(dir: &Path, tokenizers: &Tokenizers) -> Made {
     tokenizers.llama2(dir);
-    let more = json!({ "sliding_window": 4096, "rms_norm_eps": 1e-5, "max_position_embeddings": 32768 });
+    let more =
+        json!({ "sliding_window": 4096, "rms_norm_eps": 1e-5, "max_position_embeddings": 32768 });
     let config = config("MistralForCausalLM", "mistral", 32000, &more);
     Made { tensors: Dense::of(&config).tensors(Dtype::BF16, 7), config, shards: 2 }
 }
@@ -209,7 +210,8 @@ fn gemma_config(architecture: &str, model_type: &str, vocabulary: usize, more: &
 
 fn gemma(dir: &Path, tokenizers: &Tokenizers) -> Made {
     tokenizers.gemma(dir, 256_000);
-    let config = gemma_config("GemmaForCausalLM", "gemma", 256_000, &json!({ "num_key_value_heads": 1 }));
+    let config =
+        gemma_config("GemmaForCausalLM", "gemma", 256_000, &json!({ "num_key_value_heads": 1 }));
     Made { tensors: Dense::of(&config).tensors(Dtype::BF16, 8), config, shards: 1 }
 }
 

@@ -49,7 +49,15 @@ impl Dtype {
         let words = |words: &[u16]| words.iter().map(|word| word.to_le_bytes().to_vec()).collect();
         match self {
             Self::F32 => [
-                0, 0x8000_0000, 1, 0x3f80_8000, 0x3f81_8000, 0x3f80_1000, 0x3f80_3000, 0x3380_0001, 0x477f_f000,
+                0,
+                0x8000_0000,
+                1,
+                0x3f80_8000,
+                0x3f81_8000,
+                0x3f80_1000,
+                0x3f80_3000,
+                0x3380_0001,
+                0x477f_f000,
                 0xc780_0000,
             ]
             .iter()

@@ -26,7 +26,13 @@ impl Tokenizers {
         // What llama.cpp fills up with is not the tokenizer's.
         vocabulary.tokens.retain(|token| !token.starts_with("[PAD"));
         let split = json!({ "type": "Split", "pattern": { "Regex": QWEN2 }, "behavior": "Isolated", "invert": false });
-        pairs(dir, &vocabulary, &json!({ "type": "NFC" }), &[split, byte_level(false)], &Value::Null);
+        pairs(
+            dir,
+            &vocabulary,
+            &json!({ "type": "NFC" }),
+            &[split, byte_level(false)],
+            &Value::Null,
+        );
         let config = json!({
             "tokenizer_class": "Qwen2Tokenizer", "add_bos_token": false, "add_prefix_space": false, "bos_token": null,
             "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "unk_token": null, "chat_template": CHAT,
@@ -48,7 +54,13 @@ impl Tokenizers {
             "type": "TemplateProcessing", "single": single, "pair": pair,
             "special_tokens": { bos: { "id": bos, "ids": [128_000], "tokens": [bos] } },
         });
-        pairs(dir, &self.vocabulary("llama-bpe"), &Value::Null, &[split, byte_level(false)], &after);
+        pairs(
+            dir,
+            &self.vocabulary("llama-bpe"),
+            &Value::Null,
+            &[split, byte_level(false)],
+            &after,
+        );
         let config = json!({
             "tokenizer_class": class, "bos_token": bos, "eos_token": "<|eot_id|>", "unk_token": "<|end_of_text|>",
             "model_max_length": 131_072, "chat_template": CHAT, "clean_up_tokenization_spaces": true,
