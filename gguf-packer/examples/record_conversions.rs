@@ -1,9 +1,8 @@
 //! Has upstream's own script convert the checkpoints of the tests, and records what it makes:
 //! `cargo run --release -p gguf-packer --example record_conversions -- --python PYTHON [--keep DIR] [NAME…]`.
-//! The Python has what upstream's requirements name. `--keep` leaves checkpoints and results in a folder.
+//! `--keep` leaves checkpoints and results in a folder.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::path::PathBuf;
 
 use gguf_packer::Error;
@@ -17,10 +16,7 @@ mod checkpoints;
 mod recorded;
 
 use checkpoints::{ALL, Checkpoint, TYPES};
-use recorded::Recorded;
-
-/// What stands on top of the file.
-const HEAD: &str = "# SHA-256 of what llama.cpp's convert_hf_to_gguf.py and convert_lora_to_gguf.py make of the tests' checkpoints.\n";
+use recorded::{RELEASE, Recorded};
 
 fn main() -> Result<(), Error> {
     let (mut python, mut keep, mut names) = (None, None, BTreeSet::new());
@@ -45,11 +41,17 @@ fn main() -> Result<(), Error> {
             recorded.0.insert((checkpoint.name.to_owned(), kind.to_owned()), digest);
         }
     }
-    let mut text = format!("{HEAD}# Release: {}\n", llama_src::Pin::load().tag);
-    for ((name, kind), digest) in &recorded.0 {
-        writeln!(text, "{digest} {kind} {name}").expect("a string takes what is written");
-    }
-    std::fs::write(recorded::path(), text).map_err(|e| Error::io("write", &recorded::path(), &e))
+    recorded.1 = llama_src::Pin::load().tag;
+    std::fs::write(recorded::path(), text(&recorded))
+        .map_err(|e| Error::io("write", &recorded::path(), &e))
+}
+
+/// The file's text.
+fn text(recorded: &Recorded) -> String {
+    let head = "# SHA-256 of what llama.cpp's convert_hf_to_gguf.py and convert_lora_to_gguf.py make of the tests' checkpoints.";
+    let mut lines = vec![head.to_owned(), format!("{RELEASE}{}", recorded.1)];
+    lines.extend(recorded.0.iter().map(|((name, kind), digest)| format!("{digest} {kind} {name}")));
+    lines.join("\n") + "\n"
 }
 
 fn converted(

@@ -12,6 +12,10 @@ mod recorded;
 use checkpoints::{ALL, Checkpoint, TYPES};
 use recorded::Recorded;
 
+/// Records the digests; the Python has what upstream's requirements name.
+const RECORD: &str =
+    "cargo run --release -p gguf-packer --example record_conversions -- --python PYTHON";
+
 /// Converts the checkpoint to each type; every type that comes out otherwise than upstream's.
 fn is_upstreams(name: &str) {
     let folder = tempfile::tempdir().expect("there is room for a checkpoint");
@@ -53,6 +57,8 @@ macro_rules! families {
                 }
             }
             assert_eq!(recorded.0.len(), ALL.len() * TYPES.len(), "digests of nothing");
+            let release = llama_src::Pin::load().tag;
+            assert_eq!(recorded.1, release, "record what the new release makes: {}", RECORD);
         }
     };
 }

@@ -7,6 +7,8 @@ mod families;
 /// Kills at any moment, several processes at once, a full disk.
 #[cfg(target_os = "linux")]
 mod killed;
+/// A Python for what is not converted here.
+mod python;
 /// The document's way of working, word for word.
 mod quick_start;
 /// Bad input: the line or the reference at fault, what to do, nothing half-stored.

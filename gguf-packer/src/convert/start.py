@@ -4,6 +4,7 @@ It ends when gguf-packer does, runs no code of a checkpoint's, and says in lines
 it failed. --look says what this Python lacks, and imports nothing."""
 
 import importlib.util
+import io
 import json
 import os
 import runpy
@@ -12,6 +13,8 @@ import threading
 import time
 
 MARK = "@gguf-packer "
+# Frames of a failure that are looked through for a file; json's own take four.
+DEPTH = 4
 NEEDED = ["torch", "transformers", "numpy", "sentencepiece", "google.protobuf", "yaml", "tqdm", "safetensors"]
 
 
@@ -93,21 +96,24 @@ def tell_progress():
 
 
 def file_at_fault(error, folders):
-    """The last file of the checkpoint that the failed code had in its hands."""
-    named = getattr(error, "filename", None)
+    """The file that the error names, else the last one of the checkpoint that the failed code had in its hands."""
+    if named := getattr(error, "filename", None):
+        return str(named)
     trace, frames = error.__traceback__, []
     while trace:
         frames.append(trace.tb_frame)
         trace = trace.tb_next
-    values = [value for frame in reversed(frames) for value in list(frame.f_locals.values())]
-    for value in [named, *values]:
-        if not isinstance(value, (str, os.PathLike)) or not str(value) or "\n" in str(value):
-            continue
-        for folder in folders:
-            path = os.path.join(folder, value)
-            if path.startswith(folder + os.sep) and os.path.isfile(path):
-                return path
-    return str(named) if named else None
+    # Further out are files that were read without a fault.
+    for frame in reversed(frames[-DEPTH:]):
+        for value in list(frame.f_locals.values()):
+            value = value.name if isinstance(value, io.IOBase) and hasattr(value, "name") else value
+            if not isinstance(value, (str, os.PathLike)) or not str(value) or "\0" in str(value):
+                continue
+            for folder in folders:
+                for path in [os.path.realpath(value), os.path.join(folder, value)]:
+                    if path.startswith(folder + os.sep) and os.path.isfile(path):
+                        return path
+    return None
 
 
 def main():

@@ -1,14 +1,16 @@
 //! SHA-256 of what upstream's script of the pinned release makes of each checkpoint, by name and type.
-//! `cargo run --release -p gguf-packer --example record_conversions -- --python PYTHON` has it made anew.
+//! The example `record_conversions` has it made anew.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-/// Digests by name and type.
-#[derive(Default)]
-pub struct Recorded(pub BTreeMap<(String, String), String>);
+/// What stands before the release.
+pub const RELEASE: &str = "# Release: ";
+
+/// Digests by name and type, and the release whose script made them.
+pub struct Recorded(pub BTreeMap<(String, String), String>, pub String);
 
 /// The file that has them.
 pub fn path() -> PathBuf {
@@ -32,6 +34,7 @@ impl Recorded {
             let (digest, kind, name) = (words.next()?, words.next()?, words.next()?);
             Some(((name.to_owned(), kind.to_owned()), digest.to_owned()))
         });
-        Self(entries.collect())
+        let release = text.lines().find_map(|line| line.strip_prefix(RELEASE));
+        Self(entries.collect(), release.unwrap_or_default().to_owned())
     }
 }

@@ -46,6 +46,8 @@ impl Heard {
             Some(News { done: Some(done), total: Some(total), .. }) => return Some((done, total)),
             Some(news) if news.failed.is_some() => self.failure = Some(news),
             Some(_) => {}
+            // What marks a place in the line above it.
+            None if line.trim_start().starts_with(['^', '~']) => {}
             None => {
                 self.lines.push(line.to_owned());
                 if self.lines.len() > TAIL {
