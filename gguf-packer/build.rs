@@ -1,9 +1,28 @@
-//! Puts llama.cpp's quantizer into `gguf-packer`.
+//! Puts llama.cpp's quantizer and its converter into `gguf-packer`.
 
-fn main() {
+use std::path::Path;
+use std::process::ExitCode;
+
+#[path = "build/pack.rs"]
+mod pack;
+#[path = "src/convert/parts.rs"]
+mod parts;
+
+fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-changed=src/convert/parts.rs");
     #[cfg(feature = "quantize")]
     link_quantizer();
+    #[expect(clippy::disallowed_methods, reason = "a build script's own environment")]
+    let out = std::env::var_os("OUT_DIR").expect("Cargo sets it for build scripts");
+    match pack::converter(&Path::new(&out).join("converter.tar.gz")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.to_string().lines().for_each(|line| println!("cargo::error={line}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 #[cfg(feature = "quantize")]

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::digest::Digest;
-use crate::executor::{self, BaseImage, BuiltStage, Event, Folder, Images, Tool};
+use crate::executor::{self, BaseImage, BuiltStage, Converter, Event, Folder, Images, Tool};
 use crate::image::{self, ConfigInput, Described, History, Platform, manifest};
 use crate::language::instruction::{Instruction, Origin, Step};
 use crate::language::{self, Script, Warning};
@@ -51,6 +51,8 @@ pub struct World<'a> {
     pub pull: &'a Pull<'a>,
     /// Runs llama.cpp's quantizer.
     pub tool: &'a Tool<'a>,
+    /// Converts a checkpoint.
+    pub converter: &'a Converter<'a>,
     /// Receives what happens.
     pub on_event: &'a (dyn Fn(Event<'_>) + Sync),
     /// Ends the build when it becomes true.
@@ -152,6 +154,7 @@ impl<'a> Job<'a> {
                 contexts: &self.request.contexts,
                 images: Images { find: &find, layout: &of_layout },
                 tool: self.world.tool,
+                converter: self.world.converter,
                 no_cache: self.request.no_cache,
                 source_date: self.request.source_date,
                 token: self.request.token.clone(),

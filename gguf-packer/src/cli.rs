@@ -3,6 +3,7 @@
 mod args;
 mod build;
 mod context;
+mod convert;
 mod images;
 mod list;
 mod manual;
@@ -67,6 +68,8 @@ enum Command {
     Logout(args::Logout),
     /// Start a server with a model.
     Run(args::Run),
+    /// Convert a checkpoint of safetensors to a GGUF file.
+    Convert(args::Convert),
     /// Quantize a GGUF file.
     Quantize(args::Quantize),
     /// Look after the store.
@@ -107,6 +110,7 @@ fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
         Command::Login(args) => remote::login(args),
         Command::Logout(args) => remote::logout(args),
         Command::Run(args) => run::run(args, context),
+        Command::Convert(args) => convert::run(args),
         Command::Quantize(args) => quantize::run(args),
         Command::Store(args) => images::store(args, context),
         Command::Completions(args) => manual::completions(args),

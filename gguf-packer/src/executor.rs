@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use crate::Error;
+use crate::convert::{Request, Watch};
 use crate::language::ignore::Ignore;
 use crate::plan::{Context, Plan};
 use crate::store::{Layer, Store};
@@ -13,9 +14,11 @@ use crate::store::{Layer, Store};
 #[cfg(test)]
 #[path = "executor/build_tests.rs"]
 mod build_tests;
+mod convert;
 pub(crate) mod copy;
 mod event;
 mod layers;
+mod made;
 mod node;
 mod output;
 mod parallel;
@@ -53,6 +56,8 @@ pub struct Settings<'a> {
     pub images: Images<'a>,
     /// Runs llama.cpp's quantizer.
     pub tool: &'a Tool<'a>,
+    /// Converts a checkpoint.
+    pub converter: &'a Converter<'a>,
     /// Do everything again.
     pub no_cache: bool,
     /// `SOURCE_DATE_EPOCH`: the time of everything that is made.
@@ -94,6 +99,9 @@ pub type FindLayout<'a> =
     dyn Fn(&str, Option<&str>, Option<&str>) -> Result<BaseImage, Error> + Sync + 'a;
 /// Runs llama.cpp's quantizer.
 pub type Tool<'a> = dyn Fn(ToolRun<'_>) -> Result<(), Error> + Sync + 'a;
+
+/// Converts a checkpoint.
+pub type Converter<'a> = dyn Fn(&Request<'_>, &mut Watch<'_>) -> Result<(), Error> + Sync + 'a;
 
 /// One run of the quantizer.
 pub struct ToolRun<'a> {

@@ -16,6 +16,7 @@ pub const PLANNER: &str = "__estimate";
 
 pub mod build;
 pub mod cli;
+pub mod convert;
 pub mod digest;
 pub mod estimate;
 pub mod executor;

@@ -34,6 +34,7 @@ fn help_names_every_command() {
         "login",
         "logout",
         "run",
+        "convert",
         "quantize",
         "store",
         "completions",
@@ -70,4 +71,31 @@ fn shells_and_man_get_what_they_read() {
 fn an_empty_store_is_whole_and_lists_nothing() {
     assert!(text(&run(&["store", "check", "--deep"])).starts_with("the store is whole: 0 images"));
     assert_eq!(text(&run(&["list", "--json"])), "[]\n");
+}
+
+#[test]
+fn a_conversion_says_everything_that_is_wrong_with_its_words() {
+    let folder = tempfile::tempdir().expect("there is room for a checkpoint");
+    let dir = folder.path().to_string_lossy().into_owned();
+    let failed = |words: &[&str], said: &[&str]| {
+        let output = run(&[&["convert"], words].concat());
+        assert_eq!(output.status.code(), Some(1));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        for said in said {
+            assert!(text.contains(said), "no `{said}` in {text}");
+        }
+    };
+    failed(
+        &["--type", "Q4_K_M", "--base", &dir, &dir, "/no/such/out.gguf"],
+        &[
+            "a conversion has no type `Q4_K_M`",
+            "hint: CONVERT --type=F16, then QUANTIZE --type=Q4_K_M",
+            "`--base` goes with an adapter",
+            "hint: mkdir -p /no/such",
+        ],
+    );
+    failed(&[&dir, &format!("{dir}/out.gguf")], &["there is no config.json in "]);
+    assert_eq!(run(&["convert", "--class", "lora", &dir, "out.gguf"]).status.code(), Some(2));
+    let left = std::fs::read_dir(folder.path()).expect("it is there").count();
+    assert_eq!(left, 0, "nothing is half-written");
 }

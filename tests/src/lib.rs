@@ -1,6 +1,8 @@
 //! What the integration tests share: what they need from outside, real servers, plain HTTP.
 
 pub mod browser;
+#[path = "../../gguf-packer/tests/convert/checkpoints/mod.rs"]
+pub mod checkpoints;
 pub mod docker;
 pub mod gguf;
 pub mod http;

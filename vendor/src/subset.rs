@@ -1,16 +1,24 @@
 //! Which part of the tree our builds read. One list for the published crate (`include` in `Cargo.toml`,
 //! compared by a test) and for the copy that is built, so that both are the same.
 
-/// Files and folders that are needed. Where a path is under several parts of both lists, the deepest wins.
+/// Files and folders that are needed; those of Python are the converter in `gguf-packer`. Where a path is under several
+/// parts of both lists, the deepest wins.
 pub const KEPT: &[&str] = &[
     "AUTHORS",
     "CMakeLists.txt",
     "LICENSE",
     "cmake",
     "common",
+    "conversion",
+    "convert_hf_to_gguf.py",
+    "convert_lora_to_gguf.py",
     "ggml",
+    "gguf-py/gguf",
     "include",
     "licenses",
+    "models/templates",
+    "requirements/requirements-convert_hf_to_gguf.txt",
+    "requirements/requirements-convert_legacy_llama.txt",
     "scripts/ui-assets.cmake",
     "src",
     "tools",
@@ -35,6 +43,7 @@ pub const DROPPED: &[&str] = &[
     "ggml/src/ggml-webgpu",
     "ggml/src/ggml-zdnn",
     "ggml/src/ggml-zendnn",
+    "gguf-py/gguf/scripts",
     "tools/gguf-split/tests.sh",
     "tools/mtmd/legacy-models",
     "tools/mtmd/test-1.jpeg",

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
-use super::context::{quantizer, variable};
+use super::context::{converter, quantizer, variable};
 use super::progress::Screen;
 use super::{Context, args, output, remote, save};
 use crate::Error;
@@ -67,8 +67,14 @@ fn make(
     };
     let (on_event, stop) =
         (|event: crate::executor::Event<'_>| screen.show(event), AtomicBool::new(false));
-    let world =
-        World { store: &store, pull: &pull, tool: &quantizer, on_event: &on_event, stop: &stop };
+    let world = World {
+        store: &store,
+        pull: &pull,
+        tool: &quantizer,
+        converter: &converter,
+        on_event: &on_event,
+        stop: &stop,
+    };
     let built = build(request, &world)?;
     told(&built.warnings);
     for target in outputs {

@@ -1,9 +1,10 @@
 //! What every command needs: the store, the environment, the quantizer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use llama_src::sh::Cmd;
 
+use crate::convert::{self, Means, Request, Watch};
 use crate::executor::{ToolRun, process};
 use crate::store::Store;
 use crate::{Error, QUANTIZER};
@@ -40,6 +41,44 @@ pub(super) fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "a program's own environment")]
     let value = std::env::var(name).ok();
     value.filter(|value| !value.is_empty())
+}
+
+/// What this machine has for a conversion.
+pub(super) fn means() -> Result<Means, Error> {
+    let path = |name: &str| variable(name).map(PathBuf::from);
+    let named = ["XDG_CACHE_HOME", "LOCALAPPDATA"].into_iter().find_map(path);
+    let home = || std::env::home_dir().filter(|home| home.is_absolute());
+    let cache = named.or_else(|| home().map(|home| home.join(".cache"))).ok_or_else(|| {
+        Error::new("there is no home folder to unpack the converter in")
+            .hint("name a folder for it: XDG_CACHE_HOME=/path/to/cache")
+    })?;
+    Ok(Means {
+        by: None,
+        python: variable("GGUF_PACKER_PYTHON").map(Into::into),
+        environment: path("VIRTUAL_ENV"),
+        cache: cache.join("gguf-packer"),
+    })
+}
+
+/// Converts a checkpoint with what this machine has.
+pub(super) fn converter(request: &Request<'_>, watch: &mut Watch<'_>) -> Result<(), Error> {
+    convert::convert(request, &means()?, watch)
+}
+
+/// That a file can be written where `path` says.
+pub(super) fn writable(path: &Path) -> Result<(), Error> {
+    let absolute = std::path::absolute(path).map_err(|e| Error::io("write", path, &e))?;
+    if absolute.is_dir() {
+        return Err(Error::new(format!("{} is a folder", path.display()))
+            .hint("name the file in it that is to be written"));
+    }
+    match absolute.parent() {
+        Some(folder) if !folder.is_dir() => {
+            Err(Error::new(format!("there is no folder {}", folder.display()))
+                .hint(format!("mkdir -p {}", folder.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Runs llama.cpp's quantizer: this program once more.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args;
-use super::context::quantizer;
+use super::context::{quantizer, writable};
 use super::progress::Screen;
 use crate::Error;
 use crate::executor::quantize::{arguments, failed, progress};
@@ -26,7 +26,7 @@ pub(super) fn run(args: &args::Quantize) -> Result<(), Error> {
     if to.canonicalize().is_ok_and(|to| to == from) {
         return Err(Error::new("both files are the same one").hint("name another file to write"));
     }
-    check(args, &from, &to)?;
+    check(args, &from)?;
     // Nobody sees half a file.
     let part = Part::begin(&to)?;
     quantize(args, &options(args), &from, matrix.as_deref(), part.path())?;
@@ -34,7 +34,7 @@ pub(super) fn run(args: &args::Quantize) -> Result<(), Error> {
 }
 
 /// What can be told to be wrong before the quantizer begins.
-fn check(args: &args::Quantize, from: &Path, to: &Path) -> Result<(), Error> {
+fn check(args: &args::Quantize, from: &Path) -> Result<(), Error> {
     let mut wrong = Vec::new();
     match types::of_file(&args.kind) {
         Err(hint) => {
@@ -48,7 +48,7 @@ fn check(args: &args::Quantize, from: &Path, to: &Path) -> Result<(), Error> {
     }
     wrong.extend(tensors(args));
     wrong.extend(header(from, &args.from).err());
-    wrong.extend(writable(to, &args.to).err());
+    wrong.extend(writable(&args.to).err());
     if wrong.is_empty() { Ok(()) } else { Err(Error::all(wrong)) }
 }
 
@@ -84,20 +84,6 @@ fn header(from: &Path, shown: &Path) -> Result<(), Error> {
     Header::read(std::io::BufReader::new(file), known.len())
         .map(drop)
         .map_err(|e| Error::new(format!("{}: {e}", shown.display())))
-}
-
-fn writable(to: &Path, shown: &Path) -> Result<(), Error> {
-    if to.is_dir() {
-        return Err(Error::new(format!("{} is a folder", shown.display()))
-            .hint("name the file in it that is to be written"));
-    }
-    match to.parent() {
-        Some(folder) if !folder.is_dir() => {
-            Err(Error::new(format!("there is no folder {}", folder.display()))
-                .hint(format!("mkdir -p {}", folder.display())))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn options(args: &args::Quantize) -> QuantizeOptions {

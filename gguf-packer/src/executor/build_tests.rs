@@ -341,24 +341,6 @@ fn a_missing_file_of_a_stage_is_told() {
 }
 
 #[test]
-fn convert_says_what_to_do_instead() {
-    let bench = Bench::new();
-    let convert = crate::language::instruction::Convert {
-        from: Origin::Here,
-        src: "a".to_owned(),
-        dest: "b".to_owned(),
-        kind: "F16".to_owned(),
-        lora: false,
-        base: None,
-    };
-    let error = bench.build(&[Instruction::Convert(convert)]).expect_err("it is not there");
-    assert!(error.contains(": CONVERT is not in this version\n"), "{error}");
-    assert!(
-        error.contains("hint: convert with llama.cpp's convert_hf_to_gguf.py and COPY the result")
-    );
-}
-
-#[test]
 fn an_ended_build_says_so() {
     let bench = Bench::new();
     bench.write("a", "1");

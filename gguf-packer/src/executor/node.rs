@@ -9,17 +9,15 @@ use crate::plan::{HuggingFace, Local, Node, Op};
 use super::output::Output;
 use super::parallel::joined;
 use super::run::{Run, stopped};
-use super::{BaseImage, WORKING_FOLDER, copy, place, quantize, source};
+use super::{BaseImage, WORKING_FOLDER, convert, copy, place, quantize, source};
 
-/// What is wrong before anything is done: missing files, permissions that are none, instructions that this
-/// version has not.
+/// What is wrong before anything is done: missing files, permissions that are none.
 pub(super) fn check(run: &Run<'_>) -> Result<(), Error> {
     let mut errors = Vec::new();
     for node in &run.plan.nodes {
         let checked = match &node.op {
             Op::Local(local) => source::local::check(run, local),
             Op::Place(place) => place::check(&place.placing),
-            Op::Convert(_) => Err(no_convert()),
             _ => Ok(()),
         };
         if let Err(error) = checked {
@@ -51,7 +49,7 @@ pub(super) fn run(run: &Run<'_>, index: usize, inputs: &[Output]) -> Result<Outp
         Op::Inline(inline) => source::inline(run, &inline.files),
         Op::Place(place) => place::run(run, &node.text, place, inputs),
         Op::Quantize(quantize) => quantize::run(run, &teller, &node.text, quantize, inputs),
-        Op::Convert(_) => Err(no_convert()),
+        Op::Convert(wanted) => convert::run(run, &teller, &node.text, wanted, inputs),
     };
     match output {
         Ok(output) => {
@@ -94,9 +92,4 @@ fn base(run: &Run<'_>, image: BaseImage) -> Result<Output, Error> {
     let workdir = workdir.unwrap_or_else(|| WORKING_FOLDER.to_owned());
     let base = Some(Arc::new(image));
     Ok(Output { tree: Arc::new(tree), workdir, layers: Vec::new(), base, cached: false })
-}
-
-fn no_convert() -> Error {
-    Error::new("CONVERT is not in this version")
-        .hint("convert with llama.cpp's convert_hf_to_gguf.py and COPY the result")
 }

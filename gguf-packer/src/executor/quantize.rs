@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 use crate::Error;
 use crate::digest::Digest;
 use crate::language::instruction::QuantizeOptions;
@@ -12,24 +10,17 @@ use crate::plan::{self, shards};
 use crate::tree::{Entry, Kind};
 
 use super::copy::path;
-use super::copy::place::{Item, Place};
 use super::copy::select::select;
+use super::made::{Made, lay};
 use super::output::Output;
 use super::run::{Run, Teller, key, stopped};
-use super::{ToolRun, Unit, place};
+use super::{ToolRun, Unit};
 
 /// Lines of the quantizer that an error shows.
 const TAIL: usize = 20;
 
 /// What stands before llama.cpp's reason.
 const REASON: &str = "failed to quantize: ";
-
-/// A quantized file as it is remembered.
-#[derive(Debug, Serialize, Deserialize)]
-struct Made {
-    digest: Digest,
-    size: u64,
-}
 
 /// Quantizes a file of the second input into the stage, the first one.
 pub(super) fn run(
@@ -45,42 +36,11 @@ pub(super) fn run(
         sources = shard_files(from, &pattern)?;
     }
     let matrix = wanted.options.imatrix.as_ref().map(|path| file(state, path)).transpose()?;
-    let (made, cached) = made(run, teller, wanted, &sources, matrix.as_ref())?;
-    let kind = Kind::File { digest: made.digest, size: made.size };
-    let entry = Entry { path: String::new(), kind, mode: 0o644, uid: 0, gid: 0, mtime: 0 };
-    let name = path::name(&wanted.src).to_owned();
-    let item = Item { name, spread: false, entries: vec![(String::new(), entry)] };
-    let place = Place {
-        below: &state.tree,
-        workdir: &state.workdir,
-        dest: &wanted.dest,
-        several: false,
-        link: false,
-        owner: None,
-        mode: None,
-        mtime: run.mtime(),
-    };
-    let output = place::add_layers(run, text, state, place.put(&[item])?)?;
+    let key = key_of(&wanted.options, &sources, matrix.as_ref());
+    let make = || quantize(run, teller, wanted, &sources, matrix.as_ref());
+    let (made, cached) = Made::of(run, &key, make)?;
+    let output = made.put(run, text, state, path::name(&wanted.src), &wanted.dest)?;
     Ok(Output { cached: cached && output.cached, ..output })
-}
-
-/// The quantized file, and whether it was there.
-fn made(
-    run: &Run<'_>,
-    teller: &Teller<'_>,
-    wanted: &plan::Quantize,
-    sources: &[Entry],
-    matrix: Option<&Entry>,
-) -> Result<(Made, bool), Error> {
-    let key = key_of(&wanted.options, sources, matrix);
-    let known = run.remembered::<Made>(&key);
-    let known = known.filter(|made| run.store().blob_size(&made.digest) == Some(made.size));
-    if let Some(made) = known {
-        return Ok((made, true));
-    }
-    let made = quantize(run, teller, wanted, sources, matrix)?;
-    run.remember(&key, &made)?;
-    Ok((made, false))
 }
 
 /// The one file that `path` names.
@@ -139,10 +99,10 @@ fn quantize(
 ) -> Result<Made, Error> {
     let temp = run.store().temp_folder()?;
     for entry in sources {
-        lay(run, entry, &temp.path().join("in"))?;
+        lay(run, entry, &temp.path().join("in").join(&entry.path))?;
     }
     if let Some(matrix) = matrix {
-        lay(run, matrix, &temp.path().join("imatrix"))?;
+        lay(run, matrix, &temp.path().join("imatrix").join(&matrix.path))?;
     }
     let out = temp.path().join("out");
     fs::create_dir(&out).map_err(|e| Error::io("create the folder", &out, &e))?;
@@ -184,18 +144,6 @@ fn follow(
     let tool_run = ToolRun { folder, arguments, on_line: &mut on_line, stop: &stop };
     let done = (run.settings.tool)(tool_run);
     (done, lines)
-}
-
-/// Lays a content of the store into `folder` under its own name, without a copy where that can be.
-fn lay(run: &Run<'_>, entry: &Entry, folder: &Path) -> Result<(), Error> {
-    let Kind::File { digest, .. } = &entry.kind else { return Ok(()) };
-    fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
-    let (blob, to) = (run.store().blob_path(digest), folder.join(&entry.path));
-    if fs::hard_link(&blob, &to).is_ok() {
-        return Ok(());
-    }
-    reflink_copy::reflink_or_copy(&blob, &to).map_err(|e| Error::io("copy", &blob, &e))?;
-    Ok(())
 }
 
 /// The quantizer's arguments for reading `source` and writing `made`.

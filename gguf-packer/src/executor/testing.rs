@@ -25,6 +25,7 @@ pub(crate) struct Bench {
     pub(crate) images: BTreeMap<String, BaseImage>,
     pub(crate) news: Mutex<Vec<String>>,
     pub(crate) tool: Box<Tool<'static>>,
+    pub(crate) converter: Box<Converter<'static>>,
     pub(crate) stop: AtomicBool,
 }
 
@@ -44,6 +45,7 @@ impl Bench {
             images: BTreeMap::new(),
             news: Mutex::default(),
             tool: Box::new(|_| Err(Error::new("no quantizer here"))),
+            converter: Box::new(|_, _| Err(Error::new("no converter here"))),
             stop: AtomicBool::new(false),
         }
     }
@@ -88,6 +90,7 @@ impl Bench {
             contexts: &self.outside.contexts,
             images: Images { find: &find, layout: &layout },
             tool: &*self.tool,
+            converter: &*self.converter,
             no_cache: self.no_cache,
             source_date: self.source_date,
             token: self.token.clone(),

@@ -80,7 +80,7 @@ pub(crate) fn of_tensor(written: &str) -> Result<Type, String> {
 }
 
 /// The type of a file for `CONVERT`.
-pub(super) fn of_converted(written: &str) -> Result<&'static str, String> {
+pub(crate) fn of_converted(written: &str) -> Result<&'static str, String> {
     let found = CONVERTED.iter().find(|name| name.eq_ignore_ascii_case(written));
     found.copied().ok_or_else(|| match of_file(written) {
         Ok(Type { name, .. }) => format!("CONVERT --type=F16, then QUANTIZE --type={name}"),

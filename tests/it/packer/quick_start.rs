@@ -1,14 +1,28 @@
-//! The document's quick start, from a file to a chat.
+//! The document's quick start, word for word, from a repository of safetensors to a chat. No Python is needed.
 
+use std::path::Path;
+
+use llama_tests::checkpoints::Checkpoint;
+use llama_tests::hub::Hub;
 use llama_tests::packer::Packer;
 use llama_tests::process::KilledOnDrop;
 use llama_tests::process::wait_for;
 use llama_tests::registry::Registry;
 use llama_tests::server::free_port;
-use llama_tests::{http, needs};
+use llama_tests::{http, needs, workspace};
 use serde_json::json;
 
-use super::{file, with_hub};
+/// The document's file.
+const FILE: &str = include_str!("../../../gguf-packer/src/language/samples/quick-start");
+
+/// A hub with a small random model of Qwen2's shape and with its tokenizer, and a packer that asks it.
+fn with_hub(dir: &Path) -> Option<(Packer, Hub)> {
+    let packer = Packer::new()?;
+    let source = workspace::root().join("vendor/llama.cpp");
+    let hub = Hub::start(Checkpoint::named("Qwen2-0.5B-Instruct").write(dir, &source));
+    let packer = packer.env("GGUF_PACKER_PYTHON", "/no/python");
+    Some((packer.env("HF_ENDPOINT", hub.endpoint("127.0.0.1")), hub))
+}
 
 /// Builds it with two types, ships both, and talks to one.
 #[test]
@@ -18,16 +32,17 @@ fn the_documents_quick_start_ends_in_a_chat() {
     let Some(registry) = Registry::start() else { return };
     let context = dir.path().join("context");
     std::fs::create_dir(&context).unwrap();
-    std::fs::write(context.join("Dockerfile"), file()).unwrap();
+    std::fs::write(context.join("Dockerfile"), FILE).unwrap();
     let name = |kind: &str| format!("{}/qwen2:0.5b-instruct-{kind}-demo", registry.address);
     let (q5, q4) = (name("q5-k-m"), name("q4-k-m"));
 
     packer.does_in(&context, &["build", "--tag", &q5, "--push", "."]);
     let downloads = hub.downloads();
-    assert!(downloads >= 2, "{downloads} files were downloaded");
+    assert!(downloads >= 5, "{downloads} files were downloaded");
     let other = ["build", "--tag", &q4, "--build-arg", "QUANTIZE_TYPE=Q4_K_M", "--push", "."];
     let output = packer.does_in(&context, &other);
     assert!(output.contains("CACHED"), "{output}");
+    assert!(!output.contains("is converted by llama.cpp's script"), "{output}");
     assert_eq!(hub.downloads(), downloads, "the repository was downloaded twice:\n{output}");
 
     let reader = Packer::new().unwrap();
@@ -61,6 +76,9 @@ fn talks(packer: &Packer, name: &str) {
     wait_for("the server", || {
         http::try_get(&format!("{url}/health"), None).filter(|answer| answer.status == 200)
     });
+    // Qwen2's own numbers for these words.
+    let words = http::post(&format!("{url}/tokenize"), &json!({ "content": "Hello world" })).ok();
+    assert_eq!(words["tokens"], json!([9707, 1879]), "{words}");
     let question = json!({ "messages": [{ "role": "user", "content": "Hello" }], "max_tokens": 8 });
     let answer = http::post(&format!("{url}/v1/chat/completions"), &question).ok();
     assert!(answer["choices"][0]["message"]["content"].is_string(), "{answer}");

@@ -1,0 +1,100 @@
+//! From a checkpoint to a GGUF file: what is asked for, what is wrong with it, and which way it goes.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+use crate::part::Part;
+
+mod check;
+#[cfg(test)]
+mod parts;
+pub mod upstream;
+
+/// Changes when what we write for the same checkpoint changes: remembered conversions are forgotten then.
+pub(crate) const REVISION: u32 = 1;
+
+/// What is to be converted.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The folder of the checkpoint or of the adapter.
+    pub dir: &'a Path,
+    /// The file to write.
+    pub out: &'a Path,
+    /// Type of the tensors, upper case, as `F16`.
+    pub kind: &'a str,
+    /// The folder of the base model of an adapter; `dir` is an adapter where there is one. Its config and its
+    /// tokenizer are read, its weights are not.
+    pub base: Option<&'a Path>,
+}
+
+/// Who converts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// We do, in this process.
+    Native,
+    /// llama.cpp's own script, in a Python.
+    Upstream,
+}
+
+/// What the machine has for it.
+#[derive(Debug, Clone, Default)]
+pub struct Means {
+    /// The way; ours where it gives what upstream's gives, unless it is said.
+    pub by: Option<By>,
+    /// The Python to use, a path or a name.
+    pub python: Option<OsString>,
+    /// The virtual environment that is active.
+    pub environment: Option<PathBuf>,
+    /// Where upstream's converter is unpacked.
+    pub cache: PathBuf,
+}
+
+/// Who looks on.
+pub struct Watch<'a> {
+    /// Receives how many bytes are written, of how many.
+    pub step: &'a mut dyn FnMut(u64, u64),
+    /// Receives what a person should know.
+    pub note: &'a mut dyn FnMut(&str),
+    /// Whether it is to end before it is done.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// Converts a checkpoint, or an adapter. The file appears when it is whole.
+///
+/// # Errors
+/// Everything that is wrong with the checkpoint and can be told before it is read; what the conversion failed of.
+pub fn convert(request: &Request<'_>, means: &Means, watch: &mut Watch<'_>) -> Result<(), Error> {
+    let checked = check::checkpoint(request)?;
+    let part = Part::begin(request.out)?;
+    way(&Request { out: part.path(), ..*request }, &checked, means, watch)?;
+    part.finish()
+}
+
+/// Goes the way that gives what upstream's converter gives with the fewest means.
+fn way(
+    request: &Request<'_>,
+    checked: &check::Checked,
+    means: &Means,
+    watch: &mut Watch<'_>,
+) -> Result<(), Error> {
+    if means.by == Some(By::Native) {
+        let what = format!("{} is no family that is converted here", checked.architecture);
+        return Err(Error::new(what).hint("have llama.cpp's converter do it: --by upstream"));
+    }
+    upstream::convert(request, &checked.architecture, means, watch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts::{LEFT_OUT, PARTS};
+
+    /// A published crate carries what the build script packs.
+    #[test]
+    fn the_published_source_has_the_converter() {
+        for part in PARTS {
+            assert!(llama_src::subset::keeps(part), "{part} is not in subset.rs of llama-src");
+        }
+        assert!(!llama_src::subset::keeps(LEFT_OUT), "{LEFT_OUT} is not needed");
+    }
+}
