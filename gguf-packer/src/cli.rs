@@ -2,6 +2,7 @@
 
 mod args;
 mod build;
+mod compare;
 mod context;
 mod images;
 mod list;
@@ -69,6 +70,8 @@ enum Command {
     Run(args::Run),
     /// Quantize a GGUF file.
     Quantize(args::Quantize),
+    /// Measure on a text what a quantized model lost.
+    Compare(args::Compare),
     /// Look after the store.
     #[command(subcommand)]
     Store(args::Store),
@@ -108,6 +111,7 @@ fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
         Command::Logout(args) => remote::logout(args),
         Command::Run(args) => run::run(args, context),
         Command::Quantize(args) => quantize::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Store(args) => images::store(args, context),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::pages(args),

@@ -11,8 +11,12 @@ pub use llama_src::Error;
 /// The first argument of the process that is the quantizer; what follows are arguments of `llama-quantize`.
 pub const QUANTIZER: &str = "__quantize";
 
+/// The first argument of the process that compares two models; what follows is a [`compare::Task`].
+pub const COMPARER: &str = "__compare";
+
 pub mod build;
 pub mod cli;
+pub mod compare;
 pub mod digest;
 pub mod executor;
 pub mod gguf;

@@ -1,13 +1,28 @@
-//! `gguf-packer`: the command line, and llama.cpp's quantizer in a process of its own.
+//! `gguf-packer`: the command line, and llama.cpp in processes of its own.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     #[cfg(feature = "quantize")]
-    if std::env::args_os().nth(1).is_some_and(|word| word == gguf_packer::QUANTIZER) {
-        return quantizer::run();
+    {
+        let word = std::env::args_os().nth(1);
+        if word.as_ref().is_some_and(|word| word == gguf_packer::QUANTIZER) {
+            return quantizer::run();
+        }
+        if word.as_ref().is_some_and(|word| word == gguf_packer::COMPARER) {
+            die_with_parent();
+            let task = std::env::args_os().nth(2).and_then(|task| task.into_string().ok());
+            return gguf_packer::compare::child(task);
+        }
     }
     gguf_packer::cli::main()
+}
+
+/// Who asked for this process may be killed; nobody wants its result then.
+#[cfg(feature = "quantize")]
+fn die_with_parent() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }
 
 /// What runs in a child: an abort of the quantizer's is then an error message of ours.
@@ -20,10 +35,7 @@ mod quantizer {
     use llama_sys as _;
 
     pub(crate) fn run() -> ExitCode {
-        // Who asked for it may be killed; nobody wants the result then.
-        #[cfg(target_os = "linux")]
-        let _ =
-            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+        super::die_with_parent();
         let name = OsString::from("llama-quantize");
         let words = std::iter::once(name).chain(std::env::args_os().skip(2));
         let strings: Vec<CString> = words.map(into_c_string).collect();

@@ -18,6 +18,8 @@ use super::output::Output;
 use super::run::{Run, Teller, key, stopped};
 use super::{ToolRun, Unit, place};
 
+pub mod dry_run;
+
 /// Lines of the quantizer that an error shows.
 const TAIL: usize = 20;
 
