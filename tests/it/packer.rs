@@ -6,6 +6,8 @@ use llama_tests::hub::Hub;
 use llama_tests::needs;
 use llama_tests::packer::Packer;
 
+/// What a quantized file would weigh, and what it lost.
+mod compare;
 /// Images of ours in engines, and read by other tools.
 mod elsewhere;
 /// Kills at any moment, several processes at once, a full disk.

@@ -31,6 +31,15 @@ struct Report<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     types: &'a [Prediction],
+    impossible: &'a [Impossible],
+}
+
+/// A type that this model cannot have, as the quantizer says.
+#[derive(Serialize)]
+struct Impossible {
+    #[serde(rename = "type")]
+    kind: String,
+    reason: String,
 }
 
 /// One model, and how it would be quantized.
@@ -48,14 +57,32 @@ pub(super) fn run(args: &args::Quantize, from: &Path, matrix: Option<&Path>) -> 
     if kinds.is_empty() {
         kinds = types::of_files().collect();
     }
-    let mut all = asked.predict_all(&kinds)?;
-    all.sort_by_key(|told| told.size);
-    let model = Model::new(asked.before)?;
-    if args.json {
-        let kind = file_type_name(model.file_type());
-        return output::json(&Report { model: &args.from, size: model.size(), kind, types: &all });
+    let (mut types, wrong) = asked.predict_all(&kinds);
+    types.sort_by_key(|told| told.size);
+    // Whoever names a type is told of it alone.
+    if !wrong.is_empty() && (types.is_empty() || !args.kinds.is_empty()) {
+        let one = if args.kinds.is_empty() { 1 } else { wrong.len() };
+        return Err(Error::all(wrong.into_iter().take(one).map(|(_, error)| error).collect()));
     }
-    output::print(&table(&model, &all, args))
+    let impossible: Vec<_> = wrong.iter().map(|(kind, error)| impossible(kind, error)).collect();
+    let model = Model::new(asked.before)?;
+    if !args.json {
+        return output::print(&table(&model, &types, &impossible, args));
+    }
+    output::json(&Report {
+        model: &args.from,
+        size: model.size(),
+        kind: file_type_name(model.file_type()),
+        types: &types,
+        impossible: &impossible,
+    })
+}
+
+fn impossible(kind: &str, error: &Error) -> Impossible {
+    let text = error.to_string();
+    let what = text.lines().next().unwrap_or_default();
+    let reason = what.split_once(" failed: ").map_or(what, |(_, reason)| reason);
+    Impossible { kind: kind.to_owned(), reason: reason.to_owned() }
 }
 
 fn name(kind: &str) -> Option<&'static str> {
@@ -63,8 +90,9 @@ fn name(kind: &str) -> Option<&'static str> {
 }
 
 impl Asked<'_> {
-    /// Each type in a process of its own, as many at a time as there are processors.
-    fn predict_all(&self, kinds: &[&str]) -> Result<Vec<Prediction>, Error> {
+    /// Each type in a process of its own, as many at a time as there are processors. What can be, and what
+    /// cannot.
+    fn predict_all<'k>(&self, kinds: &[&'k str]) -> (Vec<Prediction>, Vec<(&'k str, Error)>) {
         let (next, told) = (AtomicUsize::new(0), Mutex::new((Vec::new(), Vec::new())));
         let work = || {
             while let Some(kind) = kinds.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -72,7 +100,7 @@ impl Asked<'_> {
                 let Ok(mut told) = told.lock() else { return };
                 match result {
                     Ok(prediction) => told.0.push(prediction),
-                    Err(error) => told.1.push(error),
+                    Err(error) => told.1.push((*kind, error)),
                 }
             }
         };
@@ -80,8 +108,7 @@ impl Asked<'_> {
         thread::scope(|scope| {
             (0..processors.min(kinds.len())).for_each(|_| drop(scope.spawn(work)));
         });
-        let (told, wrong) = told.into_inner().expect("nothing panics while it is held");
-        if wrong.is_empty() { Ok(told) } else { Err(Error::all(wrong)) }
+        told.into_inner().expect("nothing panics while it is held")
     }
 
     fn predict(&self, kind: &str) -> Result<Prediction, Error> {
@@ -104,7 +131,12 @@ impl Asked<'_> {
 }
 
 /// The file as it is, and what it would be.
-fn table(model: &Model, all: &[Prediction], args: &args::Quantize) -> String {
+fn table(
+    model: &Model,
+    types: &[Prediction],
+    impossible: &[Impossible],
+    args: &args::Quantize,
+) -> String {
     let mut rows = vec![["TYPE", "SIZE", "BPW", "RATIO", "NEEDS"].map(str::to_owned)];
     rows.push([
         format!("now {}", file_type_name(model.file_type())),
@@ -113,7 +145,7 @@ fn table(model: &Model, all: &[Prediction], args: &args::Quantize) -> String {
         "1.000".to_owned(),
         String::new(),
     ]);
-    rows.extend(all.iter().map(|told| {
+    rows.extend(types.iter().map(|told| {
         let needs = [
             (told.needs_imatrix && args.imatrix.is_none(), "--imatrix FILE"),
             (told.requantizes && !args.allow_requantize, "--allow-requantize"),
@@ -126,6 +158,10 @@ fn table(model: &Model, all: &[Prediction], args: &args::Quantize) -> String {
             format!("{:.3}", told.ratio),
             needs.join(" "),
         ]
+    }));
+    rows.extend(impossible.iter().map(|told| {
+        let none = String::new;
+        [told.kind.clone(), none(), none(), none(), format!("cannot be: {}", told.reason)]
     }));
     table::grid(&rows)
 }
