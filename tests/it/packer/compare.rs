@@ -9,6 +9,9 @@ use llama_tests::packer::Packer;
 use llama_tests::tiny::{self, Arch};
 use serde_json::Value as Json;
 
+/// A text that the demo model has learnt from.
+const TEXT: &str = include_str!("../../../xtask/demo-model/corpus/project.txt");
+
 /// A packer, the demo model as F16, and a text.
 struct Bench {
     packer: Packer,
@@ -20,8 +23,7 @@ impl Bench {
         let bench = Self { packer: Packer::new()?, dir: tempfile::tempdir().unwrap() };
         let demo = needs::demo_model()?;
         bench.does(&["--allow-requantize", "--type", "F16", demo.to_str().unwrap(), "f16.gguf"]);
-        let sentence = |n: u32| format!("{n} times {n} is {}, and {n} more is more. ", n * n);
-        bench.write("text.txt", &(0..400).map(sentence).collect::<String>());
+        bench.write("text.txt", TEXT);
         Some(bench)
     }
 
@@ -87,8 +89,8 @@ fn matrix(model: &Path) -> Vec<u8> {
     out
 }
 
-/// Every type of `told` becomes a file of the size that it tells; how many there are.
-fn sizes_hold(bench: &Bench, model: &str, options: &[&str]) -> usize {
+/// Every type becomes a file of the size that a dry run tells of it, or cannot be where it says so.
+fn sizes_hold(bench: &Bench, model: &str, options: &[&str]) {
     let told = bench.json(&[&["quantize", "--dry-run", "--json", model], options].concat());
     let types = told["types"].as_array().unwrap();
     assert_eq!(told["size"], fs::metadata(bench.path(model)).unwrap().len());
@@ -99,18 +101,25 @@ fn sizes_hold(bench: &Bench, model: &str, options: &[&str]) -> usize {
         assert_eq!(row["size"], size, "{kind} of {model} with {options:?}");
         fs::remove_file(bench.path("made.gguf")).unwrap();
     }
-    types.len()
+    let impossible = told["impossible"].as_array().unwrap();
+    for row in impossible {
+        let (kind, reason) = (row["type"].as_str().unwrap(), row["reason"].as_str().unwrap());
+        let words = [&["quantize", "--type", kind], options, &[model, "made.gguf"]].concat();
+        bench.refuses(&words, &[&format!("quantizing to {kind} failed: {reason}")]);
+        assert!(!bench.path("made.gguf").exists());
+    }
+    assert_eq!(types.len() + impossible.len(), 35);
 }
 
 #[test]
 fn the_sizes_that_a_dry_run_tells_are_those_of_the_files() {
     let Some(bench) = Bench::new() else { return };
     bench.write("demo.dat", matrix(&needs::demo_model().unwrap()));
-    assert_eq!(sizes_hold(&bench, "f16.gguf", &["--imatrix", "demo.dat"]), 35);
+    sizes_hold(&bench, "f16.gguf", &["--imatrix", "demo.dat"]);
     for arch in [Arch::Qwen3Moe, Arch::Phi3, Arch::Mamba] {
         bench.tiny("tiny.gguf", arch, |_| ());
         bench.write("tiny.dat", matrix(&bench.path("tiny.gguf")));
-        assert_eq!(sizes_hold(&bench, "tiny.gguf", &["--imatrix", "tiny.dat"]), 35);
+        sizes_hold(&bench, "tiny.gguf", &["--imatrix", "tiny.dat"]);
     }
 }
 
@@ -150,8 +159,9 @@ fn a_dry_run_heeds_the_options_and_tells_what_a_type_needs() {
     assert!(quantized.contains("--allow-requantize"), "{quantized}");
 }
 
-/// llama-perplexity of the pinned release says this of the same models and text:
-/// `llama-perplexity -m M -f text.txt --chunks 4`, with `--kl-divergence` for the latter.
+/// llama-perplexity of the pinned release says this of the same models and text, each figure by
+/// `llama-perplexity -m f16.gguf -f text.txt --chunks 4 --save-all-logits L`, and then, for each model M,
+/// `llama-perplexity -m M -f text.txt --chunks 4 --kl-divergence --kl-divergence-base L`.
 #[test]
 fn the_figures_are_those_of_llama_perplexity() {
     let Some(bench) = Bench::new() else { return };
@@ -162,14 +172,14 @@ fn the_figures_are_those_of_llama_perplexity() {
         // The last digits are those of the processor's instructions.
         assert!((got / expected - 1.0).abs() < 0.02, "{what} is {got}, not {expected}");
     };
-    near("the perplexity before", &got["perplexity_before"]["value"], 1.0);
-    near("the perplexity after", &got["perplexity_after"]["value"], 1.0);
-    near("its uncertainty", &got["perplexity_after"]["uncertainty"], 1.0);
-    near("the divergence", &got["divergence"]["value"], 1.0);
-    near("its uncertainty", &got["divergence"]["uncertainty"], 1.0);
-    near("the largest divergence", &got["divergence_max"], 1.0);
-    near("99.9 %", &got["divergence_p999"], 1.0);
-    near("the same token", &got["same_top"]["value"], 1.0);
+    near("the perplexity before", &got["perplexity_before"]["value"], 206.429157);
+    near("the perplexity after", &got["perplexity_after"]["value"], 225.358658);
+    near("its uncertainty", &got["perplexity_after"]["uncertainty"], 38.483323);
+    near("the divergence", &got["divergence"]["value"], 0.080536);
+    near("its uncertainty", &got["divergence"]["uncertainty"], 0.004069);
+    near("the largest divergence", &got["divergence_max"], 1.158357);
+    near("99.9 %", &got["divergence_p999"], 1.046510);
+    near("the same token", &got["same_top"]["value"], 0.86961);
     assert_eq!((&got["chunks"], &got["predictions"]), (&4.into(), &1020.into()));
 }
 
@@ -242,11 +252,30 @@ fn what_cannot_be_compared_is_told_before_anything_is_quantized() {
     compare(
         "text.txt",
         ["broken.gguf", "other.gguf"],
-        &["llama.cpp cannot load broken.gguf", "missing tensor"],
+        &["llama.cpp cannot load broken.gguf", "blk.1.ffn_gate.weight"],
     );
     bench.refuses(&["quantize", "--dry-run", "junk.gguf"], &["junk.gguf: not a GGUF file"]);
     bench.refuses(
         &["quantize", "--type", "Q8_0", "--type", "Q4_0", "f16.gguf", "made.gguf"],
         &["one file has one type"],
     );
+}
+
+/// What was there stays, and nothing else is left.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_and_leaves_nothing() {
+    let Some(bench) = Bench::new() else { return };
+    let Some(small) = super::killed::Small::mount("1m") else { return };
+    let made = small.path().join("made.gguf");
+    fs::write(&made, "old").unwrap();
+    bench.refuses(
+        &["quantize", "--type", "Q8_0", "f16.gguf", made.to_str().unwrap()],
+        &[
+            "quantizing to Q8_0 failed: the file cannot be written",
+            "hint: free some disk space and run the same command again",
+        ],
+    );
+    assert_eq!(super::refusals::names(small.path()), ["made.gguf"]);
+    assert_eq!(fs::read(&made).unwrap(), b"old");
 }
