@@ -2,6 +2,7 @@
 
 mod args;
 mod build;
+mod compare;
 mod context;
 mod convert;
 mod images;
@@ -72,6 +73,8 @@ enum Command {
     Convert(args::Convert),
     /// Quantize a GGUF file.
     Quantize(args::Quantize),
+    /// Measure on a text what a quantized model lost.
+    Compare(args::Compare),
     /// Look after the store.
     #[command(subcommand)]
     Store(args::Store),
@@ -112,6 +115,7 @@ fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
         Command::Run(args) => run::run(args, context),
         Command::Convert(args) => convert::run(args),
         Command::Quantize(args) => quantize::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Store(args) => images::store(args, context),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::pages(args),

@@ -14,8 +14,12 @@ pub const QUANTIZER: &str = "__quantize";
 /// The first argument of the process that is llama.cpp's planner; what follows are [`estimate::planner`]'s.
 pub const PLANNER: &str = "__estimate";
 
+/// The first argument of the process that compares two models; what follows is a [`compare::Task`].
+pub const COMPARER: &str = "__compare";
+
 pub mod build;
 pub mod cli;
+pub mod compare;
 pub mod convert;
 pub mod digest;
 pub mod estimate;

@@ -1,4 +1,4 @@
-//! `gguf-packer`: the command line, and llama.cpp's quantizer and planner in processes of their own.
+//! `gguf-packer`: the command line, and llama.cpp in processes of its own.
 
 use std::process::ExitCode;
 
@@ -7,9 +7,21 @@ fn main() -> ExitCode {
     match std::env::args_os().nth(1) {
         Some(word) if word == gguf_packer::QUANTIZER => return upstream::quantize(),
         Some(word) if word == gguf_packer::PLANNER => return upstream::plan(),
+        Some(word) if word == gguf_packer::COMPARER => {
+            die_with_parent();
+            let task = std::env::args_os().nth(2).and_then(|task| task.into_string().ok());
+            return gguf_packer::compare::child(task);
+        }
         _ => {}
     }
     gguf_packer::cli::main()
+}
+
+/// Who asked for this process may be killed; nobody wants its result then.
+#[cfg(feature = "quantize")]
+fn die_with_parent() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }
 
 /// What runs in a child: an abort of llama.cpp's is then an error message of ours.
@@ -33,10 +45,7 @@ mod upstream {
     }
 
     fn run(name: &str, main: Main) -> ExitCode {
-        // Who asked for it may be killed; nobody wants the result then.
-        #[cfg(target_os = "linux")]
-        let _ =
-            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+        super::die_with_parent();
         let words = std::iter::once(OsString::from(name)).chain(std::env::args_os().skip(2));
         let strings: Vec<CString> = words.map(into_c_string).collect();
         let mut pointers: Vec<*mut c_char> =

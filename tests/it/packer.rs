@@ -1,5 +1,7 @@
 //! `gguf-packer` as people use it: models built, pushed, pulled, listed, run, and read by other tools.
 
+/// What a quantized file would weigh, and what it lost.
+mod compare;
 /// Images of ours in engines, and read by other tools.
 mod elsewhere;
 /// Checkpoints of every family, from safetensors to a chat.

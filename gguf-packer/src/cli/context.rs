@@ -1,4 +1,4 @@
-//! What every command needs: the store, the environment, the quantizer.
+//! What every command needs: the store, the environment, llama.cpp in a process of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use llama_src::sh::Cmd;
 use crate::convert::{self, Means, Request, Watch};
 use crate::executor::{ToolRun, process};
 use crate::store::Store;
-use crate::{Error, QUANTIZER};
+use crate::{COMPARER, Error, QUANTIZER};
 
 /// What the command line said for all commands.
 pub(super) struct Context {
@@ -83,12 +83,21 @@ pub(super) fn writable(path: &Path) -> Result<(), Error> {
 
 /// Runs llama.cpp's quantizer: this program once more.
 pub(super) fn quantizer(run: ToolRun<'_>) -> Result<(), Error> {
+    own(QUANTIZER, run)
+}
+
+/// Compares two models: this program once more.
+pub(super) fn comparer(run: ToolRun<'_>) -> Result<(), Error> {
+    own(COMPARER, run)
+}
+
+fn own(word: &str, run: ToolRun<'_>) -> Result<(), Error> {
     if !cfg!(feature = "quantize") {
         return Err(Error::new("this gguf-packer was built without the quantizer")
             .hint("build it with the feature `quantize`, which is on by default"));
     }
     let own = std::env::current_exe()
         .map_err(|e| Error::new(format!("cannot find this program's own file: {e}")))?;
-    let cmd = Cmd::new(own).arg(QUANTIZER).args(run.arguments).dir(run.folder);
+    let cmd = Cmd::new(own).arg(word).args(run.arguments).dir(run.folder);
     process::run(&cmd, run.on_line, run.stop)
 }

@@ -182,11 +182,11 @@ fn one_line(text: &str) -> String {
 fn amount(done: u64, total: Option<u64>, unit: Unit) -> String {
     let show = |count: u64| match unit {
         Unit::Bytes => size(count),
-        Unit::Tensors | Unit::Files => count.to_string(),
+        Unit::Tensors | Unit::Files | Unit::Chunks => count.to_string(),
     };
     let name = match unit {
         Unit::Bytes => String::new(),
-        Unit::Tensors | Unit::Files => format!(" {}", unit_name(unit)),
+        Unit::Tensors | Unit::Files | Unit::Chunks => format!(" {}", unit_name(unit)),
     };
     match total {
         Some(total) => format!("{} / {}{name}", show(done), show(total)),
@@ -199,5 +199,6 @@ fn unit_name(unit: Unit) -> &'static str {
         Unit::Bytes => "bytes",
         Unit::Tensors => "tensors",
         Unit::Files => "files",
+        Unit::Chunks => "chunks",
     }
 }

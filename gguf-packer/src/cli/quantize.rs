@@ -1,14 +1,17 @@
-//! `quantize`: what `QUANTIZE` does, by hand.
+//! `quantize`: what `QUANTIZE` does, by hand; what it would give, and what it cost.
+
+mod dry_run;
 
 use std::path::Path;
 
 use super::args;
+use super::compare::Comparison;
 use super::context::{quantizer, writable};
 use super::progress::Screen;
 use crate::Error;
 use crate::executor::quantize::{arguments, failed, progress};
 use crate::executor::{Event, ToolRun, Unit};
-use crate::gguf::{Header, bytes};
+use crate::gguf::{Header, bytes, shards};
 use crate::language::instruction::QuantizeOptions;
 use crate::language::types;
 use crate::part::Part;
@@ -16,40 +19,77 @@ use crate::part::Part;
 /// Lines of the quantizer that an error shows.
 const TAIL: usize = 20;
 
+/// The type of a file unless it is said, as of `QUANTIZE`.
+const KIND: &str = "Q5_K_M";
+
 pub(super) fn run(args: &args::Quantize) -> Result<(), Error> {
     let from = args.from.canonicalize().map_err(|e| Error::io("read", &args.from, &e))?;
     let matrix = args.imatrix.as_ref().map(|path| {
         path.canonicalize().map_err(|e| Error::io("read the importance matrix", path, &e))
     });
     let matrix = matrix.transpose()?;
-    let to = std::path::absolute(&args.to).map_err(|e| Error::io("write", &args.to, &e))?;
+    if args.dry_run {
+        check(args, &from, None)?;
+        return dry_run::run(args, &from, matrix.as_deref());
+    }
+    let shown = args.to.as_deref().expect("only a dry run goes without");
+    let to = std::path::absolute(shown).map_err(|e| Error::io("write", shown, &e))?;
     if to.canonicalize().is_ok_and(|to| to == from) {
         return Err(Error::new("both files are the same one").hint("name another file to write"));
     }
-    check(args, &from)?;
+    check(args, &from, Some(shown))?;
+    let screen = Screen::new(args.progress);
+    let comparison = args.compare.as_deref().map(|text| Comparison {
+        text,
+        before: &args.from,
+        after: shown,
+        chunks: args.chunks,
+        threads: args.threads,
+    });
+    comparison.as_ref().map_or(Ok(()), |comparison| comparison.check(&screen))?;
     // Nobody sees half a file.
     let part = Part::begin(&to)?;
-    quantize(args, &options(args), &from, matrix.as_deref(), part.path())?;
-    part.finish()
+    quantize(args, &screen, &from, matrix.as_deref(), part.path())?;
+    part.finish()?;
+    comparison.map_or(Ok(()), |comparison| comparison.report(&screen, args.json))
 }
 
 /// What can be told to be wrong before the quantizer begins.
-fn check(args: &args::Quantize, from: &Path) -> Result<(), Error> {
-    let mut wrong = Vec::new();
-    match types::of_file(&args.kind) {
-        Err(hint) => {
-            wrong.push(Error::new(format!("no type of files is `{}`", args.kind)).hint(hint));
-        }
-        Ok(kind) if types::needs_matrix(kind.name, args.pure) && args.imatrix.is_none() => {
-            let text = format!("{} needs an importance matrix", kind.name);
-            wrong.push(Error::new(text).hint("--imatrix FILE, as llama-imatrix writes it"));
-        }
-        Ok(_) => {}
-    }
+///
+/// `to` is the file to write, if one is written.
+fn check(args: &args::Quantize, from: &Path, to: Option<&Path>) -> Result<(), Error> {
+    let mut wrong = kinds(args);
     wrong.extend(tensors(args));
-    wrong.extend(header(from, &args.from).err());
-    wrong.extend(writable(&args.to).err());
+    wrong.extend(headers(from, &args.from).err());
+    wrong.extend(to.and_then(|to| writable(to).err()));
     if wrong.is_empty() { Ok(()) } else { Err(Error::all(wrong)) }
+}
+
+/// Types of files that are none, or cannot be as it is asked for.
+fn kinds(args: &args::Quantize) -> Vec<Error> {
+    let mut wrong = Vec::new();
+    if args.kinds.len() > 1 && !args.dry_run {
+        wrong.push(
+            Error::new("one file has one type").hint("--dry-run tells the sizes of several types"),
+        );
+    }
+    for kind in &args.kinds {
+        match types::of_file(kind) {
+            Err(hint) => {
+                wrong.push(Error::new(format!("no type of files is `{kind}`")).hint(hint));
+            }
+            Ok(kind)
+                if types::needs_matrix(kind.name, args.pure)
+                    && args.imatrix.is_none()
+                    && !args.dry_run =>
+            {
+                let text = format!("{} needs an importance matrix", kind.name);
+                wrong.push(Error::new(text).hint("--imatrix FILE, as llama-imatrix writes it"));
+            }
+            Ok(_) => {}
+        }
+    }
+    wrong
 }
 
 /// Types of tensors that are none.
@@ -74,7 +114,21 @@ fn tensors(args: &args::Quantize) -> Vec<Error> {
     wrong
 }
 
-fn header(from: &Path, shown: &Path) -> Result<(), Error> {
+/// The headers of a model's file, or of all its shards, which is known to a person as `shown`.
+pub(super) fn headers(from: &Path, shown: &Path) -> Result<Vec<Header>, Error> {
+    let name = from.file_name().and_then(|name| name.to_str());
+    let Some(names) = name.and_then(shards) else { return Ok(vec![header(from, shown)?]) };
+    let (mut headers, mut wrong) = (Vec::new(), Vec::new());
+    for name in names {
+        match header(&from.with_file_name(&name), &shown.with_file_name(&name)) {
+            Ok(header) => headers.push(header),
+            Err(error) => wrong.push(error),
+        }
+    }
+    if wrong.is_empty() { Ok(headers) } else { Err(Error::all(wrong)) }
+}
+
+fn header(from: &Path, shown: &Path) -> Result<Header, Error> {
     let failed = |e: &std::io::Error| Error::io("read", shown, e);
     let known = std::fs::metadata(from).map_err(|e| failed(&e))?;
     if !known.is_file() {
@@ -82,13 +136,12 @@ fn header(from: &Path, shown: &Path) -> Result<(), Error> {
     }
     let file = std::fs::File::open(from).map_err(|e| failed(&e))?;
     Header::read(std::io::BufReader::new(file), known.len())
-        .map(drop)
         .map_err(|e| Error::new(format!("{}: {e}", shown.display())))
 }
 
-fn options(args: &args::Quantize) -> QuantizeOptions {
+fn options(args: &args::Quantize, kind: &str) -> QuantizeOptions {
     QuantizeOptions {
-        kind: args.kind.to_uppercase(),
+        kind: kind.to_uppercase(),
         pure: args.pure,
         imatrix: args.imatrix.as_ref().map(|path| path.display().to_string()),
         include_weights: args.include_weights.clone(),
@@ -102,12 +155,12 @@ fn options(args: &args::Quantize) -> QuantizeOptions {
 
 fn quantize(
     args: &args::Quantize,
-    options: &QuantizeOptions,
+    screen: &Screen,
     from: &Path,
     matrix: Option<&Path>,
     to: &Path,
 ) -> Result<(), Error> {
-    let screen = Screen::new(args.progress);
+    let options = options(args, args.kinds.first().map_or(KIND, String::as_str));
     let text = format!("quantize {} to {}", args.from.display(), options.kind);
     screen.show(Event::Started { node: 0, text: &text });
     let mut words = Vec::new();
@@ -115,7 +168,7 @@ fn quantize(
         words.push("--allow-requantize".to_owned());
     }
     words.extend(arguments(
-        options,
+        &options,
         &named(from)?,
         matrix.map(named).transpose()?.as_deref(),
         &named(to)?,
@@ -135,7 +188,7 @@ fn quantize(
     let folder = Path::new(".");
     let run = ToolRun { folder, arguments: &words, on_line: &mut on_line, stop: &|| false };
     quantizer(run).map_err(|error| {
-        let error = failed(&error, &lines, options);
+        let error = failed(&error, &lines, &options);
         let requantized = lines.iter().any(|line| line.contains("requantizing from type"));
         if requantized {
             error.hint("--allow-requantize does it all the same, and worse")
@@ -147,7 +200,7 @@ fn quantize(
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
     screen.say(&format!(
         "{}: {}, before {}",
-        args.to.display(),
+        args.to.as_deref().unwrap_or(to).display(),
         bytes(size(to)),
         bytes(size(from))
     ));
@@ -155,7 +208,7 @@ fn quantize(
 }
 
 /// A path as an argument; the quantizer takes text.
-fn named(path: &Path) -> Result<String, Error> {
+pub(super) fn named(path: &Path) -> Result<String, Error> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         Error::new(format!("the path is not UTF-8: {}", path.display()))
             .hint("give it another name")

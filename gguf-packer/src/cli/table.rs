@@ -1,4 +1,4 @@
-//! What `list` prints: the table of the document, or JSON.
+//! Tables: that of `list`, which is the document's, and plain ones.
 
 use crate::gguf::bytes;
 use crate::store::ListedImage;
@@ -37,6 +37,14 @@ pub(super) fn list(
         rows.iter().map(|row| line(columns.iter().map(|column| column.cell(&row[column.at])))),
     );
     lines.concat()
+}
+
+/// Rows of cells, each column as wide as its widest cell; the first row may be the head.
+#[must_use]
+pub(super) fn grid<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let cell = |row: &[String; N], at: usize| format!("{:<1$}", row[at], width(at));
+    rows.iter().map(|row| line((0..N).map(|at| cell(row, at)))).collect()
 }
 
 /// How long ago `then` was at `now`, both in seconds, in words.

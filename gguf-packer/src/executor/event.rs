@@ -48,4 +48,6 @@ pub enum Unit {
     Tensors,
     /// Files.
     Files,
+    /// Pieces of a text.
+    Chunks,
 }

@@ -16,6 +16,8 @@ use super::output::Output;
 use super::run::{Run, Teller, key, stopped};
 use super::{ToolRun, Unit};
 
+pub mod dry_run;
+
 /// Lines of the quantizer that an error shows.
 const TAIL: usize = 20;
 
@@ -207,10 +209,16 @@ pub fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Err
     let text = error.to_string();
     let reason = lines.iter().rev().find_map(|line| Some(line.split_once(REASON)?.1.trim()));
     let what = reason.unwrap_or_else(|| text.lines().next().unwrap_or_default());
+    // All that C++'s streams say when a file cannot be written: the disk is full.
+    let unwritten = what.contains("iostream");
+    let what = if unwritten { "the file cannot be written" } else { what };
     let error = Error::new(format!("quantizing to {} failed: {what}", options.kind));
     let tells =
         |line: &&String| !line.starts_with("llama_model_loader: - ") && progress(line).is_none();
     let error = error.log(lines.iter().filter(tells).map(|line| line.trim_end().to_owned()));
+    if unwritten {
+        return error.full_disk();
+    }
     let said = |words: &str| lines.iter().any(|line| line.contains(words));
     if said("imatrix") && options.imatrix.is_none() {
         return error

@@ -42,6 +42,9 @@ const FILES: [&str; 30] = [
 const FILES_BY_MATRIX: [&str; 9] =
     ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS", "Q2_K_S"];
 
+/// Those of [`FILES`] that stand for another one, and the one that stands for none.
+const ALIASES: [&str; 4] = ["Q3_K", "Q4_K", "Q5_K", "COPY"];
+
 /// Types of tensors that ggml can write: `ggml_quantize_chunk` of ggml.c.
 const TENSORS: [&str; 28] = [
     "F32", "F16", "BF16", "Q1_0", "Q2_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "MXFP4", "NVFP4",
@@ -69,6 +72,11 @@ pub(crate) fn of_file(written: &str) -> Result<Type, String> {
         return Ok(Type { name: "Q4_0", replaced: true });
     }
     find(written, FILES.iter().chain(&FILES_BY_MATRIX)).map(|name| Type { name, replaced: false })
+}
+
+/// All types of files for `QUANTIZE`, each by one name.
+pub(crate) fn of_files() -> impl Iterator<Item = &'static str> {
+    FILES.iter().chain(&FILES_BY_MATRIX).copied().filter(|name| !ALIASES.contains(name))
 }
 
 /// The type of a tensor for `QUANTIZE`.

@@ -183,10 +183,10 @@ fn builds_beside_each_other_and_beside_prunings_succeed() {
 }
 
 /// A file system that goes with this value.
-struct Small(tempfile::TempDir);
+pub(super) struct Small(tempfile::TempDir);
 
 impl Small {
-    fn mount(size: &str) -> Option<Self> {
+    pub(super) fn mount(size: &str) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let mut mount = command("mount");
         mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(dir.path());
@@ -195,6 +195,10 @@ impl Small {
             eprintln!("skipped: no small file system can be mounted: {}", done.output);
         }
         done.status.success().then_some(Self(dir))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
     }
 }
 
