@@ -13,6 +13,7 @@ pub const QUANTIZER: &str = "__quantize";
 
 pub mod build;
 pub mod cli;
+pub mod convert;
 pub mod digest;
 pub mod executor;
 pub mod gguf;

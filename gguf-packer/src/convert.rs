@@ -1,0 +1,3 @@
+//! From a checkpoint to a GGUF file, natively.
+
+pub mod key;
