@@ -1,3 +1,7 @@
 //! From a checkpoint to a GGUF file, natively.
 
+pub mod checkpoint;
+mod config;
+pub mod family;
 pub mod key;
+pub mod native;
