@@ -1,0 +1,216 @@
+//! The families of models that are converted here, and what of them is left to upstream's converter.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::checkpoint::{Checkpoint, Dtype};
+
+/// A family that is converted as upstream's converter does it, to the byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "named after the families")]
+pub enum Family {
+    Llama,
+    Mistral,
+    Qwen2,
+    Qwen3,
+    Gemma,
+    Gemma2,
+    Gemma3,
+    Phi2,
+    Phi3,
+}
+
+/// The name of the architecture in a config, the `model_type` that its keys need, the family.
+const NAMES: &[(&str, &str, Family)] = &[
+    ("LlamaForCausalLM", "llama", Family::Llama),
+    ("LLaMAForCausalLM", "llama", Family::Llama),
+    ("MistralForCausalLM", "mistral", Family::Mistral),
+    ("Qwen2ForCausalLM", "qwen2", Family::Qwen2),
+    ("Qwen3ForCausalLM", "qwen3", Family::Qwen3),
+    ("GemmaForCausalLM", "gemma", Family::Gemma),
+    ("Gemma2ForCausalLM", "gemma2", Family::Gemma2),
+    ("Gemma3ForCausalLM", "gemma3_text", Family::Gemma3),
+    ("Gemma3ForConditionalGeneration", "gemma3", Family::Gemma3),
+    ("PhiForCausalLM", "phi", Family::Phi2),
+    ("Phi3ForCausalLM", "phi3", Family::Phi3),
+];
+
+/// Keys of a config that make upstream's converter write something that is not written here.
+const KEYS: &[&str] = &[
+    "classifier_activation",
+    "classifier_pooling",
+    "dense_intermediate_size",
+    "draft_vocab_size",
+    "expert_selection_fn",
+    "global_rope_theta",
+    "moe_router_activation",
+    "moe_router_activation_func",
+    "n_group",
+    "n_heads",
+    "n_kv_heads",
+    "n_layers",
+    "n_positions",
+    "n_routed_experts",
+    "num_experts",
+    "num_experts_per_tok",
+    "num_experts_per_token",
+    "num_local_experts",
+    "prefix_dense_intermediate_size",
+    "quantization_config",
+    "rope_local_theta",
+    "rope_global_theta",
+    "rope_theta_global",
+    "rope_theta_local",
+    "local_rope_theta",
+    "router_score_func",
+    "score_func",
+    "score_function",
+    "scoring_func",
+    "swa_rope_theta",
+    "top_k_experts",
+    "topk_group",
+    "transformer_layer_config",
+];
+
+/// Files that make upstream's converter take a checkpoint for something else.
+const FILES: &[&str] = &[
+    "embedding_config.json",
+    "hf_quant_config.json",
+    "joint_head_config.json",
+    "julia_config.json",
+    "lev_release.json",
+    "modules.json",
+    "rl_agent_config.json",
+    "training_config.json",
+];
+
+/// Types of rope scaling that are written here.
+const ROPES: &[&str] = &["default", "linear", "yarn", "llama3", "longrope"];
+
+impl Family {
+    /// The family of a checkpoint, when what is written of it here is what upstream's converter writes.
+    #[must_use]
+    pub fn of(checkpoint: &Checkpoint) -> Option<Self> {
+        let plain = |dtype: &Dtype| !matches!(dtype, Dtype::Other(_));
+        let mut kept =
+            checkpoint.tensors.iter().filter(|tensor| super::native::names::kept(&tensor.name));
+        let readable = !checkpoint.tensors.is_empty()
+            && kept.all(|tensor| plain(&tensor.dtype) && tensor.elements() > 0);
+        Self::of_config(&checkpoint.dir, &checkpoint.config).filter(|_| readable)
+    }
+
+    /// The family that a config in the folder `dir` is of; the weights are not looked at.
+    #[must_use]
+    pub fn of_config(dir: &Path, config: &Value) -> Option<Self> {
+        let name = config["architectures"][0].as_str()?;
+        let row = NAMES.iter().find(|row| row.0 == name && config["model_type"] == row.1)?;
+        let said = |key: &&str| config.get(*key).is_some_and(|value| !value.is_null());
+        let special = KEYS.iter().any(|key| said(&key))
+            || FILES.iter().any(|file| dir.join(file).is_file())
+            || config["is_causal"] == false
+            || config["use_bidirectional_attention"] == true
+            || (row.2 == Self::Qwen3 && ranks(dir, config))
+            || unknown_tokenizer(dir);
+        (!special && layers(config) && rope(config, row.2)).then_some(row.2)
+    }
+
+    /// Its name in a GGUF file.
+    #[must_use]
+    pub fn architecture(self) -> &'static str {
+        match self {
+            Self::Llama | Self::Mistral => "llama",
+            Self::Qwen2 => "qwen2",
+            Self::Qwen3 => "qwen3",
+            Self::Gemma => "gemma",
+            Self::Gemma2 => "gemma2",
+            Self::Gemma3 => "gemma3",
+            Self::Phi2 => "phi2",
+            Self::Phi3 => "phi3",
+        }
+    }
+}
+
+/// Whether a Qwen3 ranks documents, by what upstream's converter tells it.
+fn ranks(dir: &Path, config: &Value) -> bool {
+    let read = fs::read(dir.join("README.md")).unwrap_or_default();
+    let read = String::from_utf8_lossy(&read).to_lowercase();
+    let dir = dir.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let path = config["_name_or_path"].as_str().unwrap_or_default().to_lowercase();
+    ["qwen3-reranker", "qwen3-vl-reranker"].iter().any(|name| {
+        read.contains(&format!("# {name}")) || dir.contains(name) || path.contains(name)
+    })
+}
+
+/// Whether upstream's converter asks a library for the tokenizer that is not asked here.
+fn unknown_tokenizer(dir: &Path) -> bool {
+    let tekken = dir.join("tekken.json").is_file() && !dir.join("tokenizer.json").is_file();
+    let config = fs::read(dir.join("tokenizer_config.json")).unwrap_or_default();
+    let config: Value = serde_json::from_slice(&config).unwrap_or_default();
+    tekken || config["tokenizer_class"] == "HybridDNATokenizer"
+}
+
+/// Whether transformers takes the types of the layers.
+fn layers(config: &Value) -> bool {
+    const TYPES: &[&str] =
+        &["full_attention", "sliding_attention", "chunked_attention", "linear_attention"];
+    match &config["layer_types"] {
+        Value::Null => true,
+        Value::Array(types) => {
+            let known = |kind: &Value| kind.as_str().is_some_and(|kind| TYPES.contains(&kind));
+            Some(types.len() as u64) == config["num_hidden_layers"].as_u64() && types.iter().all(known)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the rope's scaling is one that transformers takes and that is written here.
+fn rope(config: &Value, family: Family) -> bool {
+    // As transformers 5 writes it; 4, which upstream's converter requires, sees only some of it.
+    if config.get("rope_parameters").is_some() {
+        return false;
+    }
+    let scaling = &config["rope_scaling"];
+    let Value::Object(keys) = scaling else { return scaling.is_null() };
+    let kind = keys.get("type").or_else(|| keys.get("rope_type")).and_then(Value::as_str);
+    let both = keys.get("type").is_some() && keys.get("rope_type").is_some();
+    let same = !both || scaling["type"] == scaling["rope_type"];
+    let Some(kind) = kind else { return false };
+    if family == Family::Phi3 {
+        return long_rope(config, keys.len(), kind);
+    }
+    let needs: &[&str] = match kind {
+        "linear" => &["factor"],
+        "yarn" => &["factor", "original_max_position_embeddings"],
+        "llama3" => &[
+            "factor",
+            "low_freq_factor",
+            "high_freq_factor",
+            "original_max_position_embeddings",
+        ],
+        "longrope" => &["short_factor", "long_factor"],
+        _ => &[],
+    };
+    let has = |name: &&str| scaling[*name].is_number() || scaling[*name].is_array();
+    let plain = !["full_attention", "sliding_attention", "mrope_section"]
+        .iter()
+        .any(|name| keys.contains_key(*name));
+    same && plain && ROPES.contains(&kind) && needs.iter().all(|name| has(&name))
+}
+
+/// Whether Phi-3's class takes its scaling. Where it does not, upstream's converter goes on with other keys.
+fn long_rope(config: &Value, keys: usize, kind: &str) -> bool {
+    let scaling = &config["rope_scaling"];
+    let number = |name: &str| config[name].as_f64().unwrap_or_default();
+    let head = (number("hidden_size") / number("num_attention_heads")).floor();
+    let half = (head * number("partial_rotary_factor")).floor() / 2.0;
+    let fits = |name: &str| {
+        let values = scaling[name].as_array();
+        values.is_some_and(|values| {
+            values.len() as f64 == half.floor() && values.iter().all(Value::is_number)
+        })
+    };
+    let known = scaling["type"] == kind && ["su", "yarn", "longrope"].contains(&kind);
+    keys == 3 && known && fits("short_factor") && fits("long_factor")
+}
