@@ -99,6 +99,24 @@ fn way(
 #[cfg(test)]
 mod tests {
     use super::parts::{LEFT_OUT, PARTS};
+    use super::*;
+
+    /// A shard that is missing is told without a Python, and nothing is written.
+    #[test]
+    fn a_broken_checkpoint_is_told_before_a_python_is_looked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        write("config.json", r#"{ "architectures": ["FooForCausalLM"] }"#);
+        write("model-00001-of-00002.safetensors", "short");
+        let out = dir.path().join("out.gguf");
+        let request = Request { dir: dir.path(), out: &out, kind: "F16", base: None };
+        let means = Means { python: Some("/no/python".into()), ..Means::default() };
+        let mut watch = Watch { step: &mut |_, _| (), note: &mut |_| (), stop: &|| false };
+        let error = convert(&request, &means, &mut watch).unwrap_err().to_string();
+        assert!(error.contains("model-00002-of-00002.safetensors"), "{error}");
+        assert!(!error.contains("python"), "{error}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
 
     /// A published crate carries what the build script packs.
     #[test]
