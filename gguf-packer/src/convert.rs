@@ -11,9 +11,12 @@ pub mod checkpoint;
 mod config;
 pub mod family;
 pub mod key;
+pub mod lora;
 pub mod native;
 #[cfg(test)]
 mod parts;
+#[cfg(test)]
+mod testing;
 pub mod upstream;
 
 use checkpoint::Checkpoint;

@@ -85,7 +85,11 @@ impl Checkpoint {
         if let (Some(index), true) = (index, wrong.is_empty()) {
             compare(dir, &index, &tensors, &mut wrong);
         }
-        if wrong.is_empty() { Ok(Self { dir: dir.to_owned(), config, tensors }) } else { Err(Error::all(wrong)) }
+        if wrong.is_empty() {
+            Ok(Self { dir: dir.to_owned(), config, tensors })
+        } else {
+            Err(Error::all(wrong))
+        }
     }
 
     /// Reads the config only: of the base of an adapter.
@@ -127,10 +131,15 @@ fn files(dir: &Path) -> Result<Files, Error> {
         return Err(Error::new(what).hint("fetch the file again"));
     };
     let names: BTreeSet<&String> = map.values().collect();
-    let missing = |name: &&&String| name.contains(['/', '\\']) || !dir.join(name.as_str()).is_file();
+    let missing =
+        |name: &&&String| name.contains(['/', '\\']) || !dir.join(name.as_str()).is_file();
     let missing: Vec<&str> = names.iter().filter(missing).map(|name| name.as_str()).collect();
     if !missing.is_empty() {
-        let what = format!("{INDEX} names files that are not in {}: {}", dir.display(), missing.join(", "));
+        let what = format!(
+            "{INDEX} names files that are not in {}: {}",
+            dir.display(),
+            missing.join(", ")
+        );
         return Err(Error::new(what).hint("fetch the whole repository"));
     }
     Ok((names.into_iter().cloned().collect(), Some(map)))
@@ -158,7 +167,8 @@ fn lacking(dir: &Path, names: &[String]) -> Result<(), Error> {
         Some((stem.to_owned(), number.len(), count.parse::<usize>().ok()?, count.to_owned()))
     };
     let Some((stem, width, count, said)) = names.iter().find_map(count) else { return Ok(()) };
-    let parts = (1..=count.min(9999)).map(|at| format!("{stem}-{at:0width$}-of-{said}.safetensors"));
+    let parts =
+        (1..=count.min(9999)).map(|at| format!("{stem}-{at:0width$}-of-{said}.safetensors"));
     let missing: Vec<String> = parts.filter(|part| !names.contains(part)).collect();
     if missing.is_empty() {
         return Ok(());
@@ -179,7 +189,12 @@ fn twice(tensors: &mut [Tensor], wrong: &mut Vec<Error>) {
 }
 
 /// Compares what is there with what the index says.
-fn compare(dir: &Path, index: &BTreeMap<String, String>, tensors: &[Tensor], wrong: &mut Vec<Error>) {
+fn compare(
+    dir: &Path,
+    index: &BTreeMap<String, String>,
+    tensors: &[Tensor],
+    wrong: &mut Vec<Error>,
+) {
     let there: BTreeMap<&str, &Tensor> = tensors.iter().map(|t| (t.name.as_str(), t)).collect();
     for (name, file) in index {
         if !there.get(name.as_str()).is_some_and(|tensor| tensor.file.ends_with(file)) {

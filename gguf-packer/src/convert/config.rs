@@ -191,7 +191,10 @@ mod tests {
         let llama = of(json!({"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4}));
         assert_eq!((&llama["head_dim"], &llama["num_key_value_heads"]), (&json!(16), &json!(4)));
         let mistral = of(json!({"model_type": "mistral", "head_dim": null}));
-        assert_eq!((&mistral["num_key_value_heads"], &mistral["head_dim"]), (&json!(8), &Value::Null));
+        assert_eq!(
+            (&mistral["num_key_value_heads"], &mistral["head_dim"]),
+            (&json!(8), &Value::Null)
+        );
         let qwen2 = of(json!({"model_type": "qwen2", "num_key_value_heads": null}));
         assert_eq!(qwen2["num_key_value_heads"], json!(32));
         let phi = of(json!({"model_type": "phi", "num_attention_heads": 8}));

@@ -159,7 +159,8 @@ fn layers(config: &Value) -> bool {
         Value::Null => true,
         Value::Array(types) => {
             let known = |kind: &Value| kind.as_str().is_some_and(|kind| TYPES.contains(&kind));
-            Some(types.len() as u64) == config["num_hidden_layers"].as_u64() && types.iter().all(known)
+            Some(types.len() as u64) == config["num_hidden_layers"].as_u64()
+                && types.iter().all(known)
         }
         _ => false,
     }
@@ -183,12 +184,9 @@ fn rope(config: &Value, family: Family) -> bool {
     let needs: &[&str] = match kind {
         "linear" => &["factor"],
         "yarn" => &["factor", "original_max_position_embeddings"],
-        "llama3" => &[
-            "factor",
-            "low_freq_factor",
-            "high_freq_factor",
-            "original_max_position_embeddings",
-        ],
+        "llama3" => {
+            &["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"]
+        }
         "longrope" => &["short_factor", "long_factor"],
         _ => &[],
     };
@@ -213,4 +211,120 @@ fn long_rope(config: &Value, keys: usize, kind: &str) -> bool {
     };
     let known = scaling["type"] == kind && ["su", "yarn", "longrope"].contains(&kind);
     keys == 3 && known && fits("short_factor") && fits("long_factor")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::super::testing::{Made, llama_config, llama_rows};
+    use super::*;
+
+    fn of(config: &Value) -> Option<Family> {
+        let made = Made::new(config);
+        made.weights("model.safetensors", &llama_rows());
+        Family::of(&Checkpoint::open(made.dir()).unwrap())
+    }
+
+    fn with(key: &str, value: Value) -> Option<Family> {
+        let mut config = llama_config();
+        config[key] = value;
+        of(&config)
+    }
+
+    #[test]
+    fn a_family_is_known_by_its_architecture() {
+        for (name, model_type, family) in NAMES {
+            let mut config = llama_config();
+            config["architectures"] = json!([name]);
+            config["model_type"] = json!(model_type);
+            assert_eq!(of(&config), Some(*family), "{name}");
+        }
+        assert_eq!(with("architectures", json!(["MixtralForCausalLM"])), None);
+        assert_eq!(with("architectures", json!([])), None);
+        assert_eq!(with("model_type", json!("mistral")), None);
+    }
+
+    #[test]
+    fn what_upstream_alone_writes_is_left_to_it() {
+        let yarn = json!({"type": "yarn", "factor": 2.0});
+        for (key, value) in [
+            ("quantization_config", json!({"quant_method": "gptq"})),
+            ("num_local_experts", json!(8)),
+            ("draft_vocab_size", json!(8)),
+            ("is_causal", json!(false)),
+            ("layer_types", json!(["odd"])),
+            ("layer_types", json!([])),
+            ("rope_parameters", json!({"rope_theta": 1.0})),
+            ("rope_scaling", json!({"type": "dynamic", "factor": 2.0})),
+            ("rope_scaling", json!({"type": "linear"})),
+            ("rope_scaling", json!({"factor": 2.0})),
+            ("rope_scaling", json!("linear")),
+            ("rope_scaling", yarn),
+        ] {
+            assert_eq!(with(key, value.clone()), None, "{key} {value}");
+        }
+        let linear = json!({"type": "linear", "factor": 2.0});
+        assert_eq!(with("rope_scaling", linear), Some(Family::Llama));
+        assert_eq!(with("num_local_experts", Value::Null), Some(Family::Llama));
+        assert_eq!(with("layer_types", json!(["full_attention"])), Some(Family::Llama));
+    }
+
+    #[test]
+    fn files_beside_the_weights_and_their_type_count_too() {
+        let made = Made::new(&llama_config());
+        let mut rows = llama_rows();
+        rows[1].1 = "F64";
+        rows[1].2 = vec![8];
+        made.weights("model.safetensors", &llama_rows());
+        let family = || Family::of(&Checkpoint::open(made.dir()).unwrap());
+        assert_eq!(family(), Some(Family::Llama));
+        made.write("hf_quant_config.json", "{}");
+        assert_eq!(family(), None);
+        fs::remove_file(made.path("hf_quant_config.json")).unwrap();
+        made.write("tokenizer_config.json", r#"{"tokenizer_class": "HybridDNATokenizer"}"#);
+        assert_eq!(family(), None);
+        made.write("tokenizer_config.json", "{}");
+        rows[0].1 = "I16";
+        rows[1] = llama_rows()[1].clone();
+        made.weights("model.safetensors", &rows);
+        assert_eq!(family(), None);
+        fs::remove_file(made.path("model.safetensors")).unwrap();
+        assert_eq!(family(), None);
+    }
+
+    #[test]
+    fn a_qwen3_that_ranks_is_left_to_upstream() {
+        let mut config = llama_config();
+        config["architectures"] = json!(["Qwen3ForCausalLM"]);
+        config["model_type"] = json!("qwen3");
+        let made = Made::new(&config);
+        made.weights("model.safetensors", &llama_rows());
+        let family = || Family::of(&Checkpoint::open(made.dir()).unwrap());
+        assert_eq!(family(), Some(Family::Qwen3));
+        made.write("README.md", "---\n---\n# Qwen3-Reranker-0.6B\n");
+        assert_eq!(family(), None);
+    }
+
+    #[test]
+    fn phi_3s_scaling_is_taken_as_its_class_takes_it() {
+        let mut config = llama_config();
+        config["architectures"] = json!(["Phi3ForCausalLM"]);
+        config["model_type"] = json!("phi3");
+        let factors = json!([1.0, 1.0, 1.0, 1.0]);
+        let scaling =
+            |kind: &str| json!({"type": kind, "long_factor": factors, "short_factor": factors});
+        for (scaling, known) in [
+            (scaling("longrope"), true),
+            (scaling("su"), true),
+            (scaling("linear"), false),
+            (json!({"type": "su", "long_factor": [1.0], "short_factor": [1.0]}), false),
+            (json!({"rope_type": "su", "long_factor": factors, "short_factor": factors}), false),
+        ] {
+            config["rope_scaling"] = scaling.clone();
+            assert_eq!(of(&config).is_some(), known, "{scaling}");
+        }
+    }
 }

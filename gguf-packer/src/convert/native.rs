@@ -15,7 +15,7 @@ pub(super) mod names;
 mod parameters;
 mod power;
 mod rope;
-mod shape;
+pub(super) mod shape;
 pub(super) mod write;
 
 pub use kind::Kind;
@@ -154,7 +154,8 @@ fn planned<'a>(
     let heads = (change == Change::Interleave).then(|| sizes.heads(&named));
     let name = named.name();
     let kind = kind.of(&name, &tensor.shape);
-    let data = Data::Stored { tensor, add_one: change == Change::AddOne && named.end == "weight", heads };
+    let data =
+        Data::Stored { tensor, add_one: change == Change::AddOne && named.end == "weight", heads };
     Ok(Planned { name, shape: tensor.shape.clone(), kind, data })
 }
 

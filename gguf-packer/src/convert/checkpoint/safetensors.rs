@@ -89,7 +89,10 @@ fn tensor(path: &Path, name: String, entry: Entry, data: u64, end: u64) -> Resul
         return Err(damaged(&format!("{} ends before it begins", place())));
     }
     if to > end - data {
-        return Err(short(path, &format!("{name} ends at byte {}, the file at {end}", data.saturating_add(to))));
+        return Err(short(
+            path,
+            &format!("{name} ends at byte {}, the file at {end}", data.saturating_add(to)),
+        ));
     }
     let elements = entry.shape.iter().try_fold(1_u64, |all, &n| all.checked_mul(n));
     let width = WIDTHS.iter().find(|row| row.0 == entry.dtype).map(|row| row.1);

@@ -99,9 +99,9 @@ fn encode(to: Kind, values: &[f32], out: &mut [u8]) {
 fn quantize(block: &[f32], out: &mut [u8]) {
     // `f32::max` passes over what is no number, numpy's does not.
     let larger = |a: f32, b: f32| if b.is_nan() || b > a { b } else { a };
-    let largest = block.iter().fold(0.0_f32, |most, value| {
-        if most.is_nan() { most } else { larger(most, value.abs()) }
-    });
+    let largest = block
+        .iter()
+        .fold(0.0_f32, |most, value| if most.is_nan() { most } else { larger(most, value.abs()) });
     let scale = largest / 127.0;
     let inverse = if scale == 0.0 { 0.0 } else { 1.0 / scale };
     out[..2].copy_from_slice(&half(scale).to_le_bytes());

@@ -31,7 +31,7 @@ impl Kind {
     }
 
     /// The type that it is for these tensors.
-    pub(super) fn settled(self, tensors: &[Tensor]) -> Self {
+    pub(in super::super) fn settled(self, tensors: &[Tensor]) -> Self {
         if self != Self::Auto {
             return self;
         }
@@ -57,7 +57,7 @@ impl Kind {
     }
 
     /// The type of a tensor of this shape. Rows that blocks do not divide become F16, as in gguf-py.
-    pub(super) fn of(self, name: &str, shape: &[u64]) -> Self {
+    pub(in super::super) fn of(self, name: &str, shape: &[u64]) -> Self {
         let columns = shape.last().copied().unwrap_or(1);
         let weights = [".weight", ".lora_a", ".lora_b"].iter().any(|end| name.ends_with(end));
         if shape.len() <= 1 || name.ends_with("_norm.weight") || !weights {

@@ -6,7 +6,7 @@ use super::super::family::Family;
 
 /// A size that the config gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Size {
+pub(in super::super) enum Size {
     Hidden,
     Heads,
     KvHeads,
@@ -19,7 +19,7 @@ pub(super) enum Size {
 
 /// What is done to the weights on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
+pub(in super::super) enum Change {
     Nothing,
     /// The halves of each head are interleaved, as llama.cpp's rope has them.
     Interleave,
@@ -29,15 +29,15 @@ pub(super) enum Change {
 
 /// A tensor of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row {
+pub(in super::super) struct Row {
     /// In the checkpoint, without what stands before the layer's number and without `.weight`.
-    pub(super) from: &'static str,
+    pub(in super::super) from: &'static str,
     /// In a GGUF file, in the same way.
-    pub(super) to: &'static str,
+    pub(in super::super) to: &'static str,
     /// Its rows; its elements, when it is a norm.
-    pub(super) rows: Size,
+    pub(in super::super) rows: Size,
     /// Its columns, unless it is a norm.
-    pub(super) columns: Option<Size>,
+    pub(in super::super) columns: Option<Size>,
 }
 
 const fn row(from: &'static str, to: &'static str, rows: Size, columns: Size) -> Row {
@@ -93,7 +93,7 @@ const HEAD_NORMS: &[Row] = &[
 ];
 
 /// Tensors that every model of the family has once, then those that it may have.
-pub(super) fn outer(family: Family) -> ([Row; 2], Option<Row>) {
+pub(in super::super) fn outer(family: Family) -> ([Row; 2], Option<Row>) {
     let norm = if family == Family::Phi2 { PHI2_NORM } else { OUTPUT_NORM };
     // Gemma and Gemma 2 have no tensor for it in llama.cpp, and theirs is left out.
     let output = (!matches!(family, Family::Gemma | Family::Gemma2)).then_some(OUTPUT);
@@ -101,7 +101,7 @@ pub(super) fn outer(family: Family) -> ([Row; 2], Option<Row>) {
 }
 
 /// Tensors of each layer.
-pub(super) fn layer(family: Family) -> impl Iterator<Item = Row> {
+pub(in super::super) fn layer(family: Family) -> impl Iterator<Item = Row> {
     let parts: &[&[Row]] = match family {
         Family::Llama | Family::Mistral | Family::Qwen2 | Family::Gemma => {
             &[ATTENTION, GATED, NORMS]
@@ -116,7 +116,7 @@ pub(super) fn layer(family: Family) -> impl Iterator<Item = Row> {
 }
 
 /// What is done to the weights of a tensor.
-pub(super) fn change(family: Family, row: Row) -> Change {
+pub(in super::super) fn change(family: Family, row: Row) -> Change {
     let gemma = matches!(family, Family::Gemma | Family::Gemma2 | Family::Gemma3);
     let llama = matches!(family, Family::Llama | Family::Mistral);
     if gemma && row.columns.is_none() {
@@ -172,7 +172,7 @@ pub(in super::super) fn kept(name: &str) -> bool {
 }
 
 /// The name without what a model of several parts puts before its text's.
-pub(super) fn plain(family: Family, name: &str) -> String {
+pub(in super::super) fn plain(family: Family, name: &str) -> String {
     let name = name.replace("language_model.", "");
     if matches!(family, Family::Llama | Family::Mistral) {
         return name.replace("text_model.", "");
@@ -182,16 +182,16 @@ pub(super) fn plain(family: Family, name: &str) -> String {
 
 /// A tensor of a checkpoint, told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Named<'a> {
-    pub(super) row: Row,
-    pub(super) layer: Option<u32>,
+pub(in super::super) struct Named<'a> {
+    pub(in super::super) row: Row,
+    pub(in super::super) layer: Option<u32>,
     /// `weight` or `bias`.
-    pub(super) end: &'a str,
+    pub(in super::super) end: &'a str,
 }
 
 impl Named<'_> {
     /// Its name in a GGUF file.
-    pub(super) fn name(&self) -> String {
+    pub(in super::super) fn name(&self) -> String {
         match self.layer {
             Some(layer) => format!("blk.{layer}.{}.{}", self.row.to, self.end),
             None => format!("{}.{}", self.row.to, self.end),
@@ -200,7 +200,7 @@ impl Named<'_> {
 }
 
 /// The tensor with this plain name, when the family has one.
-pub(super) fn find(family: Family, name: &str) -> Option<Named<'_>> {
+pub(in super::super) fn find(family: Family, name: &str) -> Option<Named<'_>> {
     let (stem, end) = name.rsplit_once('.')?;
     if !matches!(end, "weight" | "bias") {
         return None;

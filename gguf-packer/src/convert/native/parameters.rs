@@ -77,10 +77,7 @@ fn most(to: &mut To<'_>, kind: Kind) -> Result<(), Error> {
     rope::set(&mut to.keys, to.arch, config)?;
     for (key, names) in [
         (ATTENTION_EPSILON, &["rms_norm_eps", "norm_eps"][..]),
-        (
-            "attention.layer_norm_epsilon",
-            &["layer_norm_eps", "layer_norm_epsilon", "norm_epsilon"],
-        ),
+        ("attention.layer_norm_epsilon", &["layer_norm_eps", "layer_norm_epsilon", "norm_epsilon"]),
     ] {
         if let Some(value) = config.number(names)? {
             to.f32(key, value);

@@ -107,3 +107,33 @@ fn quotient(a: Pair, b: Pair) -> Pair {
     let v = (-b.1).mul_add(t, (-b.0).mul_add(t, 1.0));
     (s, s.mul_add(v, a.1.mul_add(t, u)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(size: u32) -> Vec<f32> {
+        (0..size).step_by(2).map(|n| n as f32 / size as f32).collect()
+    }
+
+    /// What torch 2.15 has for `base ** (torch.arange(0, size, 2, dtype=torch.float32) / size)`.
+    #[test]
+    fn powers_have_the_bits_of_torch() {
+        let bits = |base, size| -> Vec<u32> {
+            powers(base, &steps(size)).into_iter().map(f32::to_bits).collect()
+        };
+        assert_eq!(bits(500_000.0, 128)[28..32], LLAMA_3);
+        let mut all = 0_u64;
+        let bases = [1e4, 5e4, 1e5, 5e5, 6.4e5, 1e6, 1_234_567.0, 5e6];
+        for (base, size) in bases.iter().flat_map(|&base| (1..=8).map(move |n| (base, n * 64))) {
+            for bits in bits(base, size) {
+                all = all.wrapping_mul(31).wrapping_add(bits.into());
+            }
+        }
+        assert_eq!(all, ALL, "{all:#x}");
+        assert_eq!(powers(10_000.0, &[0.0]), [1.0]);
+    }
+
+    const LLAMA_3: [u32; 4] = [0x439b_b16f, 0x43bf_1fcf, 0x43ea_9e54, 0x4410_015e];
+    const ALL: u64 = 0x72cc_1c19_1ece_aa21;
+}

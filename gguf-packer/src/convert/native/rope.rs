@@ -11,7 +11,8 @@ use crate::Error;
 /// Writes the keys of the rope and of its scaling that most families have.
 pub(super) fn set(keys: &mut Keys, arch: &str, config: &Config<'_>) -> Result<(), Error> {
     let name = |key: &str| format!("{arch}.rope.{key}");
-    let number = |keys: &mut Keys, key: &str, value: f64| keys.set(&name(key), Key::F32(value as f32));
+    let number =
+        |keys: &mut Keys, key: &str, value: f64| keys.set(&name(key), Key::F32(value as f32));
     let scaling = Scaling::of(config);
     let kind = scaling.kind().unwrap_or_default();
     match kind {

@@ -18,7 +18,7 @@ use crate::Error;
 
 /// Sizes of one model.
 #[derive(Debug, Clone)]
-pub(super) struct Sizes {
+pub(in super::super) struct Sizes {
     family: Family,
     path: PathBuf,
     layers: u32,
@@ -32,7 +32,7 @@ pub(super) struct Sizes {
 
 impl Sizes {
     /// The sizes that `config` gives.
-    pub(super) fn of(family: Family, config: &Config<'_>) -> Result<Self, Error> {
+    pub(in super::super) fn of(family: Family, config: &Config<'_>) -> Result<Self, Error> {
         let hidden = config.must("hidden_size")?;
         let heads = config.must("num_attention_heads")?;
         let kv_heads = config.must("num_key_value_heads")?;
@@ -59,7 +59,7 @@ impl Sizes {
     }
 
     /// The heads whose rows a tensor has.
-    pub(super) fn heads(&self, named: &Named<'_>) -> u64 {
+    pub(in super::super) fn heads(&self, named: &Named<'_>) -> u64 {
         if named.row.rows == Size::KvHeads { self.kv_heads } else { self.heads }
     }
 
@@ -77,7 +77,7 @@ impl Sizes {
     }
 
     /// Refuses a tensor whose shape or layer the config contradicts.
-    pub(super) fn check(&self, tensor: &Tensor, named: &Named<'_>) -> Result<(), Error> {
+    pub(in super::super) fn check(&self, tensor: &Tensor, named: &Named<'_>) -> Result<(), Error> {
         let config = self.path.display();
         if let Some(layer) = named.layer.filter(|&layer| layer >= self.layers) {
             let (name, layers) = (&tensor.name, self.layers);
@@ -103,7 +103,12 @@ impl Sizes {
     }
 
     /// Names the tensors that a model of the family has and this one lacks.
-    pub(super) fn complete(&self, known: &BTreeSet<String>, dir: &Path, wrong: &mut Vec<Error>) {
+    pub(in super::super) fn complete(
+        &self,
+        known: &BTreeSet<String>,
+        dir: &Path,
+        wrong: &mut Vec<Error>,
+    ) {
         let outer = names::outer(self.family).0.into_iter().map(|row| (None, row));
         let layers = (0..self.layers)
             .flat_map(|layer| names::layer(self.family).map(move |row| (Some(layer), row)));
@@ -129,7 +134,7 @@ impl Sizes {
 }
 
 /// How many rows of Gemma 3's embeddings are of tokens: what the tokenizer has, or what tokenizer.json lists.
-pub(super) fn vocabulary(dir: &Path, tokenizer: &Keys) -> Result<u64, Error> {
+pub(in super::super) fn vocabulary(dir: &Path, tokenizer: &Keys) -> Result<u64, Error> {
     if dir.join("tokenizer.model").is_file() {
         return Ok(match tokenizer.get("tokenizer.ggml.tokens") {
             Some(Key::Strings(tokens)) => tokens.len() as u64,
