@@ -20,6 +20,7 @@ mod testing;
 pub mod upstream;
 
 use checkpoint::Checkpoint;
+use lora::Adapter;
 
 /// Changes when what we write for the same checkpoint changes: remembered conversions are forgotten then.
 pub(crate) const REVISION: u32 = 1;
@@ -76,9 +77,10 @@ pub struct Watch<'a> {
 /// Everything that is wrong with the checkpoint and can be told before it is read; what the conversion failed of.
 pub fn convert(request: &Request<'_>, means: &Means, watch: &mut Watch<'_>) -> Result<(), Error> {
     let checked = check::checkpoint(request)?;
-    if request.base.is_none() {
-        // Shards that are missing or cut are told before a Python is looked for.
-        Checkpoint::open(request.dir)?;
+    // Files that are missing or cut are told before a Python is looked for.
+    match request.base {
+        None => drop(Checkpoint::open(request.dir)?),
+        Some(_) => drop(Adapter::open(request.dir)?),
     }
     let part = Part::begin(request.out)?;
     way(&Request { out: part.path(), ..*request }, &checked, means, watch)?;
