@@ -7,9 +7,20 @@ use crate::Error;
 use crate::part::Part;
 
 mod check;
+pub mod checkpoint;
+mod config;
+pub mod family;
+pub mod key;
+pub mod lora;
+pub mod native;
 #[cfg(test)]
 mod parts;
+#[cfg(test)]
+mod testing;
 pub mod upstream;
+
+use checkpoint::Checkpoint;
+use lora::Adapter;
 
 /// Changes when what we write for the same checkpoint changes: remembered conversions are forgotten then.
 pub(crate) const REVISION: u32 = 1;
@@ -66,6 +77,11 @@ pub struct Watch<'a> {
 /// Everything that is wrong with the checkpoint and can be told before it is read; what the conversion failed of.
 pub fn convert(request: &Request<'_>, means: &Means, watch: &mut Watch<'_>) -> Result<(), Error> {
     let checked = check::checkpoint(request)?;
+    // Files that are missing or cut are told before a Python is looked for.
+    match request.base {
+        None => drop(Checkpoint::open(request.dir)?),
+        Some(_) => drop(Adapter::open(request.dir)?),
+    }
     let part = Part::begin(request.out)?;
     way(&Request { out: part.path(), ..*request }, &checked, means, watch)?;
     part.finish()
@@ -88,6 +104,24 @@ fn way(
 #[cfg(test)]
 mod tests {
     use super::parts::{LEFT_OUT, PARTS};
+    use super::*;
+
+    /// A shard that is missing is told without a Python, and nothing is written.
+    #[test]
+    fn a_broken_checkpoint_is_told_before_a_python_is_looked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        write("config.json", r#"{ "architectures": ["FooForCausalLM"] }"#);
+        write("model-00001-of-00002.safetensors", "short");
+        let out = dir.path().join("out.gguf");
+        let request = Request { dir: dir.path(), out: &out, kind: "F16", base: None };
+        let means = Means { python: Some("/no/python".into()), ..Means::default() };
+        let mut watch = Watch { step: &mut |_, _| (), note: &mut |_| (), stop: &|| false };
+        let error = convert(&request, &means, &mut watch).unwrap_err().to_string();
+        assert!(error.contains("model-00002-of-00002.safetensors"), "{error}");
+        assert!(!error.contains("python"), "{error}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
 
     /// A published crate carries what the build script packs.
     #[test]

@@ -30,7 +30,7 @@ impl Bench {
         bench.write("packages/transformers/__init__.py", "");
         bench.write("packages/transformers/dynamic_module_utils.py", "");
         bench.write("m/config.json", r#"{ "architectures": ["FooForCausalLM"] }"#);
-        bench.write("m/model.safetensors", "not looked at");
+        bench.write("m/pytorch_model.bin", "not looked at");
         Some(bench)
     }
 
