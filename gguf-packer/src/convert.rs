@@ -10,6 +10,7 @@ mod check;
 pub mod checkpoint;
 mod config;
 pub mod family;
+pub mod general;
 pub mod key;
 pub mod lora;
 pub mod native;
@@ -18,9 +19,13 @@ mod parts;
 #[cfg(test)]
 mod testing;
 pub mod upstream;
+pub mod vocab;
 
 use checkpoint::Checkpoint;
+use family::Family;
+use key::Keys;
 use lora::Adapter;
+use native::{Job, Kind};
 
 /// Changes when what we write for the same checkpoint changes: remembered conversions are forgotten then.
 pub(crate) const REVISION: u32 = 1;
@@ -78,27 +83,62 @@ pub struct Watch<'a> {
 pub fn convert(request: &Request<'_>, means: &Means, watch: &mut Watch<'_>) -> Result<(), Error> {
     let checked = check::checkpoint(request)?;
     // Files that are missing or cut are told before a Python is looked for.
-    match request.base {
-        None => drop(Checkpoint::open(request.dir)?),
-        Some(_) => drop(Adapter::open(request.dir)?),
-    }
+    let source = match request.base {
+        None => Source::Model(Checkpoint::open(request.dir)?),
+        Some(base) => Source::Adapter(Adapter::open(request.dir)?, base),
+    };
     let part = Part::begin(request.out)?;
-    way(&Request { out: part.path(), ..*request }, &checked, means, watch)?;
+    let request = Request { out: part.path(), ..*request };
+    if means.by != Some(By::Upstream) && native(&source, &request, watch)? {
+        return part.finish();
+    }
+    if means.by == Some(By::Native) {
+        let what = format!("{} is not converted here as it is", checked.architecture);
+        return Err(Error::new(what).hint("have llama.cpp's converter do it: --by upstream"));
+    }
+    upstream::convert(&request, &checked.architecture, means, watch)?;
     part.finish()
 }
 
-/// Goes the way that gives what upstream's converter gives with the fewest means.
-fn way(
+/// What is converted.
+enum Source<'a> {
+    Model(Checkpoint),
+    /// With the folder of its base model; none whose weights are not safetensors.
+    Adapter(Option<Adapter>, &'a Path),
+}
+
+/// Converts in this process, where that gives what upstream's converter gives; says whether it did.
+fn native(
+    source: &Source<'_>,
     request: &Request<'_>,
-    checked: &check::Checked,
-    means: &Means,
     watch: &mut Watch<'_>,
-) -> Result<(), Error> {
-    if means.by == Some(By::Native) {
-        let what = format!("{} is no family that is converted here", checked.architecture);
-        return Err(Error::new(what).hint("have llama.cpp's converter do it: --by upstream"));
+) -> Result<bool, Error> {
+    let Some(kind) = Kind::from_name(request.kind) else { return Ok(false) };
+    let mut step = |done, total| {
+        (watch.step)(done, total);
+        if (watch.stop)() { Err(Error::new("the conversion was ended")) } else { Ok(()) }
+    };
+    match source {
+        Source::Model(checkpoint) => {
+            let Some(family) = Family::of(checkpoint) else { return Ok(false) };
+            let Some(tokenizer) = vocab::keys(request.dir, &checkpoint.config, family)? else {
+                return Ok(false);
+            };
+            let general = |counts| general::keys(request.dir, &checkpoint.config, counts);
+            let job = Job { out: request.out, kind, tokenizer, general: &general };
+            native::convert(checkpoint, family, job, &mut step)?;
+        }
+        Source::Adapter(adapter, base) => {
+            let Some(adapter) = adapter else { return Ok(false) };
+            let base = Checkpoint::without_weights(base)?;
+            let Some(family) = adapter.family(&base) else { return Ok(false) };
+            // An adapter's own config says little; the base's says nothing about it.
+            let general = |counts| general::keys(request.dir, &serde_json::Value::Null, counts);
+            let job = Job { out: request.out, kind, tokenizer: Keys::new(), general: &general };
+            adapter.convert(&base, family, job, &mut step)?;
+        }
     }
-    upstream::convert(request, &checked.architecture, means, watch)
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -48,7 +48,9 @@ const RELATED: [&str; 9] =
 /// When a file of the checkpoint cannot be read.
 pub fn keys(dir: &Path, config: &Value, counts: Counts) -> Result<Keys, Error> {
     let mut about = card::read(dir, counts.total)?;
-    if let Some(text) = config["_name_or_path"].as_str().filter(|text| text.matches('/').count() <= 1) {
+    if let Some(text) =
+        config["_name_or_path"].as_str().filter(|text| text.matches('/').count() <= 1)
+    {
         about.fill(&Id::parse(text, counts.total));
     }
     let folder = folder_name(dir);
@@ -93,7 +95,8 @@ fn sampling(keys: &mut Keys, config: &Value) {
     float(keys, config, "xtc_threshold", "xtc_threshold");
     float(keys, config, "temp", "temperature");
     whole(keys, "penalty_last_n");
-    let penalty = if config["penalty_repeat"].is_null() { "repetition_penalty" } else { "penalty_repeat" };
+    let penalty =
+        if config["penalty_repeat"].is_null() { "repetition_penalty" } else { "penalty_repeat" };
     float(keys, config, "penalty_repeat", penalty);
     whole(keys, "mirostat");
     float(keys, config, "mirostat_tau", "mirostat_tau");
@@ -157,7 +160,9 @@ impl About {
         text("basename", self.basename);
         text("description", self.description);
         text("size_label", self.size_label);
-        for (key, value) in ["license", "license.name", "license.link"].into_iter().zip(self.license) {
+        for (key, value) in
+            ["license", "license.name", "license.link"].into_iter().zip(self.license)
+        {
             text(key, value);
         }
         let source = ["source.url", "source.doi", "source.uuid", "source.repo_url"];

@@ -164,7 +164,9 @@ impl Pieces {
 
     /// `added_tokens.json`: texts and their numbers.
     fn add_file(&mut self, dir: &Path) -> Result<(), Error> {
-        let Some(added) = files::json::<Value>(&dir.join("added_tokens.json"))? else { return Ok(()) };
+        let Some(added) = files::json::<Value>(&dir.join("added_tokens.json"))? else {
+            return Ok(());
+        };
         for (text, id) in added.as_object().into_iter().flatten() {
             if let Some(id) = id.as_u64() {
                 self.set(id, text.clone(), -1000.0, Type::UserDefined);

@@ -17,8 +17,9 @@ pub(super) fn read(dir: &Path, total: i64) -> Result<About, Error> {
     }
     let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
     let Some(yaml) = front_matter(&text) else { return Ok(About::default()) };
-    let card: Value = serde_norway::from_str(&yaml)
-        .map_err(|e| Error::new(format!("{}: the YAML at its beginning is broken: {e}", path.display())))?;
+    let card: Value = serde_norway::from_str(&yaml).map_err(|e| {
+        Error::new(format!("{}: the YAML at its beginning is broken: {e}", path.display()))
+    })?;
     Ok(about(&card, total))
 }
 
@@ -84,7 +85,9 @@ fn list(card: &Value, keys: [&str; 2]) -> Option<Vec<String>> {
         let list: &mut Vec<String> = found.get_or_insert_default();
         match value {
             Value::String(text) => list.push(text.clone()),
-            Value::Sequence(more) => list.extend(more.iter().filter_map(|one| one.as_str().map(str::to_owned))),
+            Value::Sequence(more) => {
+                list.extend(more.iter().filter_map(|one| one.as_str().map(str::to_owned)))
+            }
             _ => {}
         }
     }

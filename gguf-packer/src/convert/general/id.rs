@@ -38,8 +38,9 @@ impl Piece {
 
 macro_rules! pattern {
     ($name:ident, $text:literal) => {
-        static $name: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new(concat!("(?i)^(?:", $text, ")$")).expect("it is a pattern"));
+        static $name: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(concat!("(?i)^(?:", $text, ")$")).expect("it is a pattern")
+        });
     };
 }
 
@@ -195,7 +196,11 @@ fn capitalized(word: &str) -> String {
     let mut inside = false;
     let mut out = String::new();
     for c in word.chars() {
-        if inside || !c.is_alphabetic() { out.push(c) } else { out.extend(c.to_uppercase()) }
+        if inside || !c.is_alphabetic() {
+            out.push(c)
+        } else {
+            out.extend(c.to_uppercase())
+        }
         inside = c.is_alphabetic();
     }
     out
@@ -207,7 +212,8 @@ mod tests {
 
     fn parts(text: &str, total: i64) -> [String; 5] {
         let id = Id::parse(text, total);
-        [id.organization, id.basename, id.finetune, id.version, id.size_label].map(Option::unwrap_or_default)
+        [id.organization, id.basename, id.finetune, id.version, id.size_label]
+            .map(Option::unwrap_or_default)
     }
 
     #[test]
@@ -215,10 +221,19 @@ mod tests {
         let few = 494_000_000;
         let qwen = parts("Qwen/Qwen2-0.5B-Instruct", few);
         assert_eq!(qwen, ["Qwen", "Qwen2", "Instruct", "", "0.5B"]);
-        assert_eq!(parts("Mistral-7B-Instruct-v0.3", 7_000_000_000), ["", "Mistral", "Instruct", "v0.3", "7B"]);
-        assert_eq!(parts("meta-llama/Llama-3.2-1b", 1_200_000_000), ["meta-llama", "Llama-3.2", "", "", "1B"]);
+        assert_eq!(
+            parts("Mistral-7B-Instruct-v0.3", 7_000_000_000),
+            ["", "Mistral", "Instruct", "v0.3", "7B"]
+        );
+        assert_eq!(
+            parts("meta-llama/Llama-3.2-1b", 1_200_000_000),
+            ["meta-llama", "Llama-3.2", "", "", "1B"]
+        );
         // A context's size.
-        assert_eq!(parts("Phi-3-mini-4k-instruct", 3_800_000_000), ["", "Phi", "4k-instruct", "3", "mini"]);
+        assert_eq!(
+            parts("Phi-3-mini-4k-instruct", 3_800_000_000),
+            ["", "Phi", "4k-instruct", "3", "mini"]
+        );
         assert_eq!(parts("bloom-7b1", 7_100_000_000), ["", "bloom", "", "", "7.1B"]);
         assert_eq!(parts("model", 0), [""; 5]);
         assert_eq!(Id::parse("A fine model", 0).name.as_deref(), Some("A fine model"));

@@ -149,7 +149,7 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error>
         return Ok(None);
     }
     let text = fs::read(path).map_err(|e| Error::io("read", path, &e))?;
-    serde_json::from_slice(&text)
-        .map(Some)
-        .map_err(|e| Error::new(format!("{} is broken: {e}", path.display())).hint("get the file again"))
+    serde_json::from_slice(&text).map(Some).map_err(|e| {
+        Error::new(format!("{} is broken: {e}", path.display())).hint("get the file again")
+    })
 }

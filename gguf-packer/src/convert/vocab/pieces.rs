@@ -32,7 +32,8 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<Pieces, Error> {
     let bytes = fs::read(path).map_err(|e| Error::io("read", path, &e))?;
     let model = Model::decode(bytes.as_slice()).ok().filter(|model| !model.pieces.is_empty());
     let model = model.ok_or_else(|| {
-        Error::new(format!("{} is no model of SentencePiece", path.display())).hint("get the file again")
+        Error::new(format!("{} is no model of SentencePiece", path.display()))
+            .hint("get the file again")
     })?;
     let size = config["vocab_size"].as_u64().and_then(|size| usize::try_from(size).ok());
     let size = size.filter(|size| *size > 0).unwrap_or(model.pieces.len());

@@ -12,8 +12,17 @@ use crate::convert::key::{Key, Keys};
 /// The special tokens that are looked for.
 pub(super) const KINDS: [&str; 7] = ["bos", "eos", "unk", "sep", "pad", "cls", "mask"];
 
-/// How a special token's key is called, where it is not by its kind.
-const NAMES: [(&str, &str); 2] = [("unk", "unknown"), ("sep", "seperator")];
+/// The kinds that have a key, and how it is called.
+const NAMES: [(&str, &str); 8] = [
+    ("bos", "bos"),
+    ("eos", "eos"),
+    ("unk", "unknown"),
+    ("sep", "seperator"),
+    ("pad", "padding"),
+    ("mask", "mask"),
+    ("eot", "eot"),
+    ("eom", "eom"),
+];
 
 #[derive(Debug, Default)]
 pub(super) struct Special {
@@ -156,7 +165,8 @@ impl Special {
             last = special_id(&single[single.len() - 1]);
         }
         if let Some(first) = first {
-            let [bos, cls] = ["bos_token", "cls_token"].map(|key| config.token(key).map(str::to_owned));
+            let [bos, cls] =
+                ["bos_token", "cls_token"].map(|key| config.token(key).map(str::to_owned));
             let known = [&bos, &cls].iter().any(|token| token.as_deref() == Some(first));
             if config.is_there() && !known {
                 if bos.is_none() {
@@ -185,16 +195,25 @@ impl Special {
     }
 
     /// Whether something stands between two texts.
-    fn pair(&mut self, processor: &Value, first: Option<&str>, last: Option<&str>, config: &mut TokenizerConfig) {
+    fn pair(
+        &mut self,
+        processor: &Value,
+        first: Option<&str>,
+        last: Option<&str>,
+        config: &mut TokenizerConfig,
+    ) {
         let pair = processor["pair"].as_array().map_or(&[][..], Vec::as_slice);
         if pair.is_empty() {
             return;
         }
         let begin = usize::from(first.is_some() && special_id(&pair[0]) == first);
-        let ends = last.is_some() && pair.len() > begin && special_id(&pair[pair.len() - 1]) == last;
+        let ends =
+            last.is_some() && pair.len() > begin && special_id(&pair[pair.len() - 1]) == last;
         let pair = &pair[begin..pair.len() - usize::from(ends)];
         let sequence = |entry: &Value| entry["Sequence"]["id"].as_str().map(str::to_owned);
-        let (Some(a), Some(b)) = (pair.first().map(sequence), pair.last().map(sequence)) else { return };
+        let (Some(a), Some(b)) = (pair.first().map(sequence), pair.last().map(sequence)) else {
+            return;
+        };
         if a.as_deref() != Some("A") || b.as_deref() != Some("B") || pair.len() < 3 {
             return;
         }
@@ -229,19 +248,14 @@ impl Special {
     pub(super) fn write(self, keys: &mut Keys) {
         keys.set("tokenizer.ggml.merges", Key::Strings(self.merges));
         for (kind, id) in self.ids {
-            let named = NAMES.iter().find(|(known, _)| *known == kind);
-            let name = named.map_or(kind, |(_, name)| name);
-            let key = match kind {
-                "prefix" | "suffix" | "middle" | "fsep" => format!("tokenizer.ggml.{kind}_token_id"),
-                "pad" => "tokenizer.ggml.padding_token_id".to_owned(),
-                _ => format!("tokenizer.ggml.{name}_token_id"),
-            };
-            // There is no key for `fsep`.
-            if let (true, Ok(id)) = (kind != "fsep", u32::try_from(id)) {
-                keys.set(&key, Key::U32(id));
+            let name = NAMES.iter().find(|(known, _)| *known == kind);
+            if let (Some((_, name)), Ok(id)) = (name, u32::try_from(id)) {
+                keys.set(&format!("tokenizer.ggml.{name}_token_id"), Key::U32(id));
             }
         }
-        for (kind, value) in self.adds.into_iter().filter(|(kind, _)| ["bos", "eos", "sep"].contains(kind)) {
+        for (kind, value) in
+            self.adds.into_iter().filter(|(kind, _)| ["bos", "eos", "sep"].contains(kind))
+        {
             keys.set(&format!("tokenizer.ggml.add_{kind}_token"), Key::Bool(value));
         }
         match self.template {
@@ -326,7 +340,8 @@ fn merges_of_text(path: &Path) -> Result<Vec<String>, Error> {
         return Ok(Vec::new());
     }
     let text = fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
-    let lines = text.lines().enumerate().filter(|(at, line)| *at > 0 || !line.trim().starts_with('#'));
+    let lines =
+        text.lines().enumerate().filter(|(at, line)| *at > 0 || !line.trim().starts_with('#'));
     let words = lines.map(|(_, line)| line.split_whitespace().collect::<Vec<_>>());
     Ok(words.filter(|words| words.len() == 2).map(|words| words.join(" ")).collect())
 }
