@@ -216,7 +216,7 @@ fn what_stops_it_ends_it() {
         if steps.len() == 2 { Err(Error::new("stopped")) } else { Ok(()) }
     });
     assert_eq!(stopped.unwrap_err().to_string(), "stopped");
-    assert_eq!(steps, [(192, 18_912), (192, 18_912)]);
+    assert_eq!(steps, [(192, 19_008), (192, 19_008)]);
 }
 
 #[test]
