@@ -108,7 +108,7 @@ fn related(card: &Value, keys: &[&str], total: i64) -> Option<Vec<Related>> {
 fn one_related(value: &Value, total: i64) -> Related {
     let Value::String(text) = value else {
         let said = |key: &&'static str| Some((*key, scalar(value.get(*key)?)?));
-        return RELATED.iter().filter_map(|key| said(&key)).collect();
+        return RELATED.iter().filter_map(said).collect();
     };
     let address = ["http://", "https://", "ssh://"].iter().any(|start| text.starts_with(start));
     let id = if address { on_hugging_face(text) } else { Some(text.as_str()) };
