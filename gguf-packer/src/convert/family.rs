@@ -107,7 +107,7 @@ impl Family {
         let name = config["architectures"][0].as_str()?;
         let row = NAMES.iter().find(|row| row.0 == name && config["model_type"] == row.1)?;
         let said = |key: &&str| config.get(*key).is_some_and(|value| !value.is_null());
-        let special = KEYS.iter().any(|key| said(&key))
+        let special = KEYS.iter().any(said)
             || FILES.iter().any(|file| dir.join(file).is_file())
             || config["is_causal"] == false
             || config["use_bidirectional_attention"] == true
@@ -194,7 +194,7 @@ fn rope(config: &Value, family: Family) -> bool {
     let plain = !["full_attention", "sliding_attention", "mrope_section"]
         .iter()
         .any(|name| keys.contains_key(*name));
-    same && plain && ROPES.contains(&kind) && needs.iter().all(|name| has(&name))
+    same && plain && ROPES.contains(&kind) && needs.iter().all(has)
 }
 
 /// Whether Phi-3's class takes its scaling. Where it does not, upstream's converter goes on with other keys.

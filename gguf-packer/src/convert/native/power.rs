@@ -30,7 +30,7 @@ fn logarithm(of: f32) -> Pair {
     let x2 = square(x);
     let t = 0.240_320_35_f32.mul_add(x2.0, 0.285_112_68).mul_add(x2.0, 0.400_008);
     let c = (0.666_666_6, 3.691_838_6e-9);
-    let s = scaled((0.693_147_2, -1.904_654_4e-9), e as f32);
+    let s = scaled((std::f32::consts::LN_2, -1.904_654_4e-9), e as f32);
     let s = sum(s, (x.0 * 2.0, x.1 * 2.0));
     sum(s, product(product(x2, x), wide_sum(scaled(x2, t), c)))
 }
