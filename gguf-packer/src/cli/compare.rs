@@ -101,7 +101,8 @@ impl Comparison<'_> {
             base: named(self.before)?,
             other: after.map(named).transpose()?,
             chunks: self.chunks as usize,
-            threads: self.threads.map_or_else(processors, |threads| threads as usize),
+            // As the quantizer takes them, none are all.
+            threads: self.threads.filter(|&n| n > 0).map_or_else(processors, |n| n as usize),
         };
         let task = serde_json::to_string(&task).expect("texts and numbers are JSON");
         let (mut outcome, mut refused) = (None, None);

@@ -163,17 +163,7 @@ fn quantize(
     let options = options(args, args.kinds.first().map_or(KIND, String::as_str));
     let text = format!("quantize {} to {}", args.from.display(), options.kind);
     screen.show(Event::Started { node: 0, text: &text });
-    let mut words = Vec::new();
-    if args.allow_requantize {
-        words.push("--allow-requantize".to_owned());
-    }
-    words.extend(arguments(
-        &options,
-        &named(from)?,
-        matrix.map(named).transpose()?.as_deref(),
-        &named(to)?,
-    ));
-    words.extend(args.threads.map(|threads| threads.to_string()));
+    let words = words(args, &options, [from, to], matrix)?;
     let mut lines = Vec::new();
     let mut on_line = |line: &str| {
         if let Some((done, total, item)) = progress(line) {
@@ -205,6 +195,23 @@ fn quantize(
         bytes(size(from))
     ));
     Ok(())
+}
+
+/// The quantizer's arguments for reading the first and writing the second file.
+fn words(
+    args: &args::Quantize,
+    options: &QuantizeOptions,
+    [from, to]: [&Path; 2],
+    matrix: Option<&Path>,
+) -> Result<Vec<String>, Error> {
+    let mut words = Vec::new();
+    if args.allow_requantize {
+        words.push("--allow-requantize".to_owned());
+    }
+    let matrix = matrix.map(named).transpose()?;
+    words.extend(arguments(options, &named(from)?, matrix.as_deref(), &named(to)?));
+    words.extend(args.threads.map(|threads| threads.to_string()));
+    Ok(words)
 }
 
 /// A path as an argument; the quantizer takes text.

@@ -60,6 +60,10 @@ impl Bench {
         self.json(&[&words[..], more, &[before, after]].concat())
     }
 
+    fn refuses_to_compare(&self, text: &str, models: [&str; 2], said: &[&str]) {
+        self.refuses(&["compare", "--text", text, models[0], models[1]], said);
+    }
+
     fn refuses(&self, words: &[&str], said: &[&str]) {
         let done = self.packer.run_in(self.dir.path(), words);
         said.iter().for_each(|said| done.assert_refused(&format!("{words:?}"), said));
@@ -213,9 +217,6 @@ fn what_cannot_be_compared_is_told_before_anything_is_quantized() {
     bench.write("short.txt", "Once upon a time.\n");
     bench.write("bytes.txt", [0xff; 5000]);
     bench.write("junk.gguf", "junk");
-    let compare = |text: &str, models: [&str; 2], said: &[&str]| {
-        bench.refuses(&["compare", "--text", text, models[0], models[1]], said);
-    };
     let quantize = ["quantize", "f16.gguf", "made.gguf", "--type", "Q8_0", "--compare"];
     for (text, said) in [
         ("short.txt", &["tokens, a comparison needs 1024", "hint: give a longer text"][..]),
@@ -223,42 +224,50 @@ fn what_cannot_be_compared_is_told_before_anything_is_quantized() {
         ("none.txt", &["cannot read none.txt"]),
         (".", &[". is not a file"]),
     ] {
-        compare(text, ["f16.gguf", "f16.gguf"], said);
+        bench.refuses_to_compare(text, ["f16.gguf", "f16.gguf"], said);
         bench.refuses(&[&quantize[..], &[text]].concat(), said);
         assert!(!bench.path("made.gguf").exists(), "{text}");
     }
-    compare(
+    bench.refuses_to_compare(
         "none.txt",
         ["none.gguf", "junk.gguf"],
         &["cannot read none.gguf", "junk.gguf: not a GGUF file", "cannot read none.txt"],
-    );
-
-    bench.tiny("other.gguf", Arch::Llama, |_| ());
-    let different = ["f16.gguf and other.gguf have different vocabularies: ", "tokens"];
-    compare("text.txt", ["f16.gguf", "other.gguf"], &different);
-    bench.tiny("embedding.gguf", Arch::Qwen2, |file| file.set("qwen2.pooling_type", Value::U32(3)));
-    compare(
-        "text.txt",
-        ["embedding.gguf", "other.gguf"],
-        &["embedding.gguf predicts no next token"],
-    );
-    bench.tiny("mute.gguf", Arch::Llama, |file| {
-        file.metadata.retain(|(key, _)| !key.starts_with("tokenizer."));
-        file.set("tokenizer.ggml.model", "none");
-        file.set("llama.vocab_size", Value::U32(file.tensors[0].shape[1] as u32));
-    });
-    compare("text.txt", ["mute.gguf", "mute.gguf"], &["mute.gguf has no vocabulary"]);
-    bench.tiny("broken.gguf", Arch::Llama, |file| drop(file.tensors.pop()));
-    compare(
-        "text.txt",
-        ["broken.gguf", "other.gguf"],
-        &["llama.cpp cannot load broken.gguf", "blk.1.ffn_gate.weight"],
     );
     bench.refuses(&["quantize", "--dry-run", "junk.gguf"], &["junk.gguf: not a GGUF file"]);
     bench.refuses(
         &["quantize", "--type", "Q8_0", "--type", "Q4_0", "f16.gguf", "made.gguf"],
         &["one file has one type"],
     );
+}
+
+#[test]
+fn models_that_cannot_be_compared_are_told() {
+    let Some(bench) = Bench::new() else { return };
+    let compare = |before: &str, after: &str, said: &[&str]| {
+        bench.refuses_to_compare("text.txt", [before, after], said);
+    };
+    bench.tiny("other.gguf", Arch::Llama, |_| ());
+    let different = ["f16.gguf and other.gguf have different vocabularies: 1280 and ", " tokens"];
+    compare("f16.gguf", "other.gguf", &different);
+    // As many tokens, but one is another one.
+    bench.tiny("swapped.gguf", Arch::Llama, |file| {
+        let tokens = file.metadata.iter_mut().find(|(key, _)| key == "tokenizer.ggml.tokens");
+        let Some((_, Value::Texts(tokens))) = tokens else { panic!("no vocabulary") };
+        tokens[100] = "swapped".to_owned();
+    });
+    let different = ["other.gguf and swapped.gguf have different vocabularies: token 100 is `"];
+    compare("other.gguf", "swapped.gguf", &different);
+    bench.tiny("embedding.gguf", Arch::Qwen2, |file| file.set("qwen2.pooling_type", Value::U32(3)));
+    compare("embedding.gguf", "other.gguf", &["embedding.gguf predicts no next token"]);
+    bench.tiny("mute.gguf", Arch::Llama, |file| {
+        file.metadata.retain(|(key, _)| !key.starts_with("tokenizer."));
+        file.set("tokenizer.ggml.model", "none");
+        file.set("llama.vocab_size", Value::U32(file.tensors[0].shape[1] as u32));
+    });
+    compare("mute.gguf", "mute.gguf", &["mute.gguf has no vocabulary"]);
+    bench.tiny("broken.gguf", Arch::Llama, |file| drop(file.tensors.pop()));
+    let broken = ["llama.cpp cannot load broken.gguf", "blk.1.ffn_gate.weight"];
+    compare("broken.gguf", "other.gguf", &broken);
 }
 
 /// What was there stays, and nothing else is left.
