@@ -115,22 +115,28 @@ fn what_fits_is_what_its_options_give() {
             whole,
             "{host} MiB of weights in the processor's memory: {found}"
         );
-        for (at, gib) in gib.iter().enumerate() {
-            let taken: f64 = sizes(&found, "model", &format!("GPU{at}")).values().sum();
-            let card = (gib * 1024) as f64;
-            // A GiB stays free, as upstream's default is. Of several cards, what upstream lays on the next one adds to the
-            // last one's buffers, and it does not look again: an eighth of that GiB went.
-            let free = if own.len() == 2 { 1024.0 } else { 768.0 };
-            assert!(taken <= card - free, "{taken} MiB of {card} on GPU{at}: {options:?}");
-            assert!(
-                taken >= 0.7 * (card - 1024.0),
-                "{taken} MiB of {card} on GPU{at}: {options:?}"
-            );
-        }
+        fills(&found, gib);
         if gib.len() == 1 {
             // A server takes the very options; it has no such card, and another model.
             allocated(&server, &[&["--model", demo.to_str().unwrap()], &options[..]].concat(), 1);
         }
+    }
+}
+
+/// Each card is filled, and no more.
+fn fills(found: &serde_json::Value, gib: &[u64]) {
+    // A GiB stays free, as upstream's default is. Of several cards, what upstream lays on the next one adds to the
+    // buffers of the last one, and it does not look again: an eighth of that GiB went.
+    let free = if gib.len() == 1 { 1024.0 } else { 768.0 };
+    for (at, gib) in gib.iter().enumerate() {
+        let taken: f64 = sizes(found, "model", &format!("GPU{at}")).values().sum();
+        let card = (gib * 1024) as f64;
+        assert!(taken <= card - free, "{taken} MiB of {card} on GPU{at}: {}", found["fit"]);
+        assert!(
+            taken >= 0.7 * (card - 1024.0),
+            "{taken} MiB of {card} on GPU{at}: {}",
+            found["fit"]
+        );
     }
 }
 
