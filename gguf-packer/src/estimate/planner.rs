@@ -206,11 +206,25 @@ fn explain(failed: Option<Error>, log: &[String]) -> Error {
         let line = line.to_lowercase();
         line.contains("error") || line.contains("failed") || line.contains("unable")
     };
-    let what = log.iter().find(reason).map(|line| line.trim().to_owned());
+    let what = log.iter().find(reason).map(|line| without_time(line).to_owned());
     let what = what.or_else(|| failed.map(|error| error.to_string()));
     let what = what.unwrap_or_else(|| "it gave no answer".to_owned());
     let tail = &log[log.len().saturating_sub(TAIL)..];
-    Error::new(format!("llama.cpp cannot plan this: {what}")).log(tail.iter().cloned())
+    let error = Error::new(format!("llama.cpp cannot plan this: {what}")).log(tail.iter().cloned());
+    if what.contains("bad_alloc") {
+        error.hint("--ctx-size with less: the planner has 2 GiB to describe the context with")
+    } else {
+        error
+    }
+}
+
+/// A line of the log without when it was and how bad: `0.00.008.763 E load: failed`.
+fn without_time(line: &str) -> &str {
+    let line = line.trim();
+    match line.split_once(" E ") {
+        Some((time, rest)) if time.chars().all(|c| c.is_ascii_digit() || c == '.') => rest,
+        _ => line,
+    }
 }
 
 #[cfg(test)]
@@ -242,6 +256,11 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("| bye"), "{text}");
+        let log = ["0.00.008.763 E init: failed to initialize the context: std::bad_alloc".into()];
+        let text = explain(None, &log).to_string();
+        let first =
+            "llama.cpp cannot plan this: init: failed to initialize the context: std::bad_alloc\n";
+        assert!(text.starts_with(first) && text.contains("hint: --ctx-size with less"), "{text}");
         let text = explain(Some(Error::new("it was killed")), &[]).to_string();
         assert_eq!(text, "llama.cpp cannot plan this: it was killed");
     }

@@ -103,8 +103,8 @@ if (CMAKE_SYSTEM_NAME STREQUAL "Linux")
 endif()
 
 # Whoever links the library of `llama-quantize` has llama.cpp's planner with it.
-set(llama_sys_planner "${CMAKE_CURRENT_LIST_DIR}/planner.cpp")
-cmake_language(DEFER CALL llama_sys_add_planner "${llama_sys_planner}")
+set(llama_sys_folder "${CMAKE_CURRENT_LIST_DIR}")
+cmake_language(DEFER CALL llama_sys_add_planner "${llama_sys_folder}")
 
 # Targets of the workspace's own that need llama.cpp's (`cargo xtask fuzz`).
 if (LLAMA_SYS_ALSO)
@@ -121,9 +121,11 @@ function(llama_sys_add_link_probe)
     endif()
 endfunction()
 
-function(llama_sys_add_planner source)
+function(llama_sys_add_planner folder)
     if (TARGET llama-quantize-impl AND TARGET mtmd)
-        target_sources(llama-quantize-impl PRIVATE "${source}")
+        foreach (file IN ITEMS planner.cpp planner-answer.cpp planner-devices.cpp)
+            target_sources(llama-quantize-impl PRIVATE "${folder}/${file}")
+        endforeach()
         target_include_directories(llama-quantize-impl PRIVATE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/common")
         target_link_libraries(llama-quantize-impl PRIVATE llama-common mtmd)
     endif()

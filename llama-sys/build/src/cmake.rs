@@ -14,10 +14,13 @@ use crate::toolchain::{self, Toolchain};
 use crate::{Error, cache, file_api, jobs};
 
 /// What CMake reads right after `project()`, and what that reads.
-const INJECTED: [(&str, &str); 3] = [
+const INJECTED: [(&str, &str); 6] = [
     ("inject.cmake", include_str!("../cmake/inject.cmake")),
     ("cpu-variants.cpp.in", include_str!("../cmake/cpu-variants.cpp.in")),
     ("planner.cpp", include_str!("../cmake/planner.cpp")),
+    ("planner-answer.cpp", include_str!("../cmake/planner-answer.cpp")),
+    ("planner-devices.cpp", include_str!("../cmake/planner-devices.cpp")),
+    ("planner.h", include_str!("../cmake/planner.h")),
 ];
 
 /// Folders of one build.

@@ -11,6 +11,9 @@ use llama_tests::needs;
 use llama_tests::process::{Finished, KilledOnDrop, command, finish};
 use llama_tests::workspace::root;
 
+/// Models of full size, and what fits of them.
+mod fit;
+
 /// Bytes by what they are for.
 type Sizes = BTreeMap<&'static str, f64>;
 
@@ -40,7 +43,7 @@ fn sizes(answer: &serde_json::Value, role: &str, device: &str) -> Sizes {
     sizes
 }
 
-/// What the server says that it has allocated for its first `models`, in MiB.
+/// What the server says that it has allocated for its first `models`, adapters among their weights, in MiB.
 fn allocated(server: &Path, options: &[&str], models: usize) -> Vec<Sizes> {
     let quiet = ["--port", "0", "--verbosity", "4", "--no-warmup", "--fit", "off"];
     let child = command(server)
@@ -59,7 +62,7 @@ fn allocated(server: &Path, options: &[&str], models: usize) -> Vec<Sizes> {
         let size: f64 = after.trim().split(' ').next().unwrap().parse().unwrap();
         let kind = before.rsplit(' ').next().unwrap();
         let what = match kind {
-            "model" => "weights",
+            "model" | "LoRA" => "weights",
             "output" | "compute" => "compute",
             _ => "context",
         };
@@ -176,6 +179,42 @@ fn a_draft_and_what_stands_beside_it_are_planned() {
     let with = ["--model", model, "--mmproj", projector.to_str().unwrap()];
     let beside = sizes(&planned(&packer, &[], &with), "projector", "Host");
     assert!(beside["weights"] > 0.17, "its weights alone are 0.17 MiB: {beside:?}");
+}
+
+/// An adapter of rank 512 for the queries of the demo model.
+fn adapter() -> Header {
+    let text = |text: &str| Value::Text(text.into());
+    let header = Header::default()
+        .key("general.type", text("adapter"))
+        .key("general.architecture", text("llama"))
+        .key("adapter.type", text("lora"))
+        .key("adapter.lora.alpha", Value::F32(16.0));
+    (0..3).fold(header, |header, layer| {
+        let name = |half: &str| format!("blk.{layer}.attn_q.weight.{half}");
+        header.tensor(name("lora_a"), &[256, 512]).tensor(name("lora_b"), &[512, 256])
+    })
+}
+
+#[test]
+fn an_adapter_is_planned_where_its_layers_are() {
+    let (Some(packer), Some(server), Some(model)) =
+        (needs::gguf_packer(), needs::server(), needs::demo_model())
+    else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let lora = dir.path().join("lora.gguf");
+    adapter().write(&lora);
+    let options = ["--model", model.to_str().unwrap(), "--lora", lora.to_str().unwrap()];
+    let answer = planned(&packer, &[], &options);
+    let adapter = sizes(&answer, "adapter", "Host");
+    assert!(adapter["weights"] >= 1.5, "three layers, two halves of a quarter: {answer}");
+    let mut all = sizes(&answer, "model", "Host");
+    adapter.iter().for_each(|(what, size)| *all.entry(what).or_default() += size);
+    let allocated = allocated(&server, &options, 1).remove(0);
+    assert!(same(&all, &allocated), "planned {all:?}, allocated {allocated:?}");
+    let answer = planned(&packer, &["--virtual", "gpu:25769803776:GPU0"], &options);
+    assert_eq!(sizes(&answer, "adapter", "GPU0"), adapter, "{answer}");
 }
 
 /// bge-reranker-v2-m3 in F16, which gguf-parser said to need 13.8 GiB of a card where it took 926 MiB
