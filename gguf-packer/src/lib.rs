@@ -11,9 +11,13 @@ pub use llama_src::Error;
 /// The first argument of the process that is the quantizer; what follows are arguments of `llama-quantize`.
 pub const QUANTIZER: &str = "__quantize";
 
+/// The first argument of the process that is llama.cpp's planner; what follows are [`estimate::planner`]'s.
+pub const PLANNER: &str = "__estimate";
+
 pub mod build;
 pub mod cli;
 pub mod digest;
+pub mod estimate;
 pub mod executor;
 pub mod gguf;
 pub mod image;

@@ -44,6 +44,7 @@ impl Sink for BlobReceiver {
 }
 
 /// Something to download.
+#[derive(Debug, Clone)]
 pub(super) struct Wanted {
     /// Of the registry, or in full.
     pub(super) url: String,
