@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use llama_build::cmake::{self, Layout};
 use llama_build::progress::Progress;
 use llama_build::source::Source;
-use llama_build::{Error, FlagSet, Manifest, Pin, cargo, link, system, toolchain};
+use llama_build::{Error, FlagSet, Manifest, Pin, cargo, link, refusal, system, toolchain};
 
 fn main() -> ExitCode {
     match run() {
@@ -24,6 +24,7 @@ fn run() -> Result<(), Error> {
     let pin = Pin::load();
     let (config, settled) = cargo::read_config()?.settle();
     settled.iter().for_each(|text| cargo::warning(text));
+    refusal::lost_libraries(&config, &cargo::out_dir()?)?;
     if config.features.system {
         let include = system::link(&pin, cfg!(feature = "bindgen"))?;
         return declare(&include, &cargo::out_dir()?);

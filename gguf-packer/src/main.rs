@@ -1,31 +1,43 @@
-//! `gguf-packer`: the command line, and llama.cpp's quantizer in a process of its own.
+//! `gguf-packer`: the command line, and llama.cpp's quantizer and planner in processes of their own.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     #[cfg(feature = "quantize")]
-    if std::env::args_os().nth(1).is_some_and(|word| word == gguf_packer::QUANTIZER) {
-        return quantizer::run();
+    match std::env::args_os().nth(1) {
+        Some(word) if word == gguf_packer::QUANTIZER => return upstream::quantize(),
+        Some(word) if word == gguf_packer::PLANNER => return upstream::plan(),
+        _ => {}
     }
     gguf_packer::cli::main()
 }
 
-/// What runs in a child: an abort of the quantizer's is then an error message of ours.
+/// What runs in a child: an abort of llama.cpp's is then an error message of ours.
 #[cfg(feature = "quantize")]
-mod quantizer {
+mod upstream {
     use std::ffi::{CString, OsString, c_char, c_int};
     use std::process::ExitCode;
 
     // What upstream's function needs is linked in by the build script; this names the package that built it.
     use llama_sys as _;
 
-    pub(crate) fn run() -> ExitCode {
+    /// One of upstream's `main` functions, which the shim has made `noexcept`: nothing unwinds into Rust.
+    type Main = unsafe extern "C" fn(c_int, *mut *mut c_char) -> c_int;
+
+    pub(crate) fn quantize() -> ExitCode {
+        run("llama-quantize", llama_quantize_main)
+    }
+
+    pub(crate) fn plan() -> ExitCode {
+        run("llama-server", llama_estimate_main)
+    }
+
+    fn run(name: &str, main: Main) -> ExitCode {
         // Who asked for it may be killed; nobody wants the result then.
         #[cfg(target_os = "linux")]
         let _ =
             rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-        let name = OsString::from("llama-quantize");
-        let words = std::iter::once(name).chain(std::env::args_os().skip(2));
+        let words = std::iter::once(OsString::from(name)).chain(std::env::args_os().skip(2));
         let strings: Vec<CString> = words.map(into_c_string).collect();
         let mut pointers: Vec<*mut c_char> =
             strings.iter().map(|string| string.as_ptr().cast_mut()).collect();
@@ -33,15 +45,16 @@ mod quantizer {
             c_int::try_from(pointers.len()).expect("an operating system's limit is far lower");
         pointers.push(std::ptr::null_mut());
         // SAFETY: `count` strings that end in zero, then a null pointer, as C's `main` gets them; both vectors
-        // outlive the call. The shim is `noexcept`, so nothing unwinds into Rust.
+        // outlive the call.
         #[expect(unsafe_code, reason = "the call into upstream")]
-        let code = unsafe { llama_quantize_main(count, pointers.as_mut_ptr()) };
+        let code = unsafe { main(count, pointers.as_mut_ptr()) };
         ExitCode::from(u8::from(code != 0))
     }
 
-    #[expect(unsafe_code, reason = "the function of shim.cpp")]
+    #[expect(unsafe_code, reason = "the functions of shim.cpp")]
     unsafe extern "C" {
         fn llama_quantize_main(argc: c_int, argv: *mut *mut c_char) -> c_int;
+        fn llama_estimate_main(argc: c_int, argv: *mut *mut c_char) -> c_int;
     }
 
     fn into_c_string(argument: OsString) -> CString {

@@ -12,7 +12,8 @@ use crate::{Error, SERVER_VARIABLE};
 /// 2. `$LLAMA_SERVER_BIN`, when it is set: nothing else is tried;
 /// 3. beside the running program: `./llama-server`, then `../llama-server` for a program in Cargo's
 ///    `examples` or `deps` folder, then `../lib/llama-server/llama-server`;
-/// 4. the one that this package's build made, where it still exists (feature `build`);
+/// 4. the one that this package's build made, where it still exists and belongs to whom the running program belongs to,
+///    or to root: whoever makes a folder of that name later gets nothing run (feature `build`);
 /// 5. the folders of `PATH`.
 ///
 /// # Errors
@@ -51,12 +52,27 @@ impl World {
             return named(Path::new(path), SERVER_VARIABLE);
         }
         let places = [self.beside(), self.built.iter().cloned().collect(), self.on_path()].concat();
-        if let Some(found) = places.iter().find(|place| is_program(place)) {
+        let is_ours = |place: &Path| self.built.as_deref() != Some(place) || self.owns(place);
+        if let Some(found) = places.iter().find(|place| is_program(place) && is_ours(place)) {
             return Ok(found.clone());
         }
         let mut tried = vec![format!("${SERVER_VARIABLE} (unset)")];
         tried.extend(places.iter().map(|place| place.display().to_string()));
         Err(Error::NotFound { tried })
+    }
+
+    /// Whether `path` belongs to whom the running program belongs to, or to root.
+    #[cfg(unix)]
+    fn owns(&self, path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let owner = |path: &Path| path.metadata().ok().map(|meta| meta.uid());
+        let own = self.program.as_deref().and_then(owner);
+        owner(path).is_some_and(|owner| owner == 0 || Some(owner) == own)
+    }
+
+    #[cfg(not(unix))]
+    fn owns(&self, _: &Path) -> bool {
+        true
     }
 
     fn beside(&self) -> Vec<PathBuf> {
@@ -107,7 +123,7 @@ mod tests {
     /// A folder with a program at each of `places`.
     fn folder_with(places: &[&str]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
-        for place in places {
+        for place in places.iter().chain(&["app/bin/app"]) {
             let path = root.path().join(place);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, "").unwrap();
@@ -148,6 +164,20 @@ mod tests {
             world.given = (first == 0).then(|| root.path().join("given/s"));
             world.variable = (first <= 1).then(|| root.path().join("variable/s").into());
             assert_eq!(world.find().unwrap(), root.path().join(there[0]), "{there:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_build_that_became_somebody_elses_is_passed_over() {
+        let name = server_name();
+        let root = folder_with(&[&format!("built/{name}"), &format!("p1/{name}")]);
+        let built = root.path().join("built").join(&name);
+        let world = world(root.path());
+        assert_eq!(world.find().unwrap(), built);
+        // Only root can give a file away.
+        if std::os::unix::fs::chown(&built, Some(65_534), None).is_ok() {
+            assert_eq!(world.find().unwrap(), root.path().join("p1").join(&name));
         }
     }
 

@@ -254,6 +254,26 @@ fn a_clone_without_source_says_what_to_type() {
     assert!(error.contains("cargo xtask vendor"), "{error}");
 }
 
+/// Git for Windows writes other line ends into a checkout by default; no patch applies to those.
+#[test]
+fn a_checkout_has_the_committed_line_ends_whatever_git_is_told() {
+    let clone = tempfile::tempdir().unwrap();
+    let git = |dir: &Path, args: &[&str]| {
+        let output = command("git").args(args).current_dir(dir).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let to = clone.path().join("clone");
+    let to_text = to.to_str().unwrap();
+    let options = ["-c", "core.autocrlf=true", "-c", "core.eol=crlf"];
+    git(&root(), &[&["clone", "--quiet", "--no-checkout"], &options[..], &[".", to_text]].concat());
+    git(&to, &["checkout", "--quiet", "HEAD"]);
+    let ends = git(&to, &["ls-files", "--eol"]);
+    assert!(ends.lines().any(|line| line.ends_with("vendor/llama.cpp.toml")), "{ends}");
+    let changed: Vec<&str> = ends.lines().filter(|line| line.contains("w/crlf")).collect();
+    assert!(changed.is_empty(), "{changed:#?}");
+}
+
 /// Tracked and new files, as a commit would have them.
 fn clone_into(to: &Path) {
     let list = command("git")

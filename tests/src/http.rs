@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use reqwest::blocking::{Client, RequestBuilder};
+use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use crate::process::PATIENCE;
@@ -28,11 +30,7 @@ impl Answer {
 
 /// `GET url`; `None` when nobody answers.
 pub fn try_get(url: &str, key: Option<&str>) -> Option<Answer> {
-    let mut request = agent().get(url);
-    if let Some(key) = key {
-        request = request.header("Authorization", format!("Bearer {key}"));
-    }
-    request.call().ok().map(answer)
+    answer(with_key(client(PATIENCE).get(url), key)).ok()
 }
 
 /// `GET url`.
@@ -45,13 +43,12 @@ pub fn get(url: &str) -> Answer {
 
 /// The status of `GET url` within `most`; `None` when nobody answers in that time.
 pub fn status(url: &str, most: Duration) -> Option<u16> {
-    let agent: ureq::Agent = config().timeout_global(Some(most)).build().into();
-    agent.get(url).call().ok().map(|response| response.status().as_u16())
+    client(most).get(url).send().ok().map(|response| response.status().as_u16())
 }
 
 /// `DELETE url`, whatever comes of it.
 pub fn try_delete(url: &str) {
-    let _ = agent().delete(url).call();
+    let _ = client(PATIENCE).delete(url).send();
 }
 
 /// `POST url` with a JSON body.
@@ -67,12 +64,7 @@ pub fn post(url: &str, body: &Value) -> Answer {
 /// # Panics
 /// When nobody answers.
 pub fn post_with_key(url: &str, body: &Value, key: Option<&str>) -> Answer {
-    let mut request = agent().post(url);
-    if let Some(key) = key {
-        request = request.header("Authorization", format!("Bearer {key}"));
-    }
-    let sent = request.send_json(body);
-    answer(sent.unwrap_or_else(|error| panic!("no answer from {url}: {error}")))
+    send(url, body.to_string(), key)
 }
 
 /// `POST url` with a body of JSON that no [`Value`] can hold.
@@ -80,22 +72,33 @@ pub fn post_with_key(url: &str, body: &Value, key: Option<&str>) -> Answer {
 /// # Panics
 /// When nobody answers.
 pub fn post_text(url: &str, body: &str) -> Answer {
-    let request = agent().post(url).header("Content-Type", "application/json");
-    answer(request.send(body).unwrap_or_else(|error| panic!("no answer from {url}: {error}")))
+    send(url, body.to_owned(), None)
 }
 
-fn agent() -> ureq::Agent {
-    config().timeout_global(Some(PATIENCE)).build().into()
+fn send(url: &str, body: String, key: Option<&str>) -> Answer {
+    let request = client(PATIENCE).post(url).header(CONTENT_TYPE, "application/json").body(body);
+    answer(with_key(request, key)).unwrap_or_else(|error| panic!("no answer from {url}: {error}"))
 }
 
-fn config() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
-    // Statuses are what the tests look at, and no proxy stands before this machine itself.
-    ureq::Agent::config_builder().http_status_as_error(false).proxy(None)
+fn client(patience: Duration) -> Client {
+    // reqwest asks for it as it can speak TLS too. An error says that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // No proxy stands before this machine itself.
+    let client = Client::builder().no_proxy().timeout(patience).build();
+    client.expect("nothing of the system is asked for")
 }
 
-fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+fn with_key(request: RequestBuilder, key: Option<&str>) -> RequestBuilder {
+    match key {
+        Some(key) => request.bearer_auth(key),
+        None => request,
+    }
+}
+
+fn answer(request: RequestBuilder) -> reqwest::Result<Answer> {
+    let response = request.send()?;
     let status = response.status().as_u16();
-    let text = response.body_mut().read_to_string().unwrap_or_default();
+    let text = response.text().unwrap_or_default();
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Answer { status, body }
+    Ok(Answer { status, body })
 }

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use reqwest::Url;
 use reqwest::blocking::{Client, Response};
 use reqwest::redirect::Policy;
 
 use crate::archive::{self, Bounds, Part};
 use crate::pin::Mirror;
+use crate::pypi::Package;
 use crate::stamp::Stamp;
-use crate::{Error, Progress, Report, Request, pip, place};
+use crate::{Error, Progress, Report, Request, place};
 
 /// How long and how much is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +41,17 @@ impl Default for Limits {
     }
 }
 
-/// How a full disk shows in an error's text: ours on Unix and on Windows, and Python's.
-const FULL: &[&str] = &["(os error 28)", "(os error 112)", "[Errno 28]"];
+/// How a full disk shows in an error's text, on Unix and on Windows.
+const FULL: &[&str] = &["(os error 28)", "(os error 112)"];
+
+/// What proves the bytes of a download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// The connection: only `https`, redirects included; `http` within this machine, for tests.
+    Connection,
+    /// A hash that is known before, so that whatever server a user names will do.
+    Hash,
+}
 
 /// Fetches and verifies the tree below `work`; tells where it is, its stamp, and the mirror's name.
 pub(crate) fn tree(
@@ -63,7 +74,7 @@ pub(crate) fn tree(
         }
         report(Progress::Say(&format!("{name} failed: {text}")));
         failures.extend(format!("{name}: {text}").lines().map(str::to_owned));
-        for leftover in ["pip", "tree"] {
+        for leftover in ["pypi", "tree"] {
             place::remove(&work.join(leftover))?;
         }
     }
@@ -84,13 +95,26 @@ pub fn download(
     limits: &Limits,
     report: &mut Report<'_>,
 ) -> Result<(), Error> {
+    download_from(url, to, limits, Proof::Connection, report).map(drop)
+}
+
+/// The same; tells which address has given it in the end.
+pub(crate) fn download_from(
+    url: &str,
+    to: &Path,
+    limits: &Limits,
+    proof: Proof,
+    report: &mut Report<'_>,
+) -> Result<Url, Error> {
     let failed = |e: reqwest::Error| Error::new(reason(&e, limits));
-    let response = client(url, limits)?.get(url).send().map_err(failed)?;
+    let response = client(url, limits, proof)?.get(url).send().map_err(failed)?;
     if !response.status().is_success() {
         return Err(Error::new(format!("the server answered {}", response.status())));
     }
+    let from = response.url().clone();
     let mut file = File::create(to).map_err(|e| Error::io("write", to, &e))?;
-    receive(response, &mut file, limits, report)
+    receive(response, &mut file, limits, report)?;
+    Ok(from)
 }
 
 fn from_mirror(
@@ -106,12 +130,10 @@ fn from_mirror(
             (archive, Part::Strip(*strip))
         }
         Mirror::Pypi { package, version, sha256, folder } => {
-            let dir = work.join("pip");
+            let dir = work.join("pypi");
             fs::create_dir(&dir).map_err(|e| Error::io("create the folder", &dir, &e))?;
-            let requirement = format!("{package}=={version} --hash=sha256:{sha256}");
-            let python = &request.python;
-            let archive =
-                pip::download(python, package, &requirement, &dir, &request.limits, report)?;
+            let package = Package { name: package, version, sha256 };
+            let archive = package.download(&request.pypi, &dir, &request.limits, report)?;
             (archive, Part::Folder(folder.clone()))
         }
     };
@@ -134,15 +156,15 @@ fn full(work: &Path, text: &str) -> Error {
         .hint("or put it elsewhere: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
 }
 
-/// Only `https`, redirects included; `http` within this machine, for tests.
-fn client(url: &str, limits: &Limits) -> Result<Client, Error> {
+fn client(url: &str, limits: &Limits, proof: Proof) -> Result<Client, Error> {
     let local = url.starts_with("http://127.0.0.1:");
-    if !local && !url.starts_with("https://") {
+    let any = proof == Proof::Hash;
+    if !any && !local && !url.starts_with("https://") {
         return Err(Error::new("refused: only https addresses are fetched"));
     }
     let policy = Policy::custom(move |attempt| {
         let to = attempt.url();
-        let safe = to.scheme() == "https" || (local && to.host_str() == Some("127.0.0.1"));
+        let safe = any || to.scheme() == "https" || (local && to.host_str() == Some("127.0.0.1"));
         if !safe {
             let to = to.to_string();
             attempt.error(format!("redirected to {to}, which is not https"))

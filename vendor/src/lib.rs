@@ -5,6 +5,8 @@
 //! Everything below the build stands on this crate, so the two things that all of them need live
 //! here too: [`Error`] (what a person is told) and [`sh`] (how programs are run).
 
+use std::path::{Path, PathBuf};
+
 pub mod archive;
 mod copy;
 mod error;
@@ -12,10 +14,10 @@ mod error;
 pub mod fetch;
 mod patch;
 pub mod pin;
-#[cfg(feature = "fetch")]
-mod pip;
 pub mod place;
 mod progress;
+#[cfg(feature = "fetch")]
+pub mod pypi;
 pub mod sh;
 mod source;
 mod stamp;
@@ -32,7 +34,49 @@ pub use source::{Origin, Request, SourceTree};
 pub use ui::{NoUi, Ui};
 
 /// The vendor folder: this crate's own.
+///
+/// Clones that share a build folder share what is compiled in it, and Cargo takes what one of them compiled for fresh
+/// in the other. So the folder is not only the one of compile time: a member of the workspace that Cargo runs
+/// (`cargo run`, a build script, a test) finds it beside its own.
 #[must_use]
-pub fn root() -> std::path::PathBuf {
-    env!("CARGO_MANIFEST_DIR").into()
+pub fn root() -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "set by Cargo for what it runs")]
+    let member = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    member.as_deref().and_then(beside).unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())
+}
+
+/// The vendor folder of the workspace with the package in `member`.
+fn beside(member: &Path) -> Option<PathBuf> {
+    let folders = member.ancestors().skip(1).map(|dir| dir.join("vendor"));
+    let ours = |dir: &PathBuf| {
+        let sibling = dir.with_file_name("llama-sys").join("Cargo.toml");
+        dir.join("llama.cpp.toml").is_file() && sibling.is_file()
+    };
+    folders.take(2).find(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_of_a_clone_finds_the_clone_s_own_vendor_folder() {
+        let clone = tempfile::tempdir().unwrap();
+        let file = |path: &str| {
+            let path = clone.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        };
+        let member = |path: &str| beside(&clone.path().join(path));
+        file("vendor/llama.cpp.toml");
+        // A vendor folder of somebody else's.
+        assert_eq!(member("xtask"), None);
+        file("llama-sys/Cargo.toml");
+        let ours = Some(clone.path().join("vendor"));
+        assert_eq!(member("xtask"), ours);
+        assert_eq!(member("llama-sys/build"), ours);
+        assert_eq!(member("a/b/c"), None);
+        // Cargo runs this test in a member of this clone.
+        assert_eq!(root(), Path::new(env!("CARGO_MANIFEST_DIR")));
+    }
 }

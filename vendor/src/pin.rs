@@ -37,13 +37,13 @@ pub enum Mirror {
         /// Leading folders of each entry that are dropped.
         strip: usize,
     },
-    /// A source package on PyPI, fetched with pip.
+    /// A source package on PyPI.
     Pypi {
         /// The package's name.
         package: String,
         /// The exact version.
         version: String,
-        /// SHA-256 of the source package, checked by pip before it runs any of its code.
+        /// SHA-256 of the source package.
         sha256: String,
         /// The folder of the archive that is the tree.
         folder: String,

@@ -24,6 +24,7 @@ pub struct Cmd {
     shown: Vec<OsString>,
     env: Vec<(OsString, Option<OsString>)>,
     not_typed: Vec<OsString>,
+    inherits: fn(&str) -> bool,
     dir: Option<PathBuf>,
     limit: Option<Duration>,
 }
@@ -38,6 +39,7 @@ impl Cmd {
             shown: Vec::new(),
             env: Vec::new(),
             not_typed: Vec::new(),
+            inherits: |_| true,
             dir: None,
             limit: None,
         }
@@ -83,6 +85,14 @@ impl Cmd {
     #[must_use]
     pub fn env_not_typed(mut self, name: impl AsRef<OsStr>) -> Self {
         self.not_typed.push(name.as_ref().to_owned());
+        self
+    }
+
+    /// Hands on those variables of this process's environment alone whose names `keep` knows: for programs that run
+    /// other people's code.
+    #[must_use]
+    pub fn inherits(mut self, keep: fn(&str) -> bool) -> Self {
+        self.inherits = keep;
         self
     }
 
@@ -168,6 +178,11 @@ impl Cmd {
         #[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
         let mut command = Command::new(&self.program);
         command.args(&self.args);
+        for (name, _) in std::env::vars_os() {
+            if !name.to_str().is_some_and(self.inherits) {
+                command.env_remove(name);
+            }
+        }
         for name in &self.not_typed {
             command.env_remove(name);
         }

@@ -32,13 +32,14 @@ pub struct Request {
     pub cache_dir: Option<PathBuf>,
     /// Where built web UIs are kept for the user's other clones.
     pub ui_cache: Option<PathBuf>,
-    /// The Python whose pip fetches from PyPI.
-    pub python: OsString,
     /// The npm that builds the web UI.
     pub npm: OsString,
     /// How long and how much is waited for.
     #[cfg(feature = "fetch")]
     pub limits: crate::fetch::Limits,
+    /// Where source packages of Python are looked for.
+    #[cfg(feature = "fetch")]
+    pub pypi: crate::pypi::Settings,
 }
 
 /// A source tree to build from.
@@ -77,10 +78,11 @@ impl Default for Request {
             offline: false,
             cache_dir: None,
             ui_cache: None,
-            python: if cfg!(windows) { "python" } else { "python3" }.into(),
             npm: if cfg!(windows) { "npm.cmd" } else { "npm" }.into(),
             #[cfg(feature = "fetch")]
             limits: crate::fetch::Limits::default(),
+            #[cfg(feature = "fetch")]
+            pypi: crate::pypi::Settings::default(),
         }
     }
 }

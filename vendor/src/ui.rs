@@ -203,9 +203,43 @@ fn name_version(src: &Path, name: &str) -> Result<(), Error> {
     fs::write(&config, text).map_err(|e| Error::io("write", &config, &e))
 }
 
+/// What npm and Node.js are told of the environment. The page's packages bring scripts of many hands: no key of a
+/// server or of a hub is any of their business.
+fn is_for_npm(name: &str) -> bool {
+    const NAMES: [&str; 22] = [
+        "ALL_PROXY",
+        "APPDATA",
+        "COLORTERM",
+        "COMSPEC",
+        "HOME",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "LANG",
+        "LOCALAPPDATA",
+        "NO_PROXY",
+        "PATH",
+        "PATHEXT",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "SYSTEMROOT",
+        "TEMP",
+        "TERM",
+        "TMP",
+        "TMPDIR",
+        "TZ",
+        "USERPROFILE",
+        "WINDIR",
+    ];
+    // `~/.npmrc` may name a token by a variable of npm's or Node's.
+    const PREFIXES: [&str; 6] = ["LC_", "NODE_", "NPM_", "NVM_", "VOLTA_", "XDG_"];
+    let name = name.to_uppercase();
+    NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
 fn npm(request: &Request, dir: &Path) -> Cmd {
     Cmd::new(&request.npm)
         .dir(dir)
+        .inherits(is_for_npm)
         .limit(LIMIT)
         // What upstream's Dockerfiles pass; the page shows it.
         .env("LLAMA_BUILD_NUMBER", &request.pin.tag)

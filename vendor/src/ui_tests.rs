@@ -66,6 +66,34 @@ fn it_is_built_once_in_a_copy_and_then_kept() {
 
 #[cfg(unix)]
 #[test]
+fn npm_is_not_told_the_user_s_keys() {
+    let script =
+        format!("mkdir -p dist/_app && cd dist && touch {FILES} && env > \"${{0%/*}}/seen\"");
+    let (dir, tree, request) = set_up(&script);
+    prepare(&tree, &request).unwrap();
+    let seen = fs::read_to_string(dir.path().join("seen")).unwrap();
+    let names: Vec<&str> = seen.lines().filter_map(|line| line.split('=').next()).collect();
+    assert!(names.contains(&"PATH") && names.contains(&"LLAMA_BUILD_NUMBER"), "{seen}");
+    assert!(!names.contains(&"CARGO_MANIFEST_DIR"), "{seen}");
+    for (name, told) in [
+        ("PATH", true),
+        ("npm_config_registry", true),
+        ("NPM_TOKEN", true),
+        ("https_proxy", true),
+        ("LC_ALL", true),
+        ("LLAMA_API_KEY", false),
+        ("HF_TOKEN", false),
+        ("GITHUB_TOKEN", false),
+        ("AWS_SECRET_ACCESS_KEY", false),
+        ("CARGO_REGISTRY_TOKEN", false),
+        ("SSH_AUTH_SOCK", false),
+    ] {
+        assert_eq!(is_for_npm(name), told, "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn another_clone_takes_it_from_the_folder_that_both_know() {
     let script = format!("mkdir -p dist/_app && cd dist && touch {FILES}");
     let (dir, tree, mut request) = set_up(&script);

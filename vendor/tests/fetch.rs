@@ -11,8 +11,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use llama_src::pin::Mirror;
+use llama_src::pypi::Settings;
 use llama_src::{Origin, Request};
-use support::{Manner, TREE, archive, folder, names, prepare, request, serve};
+use support::{Index, Manner, TREE, archive, folder, index, names, prepare, request, serve};
 
 /// Prepares from a server with these manners; says what was said with the address made short.
 fn outcome(manner: Manner, archive: Vec<u8>, change: impl FnOnce(&mut Request)) -> String {
@@ -119,95 +120,80 @@ fn an_archive_that_is_none_is_damaged() {
     );
 }
 
-/// A `python3` that says what pip would say, in a folder of the test.
-#[cfg(unix)]
-fn fake_python(dir: &Path, download: &str) -> std::path::PathBuf {
-    use std::os::unix::fs::PermissionsExt;
-    let at = dir.join("python3");
-    let script =
-        format!("#!/bin/sh\ncase \"$3\" in --version) echo pip 23; exit;; esac\n{download}\n");
-    fs::write(&at, script).unwrap();
-    fs::set_permissions(&at, fs::Permissions::from_mode(0o755)).unwrap();
-    at
+/// A made-up index whose package `x` 1 holds the release; and a pin that names it as the second mirror.
+fn with_index(root: &Path, sha256: &str) -> (Request, Index) {
+    let mut request = request(root, &serve(Manner::Missing, Vec::new()).url);
+    let index = index("x-1.tar.gz", archive("two", 0));
+    request.pypi = Settings { indexes: vec![index.url.clone()], folders: Vec::new() };
+    request.pin.mirrors.push(Mirror::Pypi {
+        package: "x".into(),
+        version: "1".into(),
+        sha256: if sha256.is_empty() { index.sha256.clone() } else { sha256.into() },
+        folder: "llama.cpp-b1".into(),
+    });
+    (request, index)
 }
 
-#[cfg(unix)]
 #[test]
 fn the_second_mirror_is_tried_when_the_first_one_fails() {
     let (_temp, root) = folder();
-    let (_tools, tools) = folder();
-    fs::write(tools.join("sdist"), archive("two", 0)).unwrap();
-    let server = serve(Manner::Missing, Vec::new());
-    let mut request = request(&root, &server.url);
-    let pypi = |folder: &str| Mirror::Pypi {
-        package: "x".into(),
-        version: "1".into(),
-        sha256: "ab".into(),
-        folder: folder.into(),
-    };
-    request.pin.mirrors.push(pypi("llama.cpp-b1"));
-    let copy = format!(
-        "while [ \"$1\" != -d ]; do shift; done; grep -qx 'x==1 --hash=sha256:ab' \"$4\" || exit 9\n\
-         cp '{}/sdist' \"$2/x-1.tar.gz\"; echo Saved",
-        tools.display()
-    );
-    request.python = fake_python(&tools, &copy).into();
+    let (request, _index) = with_index(&root, "");
     let (said, tree) = prepare(&request);
     assert_eq!(tree.unwrap().origin, Origin::Mirror("PyPI x==1".into()));
-    let url = server.url.replace("{tag}", "b1");
+    let url = request.pin.mirrors[0].name("b1");
     assert_eq!(
         said,
         [
             format!("fetching llama.cpp b1 from {url}"),
             format!("{url} failed: the server answered 404 Not Found"),
             "fetching llama.cpp b1 from PyPI x==1".into(),
-            "Saved".into(),
         ]
     );
 }
 
-#[cfg(unix)]
+#[test]
+fn a_folder_of_packages_comes_before_every_index() {
+    let (_temp, root) = folder();
+    let (mut request, index) = with_index(&root, "");
+    let (_packages, packages) = folder();
+    fs::write(packages.join("x-1.tar.gz"), archive("two", 0)).unwrap();
+    request.pypi.folders = vec![packages.clone()];
+    prepare(&request).1.unwrap();
+    assert_eq!(index.requests.load(Ordering::SeqCst), 0);
+    fs::write(packages.join("x-1.tar.gz"), archive("evil", 0)).unwrap();
+    let (_temp, root) = folder();
+    let error = prepare(&Request { root, ..request }).1.unwrap_err();
+    assert!(error.contains("PyPI x==1: the SHA-256 of x-1.tar.gz is "), "{error}");
+}
+
 #[test]
 fn both_mirrors_down_tells_both_reasons() {
     let (_temp, root) = folder();
-    let (_tools, tools) = folder();
-    let mut request = request(&root, &serve(Manner::Missing, Vec::new()).url);
-    let url = request.pin.mirrors[0].name("b1");
-    request.pin.mirrors.push(llama_src::Pin::load().mirrors.remove(1));
-    let tell = |request: &Request| {
-        let error = prepare(request).1.unwrap_err();
-        assert_eq!(names(&root), [".lock"]);
-        error.replace(&url, "URL").replace(&tools.display().to_string(), "T")
+    let outcome = |sha256: &str, change: &dyn Fn(&mut Request)| {
+        let (mut request, index) = with_index(&root, sha256);
+        change(&mut request);
+        let error = prepare(&request).1.unwrap_err();
+        assert_eq!(names(&root), [".lock"], "a failed fetch leaves nothing");
+        let url = request.pin.mirrors[0].name("b1");
+        error.replace(&url, "URL").replace(&index.url, "INDEX").replace(&index.sha256, "FOUND")
     };
     let expected = |reason: &str| {
-        let name = request.pin.mirrors[1].name("");
-        failure(&format!("the server answered 404 Not Found\n  | {name}: {reason}"))
+        failure(&format!("the server answered 404 Not Found\n  | PyPI x==1: {reason}"))
     };
-    let missing = expected(
-        "cannot run `T/none`: No such file or directory (os error 2)\n  \
-         |   hint: install it: apt-get install python3-pip",
+    let tampered = "the SHA-256 of x-1.tar.gz is FOUND, the pin says ab";
+    assert_eq!(outcome("ab", &|_| ()), expected(tampered));
+    let older = |request: &mut Request| {
+        let Mirror::Pypi { version, .. } = &mut request.pin.mirrors[1] else { unreachable!() };
+        *version = "2".into();
+    };
+    assert_eq!(
+        outcome("", &older),
+        expected("INDEX: it has no x-2.tar.gz").replace("x==1", "x==2")
     );
-    let no_pip = expected(
-        "`T/python3` cannot run pip: T/python3: No module named pip\n  \
-         |   hint: install it: apt-get install python3-pip",
-    );
-    let tampered = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE";
-    let mut with = request.clone();
-    with.python = tools.join("none").into();
-    assert_eq!(tell(&with), missing);
-    with.python = fake_python(&tools, &format!("echo '{tampered}' >&2; exit 1")).into();
-    let error = tell(&with);
-    assert!(
-        error.contains("a command failed with exit status: 1: 'T/python3' -m pip download "),
-        "{error}"
-    );
-    assert!(
-        error.contains(&format!("\n  |   | {tampered}\n")) && !error.contains("whole log"),
-        "{error}"
-    );
-    fs::write(tools.join("python3"), "#!/bin/sh\necho \"$0: No module named pip\" >&2; exit 1\n")
-        .unwrap();
-    assert_eq!(tell(&with), no_pip);
+    let other = |request: &mut Request| request.pypi.indexes[0].push_str("/none");
+    assert_eq!(outcome("", &other), expected("INDEX/none: the server answered 404 Not Found"));
+    let none = |request: &mut Request| request.pypi.indexes.clear();
+    assert_eq!(outcome("", &none), expected("pip's settings name no index (no-index)"));
 }
 
 #[test]

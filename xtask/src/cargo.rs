@@ -11,8 +11,8 @@ use crate::screen::Screen;
 
 /// The workspace's folder.
 pub(crate) fn root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().expect("xtask is a folder of the workspace").to_owned()
+    let vendor = llama_src::root();
+    vendor.parent().expect("vendor is a folder of the workspace").to_owned()
 }
 
 /// The Cargo that runs this program, in the workspace.
@@ -33,11 +33,13 @@ pub(crate) fn as_typed(cmd: Cmd) -> Cmd {
     names.filter(of_run).fold(cmd, |cmd, name| cmd.env_not_typed(name))
 }
 
-/// The folder of what Cargo builds.
+/// The folder of what Cargo builds: the one in which this program is, whichever setting of the user's names it.
 pub(crate) fn target_dir() -> PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "Cargo's own variable")]
-    let named = std::env::var_os("CARGO_TARGET_DIR");
-    named.map_or_else(|| root().join("target"), |dir| root().join(dir))
+    let own = std::env::current_exe().ok();
+    // Cargo marks its folder for programs that make backups.
+    let marked = |dir: &&Path| dir.join("CACHEDIR.TAG").is_file();
+    let folder = own.as_deref().and_then(|own| own.ancestors().skip(1).find(marked));
+    folder.map_or_else(|| root().join("target"), Path::to_owned)
 }
 
 /// Where Cargo keeps the crates of registries.

@@ -15,7 +15,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use llama_build::config::Overrides;
 use llama_build::{FlagSet, Pin};
 use llama_src::place::{Lock, Staging};
 
@@ -49,6 +50,7 @@ pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
     let mut screen = Screen::new();
     let toolkits = toolkits(&args, &target, &mut screen)?;
     let mut config = plan::payload_config(&target, &host, args.one_file)?;
+    refuse_other_sources(&config.overrides)?;
     let named = toolkits.iter().find_map(|toolkit| toolkit.compilers.clone());
     config.compilers = named.unwrap_or(config.compilers);
     let root = toolkits.iter().find_map(|toolkit| toolkit.root.as_ref());
@@ -56,7 +58,7 @@ pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
     // What compiles is in the root then; what fetches the source and builds its web UI is not.
     let config = if root.is_some() { setup::config(&[])? } else { config };
     setup::ensure(&config, &[], args.setup)?;
-    let source = vendor::source(&mut screen, args.setup)?.dir;
+    let source = vendor::source(&mut screen)?.dir;
     if let Some(root) = root {
         return inside::dist(root, &words, &args.out, &identity);
     }
@@ -64,6 +66,24 @@ pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
         .with_context(|| format!("cannot write {}", args.out.display()))?;
     let dist = Dist { args: &args, identity, target, host, source, lock };
     dist.build(&mut screen, toolkits)
+}
+
+/// A distribution is of the pinned llama.cpp, compiled here. (Compilers and flags of the user's are in its manifest.)
+fn refuse_other_sources(overrides: &Overrides) -> Result<()> {
+    let named = [("SOURCE_DIR", &overrides.source_dir), ("PREBUILT_DIR", &overrides.prebuilt_dir)];
+    let named: Vec<String> = named
+        .iter()
+        .filter(|(_, value)| value.is_some())
+        .map(|(name, _)| format!("LLAMA_SYS_{name}"))
+        .collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let named = named.join(" ");
+    bail!(
+        "a distribution is of the pinned llama.cpp, not of what {named} names\n  hint: unset {named}\n  \
+         hint: to build a tree of your own: cargo build --release -p llama-server-bin"
+    )
 }
 
 /// What the variants take from outside, before anything long is begun.
@@ -168,6 +188,7 @@ impl Dist<'_> {
         let staging = Staging::new(&self.lock, &plan.name)?;
         let dir = staging.dir().join(&plan.name);
         let manifest = self.assemble(&dir, &plan, toolkit, payload, backend.as_ref())?;
+        assemble::set_modes(&dir)?;
         clock.lap("assemble");
         screen.step(&format!("verifying {}", plan.name));
         match &toolkit.root {
@@ -303,4 +324,22 @@ fn tools(build: &llama_build::Manifest) -> Result<BTreeMap<String, String>> {
     let first = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
     let tools = [("cmake", build.cmake.clone()), ("c++", first(&cxx)), ("rustc", first(&rustc))];
     Ok(tools.map(|(name, version)| (name.to_owned(), version)).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distribution_is_of_nothing_but_the_pin() {
+        refuse_other_sources(&Overrides::default()).unwrap();
+        let both = Overrides {
+            source_dir: Some("/a".into()),
+            prebuilt_dir: Some("/b".into()),
+            ..Overrides::default()
+        };
+        let error = refuse_other_sources(&both).unwrap_err().to_string();
+        let second = "hint: unset LLAMA_SYS_SOURCE_DIR LLAMA_SYS_PREBUILT_DIR\n";
+        assert!(error.contains(second), "{error}");
+    }
 }

@@ -26,7 +26,6 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut findings = toolchain::inspect(&config);
     findings.extend(
         [
-            requirements::pip(),
             requirements::chromium(),
             requirements::clang(),
             requirements::rustfmt(),

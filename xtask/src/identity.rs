@@ -5,7 +5,13 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use llama_src::sh::Cmd;
 
-use crate::cargo;
+use crate::{cargo, sbom};
+
+/// What stands for a commit and a branch that nobody knows.
+pub(crate) const UNKNOWN: &str = "unknown";
+
+/// Into which `git archive` writes which commit it packs.
+const ARCHIVED: &str = "xtask/archived-commit.txt";
 
 /// Whence a distribution comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,17 +31,22 @@ pub(crate) struct Identity {
 const VARIABLES: [&str; 4] = ["BUILD_VERSION", "BUILD_COMMIT", "BUILD_TIMESTAMP", "BUILD_BRANCH"];
 
 impl Identity {
-    /// As `BUILD_VERSION`, `BUILD_COMMIT`, `BUILD_TIMESTAMP` and `BUILD_BRANCH` say, else as git does.
+    /// As `BUILD_VERSION`, `BUILD_COMMIT`, `BUILD_TIMESTAMP` and `BUILD_BRANCH` say, else as git does, else as the
+    /// archive says from which this checkout is.
     ///
     /// # Errors
-    /// When neither says it.
+    /// When some of the variables are set, and others are not.
     pub(crate) fn find() -> Result<Self> {
         let values = VARIABLES.map(variable);
         match &values {
             [Some(version), Some(commit), Some(timestamp), Some(branch)] => {
                 Self::named(version, commit, timestamp, branch)
             }
-            [None, None, None, None] => Self::of_git(&cargo::root()),
+            [None, None, None, None] => {
+                let root = cargo::root();
+                // A worktree's `.git` is a file, and names a folder that a container may not have.
+                Self::of_git(&root).or_else(|_| Self::of_archive(&root))
+            }
             _ => {
                 let unset: Vec<&str> = VARIABLES
                     .iter()
@@ -62,6 +73,23 @@ impl Identity {
         ]
     }
 
+    /// As `git archive` has written into the checkout `root`; without that, what is there is unknown, and as old as
+    /// the file of the pin.
+    fn of_archive(root: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(root.join(ARCHIVED)).unwrap_or_default();
+        let value = |key: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+            Some(line.trim()).filter(|value| !value.starts_with('$'))
+        };
+        let told = value("time").and_then(|time| time.parse().ok());
+        let (commit, seconds) = match (value("commit"), told) {
+            (Some(commit), Some(seconds)) if commit.len() == 40 => (commit, seconds),
+            _ => (UNKNOWN, modified(&root.join("vendor/llama.cpp.toml"))?),
+        };
+        let timestamp = yymmddhhmm(seconds);
+        Self::named(&format!("{timestamp}-{}", &commit[..7]), commit, &timestamp, UNKNOWN)
+    }
+
     fn named(version: &str, commit: &str, timestamp: &str, branch: &str) -> Result<Self> {
         let epoch = epoch(timestamp).with_context(|| {
             format!("BUILD_TIMESTAMP is `{timestamp}`\n  hint: set it to yymmddhhmm, in UTC")
@@ -83,7 +111,10 @@ impl Identity {
             VARIABLES.join(" ")
         ))?;
         let (commit, timestamp) = log.trim().split_once(' ').context("git names no time")?;
-        let changed = git(&["status", "--porcelain", "--untracked-files=no"]).read()?;
+        // A patch counts before git knows it.
+        let tracked = git(&["status", "--porcelain", "--untracked-files=no"]).read()?;
+        let patches = ["status", "--porcelain", "--untracked-files=all", "--", "vendor/patches"];
+        let changed = tracked + &git(&patches).read()?;
         // Detached, as in CI, it has no name.
         let branch = git(&["symbolic-ref", "--quiet", "--short", "HEAD"]).read();
         let branch = branch.map_or_else(|_| "HEAD".to_owned(), |name| name.trim().to_owned());
@@ -96,6 +127,18 @@ impl Identity {
 fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "build arguments of the images")]
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// When `path` was last changed, in seconds since 1970.
+fn modified(path: &Path) -> Result<u64> {
+    let time = std::fs::metadata(path)?.modified()?;
+    Ok(time.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+/// `yymmddhhmm` of seconds since 1970.
+fn yymmddhhmm(seconds: u64) -> String {
+    let digits: String = sbom::rfc3339(seconds).chars().filter(char::is_ascii_digit).collect();
+    digits[2..12].to_owned()
 }
 
 /// Seconds since 1970 of `yymmddhhmm`.
@@ -128,6 +171,49 @@ mod tests {
         for wrong in ["", "250820142", "25082014200", "2513201420", "2508322420", "25o8201420"] {
             assert_eq!(epoch(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_patch_that_git_does_not_know_is_a_change() {
+        let root = tempfile::tempdir().unwrap();
+        let git = |words: &[&str]| {
+            let who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"];
+            Cmd::new("git").dir(root.path()).args(who).args(words).read().unwrap()
+        };
+        git(&["init", "--quiet"]);
+        git(&["commit", "--quiet", "--allow-empty", "--message", "first"]);
+        let is_dirty = || Identity::of_git(root.path()).unwrap().commit.ends_with("-dirty");
+        std::fs::write(root.path().join("notes"), "").unwrap();
+        assert!(!is_dirty());
+        std::fs::create_dir_all(root.path().join("vendor/patches")).unwrap();
+        std::fs::write(root.path().join("vendor/patches/0099-x.patch"), "").unwrap();
+        assert!(is_dirty());
+    }
+
+    #[test]
+    fn an_archive_says_what_it_is_or_nothing_is_known() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("vendor/llama.cpp.toml", "");
+        let commit = "0123456789".repeat(4);
+        write(ARCHIVED, &format!("commit {commit}\ntime 1755699600\n"));
+        let known = Identity::of_archive(root.path()).unwrap();
+        assert_eq!(known.version, "2508201420-0123456");
+        assert_eq!(
+            (known.commit, known.branch, known.epoch),
+            (commit, UNKNOWN.into(), 1_755_699_600)
+        );
+        // As in a checkout that git did not make, and that is no archive of git's.
+        write(ARCHIVED, "commit $Format:%H$\ntime $Format:%ct$\n");
+        let unknown = Identity::of_archive(root.path()).unwrap();
+        assert_eq!(unknown.version, format!("{}-unknown", unknown.timestamp));
+        assert_eq!((unknown.commit.as_str(), unknown.branch.as_str()), (UNKNOWN, UNKNOWN));
+        std::fs::remove_file(root.path().join(ARCHIVED)).unwrap();
+        assert_eq!(Identity::of_archive(root.path()).unwrap(), unknown);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod advisories;
 mod bindings;
+mod built;
 mod cargo;
 mod check;
 mod component;
@@ -71,7 +72,40 @@ fn main() -> ExitCode {
     }
 }
 
+/// Commands whose own help says more than [`HELP`] does of them.
+const WITH_HELP: [&str; 6] = ["check", "dist", "fuzz", "gpu-test", "image", "vendor"];
+
+/// What [`HELP`] says of one command, when `args` ask for it.
+fn help(command: &str, args: &[OsString]) -> Option<String> {
+    let mut own = args.iter().take_while(|arg| *arg != "--");
+    if WITH_HELP.contains(&command) || !own.any(|arg| arg == "--help" || arg == "-h") {
+        return None;
+    }
+    let mut text = String::new();
+    let mut of_it = false;
+    for line in HELP.lines().skip(2) {
+        let words = line.trim_start();
+        if !line.starts_with("   ") {
+            of_it = words.split(' ').next() == Some(command);
+        }
+        if of_it {
+            let words = if line.starts_with("   ") {
+                line.to_owned()
+            } else {
+                format!("cargo xtask {words}")
+            };
+            text.push_str(&words);
+            text.push('\n');
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
+
 fn run(command: &str, args: Vec<OsString>) -> Result<()> {
+    if let Some(text) = help(command, &args) {
+        screen::print(text);
+        return Ok(());
+    }
     match command {
         "serve" => serve::run(args),
         "test" => test::run(args),
@@ -95,5 +129,32 @@ fn run(command: &str, args: Vec<OsString>) -> Result<()> {
             Ok(())
         }
         _ => bail!("unknown command `{command}`\n  hint: cargo xtask --help"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_says_what_it_is_and_does_nothing() {
+        let asked = |command: &str, args: &[&str]| {
+            help(command, &args.iter().map(OsString::from).collect::<Vec<_>>())
+        };
+        let bindings = asked("bindings", &["--help"]).unwrap();
+        assert!(bindings.starts_with("cargo xtask bindings [--check]  "), "{bindings}");
+        let setup = asked("setup", &["docker", "-h"]).unwrap();
+        assert_eq!(setup.lines().count(), 2, "{setup}");
+        assert_eq!(asked("serve", &["-h"]).unwrap().lines().count(), 2);
+        // What stands after `--` is another program's.
+        assert_eq!(asked("serve", &["--", "--help"]), None);
+        assert_eq!(asked("dist", &["--help"]), None);
+        assert_eq!(asked("nonsense", &["--help"]), None);
+        let lines = HELP.lines().filter_map(|line| line.strip_prefix("  "));
+        let commands =
+            lines.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next());
+        for command in commands.filter(|command| !WITH_HELP.contains(command)) {
+            assert!(asked(command, &["--help"]).is_some(), "{command}");
+        }
     }
 }

@@ -14,12 +14,12 @@ pub(crate) fn chromium() -> Requirement {
     program("ChromeDriver", &["chromedriver"], "the test of the web UI", packages)
 }
 
-/// The second mirror of the source is reached with pip.
+/// NVIDIA's toolkit is put together from wheels, which pip unpacks.
 pub(crate) fn pip() -> Requirement {
     program(
         "pip",
         &["pip3", "pip"],
-        "the second mirror of llama.cpp's source",
+        "CUDA from NVIDIA's wheels (`--setup`)",
         Packages(["python3-pip", "python3-pip", "python", "python-pip", "Python.Python.3.12"]),
     )
 }
@@ -128,5 +128,6 @@ fn program(
         required: true,
         probe: Probe::Program { names, version: &["--version"], minimum: None, places: Vec::new() },
         packages,
+        hint: None,
     }
 }

@@ -8,6 +8,7 @@ use lexopt::prelude::*;
 use llama_server_bin::{MODEL_VARIABLES, secret};
 use llama_src::sh::Cmd;
 
+use crate::built::Built;
 use crate::screen::Screen;
 use crate::{cargo, setup, vendor};
 
@@ -56,7 +57,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut screen = Screen::new();
     let toolkits = setup::toolkits(&mut config, args.yes, &mut screen)?;
     setup::ensure(&config, &[], args.yes)?;
-    vendor::source(&mut screen, args.yes)?;
+    vendor::source(&mut screen)?;
     let server = build(&mut screen, &args.features, &toolkits)?;
     if !names_a_model(&args.server) {
         let demo = cargo::root().join("tests/models/llama-demo.gguf");
@@ -115,14 +116,7 @@ pub(crate) fn build(
         cmd = cmd.arg("--features").arg(more.join(","));
     }
     cmd = env.iter().fold(cmd, |cmd, (name, path)| cmd.env(name, path));
-    screen.build(&cmd)?;
-    Ok(built())
-}
-
-/// Where Cargo puts the server.
-pub(crate) fn built() -> PathBuf {
-    let name = format!("llama-server{}", std::env::consts::EXE_SUFFIX);
-    cargo::target_dir().join("release").join(name)
+    Built::by(screen, cmd)?.program("llama-server")
 }
 
 fn names_a_model(args: &[OsString]) -> bool {

@@ -15,7 +15,7 @@ use llama_build::{Config, Features};
 use llama_src::sh::Cmd;
 
 use crate::screen::Screen;
-use crate::{cargo, requirements, toolkit};
+use crate::{cargo, toolkit};
 
 /// Features that a build has when nobody names any.
 pub(crate) const DEFAULT_FEATURES: &[&str] = &["server", "ui", "openmp", "tls"];
@@ -36,7 +36,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     }
     let mut config = config(&features)?;
     let env = toolkits(&mut config, yes, &mut Screen::new())?;
-    ensure(&config, &[requirements::pip()], yes)?;
+    ensure(&config, &[], yes)?;
     eprintln!("everything that a build needs is there");
     if !env.is_empty() {
         let build = Cmd::new("cargo").args(["build", "--release", "--features"]);
@@ -106,11 +106,6 @@ pub(crate) fn ensure(config: &Config, also: &[Requirement], yes: bool) -> Result
 pub(crate) fn ensure_only(rows: &[Requirement], yes: bool) -> Result<()> {
     let config = config(&[])?;
     settle(yes, || rows.iter().map(|row| toolchain::find(row.clone(), &config)).collect())
-}
-
-/// Whether there is no such thing on this machine.
-pub(crate) fn is_missing(row: &Requirement) -> Result<bool> {
-    Ok(toolchain::find(row.clone(), &config(&[])?).result.is_err())
 }
 
 fn settle(yes: bool, look: impl Fn() -> Vec<Finding>) -> Result<()> {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use lexopt::prelude::*;
 use llama_src::sh::Cmd;
 
+use crate::built::Built;
 use crate::screen::Screen;
 use crate::variant::{self, Variant};
 use crate::{cargo, check, dist, requirements, serve, setup, vendor};
@@ -30,7 +31,8 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     let (checked, web_ui) = beside("vendor", &[&["vendor"]], || check::run(Vec::new()));
     checked?;
     web_ui?;
-    let Built { own, shared, mut dists } = with_engine(yes, ci, || build(&mut screen, &test, yes))?;
+    let Subjects { own, shared, programs, mut dists } =
+        with_engine(yes, ci, || build(&mut screen, &test, yes))?;
     if ci && cargo::host() == variant::X86_64 {
         let name = format!("{}-{}", Variant::Cpu, variant::AARCH64);
         dists.push(("LLAMA_TEST_DIST_ARM64", beside_out().join(name)));
@@ -39,8 +41,8 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     let mut cmd = test
         .env("RUST_TEST_THREADS", cargo::test_threads())
         .args(rest)
-        .env("LLAMA_TEST_HEALTHCHECK", serve::built().with_file_name("llama-healthcheck"))
-        .env("LLAMA_TEST_GGUF_PACKER", serve::built().with_file_name("gguf-packer"))
+        .env("LLAMA_TEST_HEALTHCHECK", programs.program("llama-healthcheck")?)
+        .env("LLAMA_TEST_GGUF_PACKER", programs.program("gguf-packer")?)
         .env("LLAMA_TEST_SERVER", own)
         .env("LLAMA_TEST_SERVER_DL", shared);
     for (name, dir) in dists {
@@ -53,14 +55,15 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
 }
 
 /// What is tested.
-struct Built {
+struct Subjects {
     own: PathBuf,
     shared: PathBuf,
+    programs: Built,
     /// By the variables that name them.
     dists: Vec<(&'static str, PathBuf)>,
 }
 
-fn build(screen: &mut Screen, test: &Cmd, yes: bool) -> Result<Built> {
+fn build(screen: &mut Screen, test: &Cmd, yes: bool) -> Result<Subjects> {
     let shared = keep(
         serve::build(screen, &["backend-dl", "cpu-all-variants"].map(str::to_owned), &[])?,
         "llama-server-shared",
@@ -68,9 +71,9 @@ fn build(screen: &mut Screen, test: &Cmd, yes: bool) -> Result<Built> {
     screen.step("building llama-server and the tests");
     // Cargo names builds by everything that is selected: the server of this very selection is tested,
     // and llama.cpp is not built once more.
-    screen.build(&test.clone().arg("--no-run"))?;
-    let own = keep(serve::built(), "llama-server")?;
-    Ok(Built { own, shared, dists: distributions(yes)? })
+    let programs = Built::by(screen, test.clone().arg("--no-run"))?;
+    let own = keep(programs.program("llama-server")?, "llama-server")?;
+    Ok(Subjects { own, shared, programs, dists: distributions(yes)? })
 }
 
 fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
@@ -189,7 +192,7 @@ fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {
     let everywhere = [requirements::clang(), requirements::rustfmt(), requirements::clippy()];
     let also: Vec<_> = linux.chain(everywhere).collect();
     setup::ensure(&setup::config(&[])?, &also, yes)?;
-    vendor::source_alone(screen, yes)?;
+    vendor::source_alone(screen)?;
     Ok(())
 }
 

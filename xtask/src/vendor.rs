@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use llama_src::{NoUi, Patch, Progress, Report, Request, SourceTree, Ui, subset};
 
 use crate::screen::Screen;
-use crate::{cargo, component, requirements, setup};
+use crate::{cargo, component, setup};
 
 mod update;
 
@@ -94,26 +94,18 @@ fn fill(force: bool, ui: bool) -> Result<()> {
     Ok(())
 }
 
-/// For commands that need the source: fetches it where it is not, with pip's help if the first mirror
-/// cannot be reached, and builds the web UI, both in sight of the user.
-pub(crate) fn source(screen: &mut Screen, yes: bool) -> Result<SourceTree> {
-    let source = source_alone(screen, yes)?;
+/// For commands that need the source: fetches it where it is not, and builds the web UI, both in sight of the user.
+pub(crate) fn source(screen: &mut Screen) -> Result<SourceTree> {
+    let source = source_alone(screen)?;
     web_ui(&source, &request()?, &mut |news| screen.news(news))?;
     Ok(source)
 }
 
 /// The same without the web UI.
-pub(crate) fn source_alone(screen: &mut Screen, yes: bool) -> Result<SourceTree> {
+pub(crate) fn source_alone(screen: &mut Screen) -> Result<SourceTree> {
     let request = request()?;
     screen.step(&format!("llama.cpp {}", request.pin.tag));
-    let prepared = SourceTree::prepare(&request, &mut |news| screen.news(news));
-    match prepared {
-        Err(_) if !request.offline && setup::is_missing(&requirements::pip())? => {
-            setup::ensure_only(&[requirements::pip()], yes)?;
-            Ok(SourceTree::prepare(&request, &mut |news| screen.news(news))?)
-        }
-        prepared => Ok(prepared?),
-    }
+    Ok(SourceTree::prepare(&request, &mut |news| screen.news(news))?)
 }
 
 /// The request that a build script would make, with the folder of web UIs that clones share: a build

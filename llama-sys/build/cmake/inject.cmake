@@ -102,6 +102,10 @@ if (CMAKE_SYSTEM_NAME STREQUAL "Linux")
     cmake_language(DEFER CALL llama_sys_embed_cpu_variants "${llama_sys_cpu_variants}")
 endif()
 
+# Whoever links the library of `llama-quantize` has llama.cpp's planner with it.
+set(llama_sys_planner "${CMAKE_CURRENT_LIST_DIR}/planner.cpp")
+cmake_language(DEFER CALL llama_sys_add_planner "${llama_sys_planner}")
+
 # Targets of the workspace's own that need llama.cpp's (`cargo xtask fuzz`).
 if (LLAMA_SYS_ALSO)
     cmake_language(DEFER CALL include "${LLAMA_SYS_ALSO}")
@@ -114,6 +118,14 @@ function(llama_sys_add_link_probe)
     # Upstream has it with every tool; it is built where it was asked for or the server needs it.
     if (TARGET mtmd AND (LLAMA_BUILD_MTMD OR LLAMA_BUILD_SERVER))
         target_link_libraries(llama-sys-link PRIVATE mtmd)
+    endif()
+endfunction()
+
+function(llama_sys_add_planner source)
+    if (TARGET llama-quantize-impl AND TARGET mtmd)
+        target_sources(llama-quantize-impl PRIVATE "${source}")
+        target_include_directories(llama-quantize-impl PRIVATE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/common")
+        target_link_libraries(llama-quantize-impl PRIVATE llama-common mtmd)
     endif()
 endfunction()
 

@@ -6,7 +6,9 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::compiler::{self, Named};
 use crate::config::{Compilers, Config, Features, Overrides, Toolkits};
+use crate::refusal;
 use crate::target::{Os, Target};
 
 /// Our own variables: name without the prefix `LLAMA_SYS_`, meaning. README's table is made of it.
@@ -100,6 +102,9 @@ pub fn read_config() -> Result<Config, Error> {
     let target = Target::parse(&cargo("TARGET")?);
     let crt = std::env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
     let crt_static = crt.split(',').any(|feature| feature == "crt-static");
+    if crt_static && !features.system {
+        refusal::static_glibc(&target)?;
+    }
     config(features, target, Target::parse(&cargo("HOST")?), crt_static, true)
 }
 
@@ -234,11 +239,21 @@ fn definitions(text: &str) -> Result<Vec<(String, String)>, Error> {
 }
 
 fn compilers(reader: &Reader, target: &Target, host: &Target) -> Result<Compilers, Error> {
+    let named = |name: &str| {
+        reader.var(name).map_or_else(|| Ok(Named::default()), |value| Named::read(name, value))
+    };
+    let (cc, cxx) = (named("CC")?, named("CXX")?);
+    let (cflags, no_c) = compiler::flags(&cc.flags, reader.text("CFLAGS")?);
+    let (cxxflags, no_cxx) = compiler::flags(&cxx.flags, reader.text("CXXFLAGS")?);
+    let mut left_out = no_c;
+    left_out.extend(no_cxx.into_iter().filter(|flag| !left_out.contains(flag)).collect::<Vec<_>>());
     let mut compilers = Compilers {
-        cc: reader.first(&["CC"]),
-        cxx: reader.first(&["CXX"]),
-        cflags: reader.text("CFLAGS")?,
-        cxxflags: reader.text("CXXFLAGS")?,
+        launcher: cxx.launcher.or(cc.launcher),
+        cc: cc.program,
+        cxx: cxx.program,
+        cflags,
+        cxxflags,
+        left_out,
         toolchain_file: reader.first(&["CMAKE_TOOLCHAIN_FILE"]),
     };
     let by_triple =

@@ -14,9 +14,10 @@ use crate::toolchain::{self, Toolchain};
 use crate::{Error, cache, file_api, jobs};
 
 /// What CMake reads right after `project()`, and what that reads.
-const INJECTED: [(&str, &str); 2] = [
+const INJECTED: [(&str, &str); 3] = [
     ("inject.cmake", include_str!("../cmake/inject.cmake")),
     ("cpu-variants.cpp.in", include_str!("../cmake/cpu-variants.cpp.in")),
+    ("planner.cpp", include_str!("../cmake/planner.cpp")),
 ];
 
 /// Folders of one build.

@@ -101,6 +101,8 @@ pub struct Overrides {
 /// Compilers and flags that the user named through `CC`, `CXX`, `CFLAGS`, `CXXFLAGS`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compilers {
+    /// Compiler cache that `CC` or `CXX` name before the compiler.
+    pub launcher: Option<String>,
     /// C compiler; CMake's own choice when absent.
     pub cc: Option<PathBuf>,
     /// C++ compiler; CMake's own choice when absent.
@@ -109,6 +111,8 @@ pub struct Compilers {
     pub cflags: Option<String>,
     /// Flags for every C++ file.
     pub cxxflags: Option<String>,
+    /// Flags of theirs that no build of ours takes: those that put work off until the compiler links.
+    pub left_out: Vec<String>,
     /// CMake toolchain file (`CMAKE_TOOLCHAIN_FILE`), which then decides about compilers.
     pub toolchain_file: Option<PathBuf>,
 }
@@ -197,7 +201,20 @@ impl Config {
         // The server links the multimodal library anyway.
         features.mtmd |= features.server;
         features.openmp &= !target.is_apple() && target.os != Os::Android && !target.is_musl();
+        if features.tls && features.server && target.os != Os::Linux && self.openssl_root.is_none()
+        {
+            said.push(format!(
+                "`tls` is left out on {target}, so `llama-server` cannot download models; with OPENSSL_ROOT_DIR set to \
+                 an OpenSSL it can"
+            ));
+        }
         features.tls &= target.os == Os::Linux || self.openssl_root.is_some();
+        if !self.compilers.left_out.is_empty() {
+            let flags = self.compilers.left_out.join(" ");
+            said.push(format!(
+                "CFLAGS and CXXFLAGS: built without {flags}, which Rust's linker cannot finish"
+            ));
+        }
         (self, said)
     }
 

@@ -39,28 +39,35 @@ fn available_memory_under(root: &Path) -> Option<u64> {
     [machine, group_memory(root)].into_iter().flatten().min()
 }
 
-/// The tightest limit less use over all control groups that hold this process.
+/// The tightest limit less use over all control groups that hold this process. What the kernel keeps of files that
+/// nobody has read lately counts as free, as it does for the kubelet: the kernel drops it before it refuses memory.
 fn group_memory(root: &Path) -> Option<u64> {
     let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
     let mut free = None;
     for line in groups.lines() {
         let mut fields = line.splitn(3, ':').skip(1);
         let (controllers, path) = (fields.next()?, fields.next()?);
-        let (mount, limit, usage) = match controllers {
-            "" => ("sys/fs/cgroup", "memory.max", "memory.current"),
-            _ if controllers.split(',').any(|c| c == "memory") => {
-                ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes")
-            }
+        let (mount, limit, usage, cache) = match controllers {
+            "" => ("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file "),
+            _ if controllers.split(',').any(|c| c == "memory") => (
+                "sys/fs/cgroup/memory",
+                "memory.limit_in_bytes",
+                "memory.usage_in_bytes",
+                "total_inactive_file ",
+            ),
             _ => continue,
         };
         let mount = root.join(mount);
         let mut dir: PathBuf = mount.join(path.trim_start_matches('/'));
         while dir.starts_with(&mount) {
-            let read = |name: &str| -> Option<u64> {
-                std::fs::read_to_string(dir.join(name)).ok()?.trim().parse().ok()
+            let text = |name: &str| std::fs::read_to_string(dir.join(name)).ok();
+            let read = |name: &str| -> Option<u64> { text(name)?.trim().parse().ok() };
+            let cache = || -> Option<u64> {
+                let stat = text("memory.stat")?;
+                stat.lines().find_map(|line| line.strip_prefix(cache))?.trim().parse().ok()
             };
             if let (Some(limit), Some(usage)) = (read(limit), read(usage)) {
-                let left = limit.saturating_sub(usage);
+                let left = limit.saturating_sub(usage.saturating_sub(cache().unwrap_or(0)));
                 free = Some(free.map_or(left, |free: u64| free.min(left)));
             }
             dir.pop();
@@ -92,9 +99,18 @@ mod tests {
         write(root, "sys/fs/cgroup/a/b/memory.max", "max\n");
         write(root, "sys/fs/cgroup/a/b/memory.current", "1\n");
         assert_eq!(available_memory_under(root), Some(3 << 30));
+        let stat =
+            "anon 268435456\nfile 805306368\ninactive_file 536870912\nactive_file 268435456\n";
+        write(root, "sys/fs/cgroup/a/memory.stat", stat);
+        assert_eq!(available_memory_under(root), Some((3 << 30) + (512 << 20)));
         write(root, "proc/self/cgroup", "5:cpu,memory:/x\n");
         write(root, "sys/fs/cgroup/memory/x/memory.limit_in_bytes", "2147483648");
-        write(root, "sys/fs/cgroup/memory/x/memory.usage_in_bytes", "0");
+        write(root, "sys/fs/cgroup/memory/x/memory.usage_in_bytes", "1073741824");
+        write(
+            root,
+            "sys/fs/cgroup/memory/x/memory.stat",
+            "inactive_file 1\ntotal_inactive_file 1073741824\n",
+        );
         assert_eq!(available_memory_under(root), Some(2 << 30));
     }
 

@@ -101,6 +101,8 @@ pub struct Requirement {
     pub probe: Probe,
     /// Which package has it.
     pub packages: Packages,
+    /// What to do where no package has it.
+    pub hint: Option<String>,
 }
 
 /// Everything that `config` needs, most general first.
@@ -135,12 +137,11 @@ pub fn all(config: &Config) -> Vec<Requirement> {
 fn basics(config: &Config) -> Vec<Requirement> {
     let mut rows = vec![program("cmake", &["cmake"], Some((3, 19)), "every build", CMAKE)];
     if !config.target.is_msvc() && config.target.os != Os::Android {
-        rows.push(compiler("C compiler", &["cc", "gcc", "clang"], config.compilers.cc.clone()));
-        rows.push(compiler(
-            "C++ compiler",
-            &["c++", "g++", "clang++"],
-            config.compilers.cxx.clone(),
-        ));
+        let names: [&'static [&'static str]; 2] =
+            [&["cc", "gcc", "clang"], &["c++", "g++", "clang++"]];
+        let compilers = &config.compilers;
+        rows.push(compiler("C compiler", names[0], compilers.cc.as_ref(), config));
+        rows.push(compiler("C++ compiler", names[1], compilers.cxx.as_ref(), config));
     }
     let ninja = program("ninja", &["ninja", "ninja-build"], None, "faster builds", NINJA);
     rows.push(Requirement { required: false, ..ninja });
@@ -185,6 +186,7 @@ fn backend_rows(backend: Backend, config: &Config) -> Vec<Requirement> {
                 required: true,
                 probe,
                 packages: VULKAN,
+                hint: None,
             };
             [glslc, headers].into_iter().chain(spirv).collect()
         }
@@ -229,6 +231,11 @@ fn cuda_compiler(config: &Config, feature: String) -> Requirement {
     ];
     let mut row = program("CUDA compiler (nvcc)", &["nvcc"], Some((11, 7)), &feature, CUDA);
     set_places(&mut row.probe, places);
+    row.hint = Some(
+        "NVIDIA's own packages are newer than most systems': https://developer.nvidia.com/cuda-downloads; in a clone \
+         of this repository: cargo xtask setup --features cuda"
+            .into(),
+    );
     row
 }
 
@@ -241,13 +248,26 @@ fn set_places(probe: &mut Probe, new: Vec<(String, Option<PathBuf>)>) {
 fn compiler(
     name: &'static str,
     names: &'static [&'static str],
-    named: Option<PathBuf>,
+    named: Option<&PathBuf>,
+    config: &Config,
 ) -> Requirement {
-    let mut row = program(name, names, None, "every build", COMPILER);
-    if let Some(path) = named {
-        let label = if name == "C compiler" { "$CC" } else { "$CXX" };
-        set_places(&mut row.probe, vec![(label.to_owned(), Some(path))]);
-    }
+    let Some(path) = named else { return program(name, names, None, "every build", COMPILER) };
+    let cross = config.is_cross() && !config.target.is_musl() && config.target.arch == "aarch64";
+    let packages = if cross { COMPILER_ARM } else { Packages([""; 5]) };
+    // Nothing but this one will do: CMake gets it.
+    let mut row = program(name, &[], None, "every build", packages);
+    let variable = if name == "C compiler" { "CC" } else { "CXX" };
+    set_places(&mut row.probe, vec![(format!("${variable}"), Some(path.clone()))]);
+    let set =
+        |what: &str| format!("set {variable}_{} to {what}", config.target.triple.replace('-', "_"));
+    row.hint = Some(match (config.target.is_musl(), config.is_cross()) {
+        (true, _) => format!(
+            "Debian's musl-tools compiles no C++: build on Alpine, or {}",
+            set("a C++ compiler for musl")
+        ),
+        (false, true) => set("its cross compiler"),
+        (false, false) => format!("set {variable} to a compiler that is there, or to nothing"),
+    });
     row
 }
 
@@ -259,7 +279,7 @@ fn program(
     packages: Packages,
 ) -> Requirement {
     let probe = Probe::Program { names, version: &["--version"], minimum, places: vec![] };
-    Requirement { name, needed_for: needed_for.into(), required: true, probe, packages }
+    Requirement { name, needed_for: needed_for.into(), required: true, probe, packages, hint: None }
 }
 
 fn header(
@@ -269,13 +289,20 @@ fn header(
     packages: Packages,
 ) -> Requirement {
     let probe = Probe::Header(file);
-    Requirement { name, needed_for: needed_for.into(), required: true, probe, packages }
+    Requirement { name, needed_for: needed_for.into(), required: true, probe, packages, hint: None }
 }
 
 // Packages, in the order of `Manager::ALL`: apt, dnf, brew, pacman, winget.
 const CMAKE: Packages = Packages(["cmake", "cmake", "cmake", "cmake", "Kitware.CMake"]);
 const COMPILER: Packages =
     Packages(["g++", "gcc-c++", "gcc", "gcc", "Microsoft.VisualStudio.2022.BuildTools"]);
+const COMPILER_ARM: Packages = Packages([
+    "g++-aarch64-linux-gnu",
+    "gcc-c++-aarch64-linux-gnu",
+    "",
+    "aarch64-linux-gnu-gcc",
+    "",
+]);
 const NINJA: Packages =
     Packages(["ninja-build", "ninja-build", "ninja", "ninja", "Ninja-build.Ninja"]);
 const BINUTILS: Packages = Packages(["binutils", "binutils", "", "binutils", ""]);

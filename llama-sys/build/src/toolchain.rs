@@ -7,6 +7,7 @@ use llama_src::sh::Cmd;
 
 use crate::Error;
 use crate::backend::Backend;
+use crate::cargo;
 use crate::config::Config;
 use crate::headers;
 use crate::requirement::{self, Manager, Probe, Requirement};
@@ -148,9 +149,14 @@ fn describe(finding: &Finding, manager: Option<Manager>) -> Error {
         .into_iter()
         .filter_map(|manager| Some(format!("{} {}", manager.install(), packages.of(manager)?)))
         .collect();
-    if !commands.is_empty() {
+    // Where a newer one is to be had elsewhere, the system's own is most likely the old one that is there.
+    let elsewhere = missing.too_old.is_some() && finding.requirement.hint.is_some();
+    if !commands.is_empty() && !elsewhere {
         let what = if missing.too_old.is_some() { "a newer one" } else { "it" };
         error = error.hint(format!("install {what}: {}", commands.join(" | ")));
+    }
+    if let Some(hint) = &finding.requirement.hint {
+        error = error.hint(hint.as_str());
     }
     match needed_for.strip_prefix("feature ") {
         Some(feature) => error.hint(format!("or build without the feature {feature}")),
@@ -195,8 +201,9 @@ fn look_for_program(
 }
 
 fn launcher(config: &Config, found: Option<PathBuf>) -> Result<Option<PathBuf>, Error> {
-    match config.overrides.compiler_launcher.as_deref() {
-        None => Ok(found),
+    let named = config.overrides.compiler_launcher.as_deref();
+    match named.or(config.compilers.launcher.as_deref()) {
+        None => Ok(found.filter(|launcher| works(launcher, config))),
         Some("none") => Ok(None),
         Some(name) => which::which(name).map(Some).map_err(|_| {
             Error::new(format!("no compiler launcher `{name}`"))
@@ -204,6 +211,28 @@ fn launcher(config: &Config, found: Option<PathBuf>) -> Result<Option<PathBuf>, 
                 .hint("set LLAMA_SYS_COMPILER_LAUNCHER to ccache, sccache, a path, or none")
         }),
     }
+}
+
+/// Whether a compiler cache that nobody asked for can do its work: one that cannot write where it keeps things fails
+/// every compiler.
+fn works(launcher: &Path, config: &Config) -> bool {
+    // Microsoft's compiler takes other words; CMake's own test of the compiler then has the word.
+    if config.target.is_msvc() {
+        return true;
+    }
+    let cc = config.compilers.cc.clone().unwrap_or_else(|| "cc".into());
+    let flags = config.compilers.cflags.iter().flat_map(|flags| flags.split_whitespace());
+    let dir = cargo::out_dir().unwrap_or_else(|_| std::env::temp_dir());
+    let [empty, object] = ["empty.c", "empty.o"].map(|name| dir.join(name));
+    let tried =
+        std::fs::write(&empty, "").map_err(|e| Error::io("write", &empty, &e)).and_then(|()| {
+            let compile = Cmd::new(launcher).arg(cc).args(flags);
+            compile.arg("-c").arg(&empty).arg("-o").arg(&object).read()
+        });
+    let Err(error) = tried else { return true };
+    let name = launcher.file_name().unwrap_or_default().to_string_lossy();
+    cargo::warning(&format!("{name} fails, so everything is compiled without it: {error}"));
+    false
 }
 
 fn hip(hipconfig: &Path) -> Result<(PathBuf, PathBuf), Error> {
@@ -263,59 +292,5 @@ pub fn flags(toolchain: &Toolchain, config: &Config) -> Vec<(String, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_read_as_the_tools_print_them() {
-        let version = |text: &str| version_in(text).unwrap_or_default();
-        assert_eq!(version("cmake version 3.25.1\n\nCMake suite"), "3.25.1");
-        assert_eq!(version("1.11.1\n"), "1.11.1");
-        assert_eq!(version("gcc (Debian 12.2.0-14+deb12u1) 12.2.0"), "12.2.0");
-        let nvcc = "nvcc: NVIDIA (R) Cuda compiler driver\nCopyright (c) 2005-2025 NVIDIA\n\
-                    Cuda compilation tools, release 13.0, V13.0.88";
-        assert_eq!(version(nvcc), "13.0");
-        assert_eq!(version("shaderc v2023.2 v2023.2"), "2023.2");
-        assert_eq!(version("no numbers"), "");
-        assert!(numbers("3.9") < (3, 19));
-    }
-
-    #[test]
-    fn everything_that_is_missing_is_told_at_once() {
-        let config = crate::tests::config("x86_64-unknown-linux-gnu", "cuda tls server");
-        let findings: Vec<Finding> = requirement::all(&config)
-            .into_iter()
-            .filter(|row| ["cmake", "CUDA compiler (nvcc)", "OpenSSL"].contains(&row.name))
-            .map(|requirement| {
-                let places = match &requirement.probe {
-                    Probe::Program { places, .. } => places.iter().map(|p| p.0.clone()).collect(),
-                    Probe::Header(name) => vec![format!("headers of `cc` ({name})")],
-                    Probe::VulkanHeader(_) => unreachable!("nobody asked for it"),
-                };
-                Finding { requirement, result: Err(Missing { too_old: None, looked_in: places }) }
-            })
-            .collect();
-        let findings: Vec<&Finding> = findings.iter().collect();
-        let text = report(&findings, Some(Manager::Apt)).to_string();
-        let golden = "\
-no cmake for every build
-  hint: install it: apt-get install cmake
-no OpenSSL for feature `tls`
-  looked in: headers of `cc` (openssl/ssl.h)
-  hint: install it: apt-get install libssl-dev
-  hint: or build without the feature `tls`
-no CUDA compiler (nvcc) for feature `cuda`
-  looked in: $CUDACXX, $CUDA_PATH, /usr/local/cuda/bin
-  hint: install it: apt-get install nvidia-cuda-toolkit
-  hint: or build without the feature `cuda`
-3 tools are missing
-  hint: install them all: apt-get install cmake libssl-dev nvidia-cuda-toolkit";
-        assert_eq!(text, golden);
-        let text = report(&findings[..1], None).to_string();
-        assert_eq!(
-            text,
-            "no cmake for every build\n  hint: install it: apt-get install cmake | dnf install cmake | \
-             brew install cmake | pacman -S cmake | winget install Kitware.CMake"
-        );
-    }
-}
+#[path = "toolchain_tests.rs"]
+mod tests;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use flate2::{Compression, write::GzEncoder};
 use llama_src::{Pin, Progress, Request, pin::Mirror};
+use sha2::Digest;
 
 /// Files of the made-up release.
 pub(crate) const FILES: &[(&str, &str)] = &[
@@ -137,17 +138,60 @@ pub(crate) fn serve(manner: Manner, archive: Vec<u8>) -> Server {
     Server { url, requests }
 }
 
-fn answer(mut stream: TcpStream, manner: Manner, archive: &[u8], count: &AtomicUsize) {
+/// A made-up index of Python packages; counts its requests.
+pub(crate) struct Index {
+    pub(crate) url: String,
+    pub(crate) sha256: String,
+    pub(crate) requests: Arc<AtomicUsize>,
+}
+
+/// An index whose package `x` has one file.
+pub(crate) fn index(file: &'static str, bytes: Vec<u8>) -> Index {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/simple", listener.local_addr().unwrap());
+    let sha256 = llama_src::tree::hex(&sha2::Sha256::digest(&bytes));
+    let requests = Arc::new(AtomicUsize::new(0));
+    let count = requests.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let Some(head) = head(&mut stream) else { continue };
+            count.fetch_add(1, Ordering::SeqCst);
+            let page = format!("<a href=\"../../files/{file}#sha256=0\">{file}</a>").into_bytes();
+            let found = match head.split(' ').nth(1) {
+                Some("/simple/x/") => Some(&page),
+                Some(path) if path == format!("/files/{file}") => Some(&bytes),
+                _ => None,
+            };
+            let (status, body) = found.map_or(("404 Not Found", &[][..]), |body| ("200 OK", body));
+            let head = format!(
+                "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            // The client may be gone, which is its right.
+            let _ = stream.write_all(&[head.as_bytes(), body].concat());
+        }
+    });
+    Index { url, sha256, requests }
+}
+
+/// The head of a request; `None` when the client is gone.
+fn head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         if stream.read(&mut byte).unwrap_or(0) == 0 {
-            return;
+            return None;
         }
         head.push(byte[0]);
     }
+    String::from_utf8(head).ok()
+}
+
+fn answer(mut stream: TcpStream, manner: Manner, archive: &[u8], count: &AtomicUsize) {
+    let Some(head) = head(&mut stream) else { return };
     count.fetch_add(1, Ordering::SeqCst);
-    let redirected = head.starts_with(b"GET /archive ");
+    let redirected = head.starts_with("GET /archive ");
     let text = |status: &str, extra: &str| {
         format!("HTTP/1.1 {status}\r\nConnection: close\r\n{extra}\r\n").into_bytes()
     };

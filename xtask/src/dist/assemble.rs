@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use llama_src::sh::Cmd;
 
+use super::archive;
 use crate::files;
 use crate::manifest::File;
 use crate::toolkit::VendorLibrary;
@@ -62,6 +63,26 @@ pub(crate) fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
     fs::copy(from, to)
         .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     files::set_mode(to, mode).with_context(|| format!("cannot set the mode of {}", to.display()))
+}
+
+/// Gives everybody what its owner may do, short of writing, whatever the umask of who builds takes away.
+///
+/// # Errors
+/// When a mode cannot be read or set.
+pub(crate) fn set_modes(path: &Path) -> Result<()> {
+    let failed = || format!("cannot set the mode of {}", path.display());
+    let meta = fs::symlink_metadata(path).with_context(failed)?;
+    if meta.is_symlink() {
+        return Ok(());
+    }
+    let mode = if meta.is_dir() || archive::is_executable(&meta) { 0o755 } else { 0o644 };
+    files::set_mode(path, mode).with_context(failed)?;
+    if meta.is_dir() {
+        for item in fs::read_dir(path).with_context(failed)? {
+            set_modes(&item?.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// `bin/<name>` as a link to `<name>`: the path that images and other programs name.
@@ -123,6 +144,26 @@ mod tests {
         assert_eq!(list(&to).unwrap(), expected.map(|(n, f)| (n.to_owned(), f)).into());
         let error = copy(&dir.path().join("gone"), &to.join("y"), 0o644).unwrap_err();
         assert!(format!("{error:#}").starts_with("cannot copy "), "{error:#}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn modes_are_everybody_s_whatever_the_umask() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("d")).unwrap();
+        for (name, mode) in [("d/text", 0o600), ("program", 0o700), ("d", 0o700)] {
+            if name != "d" {
+                fs::write(at(name), "").unwrap();
+            }
+            files::set_mode(&at(name), mode).unwrap();
+        }
+        link(dir.path(), "program").unwrap();
+        set_modes(dir.path()).unwrap();
+        let mode = |name: &str| fs::metadata(at(name)).unwrap().permissions().mode() & 0o7777;
+        let modes = ["", "d", "d/text", "program", "bin"].map(mode);
+        assert_eq!(modes, [0o755, 0o755, 0o644, 0o755, 0o755]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::labels::OWN;
 use super::subject::Subject;
+use crate::identity::UNKNOWN;
 use crate::manifest::Manifest;
 use crate::variant::Variant;
 
@@ -71,7 +72,8 @@ pub(super) fn version(text: &str, config: &Config, subject: &Subject) -> Vec<Str
     };
     let commit = manifest.commit.trim_end_matches("-dirty");
     let mut wrong = Vec::new();
-    if commit.len() != 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    let hexadecimal = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !hexadecimal && commit != UNKNOWN {
         wrong.push(format!("`commit` is `{commit}`, not 40 hexadecimal digits"));
     }
     if manifest.timestamp.len() != 10 || !manifest.version.starts_with(&manifest.timestamp) {

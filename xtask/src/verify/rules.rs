@@ -2,6 +2,7 @@
 //! lines `path: message`.
 
 use super::facts::{self, Entries, Entry, ROOT, Regular};
+use crate::identity::UNKNOWN;
 use crate::manifest::{self, File, Manifest};
 use crate::variant::Variant;
 
@@ -52,7 +53,8 @@ fn is_version(manifest: &Manifest) -> bool {
     let Some(hash) = rest.and_then(|rest| rest.strip_prefix('-')) else { return false };
     let hash = if commit.ends_with(DIRTY) { hash.trim_end_matches(DIRTY) } else { hash };
     let commit = commit.trim_end_matches(DIRTY);
-    hash.len() >= 7 && commit.starts_with(hash) && commit.bytes().all(|b| b.is_ascii_hexdigit())
+    let known = commit == UNKNOWN || commit.bytes().all(|b| b.is_ascii_hexdigit());
+    hash.len() >= 7 && commit.starts_with(hash) && known
 }
 
 /// What is there is what is listed, byte for byte.

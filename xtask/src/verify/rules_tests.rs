@@ -58,7 +58,8 @@ fn a_version_is_time_and_commit() {
         assert!(!of(version, "0123456789ab"), "{version}");
     }
     assert!(!of("2511211326-0123456-dirty", "0123456789ab"));
-    assert!(!of("2511211326-unknown", "unknown"));
+    assert!(of("2511211326-unknown", "unknown"));
+    assert!(!of("2511211326-unknowm", "unknowm"));
 }
 
 #[test]
