@@ -246,7 +246,7 @@ fn in_layer(
     // What comes after so much is not worth it when something was found; else the next layer may have it.
     let enough = remote.is_spent();
     match read {
-        Err(error) if !enough => Err(remote.why(error).looked_in(&url)),
+        Err(error) if !enough => Err(remote.why(error)),
         _ => Ok(found),
     }
 }

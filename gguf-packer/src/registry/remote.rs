@@ -58,12 +58,12 @@ impl<'a> Remote<'a> {
         // A server that does not say how long its file is has it whole.
         let size = self.size.unwrap_or(i64::MAX as u64);
         let read = Header::read(&mut *self, size);
-        read.map_err(|error| self.why(error).looked_in(&self.url))
+        read.map_err(|error| self.why(error))
     }
 
     /// The reason behind what a reader of this file says.
     pub(super) fn why(&mut self, said: Error) -> Error {
-        self.failed.take().unwrap_or(said)
+        self.failed.take().unwrap_or_else(|| said.looked_in(&self.url))
     }
 
     /// Whether more was read than anything needs.
