@@ -3,6 +3,8 @@
 mod args;
 mod build;
 mod context;
+mod estimate;
+mod estimate_args;
 mod images;
 mod list;
 mod manual;
@@ -13,12 +15,13 @@ mod remote;
 mod run;
 mod save;
 mod table;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use context::Context;
 
@@ -67,6 +70,8 @@ enum Command {
     Logout(args::Logout),
     /// Start a server with a model.
     Run(args::Run),
+    /// Say what a model takes of which memory, and what fits; its weights need not be here.
+    Estimate(estimate_args::Estimate),
     /// Quantize a GGUF file.
     Quantize(args::Quantize),
     /// Look after the store.
@@ -81,7 +86,8 @@ enum Command {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words = words::sorted(std::env::args_os().collect(), &Cli::command());
+    let cli = Cli::parse_from(words);
     let context = Context { store: cli.store };
     match run(&cli.command, &context) {
         Ok(code) => code,
@@ -107,6 +113,7 @@ fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
         Command::Login(args) => remote::login(args),
         Command::Logout(args) => remote::logout(args),
         Command::Run(args) => run::run(args, context),
+        Command::Estimate(args) => estimate::run(args, context),
         Command::Quantize(args) => quantize::run(args),
         Command::Store(args) => images::store(args, context),
         Command::Completions(args) => manual::completions(args),
