@@ -34,6 +34,7 @@ fn help_names_every_command() {
         "login",
         "logout",
         "run",
+        "estimate",
         "quantize",
         "store",
         "completions",

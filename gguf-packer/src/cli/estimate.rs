@@ -66,7 +66,9 @@ fn package(args: &Args, context: &Context) -> Result<Package, Error> {
             let client = remote::client(args.remote.insecure)?;
             Package::remote(&client.peek(&name, None, &|event| screen.transfer(event))?)
         }
-        (Ok(_), None) => Err(Error::new(format!("`{model}` is no name that a registry could have"))),
+        (Ok(_), None) => {
+            Err(Error::new(format!("`{model}` is no name that a registry could have")))
+        }
         (Err(error), None) => Err(error),
     }
 }
@@ -86,9 +88,11 @@ fn footprint(text: &str) -> Result<(u64, u64), Error> {
 pub(super) fn checked(fit: &Fit) -> Result<&Fit, Error> {
     match fit.status.as_str() {
         "fits" => Ok(fit),
-        "cannot" => Err(Error::new("it does not fit: nothing is left that llama.cpp could make smaller")
-            .hint("options that say a number hold: leave out --ctx-size, --gpu-layers, --tensor-split")
-            .hint("or a smaller quantization: gguf-packer quantize --type Q4_K_M IN.gguf OUT.gguf")),
+        "cannot" => Err(Error::new(
+            "it does not fit: nothing is left that llama.cpp could make smaller",
+        )
+        .hint("options that say a number hold: leave out --ctx-size, --gpu-layers, --tensor-split")
+        .hint("or a smaller quantization: gguf-packer quantize --type Q4_K_M IN.gguf OUT.gguf")),
         _ => Err(Error::new("llama.cpp cannot say what fits")
             .hint("say it yourself: --ctx-size N --gpu-layers N")),
     }
@@ -105,7 +109,11 @@ fn advice(model: &str, cards: &Cards, fit: &Fit) -> String {
         _ => format!("gguf-packer run {model} -- {options}"),
     };
     let named = fit.arguments.iter().any(|word| word.contains("GPU"));
-    let names = if named { "\nGPU0 is your first card; llama-server --list-devices says its name" } else { "" };
+    let names = if named {
+        "\nGPU0 is your first card; llama-server --list-devices says its name"
+    } else {
+        ""
+    };
     format!("it fits with: {options}\nto start it:  {start}{names}\n")
 }
 
@@ -138,7 +146,8 @@ mod tests {
     #[test]
     fn a_footprint_is_two_numbers() {
         assert_eq!(footprint("150,250").unwrap(), (150 * MIB, 250 * MIB));
-        for wrong in ["", "150", "1,2,3", "a,b", "99999999999999999999,1", "18446744073709551615,1"] {
+        for wrong in ["", "150", "1,2,3", "a,b", "99999999999999999999,1", "18446744073709551615,1"]
+        {
             let error = footprint(wrong).unwrap_err().to_string();
             assert!(error.ends_with("hint: --platform-footprint 150,250"), "{error}");
         }

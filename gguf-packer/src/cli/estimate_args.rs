@@ -127,7 +127,9 @@ impl Estimate {
         ] {
             options.extend(value.iter().flat_map(|value| [name.to_owned(), value.clone()]));
         }
-        for (name, given) in [("--no-kv-offload", server.no_kv_offload), ("--no-mmap", server.no_mmap)] {
+        for (name, given) in
+            [("--no-kv-offload", server.no_kv_offload), ("--no-mmap", server.no_mmap)]
+        {
             options.extend(given.then(|| name.to_owned()));
         }
         options.extend(self.args.iter().cloned());

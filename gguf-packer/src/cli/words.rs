@@ -27,7 +27,10 @@ pub(super) fn sorted(words: Vec<OsString>, program: &Command) -> Vec<OsString> {
             }
             Some(Takes::OneOf(values)) => {
                 let value = words.next_if(|next| values.iter().any(|value| next == value.as_str()));
-                ours.push(value.map_or(word, |value| format!("{text}={}", value.to_string_lossy()).into()));
+                ours.push(
+                    value
+                        .map_or(word, |value| format!("{text}={}", value.to_string_lossy()).into()),
+                );
             }
             None if has_model => theirs.push(word),
             None => {
@@ -66,13 +69,15 @@ fn known(text: &str, command: &Command, program: &Command) -> Option<Takes> {
     }
     let name = text.strip_prefix("--")?;
     let name = name.split('=').next()?;
-    let mut all = command.get_arguments().chain(program.get_arguments().filter(|arg| arg.is_global_set()));
+    let mut all =
+        command.get_arguments().chain(program.get_arguments().filter(|arg| arg.is_global_set()));
     let arg: &Arg = all.find(|arg| arg.get_long() == Some(name))?;
     if !arg.get_action().takes_values() {
         return Some(Takes::Nothing);
     }
     if arg.get_num_args().is_some_and(|count| count.min_values() == 0) {
-        let values = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+        let values =
+            arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
         return Some(Takes::OneOf(values));
     }
     Some(Takes::Value)
@@ -97,7 +102,10 @@ mod tests {
         for (given, expected) in [
             ("g estimate m -c 8192 --json", "g estimate m --json -- -c 8192"),
             ("g estimate --json m -fa on --gpu 24GiB", "g estimate --json m --gpu 24GiB -- -fa on"),
-            ("g --store d estimate m --flash-attn -b 1", "g --store d estimate m --flash-attn -- -b 1"),
+            (
+                "g --store d estimate m --flash-attn -b 1",
+                "g --store d estimate m --flash-attn -- -b 1",
+            ),
             ("g estimate m --fit off --flash-attn on", "g estimate m --fit=off --flash-attn=on"),
             ("g estimate --fit m -- --fit-target 1", "g estimate --fit m -- --fit-target 1"),
             ("g estimate --ctx-size -1 m --store=x", "g estimate --ctx-size -1 m --store=x"),

@@ -50,10 +50,8 @@ const REPORTED: &[(&str, u64)] = &[
     ("3090", 24_576),
 ];
 
-/// What the vendor's page says, in GB; drivers report up to a tenth less.
-/// Sources: `nvidia.com/en-us/data-center/{h200,dgx-b200,v100,l40}`, `nvidia.com/en-us/geforce/graphics-cards`,
-/// `nvidia.com/en-us/products/workstations`, `amd.com/en/products/{accelerators,graphics}`,
-/// `intel.com` (Arc A770, B580).
+/// What the vendors' product pages say (NVIDIA, AMD, Intel), in GB. Taken for 10⁹ bytes, which is a little less than
+/// most of these cards have: nobody's figure of what the driver reports was at hand.
 const SOLD: &[(&str, u64)] = &[
     ("h200", 141),
     ("b200", 180),
@@ -116,7 +114,9 @@ impl Cards {
             Self::Here | Self::None => return Ok((Vec::new(), options)),
             Self::Made(cards) => cards.clone(),
             Self::Any => {
-                let of = |names: &[&str]| value(&options, names).map_or(0, |list| list.split([',', '/']).count());
+                let of = |names: &[&str]| {
+                    value(&options, names).map_or(0, |list| list.split([',', '/']).count())
+                };
                 let own = of(&["-ts", "--tensor-split"]).saturating_sub(of(&["--rpc"])).max(1);
                 vec![Card { bytes: UNLIMITED, unified: false }; own]
             }
@@ -164,7 +164,11 @@ fn size(word: &str) -> Option<u64> {
         _ => return None,
     };
     let bytes = number.parse::<f64>().ok()? * unit;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in these bounds")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is in these bounds"
+    )]
     (bytes >= MIB as f64 && bytes <= UNLIMITED as f64).then_some(bytes as u64)
 }
 
@@ -184,10 +188,13 @@ fn of_name(word: &str) -> Option<Card> {
 fn apple(name: &str) -> Option<u64> {
     let rest = name.strip_prefix("apple-").unwrap_or(name);
     let (chip, memory) = rest.rsplit_once('-')?;
-    let memory: u64 = memory.trim_end_matches("gib").trim_end_matches("gb").trim_end_matches('g').parse().ok()?;
-    let is_chip = chip.strip_prefix('m').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let memory: u64 =
+        memory.trim_end_matches("gib").trim_end_matches("gb").trim_end_matches('g').parse().ok()?;
+    let is_chip =
+        chip.strip_prefix('m').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let is_memory = (8..=1024).contains(&memory);
-    (is_chip && is_memory).then(|| if memory < 36 { memory * GIB * 2 / 3 } else { memory * GIB * 3 / 4 })
+    (is_chip && is_memory)
+        .then(|| if memory < 36 { memory * GIB * 2 / 3 } else { memory * GIB * 3 / 4 })
 }
 
 /// In lower case, with `-` between its parts, and without its maker.
@@ -206,10 +213,13 @@ fn unknown(word: &str) -> Error {
     }
     let name = plain(word);
     let names = REPORTED.iter().chain(SOLD).map(|(known, _)| *known);
-    let alike = |known: &str| known.contains(&name) || name.contains(known) || distance(known, &name) <= 1;
+    let alike =
+        |known: &str| known.contains(&name) || name.contains(known) || distance(known, &name) <= 1;
     let near: Vec<&str> = names.filter(|known| alike(known)).take(5).collect();
     let error = near.iter().fold(error, |error, near| error.hint(format!("--gpu {near}")));
-    error.hint("a Mac has its memory in its name: --gpu apple-m4-32g").hint("or say its memory: --gpu 24GiB")
+    error
+        .hint("a Mac has its memory in its name: --gpu apple-m4-32g")
+        .hint("or say its memory: --gpu 24GiB")
 }
 
 /// Letters that differ between words of one length; else as many as there are.
@@ -262,7 +272,8 @@ mod tests {
 
     #[test]
     fn options_say_how_many_cards_there_are() {
-        let (gpus, options) = Cards::Any.devices(words("-m x --tensor-split 1,1,2 --rpc a:1")).unwrap();
+        let (gpus, options) =
+            Cards::Any.devices(words("-m x --tensor-split 1,1,2 --rpc a:1")).unwrap();
         let names: Vec<&str> = gpus.iter().map(|gpu| gpu.name.as_str()).collect();
         assert_eq!(names, ["RPC0", "GPU0", "GPU1"]);
         assert_eq!(options, words("-m x --tensor-split 1,1,2"));

@@ -63,7 +63,10 @@ fn the_table_is_that_of_the_document() {
     let (estimate, requests) = asked(&question(&Cards::Any), vec![answer(&[25], "null")]);
     let [request] = &requests[..] else { panic!("{requests:?}") };
     assert_eq!(request.arguments[2..], words("-c 8192"));
-    assert_eq!((request.gpus[0].name.as_str(), request.gpus.len(), request.real), ("GPU0", 1, false));
+    assert_eq!(
+        (request.gpus[0].name.as_str(), request.gpus.len(), request.real),
+        ("GPU0", 1, false)
+    );
     let expected = r"
 +-------+--------------+--------------------+-----------------+-----------+----------------+---------------+---------------+----------------+----------------+--------------------------------------------+---------------------------------------+
 | ARCH  | CONTEXT SIZE | BATCH SIZE (L / P) | FLASH ATTENTION | MMAP LOAD | EMBEDDING ONLY |   RERANKING   | DISTRIBUTABLE | OFFLOAD LAYERS | FULL OFFLOADED |                    RAM                     |                VRAM 0                 |
@@ -109,7 +112,8 @@ fn a_narrow_terminal_gets_it_turned_over() {
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
     let lines: Vec<&str> = table.lines().map(str::trim_end).collect();
     assert_eq!(lines[..2], ["ARCH                qwen2", "CONTEXT SIZE        8192"]);
-    let at = lines.iter().position(|line| line.starts_with("OFFLOAD LAYERS      13 (12 + 1)")).unwrap();
+    let at =
+        lines.iter().position(|line| line.starts_with("OFFLOAD LAYERS      13 (12 + 1)")).unwrap();
     let expected = [
         "FULL OFFLOADED      No",
         "                    LAYERS (I + T + O)          UMA       NONUMA",
@@ -146,6 +150,8 @@ fn json_has_the_original_s_keys_and_the_bytes() {
 
 #[test]
 fn an_error_of_the_planner_s_is_told_as_it_is() {
-    let refused = estimate_by(&package(), &question(&Cards::Any), &|_| Err(Error::new("error: invalid argument")));
+    let refused = estimate_by(&package(), &question(&Cards::Any), &|_| {
+        Err(Error::new("error: invalid argument"))
+    });
     assert_eq!(refused.unwrap_err().to_string(), "error: invalid argument");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::planner::Role;
+use super::planner::Run;
 use super::report::{Estimate, Row, Share};
 
 impl Estimate {
@@ -23,22 +23,7 @@ impl Estimate {
             "logicalBatchSize": answer.batch,
             "physicalBatchSize": answer.ubatch,
         });
-        let runs = answer.runs.iter().map(|run| {
-            let part = |role: Role, memory: &super::planner::Memory| {
-                json!({
-                    "role": role,
-                    "device": memory.device,
-                    "weights": memory.weights,
-                    "context": memory.context,
-                    "compute": memory.compute,
-                    "layers": memory.layers,
-                })
-            };
-            let parts = run.parts.iter();
-            let memory = parts.flat_map(|on| on.memory.iter().map(move |memory| part(on.role, memory)));
-            json!({ "gpuLayers": run.gpu_layers, "memory": memory.collect::<Vec<_>>() })
-        });
-        estimate["runs"] = runs.collect();
+        estimate["runs"] = answer.runs.iter().map(bytes).collect();
         estimate["devices"] = json!(answer.devices);
         estimate["contextTrained"] = json!(answer.context_trained);
         estimate["parallel"] = json!(answer.parallel);
@@ -48,6 +33,24 @@ impl Estimate {
         }
         json!({ "estimate": estimate })
     }
+}
+
+/// The bytes of each model on each device.
+fn bytes(run: &Run) -> Value {
+    let mut memory = Vec::new();
+    for part in &run.parts {
+        memory.extend(part.memory.iter().map(|on| {
+            json!({
+                "role": part.role,
+                "device": on.device,
+                "weights": on.weights,
+                "context": on.context,
+                "compute": on.compute,
+                "layers": on.layers,
+            })
+        }));
+    }
+    json!({ "gpuLayers": run.gpu_layers, "memory": memory })
 }
 
 fn item(row: &Row) -> Value {

@@ -6,8 +6,17 @@ use crate::image::command::{self, Role};
 use crate::run::compat::{self, Texts};
 
 /// Options that get the model from elsewhere, which would download it.
-const DOWNLOADS: [&str; 9] =
-    ["-mu", "--model-url", "-hf", "-hfr", "--hf-repo", "-dr", "--docker-repo", "-hfd", "--hf-repo-draft"];
+const DOWNLOADS: [&str; 9] = [
+    "-mu",
+    "--model-url",
+    "-hf",
+    "-hfr",
+    "--hf-repo",
+    "-dr",
+    "--docker-repo",
+    "-hfd",
+    "--hf-repo-draft",
+];
 
 /// Values of the original that mean that nothing is said.
 const UNSAID: [(&str, &str); 3] =
@@ -88,15 +97,19 @@ mod tests {
 
     #[test]
     fn a_value_of_the_command_holds_unless_the_user_says_otherwise() {
-        let command = words("-m /m.gguf -c 8192 -np 2 --system-prompt-file s.txt --flash-attn --no-mmap");
-        let all = all(&command, &words("-c 4096 --gpu-layers=-1 --ctx-size -1 --chat-template-file x")).unwrap();
+        let command =
+            words("-m /m.gguf -c 8192 -np 2 --system-prompt-file s.txt --flash-attn --no-mmap");
+        let all =
+            all(&command, &words("-c 4096 --gpu-layers=-1 --ctx-size -1 --chat-template-file x"))
+                .unwrap();
         let expected = "-m /m.gguf -c 8192 -np 2 --flash-attn on -c 4096 --load-mode none";
         assert_eq!(all.join(" "), expected);
     }
 
     #[test]
     fn options_of_two_years_ago_are_those_of_today() {
-        let all = all(&words("-m /m --lora-scaled a 0.5"), &words("--lora-scaled=b:1 -fa off")).unwrap();
+        let all =
+            all(&words("-m /m --lora-scaled a 0.5"), &words("--lora-scaled=b:1 -fa off")).unwrap();
         assert_eq!(all.join(" "), "-m /m --lora-scaled a:0.5,b:1 -fa off");
     }
 

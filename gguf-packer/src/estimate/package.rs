@@ -40,7 +40,8 @@ impl Package {
     /// When the folder for temporary files cannot be written.
     pub fn remote(peeked: &Peeked) -> Result<Self, Error> {
         let folder = tempfile::Builder::new().prefix("gguf-packer-").tempdir();
-        let folder = folder.map_err(|e| Error::new(format!("cannot make a temporary folder: {e}")))?;
+        let folder =
+            folder.map_err(|e| Error::new(format!("cannot make a temporary folder: {e}")))?;
         let mut places = BTreeMap::new();
         for (at, (path, model)) in peeked.models.iter().enumerate() {
             let file = folder.path().join(format!("{at}.gguf"));
@@ -65,7 +66,8 @@ fn stand_in(path: &Path, model: &Model) -> Result<(), Error> {
     file.write_all(&header).map_err(|e| failed(&e))?;
     if fs::metadata(path).is_ok_and(|known| known.len() <= size) {
         file.set_len(size).map_err(|e| {
-            failed(&e).hint("a folder for temporary files that takes files of that length: TMPDIR=DIR")
+            failed(&e)
+                .hint("a folder for temporary files that takes files of that length: TMPDIR=DIR")
         })?;
     }
     Ok(())
@@ -82,7 +84,8 @@ mod tests {
         let big = Writer::tiny_model().tensor("output.weight", &[256, 3], "Q5_K");
         let model = Model::new(vec![big.header()]).unwrap();
         let command = ["-m", "/m/a.gguf", "-c", "8"].map(str::to_owned).to_vec();
-        let peeked = Peeked { command, models: BTreeMap::from([("/m/a.gguf".to_owned(), model.clone())]) };
+        let peeked =
+            Peeked { command, models: BTreeMap::from([("/m/a.gguf".to_owned(), model.clone())]) };
         let package = Package::remote(&peeked).unwrap();
         assert_eq!(package.main.as_ref(), Some(&model));
         assert_eq!((package.arguments[0].as_str(), package.arguments[3].as_str()), ("-m", "8"));
@@ -107,6 +110,12 @@ mod tests {
 
     fn tensor(elements: u64) -> crate::gguf::Tensor {
         let kind = crate::gguf::TensorType::F32;
-        crate::gguf::Tensor { name: "t".into(), dimensions: vec![elements], kind, offset: 0, start: 0 }
+        crate::gguf::Tensor {
+            name: "t".into(),
+            dimensions: vec![elements],
+            kind,
+            offset: 0,
+            start: 0,
+        }
     }
 }

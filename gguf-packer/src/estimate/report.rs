@@ -1,9 +1,9 @@
 //! The planner's answer as a person reads it: for each choice of layers what the processor's memory and each card
 //! hold, where they share their memory (UMA) and where they do not.
 
+use super::Question;
 use super::planner::{Answer, Device, Fit, Part, Role, Run};
 use super::speed::{Active, Work, most};
-use super::Question;
 use crate::gguf::Model;
 
 /// What a package takes.
@@ -84,7 +84,8 @@ fn row(answer: &Answer, run: &Run, question: &Question<'_>, active: Option<&Acti
         *count += 1;
         cards.push(share);
     }
-    let work: Vec<Work> = std::iter::once(&ram).chain(&cards).map(|share| work(run, share)).collect();
+    let work: Vec<Work> =
+        std::iter::once(&ram).chain(&cards).map(|share| work(run, share)).collect();
     Row {
         offloaded: run.gpu_layers,
         output: cards.iter().any(|share| share.output),
@@ -95,7 +96,13 @@ fn row(answer: &Answer, run: &Run, question: &Question<'_>, active: Option<&Acti
     }
 }
 
-fn share(answer: &Answer, run: &Run, device: &Device, full: bool, question: &Question<'_>) -> Share {
+fn share(
+    answer: &Answer,
+    run: &Run,
+    device: &Device,
+    full: bool,
+    question: &Question<'_>,
+) -> Share {
     let mut share = Share { device: device.name.clone(), ..Share::default() };
     let mut mapped = 0;
     for part in &run.parts {

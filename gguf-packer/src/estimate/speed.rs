@@ -26,7 +26,9 @@ impl std::str::FromStr for Metric {
         let parts: Vec<&str> = text.split(';').map(str::trim).collect();
         let read = match parts[..] {
             [flops, up] => (number(flops, "FLOPS"), number(up, "BPS"), Some(None)),
-            [flops, up, down] => (number(flops, "FLOPS"), number(up, "BPS"), number(down, "BPS").map(Some)),
+            [flops, up, down] => {
+                (number(flops, "FLOPS"), number(up, "BPS"), number(down, "BPS").map(Some))
+            }
             _ => (None, None, None),
         };
         if let (Some(flops), Some(up), Some(down)) = read {
@@ -86,7 +88,11 @@ impl Active {
             elements += tensor.elements() as f64;
         }
         let all = f64::max(all, 1.0);
-        Self { share: read / all, per_byte: elements / all, row: number("embedding_length").unwrap_or(0) }
+        Self {
+            share: read / all,
+            per_byte: elements / all,
+            row: number("embedding_length").unwrap_or(0),
+        }
     }
 }
 
@@ -100,7 +106,11 @@ pub(super) fn most(work: &[Work], metrics: &[Metric], active: &Active) -> Option
         let weights = work.weights as f64 * active.share;
         let reading = (weights + work.context as f64) / metric.up;
         let computing = 2.0 * weights * active.per_byte / metric.flops;
-        let handing = if count > 1 { active.row as f64 * 4.0 / metric.down.unwrap_or(metric.up) } else { 0.0 };
+        let handing = if count > 1 {
+            active.row as f64 * 4.0 / metric.down.unwrap_or(metric.up)
+        } else {
+            0.0
+        };
         reading.max(computing) + handing
     };
     let all: f64 = work.iter().enumerate().filter(|(_, work)| busy(work)).map(seconds).sum();

@@ -53,7 +53,9 @@ impl Estimate {
         one("OFFLOAD LAYERS", &|row| offloaded(row));
         one("FULL OFFLOADED", &|row| yes(row.full));
         if self.rows.iter().any(|row| row.tokens.is_some()) {
-            one("MAX TPS", &|row| row.tokens.map_or("-".to_owned(), |tokens| format!("{tokens:.2}")));
+            one("MAX TPS", &|row| {
+                row.tokens.map_or("-".to_owned(), |tokens| format!("{tokens:.2}"))
+            });
         }
         groups.push(memory(self.rows.iter().map(|row| &row.ram).collect(), "LAYERS (I + T + O)"));
         let cards = self.rows.first().map_or(0, |row| row.cards.len());
@@ -95,7 +97,8 @@ impl Group {
     /// The widths of its columns, with which its title fits too.
     fn widths(&self) -> Vec<usize> {
         let count = self.columns.len().max(1);
-        let cell = |at: usize| self.rows.iter().map(move |row| row[at].chars().count()).max().unwrap_or(0);
+        let cell =
+            |at: usize| self.rows.iter().map(move |row| row[at].chars().count()).max().unwrap_or(0);
         let title = |at: usize| self.columns.get(at).map_or(0, |title| title.len());
         let mut widths: Vec<usize> = (0..count).map(|at| cell(at).max(title(at))).collect();
         let whole = widths.iter().sum::<usize>() + 3 * (count - 1);
@@ -133,7 +136,9 @@ fn rule(groups: &[Group], between: impl Fn(&Group) -> bool) -> String {
 fn half_rule(groups: &[Group]) -> String {
     let mut rule = String::new();
     for (at, group) in groups.iter().enumerate() {
-        let parted = |at: Option<usize>| at.and_then(|at| groups.get(at)).is_some_and(|g| !g.columns.is_empty());
+        let parted = |at: Option<usize>| {
+            at.and_then(|at| groups.get(at)).is_some_and(|g| !g.columns.is_empty())
+        };
         rule += if parted(Some(at)) || parted(at.checked_sub(1)) { "+" } else { "|" };
         let dashes = |width: &usize| "-".repeat(width + 2);
         rule += &match group.columns.is_empty() {
@@ -159,7 +164,9 @@ fn drawn(groups: &[Group]) -> String {
     out += &rule(groups, |_| true);
     let count = groups.first().map_or(0, |group| group.rows.len());
     for at in 0..count {
-        out += &line(groups.iter().flat_map(|group| group.rows[at].iter().cloned().zip(group.widths())));
+        out += &line(
+            groups.iter().flat_map(|group| group.rows[at].iter().cloned().zip(group.widths())),
+        );
     }
     out + &rule(groups, |_| true)
 }
@@ -171,18 +178,26 @@ fn turned(groups: &[Group]) -> String {
     let same = |group: &Group| group.rows.windows(2).all(|rows| rows[0] == rows[1]);
     let mut out = String::new();
     for group in groups.iter().filter(|group| group.columns.is_empty() && same(group)) {
-        out += &format!("{:<title$}  {}\n", group.title, group.rows.first().map_or("", |row| &row[0]));
+        out +=
+            &format!("{:<title$}  {}\n", group.title, group.rows.first().map_or("", |row| &row[0]));
     }
     for at in 0..count {
         out += "\n";
         for group in groups.iter().filter(|group| group.columns.is_empty() && !same(group)) {
             out += &format!("{:<title$}  {}\n", group.title, group.rows[at][0]);
         }
-        let devices: Vec<&Group> = groups.iter().filter(|group| !group.columns.is_empty()).collect();
-        out += &format!("{:title$}  {:<18}  {:>11}  {:>11}\n", "", "LAYERS (I + T + O)", "UMA", "NONUMA");
+        let devices: Vec<&Group> =
+            groups.iter().filter(|group| !group.columns.is_empty()).collect();
+        out += &format!(
+            "{:title$}  {:<18}  {:>11}  {:>11}\n",
+            "", "LAYERS (I + T + O)", "UMA", "NONUMA"
+        );
         for group in devices {
             let cells = &group.rows[at];
-            out += &format!("{:<title$}  {:<18}  {:>11}  {:>11}\n", group.title, cells[0], cells[1], cells[2]);
+            out += &format!(
+                "{:<title$}  {:<18}  {:>11}  {:>11}\n",
+                group.title, cells[0], cells[1], cells[2]
+            );
         }
     }
     out

@@ -21,7 +21,8 @@ impl Model {
         };
         // They stand together here, and are one file.
         header.metadata.retain(|(key, _)| !key.starts_with("split."));
-        header.tensors = json["tensorInfos"].as_array()?.iter().map(tensor).collect::<Option<_>>()?;
+        header.tensors =
+            json["tensorInfos"].as_array()?.iter().map(tensor).collect::<Option<_>>()?;
         Self::new(vec![header]).ok()
     }
 }

@@ -18,7 +18,9 @@ pub fn described(config: &Value, named: &Named) -> Option<Model> {
                 let value = file["CmdParameterValue"].as_str().unwrap_or_default();
                 // One argument may have several, each with its scale.
                 file["CmdParameterIndex"].as_u64() == Some(named.at as u64)
-                    && (named.alone || value == named.path || value.ends_with(&format!("/{}", named.path)))
+                    && (named.alone
+                        || value == named.path
+                        || value.ends_with(&format!("/{}", named.path)))
             };
             config["Adapters"].as_array()?.iter().find(same)?
         }

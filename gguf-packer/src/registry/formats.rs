@@ -63,11 +63,7 @@ pub(super) fn of(manifest: &Manifest) -> Option<Plan> {
 }
 
 /// Pulls all files of a model and stores it.
-pub(super) fn pull(
-    session: Session<'_>,
-    planned: Planned,
-    store: &Store,
-) -> Result<Digest, Error> {
+pub(super) fn pull(session: Session<'_>, planned: Planned, store: &Store) -> Result<Digest, Error> {
     let wanted = &planned.files;
     parallel::map(wanted, AT_ONCE, |(_, wanted)| session.file(store, wanted))?;
     let archives = parallel::map(&planned.archives, AT_ONCE, |(layer, compression)| {

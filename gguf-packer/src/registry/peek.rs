@@ -21,6 +21,9 @@ use crate::store::Compression;
 /// A file of a compressed layer that is not read through to get to the one behind it.
 const LARGE: u64 = 8 << 20;
 
+/// Bytes of an unpacked layer that are read.
+const MOST_PLAIN: u64 = 512 << 20;
+
 /// A model whose weights stayed where they are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Peeked {
@@ -64,7 +67,8 @@ impl Client {
         if !file.to_ascii_lowercase().ends_with(".gguf") {
             return Err(refused("it does not end with `.gguf`"));
         }
-        let name = Name::of(&host, parsed.path().trim_start_matches('/'), Version::Tag(String::new()));
+        let name =
+            Name::of(&host, parsed.path().trim_start_matches('/'), Version::Tag(String::new()));
         let session = Session { client: self, name: &name, push: false, report };
         let origin = parsed.origin().ascii_serialization();
         if parsed.scheme() == "http" && !session.host()?.insecure {
@@ -121,9 +125,7 @@ pub(super) fn of_planned(session: Session<'_>, planned: &Planned) -> Result<Peek
     command.extend(planned.arguments.iter().cloned());
     let header = |path: &str| match (found.get(path), files.get(path)) {
         (Some(header), _) => Ok(header.clone()),
-        (None, Some(wanted)) => {
-            Remote::new(session, &wanted.url, Some(wanted.size)).header()
-        }
+        (None, Some(wanted)) => Remote::new(session, &wanted.url, Some(wanted.size)).header(),
         (None, None) => Err(missing(session, path)),
     };
     with_headers(command, |named| whole(&named.path, &header))
@@ -193,8 +195,11 @@ fn with_headers(
 }
 
 fn missing(session: Session<'_>, path: &str) -> Error {
-    Error::new(format!("`{}` has no {path}, or has it too deep in a compressed layer", session.name))
-        .hint(format!("gguf-packer pull {}, then the same again", session.name))
+    Error::new(format!(
+        "`{}` has no {path}, or has it too deep in a compressed layer",
+        session.name
+    ))
+    .hint(format!("gguf-packer pull {}, then the same again", session.name))
 }
 
 /// The headers in the layers, the largest layer first, until those that are wanted are there.
@@ -230,9 +235,10 @@ fn in_layer(
     let read = match compression {
         Compression::None => {
             let mut archive = tar::Archive::new(&mut remote);
-            archive.entries_with_seek().map_err(|e| unreadable(&e)).and_then(|entries| {
-                headers(entries, u64::MAX, &mut found)
-            })
+            archive
+                .entries_with_seek()
+                .map_err(|e| unreadable(&e))
+                .and_then(|entries| headers(entries, u64::MAX, &mut found))
         }
         Compression::Gzip => {
             let plain = flate2::read::MultiGzDecoder::new(&mut remote);
@@ -252,9 +258,12 @@ fn in_layer(
 }
 
 fn compressed(plain: impl Read, found: &mut Vec<(String, Header)>) -> Result<(), Error> {
-    let mut archive = tar::Archive::new(plain);
-    let entries = archive.entries().map_err(|e| unreadable(&e))?;
-    headers(entries, LARGE, found)
+    // A few bytes may claim to be many.
+    let mut plain = plain.take(MOST_PLAIN);
+    let mut archive = tar::Archive::new(&mut plain);
+    let read = archive.entries().map_err(|e| unreadable(&e));
+    let read = read.and_then(|entries| headers(entries, LARGE, found));
+    if plain.limit() == 0 { Ok(()) } else { read }
 }
 
 /// Goes on until a file of weights is larger than `most`.

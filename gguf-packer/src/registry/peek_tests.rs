@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use serde_json::json;
 
-use super::super::fake::{Fault, Registry};
 use super::super::Settings;
+use super::super::fake::{Fault, Registry};
 use super::super::tests::{Bench, artifact};
 use super::*;
 use crate::gguf::write::Writer;
@@ -29,10 +29,8 @@ fn large() -> Writer {
 /// An image whose layers are these, under `q/m:1`.
 fn image(registry: &Registry, config: &Value, layers: &[(&str, Vec<u8>)]) -> Name {
     let config = config.to_string();
-    let layers: Vec<_> = layers
-        .iter()
-        .map(|(kind, bytes)| (*kind, bytes.as_slice(), json!({})))
-        .collect();
+    let layers: Vec<_> =
+        layers.iter().map(|(kind, bytes)| (*kind, bytes.as_slice(), json!({}))).collect();
     let kind = "application/vnd.oci.image.config.v1+json";
     artifact(registry, "q/m", None, (kind, config.as_bytes()), &layers);
     registry.name("q/m:1")
@@ -51,7 +49,9 @@ fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
 
 fn asked(registry: &Registry) -> Vec<String> {
     let log = registry.log();
-    log.into_iter().filter_map(|line| line.split_once(" bytes=").map(|(_, range)| range.to_owned())).collect()
+    log.into_iter()
+        .filter_map(|line| line.split_once(" bytes=").map(|(_, range)| range.to_owned()))
+        .collect()
 }
 
 #[test]
@@ -126,7 +126,8 @@ fn a_config_that_says_too_little_is_made_up_for_by_the_layers() {
     let writer = large().numbers("qwen2.attention.head_count_kv", &[1, 2]);
     let described = json!({ "GGUF": model(&writer), "CmdParameterIndex": 1 });
     let command = json!(["-m", "m.gguf", "--mmproj", "p.gguf"]);
-    let config = json!({ "config": { "Cmd": command, "Model": described, "WorkingDir": "/models" } });
+    let config =
+        json!({ "config": { "Cmd": command, "Model": described, "WorkingDir": "/models" } });
     let projector = Writer::default().text("general.architecture", "clip");
     let files = tar(&[
         ("models/README.md", b"read me"),
@@ -138,15 +139,38 @@ fn a_config_that_says_too_little_is_made_up_for_by_the_layers() {
     assert_eq!(peeked.models["m.gguf"], model(&writer));
     assert_eq!(peeked.models["p.gguf"], model(&projector));
     let ranges = asked(&registry);
-    assert!(ranges.len() == 2 && ranges[0] == "0-262143", "the weights are jumped over: {ranges:?}");
+    assert!(
+        ranges.len() == 2 && ranges[0] == "0-262143",
+        "the weights are jumped over: {ranges:?}"
+    );
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&files).unwrap();
     let packed = gzip.finish().unwrap();
-    let name = image(&registry, &config, &[("application/vnd.oci.image.layer.v1.tar+gzip", packed)]);
+    let name =
+        image(&registry, &config, &[("application/vnd.oci.image.layer.v1.tar+gzip", packed)]);
     assert_eq!(peek(&bench, &name).unwrap(), peeked);
     // Anybody's image, without a command.
     let name = image(&registry, &json!({ "config": {} }), &[(LAYER, files)]);
     assert_eq!(peek(&bench, &name).unwrap().command, ["-m", "/models/m.gguf"]);
+}
+
+#[test]
+fn a_layer_that_unpacks_to_a_gigabyte_is_left() {
+    let (registry, bench) = (Registry::start(), Bench::new());
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut header = tar::Header::new_ustar();
+    header.set_path("zeros").unwrap();
+    header.set_size(1 << 30);
+    header.set_cksum();
+    gzip.write_all(header.as_bytes()).unwrap();
+    for _ in 0..520 {
+        gzip.write_all(&[0; 1 << 20]).unwrap();
+    }
+    let layer = ("application/vnd.oci.image.layer.v1.tar+gzip", gzip.finish().unwrap());
+    let config = json!({ "config": { "Cmd": ["-m", "m.gguf"] } });
+    let name = image(&registry, &config, &[layer]);
+    let error = peek(&bench, &name).unwrap_err().to_string();
+    assert!(error.contains("has it too deep in a compressed layer"), "{error}");
 }
 
 #[test]
