@@ -71,7 +71,7 @@ enum Command {
     /// Start a server with a model.
     Run(args::Run),
     /// Say what a model takes of which memory, and what fits; its weights need not be here.
-    Estimate(estimate_args::Estimate),
+    Estimate(Box<estimate_args::Estimate>),
     /// Quantize a GGUF file.
     Quantize(args::Quantize),
     /// Look after the store.

@@ -233,7 +233,8 @@ impl Session<'_> {
     }
 }
 
-fn begins_at(response: &Response) -> Option<u64> {
+/// Where the part of an answer begins.
+pub(super) fn begins_at(response: &Response) -> Option<u64> {
     let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
     range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
 }

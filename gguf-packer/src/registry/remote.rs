@@ -6,6 +6,8 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
 use super::ask::{Ask, Tries, is_passing};
+use super::http::Silence;
+use super::layers::begins_at;
 use super::{Session, refusal};
 use crate::Error;
 use crate::gguf::Header;
@@ -30,6 +32,8 @@ pub(super) struct Remote<'a> {
     used: usize,
     /// What follows the chunk.
     next: u64,
+    /// Where the piece begins.
+    asked: u64,
     spent: u64,
     failed: Option<Error>,
 }
@@ -45,6 +49,7 @@ impl<'a> Remote<'a> {
             chunk: Vec::new(),
             used: 0,
             next: 0,
+            asked: 0,
             spent: 0,
             failed: None,
         }
@@ -94,7 +99,13 @@ impl<'a> Remote<'a> {
                     return Ok(true);
                 }
                 Ok(None) if *whole => return Ok(false),
-                Ok(None) => self.body = None,
+                Ok(None) => {
+                    self.body = None;
+                    if self.next == self.asked {
+                        let why = format!("byte {} of a file did not come", self.next);
+                        self.session.wait_out(Silence { why, lasting: false }, &mut tries)?;
+                    }
+                }
                 Err(silence) => {
                     self.body = None;
                     self.session.wait_out(silence, &mut tries)?;
@@ -125,6 +136,12 @@ impl<'a> Remote<'a> {
                 .looked_in(&self.url)
                 .hint(format!("gguf-packer pull {}, then the same again", self.session.name)));
         }
+        if !whole && begins_at(&response).is_some_and(|at| at != self.next) {
+            let registry = self.session.registry();
+            let text = format!("{registry} sends another part than was asked for");
+            return Err(Error::new(text).looked_in(&self.url));
+        }
+        self.asked = self.next;
         self.size = self.size.or_else(|| told_size(&response, whole));
         self.piece = (self.piece * 2).min(LONGEST);
         self.body = Some((response, whole));
