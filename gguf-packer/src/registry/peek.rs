@@ -119,9 +119,7 @@ pub(super) fn of_planned(session: Session<'_>, planned: &Planned) -> Result<Peek
     }
     let files: BTreeMap<String, &Wanted> =
         planned.files.iter().map(|(path, wanted)| (place(path), wanted)).collect();
-    let paths: Vec<&str> = files.keys().chain(found.keys()).map(String::as_str).collect();
-    let explain = |error: Error| Error::new(format!("`{}`: {error}", session.name));
-    let (mut command, _) = weights::weights("", &paths).map_err(explain)?;
+    let mut command = command_of(session, files.keys().chain(found.keys()))?;
     command.extend(planned.arguments.iter().cloned());
     let header = |path: &str| match (found.get(path), files.get(path)) {
         (Some(header), _) => Ok(header.clone()),
@@ -154,19 +152,23 @@ pub(super) fn of_image(
         .map(|path| places(&path))
         .collect();
     let found = in_layers(session, manifest, &wanted)?;
-    let command = if has_model {
-        said
-    } else {
-        let paths: Vec<&str> = found.keys().map(String::as_str).collect();
-        let explain = |error: Error| Error::new(format!("`{}`: {error}", session.name));
-        weights::weights("", &paths).map_err(explain)?.0
-    };
+    let command = if has_model { said } else { command_of(session, found.keys())? };
     let header = |path: &str| {
         let places = places(path);
         let header = places.iter().find_map(|place| found.get(place));
         header.cloned().ok_or_else(|| missing(session, path))
     };
     with_headers(command, |named| whole(&named.path, &header))
+}
+
+/// The command for these files.
+fn command_of<'a>(
+    session: Session<'_>,
+    paths: impl Iterator<Item = &'a String>,
+) -> Result<Vec<String>, Error> {
+    let paths: Vec<&str> = paths.map(|path| path.trim_start_matches('/')).collect();
+    let explain = |error: Error| Error::new(format!("`{}`: {error}", session.name));
+    weights::weights("", &paths).map(|(command, _)| command).map_err(explain)
 }
 
 fn is_weights(named: &Named) -> bool {
