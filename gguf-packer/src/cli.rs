@@ -5,6 +5,8 @@ mod build;
 mod compare;
 mod context;
 mod convert;
+mod estimate;
+mod estimate_args;
 mod images;
 mod list;
 mod manual;
@@ -15,12 +17,13 @@ mod remote;
 mod run;
 mod save;
 mod table;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use context::Context;
 
@@ -71,6 +74,8 @@ enum Command {
     Run(args::Run),
     /// Convert a checkpoint of safetensors to a GGUF file.
     Convert(args::Convert),
+    /// Say what a model takes of which memory, and what fits; its weights need not be here.
+    Estimate(Box<estimate_args::Estimate>),
     /// Quantize a GGUF file.
     Quantize(args::Quantize),
     /// Measure on a text what a quantized model lost.
@@ -87,7 +92,8 @@ enum Command {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words = words::sorted(std::env::args_os().collect(), &Cli::command());
+    let cli = Cli::parse_from(words);
     let context = Context { store: cli.store };
     match run(&cli.command, &context) {
         Ok(code) => code,
@@ -114,6 +120,7 @@ fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
         Command::Logout(args) => remote::logout(args),
         Command::Run(args) => run::run(args, context),
         Command::Convert(args) => convert::run(args),
+        Command::Estimate(args) => estimate::run(args, context),
         Command::Quantize(args) => quantize::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Store(args) => images::store(args, context),

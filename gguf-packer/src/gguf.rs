@@ -2,6 +2,7 @@
 
 mod compact;
 mod file_type;
+mod from_json;
 mod json;
 mod model;
 mod reader;

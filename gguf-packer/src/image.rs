@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod config;
+mod described;
 mod labels;
 pub mod layout;
 pub mod manifest;
@@ -11,5 +12,6 @@ pub mod platform;
 mod weights;
 
 pub use config::{ConfigInput, Described, History, working_dir};
+pub use described::described;
 pub use ordered::inspect;
 pub use platform::Platform;

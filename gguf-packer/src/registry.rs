@@ -27,9 +27,11 @@ mod layers;
 mod login;
 mod manifest;
 mod parallel;
+mod peek;
 mod pull;
 mod push;
 mod refusal;
+mod remote;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -37,6 +39,7 @@ mod tls_tests;
 mod upload;
 
 pub use login::Kept;
+pub use peek::Peeked;
 
 /// How registries are reached.
 #[derive(Debug, Clone)]
@@ -147,7 +150,7 @@ impl Client {
     ) -> Result<Digest, Error> {
         let session = Session { client: self, name, push: false, report };
         if name.is_hugging_face() {
-            return formats::hugging_face::pull(session, store);
+            return formats::pull(session, formats::hugging_face::plan(session)?, store);
         }
         pull::image(session, platform, store)
     }

@@ -35,6 +35,7 @@ fn help_names_every_command() {
         "logout",
         "run",
         "convert",
+        "estimate",
         "quantize",
         "store",
         "completions",

@@ -223,6 +223,9 @@ pub(super) struct Run {
     /// Print a manifest that runs the model, and start nothing.
     #[arg(long, value_enum, value_name = "KIND", conflicts_with = "dry_run")]
     pub(super) print: Option<Manifest>,
+    /// Look for the largest context and the best split that fit this machine, and start with them.
+    #[arg(long, conflicts_with = "print")]
+    pub(super) fit: bool,
     #[command(flatten)]
     pub(super) remote: Remote,
     /// A name, an ID, or a GGUF file.

@@ -38,7 +38,7 @@ pub(super) fn inspect(args: &args::Inspect, context: &Context) -> Result<(), Err
 }
 
 /// Columns of the terminal; none where a file or another program reads.
-fn width() -> Option<usize> {
+pub(super) fn width() -> Option<usize> {
     let out = std::io::stdout();
     let size = out.is_terminal().then(|| Term::stdout().size_checked()).flatten();
     size.map(|(_, columns)| usize::from(columns))

@@ -13,7 +13,7 @@ use crate::reference::Name;
 use crate::registry::{Client, Kept, Settings};
 use crate::store::Store;
 
-fn client(insecure: bool) -> Result<Client, Error> {
+pub(super) fn client(insecure: bool) -> Result<Client, Error> {
     Client::new(Settings { insecure, ..Settings::from_environment() })
 }
 

@@ -4,8 +4,9 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use super::progress::Screen;
-use super::{Context, args, output, remote};
+use super::{Context, args, estimate, output, remote};
 use crate::Error;
+use crate::estimate::{Cards, Package, Question};
 use crate::run::{By, Host, Source, Target, plan, print};
 use crate::store::{Store, StoredImage};
 
@@ -19,15 +20,15 @@ pub(super) fn run(args: &args::Run, context: &Context) -> Result<(), Error> {
     }
     let store = context.store()?;
     let (image, name) = image(args, &store)?;
+    start(args, &target(&image, &name)?)
+}
+
+/// An image of the store, ready to run.
+pub(super) fn target(image: &StoredImage, name: &str) -> Result<Target, Error> {
     let config = serde_json::from_slice(&image.config)
         .map_err(|e| Error::new(format!("the config of {name} is broken: {e}")))?;
-    let target = Target::new(Source::Image {
-        folder: &image.folder,
-        id: &image.id,
-        name: &name,
-        config: &config,
-    })?;
-    start(args, &target)
+    let (folder, id) = (&image.folder, &image.id);
+    Target::new(Source::Image { folder, id, name, config: &config })
 }
 
 /// The model's image, pulled where the store has none of that name, and how a registry calls it.
@@ -43,13 +44,19 @@ fn image(args: &args::Run, store: &Store) -> Result<(StoredImage, String), Error
             store.find(&remote::pull(store, &name, None, &args.remote, &screen)?.hex())?
         }
     };
-    let named = args.model.parse().ok().filter(|name| image.names.contains(name));
+    let name = name(&image, &args.model);
+    Ok((image, name))
+}
+
+/// How a registry calls the image that was asked for as `model`.
+pub(super) fn name(image: &StoredImage, model: &str) -> String {
+    let named = model.parse().ok().filter(|name| image.names.contains(name));
     let name = named.or_else(|| image.names.first().cloned());
-    Ok((image, name.map_or_else(|| args.model.clone(), |name| name.full())))
+    name.map_or_else(|| model.to_owned(), |name| name.full())
 }
 
 /// Whether a person means a file, and no image.
-fn is_path(model: &str) -> bool {
+pub(super) fn is_path(model: &str) -> bool {
     model.to_ascii_lowercase().ends_with(".gguf")
         || ["/", "./", "../"].iter().any(|start| model.starts_with(start))
 }
@@ -70,9 +77,32 @@ fn start(args: &args::Run, target: &Target) -> Result<(), Error> {
         Some(by) => By::named(by),
         None => By::Server(server(args.dry_run)?),
     };
-    let start = plan(target, &by, &args.args, &Host::look(std::io::stdin().is_terminal()))?;
+    let mut extra = args.args.clone();
+    if args.fit {
+        extra.extend(fitting(args, target)?);
+    }
+    let start = plan(target, &by, &extra, &Host::look(std::io::stdin().is_terminal()))?;
     notes(&start.notes);
     if args.dry_run { output::line(&start.to_string()) } else { start.run() }
+}
+
+/// The options with which the model fits this machine.
+fn fitting(args: &args::Run, target: &Target) -> Result<Vec<String>, Error> {
+    let question = Question {
+        options: &args.args,
+        cards: &Cards::Here,
+        fit: true,
+        step: None,
+        footprint: (0, 0),
+        metrics: &[],
+    };
+    let found = crate::estimate::estimate(&Package::here(target)?, &question)?;
+    let Some(fit) = found.fit() else { return Ok(Vec::new()) };
+    let options = estimate::checked(fit)?.arguments.clone();
+    if !options.is_empty() {
+        output::say(&format!("note: it fits with {}", options.join(" ")));
+    }
+    Ok(options)
 }
 
 /// Our own server. A line that is printed only may name one that is not there yet.

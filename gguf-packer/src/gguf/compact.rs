@@ -1,16 +1,17 @@
 //! The compact header: what plans a model's memory, small enough to lie in an image's config.
 //!
 //! It is a GGUF file of version 3 without its weights, by gzip and base64. All metadata is in it but what the
-//! tokenizer and people need (`tokenizer.*`, `general.*` beyond architecture, type, file type, alignment and
-//! quantization) and where shards begin (`split.*`); `tokenizer.ggml.model` is `none`, and `<arch>.vocab_size`
-//! is there. The tensors of all shards stand one behind the other, as in one file. Who wants to load it unpacks
+//! tokenizer and people need (`tokenizer.*` but for the number of token types, `general.*` beyond architecture,
+//! type, file type, alignment and quantization) and where shards begin (`split.*`); `tokenizer.ggml.model` is
+//! `none`, and `<arch>.vocab_size` is there. The tensors of all shards stand one behind the other, as in one file. Who wants to load it unpacks
 //! it and makes the file as long as the weights say; llama.cpp with `no_alloc` then lays the model out.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use base64::Engine;
 
-use super::{Model, Tensor, Value, ValueType};
+use super::{Header, Model, Tensor, Value, ValueType};
+use crate::Error;
 
 /// Keys of `general.*` that say how a model is built.
 const GENERAL: [&str; 5] = [
@@ -21,7 +22,39 @@ const GENERAL: [&str; 5] = [
     "general.quantization_version",
 ];
 
+/// Bytes of a compact header that is read; it is written from less.
+const LONGEST: u64 = 64 << 20;
+
+/// How many kinds of tokens have an embedding of their own, which is a tensor's size.
+const TOKEN_TYPES: &str = "tokenizer.ggml.token_type_count";
+
 impl Model {
+    /// What is enough of its file to plan memory: the compact header, and how long the file with its weights is.
+    #[must_use]
+    pub fn planned(&self) -> (Vec<u8>, u64) {
+        let header = self.without_weights();
+        let alignment = self.parts()[0].alignment();
+        let tensors = self.parts().iter().flat_map(|part| &part.tensors);
+        let weights = tensors.fold(0_u64, |all, tensor| {
+            let bytes = tensor.bytes().checked_next_multiple_of(alignment);
+            all.saturating_add(bytes.unwrap_or(u64::MAX))
+        });
+        let size = weights.saturating_add(header.len() as u64);
+        (header, size)
+    }
+
+    /// Reads a compact header.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn from_compact(text: &str) -> Result<Self, Error> {
+        let packed = base64::engine::general_purpose::STANDARD.decode(text);
+        let packed = packed.map_err(|e| Error::new(format!("not a compact header: {e}")))?;
+        let unpacked = flate2::read::GzDecoder::new(packed.as_slice()).take(LONGEST);
+        // The weights are not there, so that any end of the file will do.
+        Self::new(vec![Header::read(unpacked, i64::MAX as u64)?])
+    }
+
     /// The compact header, as text.
     #[must_use]
     pub fn compact(&self) -> String {
@@ -44,7 +77,8 @@ impl Model {
         let alignment = self.parts()[0].alignment();
         tensors.iter().fold(0, |offset, tensor| {
             describe(&mut out, tensor, offset);
-            offset + tensor.bytes().next_multiple_of(alignment)
+            let bytes = tensor.bytes().checked_next_multiple_of(alignment).unwrap_or(u64::MAX);
+            u64::saturating_add(offset, bytes)
         });
         out.resize(out.len().next_multiple_of(usize::try_from(alignment).unwrap_or(32)), 0);
         out
@@ -54,7 +88,8 @@ impl Model {
     fn planning(&self) -> Vec<(String, Value)> {
         let needed = |key: &str| match key.split('.').next() {
             Some("general") => GENERAL.contains(&key),
-            Some("tokenizer" | "split") => false,
+            Some("tokenizer") => key == TOKEN_TYPES,
+            Some("split") => false,
             _ => true,
         };
         let all = self.parts().iter().flat_map(|part| &part.metadata);
@@ -127,8 +162,6 @@ fn describe(out: &mut Vec<u8>, tensor: &Tensor, offset: u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
     use crate::gguf::Header;
     use crate::gguf::write::Writer;
@@ -170,6 +203,24 @@ mod tests {
                 .collect()
         };
         assert_eq!(described(&header), described(&writer.header()));
+    }
+
+    #[test]
+    fn a_compact_header_comes_back_and_is_a_file_that_plans_memory() {
+        let writer = Writer::tiny_model().u32("tokenizer.ggml.token_type_count", 2);
+        let model = Model::new(vec![writer.header()]).unwrap();
+        let back = Model::from_compact(&model.compact()).unwrap();
+        assert_eq!(back.get("tokenizer.ggml.token_type_count"), Some(&Value::Uint32(2)));
+        let (header, size) = back.planned();
+        assert_eq!((&header, size), (&model.planned().0, model.planned().1));
+        let file = Header::read(header.as_slice(), size).unwrap();
+        // 256 × 3 in Q5_K, then 256 in F32.
+        assert_eq!(size - file.data_start, 3 * 176 + 16 + 1024);
+        let error = Model::from_compact("no").unwrap_err().to_string();
+        assert!(error.starts_with("not a compact header: "), "{error}");
+        let cut = base64::engine::general_purpose::STANDARD.encode(b"\x1f\x8b\x08\0");
+        let error = Model::from_compact(&cut).unwrap_err().to_string();
+        assert!(error.starts_with("the GGUF header is cut off"), "{error}");
     }
 
     #[test]

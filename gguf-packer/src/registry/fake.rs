@@ -317,12 +317,13 @@ fn blob(request: &Request, state: &State, repository: &str, name: &str) -> Answe
         return error(404, "BLOB_UNKNOWN");
     };
     let range = request.headers.get("range").and_then(|range| range.strip_prefix("bytes="));
-    let from = range.and_then(|range| range.strip_suffix('-')?.parse::<usize>().ok());
-    match from {
-        Some(from) => {
-            let range =
-                format!("content-range: bytes {from}-{}/{}\r\n", bytes.len() - 1, bytes.len());
-            (206, range, bytes[from..].to_vec())
+    let ends = range.and_then(|range| range.split_once('-'));
+    let ends = ends.and_then(|(from, to)| Some((from.parse::<usize>().ok()?, to.parse::<usize>())));
+    match ends {
+        Some((from, to)) => {
+            let to = to.map_or(bytes.len(), |to| (to + 1).min(bytes.len()));
+            let range = format!("content-range: bytes {from}-{}/{}\r\n", to - 1, bytes.len());
+            (206, range, bytes[from..to].to_vec())
         }
         None => (200, String::new(), bytes.clone()),
     }

@@ -44,6 +44,7 @@ impl Sink for BlobReceiver {
 }
 
 /// Something to download.
+#[derive(Debug, Clone)]
 pub(super) struct Wanted {
     /// Of the registry, or in full.
     pub(super) url: String,
@@ -232,7 +233,8 @@ impl Session<'_> {
     }
 }
 
-fn begins_at(response: &Response) -> Option<u64> {
+/// Where the part of an answer begins.
+pub(super) fn begins_at(response: &Response) -> Option<u64> {
     let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
     range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::index::{self, Choice};
 use super::manifest::{Document, Index, Manifest};
+use super::peek::{self, Peeked};
 use super::{Session, formats};
 use crate::Error;
 use crate::digest::Digest;
@@ -29,8 +30,8 @@ pub(super) fn image(
     store: &Store,
 ) -> Result<Digest, Error> {
     let chosen = choose(&session, platform)?;
-    if let Some(pull) = formats::of(&chosen.manifest) {
-        return pull(session, &chosen.manifest, store);
+    if let Some(plan) = formats::of(&chosen.manifest) {
+        return formats::pull(session, plan(session, &chosen.manifest)?, store);
     }
     let (config, parsed) = config(&session, &chosen)?;
     let layers = wanted(&session, &chosen.manifest, &parsed)?;
@@ -66,6 +67,18 @@ pub(super) fn inspect(
     }
     let (config, _) = config(&session, &chosen)?;
     Ok((chosen.raw, config))
+}
+
+/// What it is, by its config or the beginnings of its files.
+pub(super) fn peek(session: Session<'_>, platform: Option<&Platform>) -> Result<Peeked, Error> {
+    let chosen = choose(&session, platform)?;
+    if let Some(plan) = formats::of(&chosen.manifest) {
+        return peek::of_planned(session, &plan(session, &chosen.manifest)?);
+    }
+    let raw = session.small(&chosen.manifest.config, "config")?;
+    let config = serde_json::from_slice(&raw)
+        .map_err(|e| Error::new(format!("cannot read the config of `{}`: {e}", session.name)))?;
+    peek::of_image(session, &chosen.manifest, &config)
 }
 
 fn choose(session: &Session<'_>, platform: Option<&Platform>) -> Result<Chosen, Error> {

@@ -97,6 +97,25 @@ impl Target {
         Ok(Self { command, folder: folder.to_owned(), mark, name: None, size: header.size })
     }
 
+    /// The command with its files as they lie on this machine.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        self.command_from(&self.folder.display().to_string())
+    }
+
+    /// What the headers of the main model say.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the command says that it is elsewhere.
+    pub fn model(&self) -> Result<Model, Error> {
+        let files = command::files(&self.command)?;
+        let named = files.iter().rev().find(|file| file.role == Role::Model);
+        let named = named.ok_or_else(|| Error::new("the command names no model that is here"))?;
+        let paths = shards(&named.path).unwrap_or_else(|| vec![named.path.clone()]);
+        let headers = paths.iter().map(|path| header(&inside(&self.folder, path)));
+        Model::new(headers.collect::<Result<_, _>>()?)
+    }
+
     /// The command with its files seen from `root`.
     pub(super) fn command_from(&self, root: &str) -> Vec<String> {
         let root = root.trim_end_matches('/');

@@ -4,7 +4,10 @@ use crate::Error;
 
 /// `--model` and `--mmproj` for these paths below `folder`; the first model when there are several, which
 /// the second value says.
-pub(super) fn weights(folder: &str, paths: &[&str]) -> Result<(Vec<String>, Vec<String>), Error> {
+pub(in crate::registry) fn weights(
+    folder: &str,
+    paths: &[&str],
+) -> Result<(Vec<String>, Vec<String>), Error> {
     let mut models: Vec<&str> = Vec::new();
     let mut projectors: Vec<&str> = Vec::new();
     for path in paths.iter().filter(|path| path.ends_with(".gguf")) {

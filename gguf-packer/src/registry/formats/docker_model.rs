@@ -2,25 +2,15 @@
 
 use serde_json::Value;
 
-use super::{Foreign, Session, command, compose, model_pack};
+use super::{Planned, Session, command, model_pack};
 use crate::Error;
-use crate::digest::Digest;
-use crate::registry::layers::AT_ONCE;
 use crate::registry::manifest::{Descriptor, Manifest};
-use crate::registry::parallel;
-use crate::store::{Store, seconds};
+use crate::store::seconds;
 
-pub(super) fn pull(
-    session: Session<'_>,
-    manifest: &Manifest,
-    store: &Store,
-) -> Result<Digest, Error> {
+pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned, Error> {
     let config = session.small(&manifest.config, "config")?;
     let config: Value = serde_json::from_slice(&config).unwrap_or_default();
     let named = named(session, manifest)?;
-    parallel::map(&named, AT_ONCE, |(path, layer)| {
-        session.file(store, &session.blob(layer, path))
-    })?;
     let mut arguments = Vec::new();
     let is_template = |layer: &Descriptor| layer.media_type.contains("chat.template");
     if let Some((path, _)) = named.iter().find(|(_, layer)| is_template(layer)) {
@@ -30,13 +20,16 @@ pub(super) fn pull(
         arguments.extend(["-c".to_owned(), size.to_string()]);
     }
     let created = config["descriptor"]["created"].as_str().and_then(seconds);
-    let foreign = Foreign {
-        files: named.into_iter().map(|(path, layer)| (path, layer.digest, layer.size)).collect(),
+    let file = |(path, layer): (String, &Descriptor)| {
+        let wanted = session.blob(layer, &path);
+        (path, wanted)
+    };
+    Ok(Planned {
+        files: named.into_iter().map(file).collect(),
         arguments,
         created: created.unwrap_or_default(),
-        ..Foreign::default()
-    };
-    compose::store(store, session.name, &foreign)
+        ..Planned::default()
+    })
 }
 
 /// The layers that are taken, and their paths.

@@ -7,13 +7,13 @@ use reqwest::Method;
 use reqwest::header::LINK;
 use serde::Deserialize;
 
-use super::{Foreign, Session, command, compose};
+use super::{Planned, Session, command};
 use crate::Error;
 use crate::digest::Digest;
 use crate::registry::ask::Ask;
-use crate::registry::layers::{AT_ONCE, Wanted};
-use crate::registry::{parallel, refusal};
-use crate::store::{Store, seconds};
+use crate::registry::layers::Wanted;
+use crate::registry::refusal;
+use crate::store::seconds;
 
 /// Quantizations in the order in which llama.cpp takes them when none is named.
 const PREFERRED: [&str; 3] = ["Q4_K_M", "Q4_0", "Q8_0"];
@@ -48,7 +48,7 @@ struct Lfs {
     size: u64,
 }
 
-pub(in crate::registry) fn pull(session: Session<'_>, store: &Store) -> Result<Digest, Error> {
+pub(in crate::registry) fn plan(session: Session<'_>) -> Result<Planned, Error> {
     let settings = &session.client.http.settings;
     let repository = session.name.repository();
     let api = format!("{}/api/models/{repository}", settings.hugging_face.trim_end_matches('/'));
@@ -64,18 +64,16 @@ pub(in crate::registry) fn pull(session: Session<'_>, store: &Store) -> Result<D
         let endpoint = settings.hugging_face.trim_end_matches('/');
         let url =
             format!("{endpoint}/{repository}/resolve/{}/{}", revision.sha, encoded(&file.path));
-        Ok(Wanted { url, digest, size: size(file), text: file.path.clone() })
+        Ok((file.path.clone(), Wanted { url, digest, size: size(file), text: file.path.clone() }))
     });
-    let wanted = wanted.collect::<Result<Vec<_>, Error>>()?;
-    parallel::map(&wanted, AT_ONCE, |wanted| session.file(store, wanted))?;
+    let files = wanted.collect::<Result<Vec<_>, Error>>()?;
     let created = revision.last_modified.as_deref().and_then(seconds).unwrap_or_default();
-    let foreign = Foreign {
-        files: wanted.into_iter().map(|file| (file.text, file.digest, file.size)).collect(),
+    Ok(Planned {
+        files,
         labels: vec![("gguf.model.url".to_owned(), format!("https://huggingface.co/{repository}"))],
         created,
-        ..Foreign::default()
-    };
-    compose::store(store, session.name, &foreign)
+        ..Planned::default()
+    })
 }
 
 /// All files of the repository.
@@ -212,7 +210,7 @@ fn next_page(header: &str) -> Option<String> {
 }
 
 /// A path in an address.
-fn encoded(path: &str) -> String {
+pub(in crate::registry) fn encoded(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
     let one =
         |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };

@@ -2,14 +2,10 @@
 
 use serde::Deserialize;
 
-use super::{Foreign, Session, compose};
+use super::{Planned, Session};
 use crate::Error;
-use crate::digest::Digest;
-use crate::registry::layers::AT_ONCE;
 use crate::registry::manifest::{Descriptor, Manifest};
-use crate::registry::parallel;
-use crate::store::{Store, seconds};
-use crate::tree::Kind;
+use crate::store::seconds;
 
 /// Where a layer says its path.
 const PATHS: [&str; 2] = ["org.cncf.model.filepath", "org.opencontainers.image.title"];
@@ -37,43 +33,26 @@ struct Told {
     licenses: Vec<String>,
 }
 
-pub(super) fn pull(
-    session: Session<'_>,
-    manifest: &Manifest,
-    store: &Store,
-) -> Result<Digest, Error> {
-    let layers: Vec<&Descriptor> = manifest
-        .layers
-        .iter()
-        .filter(|layer| KINDS.iter().any(|kind| layer.media_type.contains(kind)))
-        .collect();
+pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned, Error> {
     let config = session.small(&manifest.config, "config")?;
     // What it says is told in labels; a model does without.
     let told = serde_json::from_slice::<Config>(&config).unwrap_or_default().descriptor;
-    let files = parallel::map(&layers, AT_ONCE, |layer| files(session, store, layer))?;
     let created = told.created_at.as_deref().and_then(seconds).unwrap_or_default();
-    let foreign =
-        Foreign { files: files.concat(), labels: labels(told), created, ..Foreign::default() };
-    compose::store(store, session.name, &foreign)
-}
-
-fn files(
-    session: Session<'_>,
-    store: &Store,
-    layer: &Descriptor,
-) -> Result<Vec<(String, Digest, u64)>, Error> {
-    if let Some(compression) = layer.compression() {
-        let layer = session.layer(store, layer, compression, None)?;
-        let entries = store.layer_entries(&layer.diff_id)?;
-        let file = |entry: crate::tree::Entry| match entry.kind {
-            Kind::File { digest, size } => Some((entry.path, digest, size)),
-            _ => None,
-        };
-        return Ok(entries.into_iter().filter_map(file).collect());
+    let mut planned = Planned { labels: labels(told), created, ..Planned::default() };
+    for layer in &manifest.layers {
+        if !KINDS.iter().any(|kind| layer.media_type.contains(kind)) {
+            continue;
+        }
+        match layer.compression() {
+            Some(compression) => planned.archives.push((layer.clone(), compression)),
+            None => {
+                let path = path(session, layer, "model.gguf")?;
+                let wanted = session.blob(layer, &path);
+                planned.files.push((path, wanted));
+            }
+        }
     }
-    let path = path(session, layer, "model.gguf")?;
-    session.file(store, &session.blob(layer, &path))?;
-    Ok(vec![(path, layer.digest, layer.size)])
+    Ok(planned)
 }
 
 /// The path that a layer says, which stays below the model's folder.

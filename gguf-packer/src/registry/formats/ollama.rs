@@ -3,13 +3,9 @@
 
 use serde_json::Value;
 
-use super::{Foreign, Session, compose};
+use super::{Planned, Session};
 use crate::Error;
-use crate::digest::Digest;
-use crate::registry::layers::AT_ONCE;
 use crate::registry::manifest::{Descriptor, Manifest};
-use crate::registry::parallel;
-use crate::store::Store;
 
 /// Parameters and the server's options for them.
 const OPTIONS: [(&str, &str); 14] = [
@@ -29,11 +25,7 @@ const OPTIONS: [(&str, &str); 14] = [
     ("frequency_penalty", "--frequency-penalty"),
 ];
 
-pub(super) fn pull(
-    session: Session<'_>,
-    manifest: &Manifest,
-    store: &Store,
-) -> Result<Digest, Error> {
+pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned, Error> {
     let (mut named, mut arguments): (Vec<(String, &Descriptor)>, Vec<String>) = Default::default();
     for layer in &manifest.layers {
         let all = manifest.layers.iter().filter(|known| known.media_type == layer.media_type);
@@ -51,9 +43,6 @@ pub(super) fn pull(
             },
         }
     }
-    parallel::map(&named, AT_ONCE, |(path, layer)| {
-        session.file(store, &session.blob(layer, path))
-    })?;
     for (path, layer) in &named {
         let option = match kind(layer) {
             "system" => "--system-prompt-file",
@@ -62,8 +51,12 @@ pub(super) fn pull(
         };
         arguments.extend([option.to_owned(), format!("/models/{path}")]);
     }
-    let files = named.into_iter().map(|(path, layer)| (path, layer.digest, layer.size)).collect();
-    compose::store(store, session.name, &Foreign { files, arguments, ..Foreign::default() })
+    let file = |(path, layer): (String, &Descriptor)| {
+        let wanted = session.blob(layer, &path);
+        (path, wanted)
+    };
+    let files = named.into_iter().map(file).collect();
+    Ok(Planned { files, arguments, ..Planned::default() })
 }
 
 fn kind(layer: &Descriptor) -> &str {

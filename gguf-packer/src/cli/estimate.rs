@@ -1,0 +1,155 @@
+//! `estimate`: what a model takes, and what fits.
+
+use std::path::Path;
+
+use super::estimate_args::{Estimate as Args, Switch};
+use super::progress::Screen;
+use super::{Context, list, output, remote};
+use crate::Error;
+use crate::estimate::planner::Fit;
+use crate::estimate::{Cards, Metric, Package, Question, estimate};
+use crate::run::{Source, Target};
+
+const MIB: u64 = 1 << 20;
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<(), Error> {
+    let fit = args.fit == Some(Switch::On);
+    let cards = if fit && args.gpus.is_empty() { Cards::Here } else { Cards::named(&args.gpus)? };
+    let metrics: Vec<Metric> =
+        args.device_metrics.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let footprint = footprint(&args.platform_footprint)?;
+    let package = package(args, context)?;
+    let options = args.options();
+    let question = Question {
+        options: &options,
+        cards: &cards,
+        fit,
+        step: args.gpu_layers_step,
+        footprint,
+        metrics: &metrics,
+    };
+    let estimate = estimate(&package, &question)?;
+    if args.json {
+        return output::json(&estimate.json());
+    }
+    output::print(&estimate.table(args.in_short, list::width()))?;
+    match estimate.fit() {
+        Some(fit) => output::print(&advice(&args.model, &cards, checked(fit)?)),
+        None => Ok(()),
+    }
+}
+
+/// The model, of which the weights may be elsewhere.
+fn package(args: &Args, context: &Context) -> Result<Package, Error> {
+    let model = &args.model;
+    let screen = Screen::new(args.remote.progress);
+    if model.starts_with("https://") || model.starts_with("http://") {
+        let client = remote::client(args.remote.insecure)?;
+        return Package::remote(&client.peek_file(model, &|event| screen.transfer(event))?);
+    }
+    let file = Path::new(model);
+    if super::run::is_path(model) && file.is_file() {
+        return Package::here(&Target::new(Source::File(file))?);
+    }
+    let name = remote::pullable(model);
+    let elsewhere = model.starts_with("hf://");
+    if super::run::is_path(model) && !elsewhere {
+        return Err(Error::new(format!("there is no file `{model}`")));
+    }
+    let store = context.store()?;
+    match (store.find(model), name) {
+        (Ok(image), _) if !args.force => {
+            let name = super::run::name(&image, model);
+            Package::here(&super::run::target(&image, &name)?)
+        }
+        (_, Some(name)) => {
+            let client = remote::client(args.remote.insecure)?;
+            Package::remote(&client.peek(&name, None, &|event| screen.transfer(event))?)
+        }
+        (Ok(_), None) => {
+            Err(Error::new(format!("`{model}` is no name that a registry could have")))
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// `150,250`: of the processor's memory, and of each card.
+fn footprint(text: &str) -> Result<(u64, u64), Error> {
+    let parts: Option<Vec<u64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+    let bytes = |mib: &u64| mib.checked_mul(MIB);
+    match parts.unwrap_or_default().iter().map(bytes).collect::<Option<Vec<u64>>>().as_deref() {
+        Some(&[ram, card]) => Ok((ram, card)),
+        _ => Err(Error::new(format!("not MiB of the processor's memory and of a card: `{text}`"))
+            .hint("--platform-footprint 150,250")),
+    }
+}
+
+/// What fits; when nothing does, an error.
+pub(super) fn checked(fit: &Fit) -> Result<&Fit, Error> {
+    match fit.status.as_str() {
+        "fits" => Ok(fit),
+        "cannot" => Err(Error::new(
+            "it does not fit: nothing is left that llama.cpp could make smaller",
+        )
+        .hint("options that say a number hold: leave out --ctx-size, --gpu-layers, --tensor-split")
+        .hint("or a smaller quantization: gguf-packer quantize --type Q4_K_M IN.gguf OUT.gguf")),
+        _ => Err(Error::new("llama.cpp cannot say what fits")
+            .hint("say it yourself: --ctx-size N --gpu-layers N")),
+    }
+}
+
+/// What to type.
+fn advice(model: &str, cards: &Cards, fit: &Fit) -> String {
+    if fit.arguments.is_empty() {
+        return "it fits as it is\n".to_owned();
+    }
+    let options = fit.arguments.join(" ");
+    let start = match cards {
+        Cards::Here => format!("gguf-packer run --fit {model}"),
+        _ => format!("gguf-packer run {model} -- {options}"),
+    };
+    let named = fit.arguments.iter().any(|word| word.contains("GPU"));
+    let names = if named {
+        "\nGPU0 is your first card; llama-server --list-devices says its name"
+    } else {
+        ""
+    };
+    format!("it fits with: {options}\nto start it:  {start}{names}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fit(status: &str, arguments: &str) -> Fit {
+        let arguments = arguments.split_whitespace().map(str::to_owned).collect();
+        Fit { status: status.to_owned(), arguments }
+    }
+
+    #[test]
+    fn what_fits_can_be_typed() {
+        let found = fit("fits", "--ctx-size 8192 --gpu-layers 25");
+        let text = advice("q/m:1", &Cards::Any, checked(&found).unwrap());
+        let expected = "it fits with: --ctx-size 8192 --gpu-layers 25\n\
+                        to start it:  gguf-packer run q/m:1 -- --ctx-size 8192 --gpu-layers 25\n";
+        assert_eq!(text, expected);
+        let text = advice("q/m:1", &Cards::Here, &found);
+        assert!(text.ends_with("to start it:  gguf-packer run --fit q/m:1\n"), "{text}");
+        let text = advice("m", &Cards::Any, &fit("fits", "--override-tensor x=GPU1"));
+        assert!(text.contains("--list-devices"), "{text}");
+        assert_eq!(advice("m", &Cards::Here, &fit("fits", "")), "it fits as it is\n");
+        let error = checked(&fit("cannot", "")).unwrap_err().to_string();
+        assert!(error.starts_with("it does not fit: "), "{error}");
+        assert!(checked(&fit("error", "")).is_err());
+    }
+
+    #[test]
+    fn a_footprint_is_two_numbers() {
+        assert_eq!(footprint("150,250").unwrap(), (150 * MIB, 250 * MIB));
+        for wrong in ["", "150", "1,2,3", "a,b", "99999999999999999999,1", "18446744073709551615,1"]
+        {
+            let error = footprint(wrong).unwrap_err().to_string();
+            assert!(error.ends_with("hint: --platform-footprint 150,250"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The options for the planner: those of the package's command, then the user's, as today's llama-server takes them,
+//! less those that say nothing about memory and name files.
+
+use crate::Error;
+use crate::image::command::{self, Role};
+use crate::run::compat::{self, Texts};
+
+/// Options that get the model from elsewhere, which would download it.
+const DOWNLOADS: [&str; 9] = [
+    "-mu",
+    "--model-url",
+    "-hf",
+    "-hfr",
+    "--hf-repo",
+    "-dr",
+    "--docker-repo",
+    "-hfd",
+    "--hf-repo-draft",
+];
+
+/// Values of the original that mean that nothing is said.
+const UNSAID: [(&str, &str); 3] =
+    [("--ctx-size", "-1"), ("--gpu-layers", "-1"), ("--gpu-layers-draft", "-1")];
+
+/// All options.
+pub(super) fn all(command: &[String], user: &[String]) -> Result<Vec<String>, Error> {
+    let given: Vec<String> = user.iter().flat_map(|word| split(word)).collect();
+    let all = [without_texts(command)?, without_texts(&said(&given))?].concat();
+    if let Some(option) = all.iter().find(|word| DOWNLOADS.contains(&word.as_str())) {
+        return Err(Error::new(format!("`{option}` would download the model to look at it"))
+            .hint("name the model itself: gguf-packer estimate hf://ORG/REPO/FILE.gguf"));
+    }
+    Ok(compat::today(&all, &NoTexts)?.args)
+}
+
+/// `--option=value` of ours and of the original's, which llama-server takes in two words.
+fn split(word: &str) -> Vec<String> {
+    match word.split_once('=') {
+        Some((option, value))
+            if option.starts_with("--")
+                && option[2..].bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') =>
+        {
+            vec![option.to_owned(), value.to_owned()]
+        }
+        _ => vec![word.to_owned()],
+    }
+}
+
+fn said(words: &[String]) -> Vec<String> {
+    let mut kept = Vec::new();
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        let value = words.get(at + 1).map(String::as_str).unwrap_or_default();
+        if UNSAID.contains(&(word.as_str(), value)) {
+            at += 2;
+            continue;
+        }
+        kept.push(word.clone());
+        at += 1;
+    }
+    kept
+}
+
+/// Without templates, prompts, grammars, keys: the texts of a remote model stayed where it is.
+fn without_texts(words: &[String]) -> Result<Vec<String>, Error> {
+    let named = command::files(words)?;
+    let texts: Vec<usize> = named
+        .iter()
+        .filter(|named| matches!(named.role, Role::Text | Role::Runtime))
+        .map(|named| named.at)
+        .collect();
+    let kept = words.iter().enumerate();
+    let kept = kept.filter(|(at, _)| !texts.contains(at) && !texts.contains(&(at + 1)));
+    Ok(kept.map(|(_, word)| word.clone()).collect())
+}
+
+/// What asks for a text was left out.
+struct NoTexts;
+
+impl Texts for NoTexts {
+    fn file(&self, path: &str) -> Result<String, Error> {
+        Err(Error::new(format!("an estimate reads no texts, and `{path}` is asked for")))
+    }
+
+    fn template(&self) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_value_of_the_command_holds_unless_the_user_says_otherwise() {
+        let command =
+            words("-m /m.gguf -c 8192 -np 2 --system-prompt-file s.txt --flash-attn --no-mmap");
+        let all =
+            all(&command, &words("-c 4096 --gpu-layers=-1 --ctx-size -1 --chat-template-file x"))
+                .unwrap();
+        let expected = "-m /m.gguf -c 8192 -np 2 --flash-attn on -c 4096 --load-mode none";
+        assert_eq!(all.join(" "), expected);
+    }
+
+    #[test]
+    fn options_of_two_years_ago_are_those_of_today() {
+        let all =
+            all(&words("-m /m --lora-scaled a 0.5"), &words("--lora-scaled=b:1 -fa off")).unwrap();
+        assert_eq!(all.join(" "), "-m /m --lora-scaled a:0.5,b:1 -fa off");
+    }
+
+    #[test]
+    fn nothing_is_downloaded() {
+        let error = all(&words("-m /m"), &words("-hf org/repo")).unwrap_err().to_string();
+        assert!(error.starts_with("`-hf` would download the model"), "{error}");
+    }
+}
