@@ -150,6 +150,13 @@ impl Special {
                 }
                 Some("RobertaProcessing") => {
                     ["bos", "eos", "sep"].into_iter().for_each(|kind| self.add(kind, true));
+                    for (token, key) in [("cls_token", "cls"), ("sep_token", "sep")] {
+                        if let (None, Some(text)) =
+                            (config.token(token), processor[key][0].as_str())
+                        {
+                            config.set(token, text);
+                        }
+                    }
                 }
                 Some("TemplateProcessing") => self.template_processor(processor, config),
                 _ => {}

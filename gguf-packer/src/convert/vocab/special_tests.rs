@@ -100,3 +100,12 @@ fn json_that_is_broken_is_told_with_its_line_and_column() {
     let error = keys(none.path()).unwrap_err().to_string();
     assert!(error.contains("there is no tokenizer in"), "{error}");
 }
+
+#[test]
+fn a_processor_of_roberta_names_the_tokens_that_the_config_lacks() {
+    let tokenizer = r#"{"added_tokens": [{"id": 2, "content": "</s>"}], "post_processor":
+        {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]}}"#;
+    let keys = written(&[("tokenizer.json", tokenizer), (CONFIG, "{}")]);
+    assert_eq!(keys.get("tokenizer.ggml.seperator_token_id"), Some(&Key::U32(2)));
+    assert_eq!(keys.get("tokenizer.ggml.add_sep_token"), Some(&Key::Bool(true)));
+}
