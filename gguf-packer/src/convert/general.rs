@@ -3,6 +3,7 @@
 
 mod card;
 mod id;
+mod yaml;
 
 use std::fs;
 use std::path::Path;
@@ -95,8 +96,11 @@ fn sampling(keys: &mut Keys, config: &Value) {
     float(keys, config, "xtc_threshold", "xtc_threshold");
     float(keys, config, "temp", "temperature");
     whole(keys, "penalty_last_n");
-    let penalty =
-        if config["penalty_repeat"].is_null() { "repetition_penalty" } else { "penalty_repeat" };
+    // One that is there and says nothing counts.
+    let penalty = match config.get("penalty_repeat") {
+        None => "repetition_penalty",
+        Some(_) => "penalty_repeat",
+    };
     float(keys, config, "penalty_repeat", penalty);
     whole(keys, "mirostat");
     float(keys, config, "mirostat_tau", "mirostat_tau");

@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use serde_norway::Value;
-
 use super::id::{Id, title};
+use super::yaml::Yaml;
 use super::{About, RELATED, Related};
 use crate::Error;
 
@@ -17,15 +16,20 @@ pub(super) fn read(dir: &Path, total: i64) -> Result<About, Error> {
     }
     let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
     let Some(yaml) = front_matter(&text) else { return Ok(About::default()) };
-    let card: Value = serde_norway::from_str(&yaml).map_err(|e| {
+    let card: Yaml = serde_norway::from_str(&yaml).map_err(|e| {
         Error::new(format!("{}: the YAML at its beginning is broken: {e}", path.display()))
     })?;
     Ok(about(&card, total))
 }
 
+/// What ends a line for Python, beside the line ends of all systems.
+const ENDS: [char; 9] =
+    ['\n', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
+
 /// The lines between the first `---` and the next.
 fn front_matter(text: &str) -> Option<String> {
-    let mut lines = text.lines();
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let mut lines = text.strip_suffix(ENDS).unwrap_or(&text).split(ENDS);
     if lines.next() != Some("---") {
         return None;
     }
@@ -34,7 +38,7 @@ fn front_matter(text: &str) -> Option<String> {
     Some((lines.join("\n") + "\n").replace("- no\n", "- \"no\"\n").replace('\t', "  "))
 }
 
-fn about(card: &Value, total: i64) -> About {
+fn about(card: &Yaml, total: i64) -> About {
     let first = |keys: &[&str]| keys.iter().find_map(|key| scalar(card.get(key)?));
     let base = ["base_model", "base_models", "base_model_sources"];
     let data = ["datasets", "dataset", "dataset_sources"];
@@ -62,32 +66,38 @@ fn about(card: &Value, total: i64) -> About {
 }
 
 /// A text, or what YAML took for a number.
-fn scalar(value: &Value) -> Option<String> {
+fn scalar(value: &Yaml) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
+        Yaml::Text(text) => Some(text.clone()),
+        Yaml::Number(number) => Some(number.clone()),
+        _ => None,
+    }
+}
+
+/// A text.
+fn text(value: &Yaml) -> Option<String> {
+    match value {
+        Yaml::Text(text) => Some(text.clone()),
         _ => None,
     }
 }
 
 /// One licence, or several with commas.
-fn license(card: &Value) -> Option<String> {
+fn license(card: &Yaml) -> Option<String> {
     match card.get("license")? {
-        Value::Sequence(list) => Some(list.iter().filter_map(scalar).collect::<Vec<_>>().join(",")),
+        Yaml::List(list) => Some(list.iter().filter_map(scalar).collect::<Vec<_>>().join(",")),
         one => scalar(one),
     }
 }
 
 /// What is under both keys, one after the other.
-fn list(card: &Value, keys: [&str; 2]) -> Option<Vec<String>> {
+fn list(card: &Yaml, keys: [&str; 2]) -> Option<Vec<String>> {
     let mut found = None;
-    for value in keys.iter().filter_map(|key| card.get(key)).filter(|value| !value.is_null()) {
+    for value in keys.iter().filter_map(|key| card.get(key)).filter(|value| **value != Yaml::Null) {
         let list: &mut Vec<String> = found.get_or_insert_default();
         match value {
-            Value::String(text) => list.push(text.clone()),
-            Value::Sequence(more) => {
-                list.extend(more.iter().filter_map(|one| one.as_str().map(str::to_owned)))
-            }
+            Yaml::Text(text) => list.push(text.clone()),
+            Yaml::List(more) => list.extend(more.iter().filter_map(text)),
             _ => {}
         }
     }
@@ -95,18 +105,18 @@ fn list(card: &Value, keys: [&str; 2]) -> Option<Vec<String>> {
 }
 
 /// The models, or the data, that the first of `keys` names.
-fn related(card: &Value, keys: &[&str], total: i64) -> Option<Vec<Related>> {
+fn related(card: &Yaml, keys: &[&str], total: i64) -> Option<Vec<Related>> {
     let value = keys.iter().find_map(|key| card.get(key))?;
     let named = match value {
-        Value::Sequence(list) => list.clone(),
-        Value::String(_) => vec![value.clone()],
+        Yaml::List(list) => list.clone(),
+        Yaml::Text(_) => vec![value.clone()],
         _ => Vec::new(),
     };
     Some(named.iter().map(|one| one_related(one, total)).collect())
 }
 
-fn one_related(value: &Value, total: i64) -> Related {
-    let Value::String(text) = value else {
+fn one_related(value: &Yaml, total: i64) -> Related {
+    let Yaml::Text(text) = value else {
         let said = |key: &&'static str| Some((*key, scalar(value.get(*key)?)?));
         return RELATED.iter().filter_map(said).collect();
     };
@@ -143,7 +153,7 @@ mod tests {
     fn a_card_says_licence_tags_languages_and_what_it_is_based_on() {
         let card = "---\nlicense: apache-2.0\nlanguage:\n- en\n- no\ntags:\n- chat\npipeline_tag: text-generation\n\
                     base_model: Qwen/Qwen2-0.5B\ndatasets:\n- https://huggingface.co/datasets/x\n---\n# Text\n";
-        let yaml: Value = serde_norway::from_str(&front_matter(card).unwrap()).unwrap();
+        let yaml: Yaml = serde_norway::from_str(&front_matter(card).unwrap()).unwrap();
         let about = about(&yaml, 494_000_000);
         assert_eq!(about.license[0].as_deref(), Some("apache-2.0"));
         assert_eq!(about.languages.unwrap(), ["en", "no"]);
@@ -155,5 +165,14 @@ mod tests {
         ];
         assert_eq!(about.base_models.unwrap()[0], base.map(|(key, text)| (key, text.to_owned())));
         assert_eq!(front_matter("# Text\n"), None);
+    }
+
+    #[test]
+    fn lines_end_as_in_python() {
+        let read = |text| front_matter(text).unwrap();
+        assert_eq!(read("---\r\nname: x\r\n---\r\nText"), "name: x\n");
+        assert_eq!(read("---\rname: x\r---\r"), "name: x\n");
+        assert_eq!(read("---\nname: a\u{2028}b: c\n---\n"), "name: a\nb: c\n");
+        assert_eq!(front_matter("--- \nname: x\n---\n"), None);
     }
 }

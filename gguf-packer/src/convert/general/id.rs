@@ -232,7 +232,7 @@ mod tests {
         // A context's size.
         assert_eq!(
             parts("Phi-3-mini-4k-instruct", 3_800_000_000),
-            ["", "Phi", "4k-instruct", "3", "mini"]
+            ["", "Phi-3", "4k-instruct", "", "mini"]
         );
         assert_eq!(parts("bloom-7b1", 7_100_000_000), ["", "bloom", "", "", "7.1B"]);
         assert_eq!(parts("model", 0), [""; 5]);

@@ -68,6 +68,8 @@ fn added(files: &Files, vocab: &HashMap<String, u64>) -> Option<BTreeMap<u64, Ad
     let mut added: BTreeMap<u64, Added> = written.map(|token| (token.id, token.clone())).collect();
     for (id, token) in files.config.added() {
         if !added.values().any(|known| known.content == token.content) {
+            // Transformers gives one that the vocabulary lacks the next number that is free.
+            vocab.get(&token.content).filter(|known| **known == id)?;
             added.insert(id, token);
         }
     }

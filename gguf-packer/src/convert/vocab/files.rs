@@ -113,6 +113,11 @@ impl TokenizerConfig {
         self.0.as_ref()?.get(key).filter(|value| !value.is_null())
     }
 
+    /// Whether the key is there, if only as `null`.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.as_ref().is_some_and(|map| map.contains_key(key))
+    }
+
     pub(super) fn set(&mut self, key: &str, value: &str) {
         if let Some(map) = &mut self.0 {
             map.insert(key.to_owned(), Value::String(value.to_owned()));

@@ -150,6 +150,13 @@ impl Special {
                 }
                 Some("RobertaProcessing") => {
                     ["bos", "eos", "sep"].into_iter().for_each(|kind| self.add(kind, true));
+                    for (token, key) in [("cls_token", "cls"), ("sep_token", "sep")] {
+                        if let (None, Some(text)) =
+                            (config.token(token), processor[key][0].as_str())
+                        {
+                            config.set(token, text);
+                        }
+                    }
                 }
                 Some("TemplateProcessing") => self.template_processor(processor, config),
                 _ => {}
@@ -296,10 +303,15 @@ fn named(keys: &mut Keys, all: Vec<(String, String)>) {
 
 /// The template of the config, else that of a file.
 fn template(dir: &Path, config: &TokenizerConfig) -> Result<Option<Template>, Error> {
-    if let Some(value) = config.value("chat_template") {
-        return Ok(of_value(value));
+    // One that is `null` means that there is none.
+    if config.has("chat_template") {
+        return Ok(config.value("chat_template").and_then(of_value));
     }
-    let read = |path: &Path| fs::read_to_string(path).map_err(|e| Error::io("read", path, &e));
+    // Python reads line ends of all systems as one character.
+    let read = |path: &Path| {
+        let text = fs::read_to_string(path).map_err(|e| Error::io("read", path, &e))?;
+        Ok::<_, Error>(text.replace("\r\n", "\n").replace('\r', "\n"))
+    };
     let jinja = dir.join("chat_template.jinja");
     if !jinja.is_file() {
         let file = files::json::<Value>(&dir.join("chat_template.json"))?;
@@ -345,3 +357,7 @@ fn merges_of_text(path: &Path) -> Result<Vec<String>, Error> {
     let words = lines.map(|(_, line)| line.split_whitespace().collect::<Vec<_>>());
     Ok(words.filter(|words| words.len() == 2).map(|words| words.join(" ")).collect())
 }
+
+#[cfg(test)]
+#[path = "special_tests.rs"]
+mod tests;
