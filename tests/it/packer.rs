@@ -16,6 +16,9 @@ mod quick_start;
 /// Bad input: the line or the reference at fault, what to do, nothing half-stored.
 #[cfg(target_os = "linux")]
 mod refusals;
+/// Kills of what is under way to a registry or from one.
+#[cfg(target_os = "linux")]
+mod transfers;
 
 /// The chat template of the document.
 const CHAT_TEMPLATE: &str = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + \
