@@ -37,14 +37,16 @@ pub(super) fn run(
     teller: &Teller<'_>,
     text: &str,
     wanted: &plan::Quantize,
-    inputs: &[Output],
+    inputs: Vec<Output>,
 ) -> Result<Output, Error> {
-    let (state, from) = (&inputs[0], &inputs[1]);
-    let mut sources = vec![file(from, &wanted.src)?];
+    let mut inputs = inputs.into_iter();
+    let (state, from) =
+        inputs.next().zip(inputs.next()).expect("its inputs are the stage and the source");
+    let mut sources = vec![file(&from, &wanted.src)?];
     if let Some(pattern) = shards(&wanted.src) {
-        sources = shard_files(from, &pattern)?;
+        sources = shard_files(&from, &pattern)?;
     }
-    let matrix = wanted.options.imatrix.as_ref().map(|path| file(state, path)).transpose()?;
+    let matrix = wanted.options.imatrix.as_ref().map(|path| file(&state, path)).transpose()?;
     let (made, cached) = made(run, teller, wanted, &sources, matrix.as_ref())?;
     let kind = Kind::File { digest: made.digest, size: made.size };
     let entry = Entry { path: String::new(), kind, mode: 0o644, uid: 0, gid: 0, mtime: 0 };
@@ -60,7 +62,8 @@ pub(super) fn run(
         mode: None,
         mtime: run.mtime(),
     };
-    let output = place::add_layers(run, text, state, place.put(&[item])?)?;
+    let entries = place.put(vec![item])?;
+    let output = place::add_layers(run, text, state, entries)?;
     Ok(Output { cached: cached && output.cached, ..output })
 }
 
