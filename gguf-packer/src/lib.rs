@@ -16,8 +16,11 @@ pub mod cli;
 pub mod digest;
 pub mod executor;
 pub mod gguf;
+mod hub;
 pub mod image;
 pub mod language;
+#[cfg(test)]
+mod mutation;
 mod part;
 pub mod plan;
 pub mod progress;
