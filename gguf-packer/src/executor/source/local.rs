@@ -54,7 +54,8 @@ pub(in crate::executor) fn load(
     // What lies on the way, as links, is there too, so that sources mean the same in the tree; a file that
     // is left out is there without its content.
     let mut read = files.into_iter().zip(read).peekable();
-    let entries = disk.seen.into_inner().into_values().map(|mut entry| {
+    let entries = disk.seen.into_inner().into_iter().map(|(path, seen)| {
+        let mut entry = seen.at(path);
         // Both are ordered, and what is named was looked at.
         if let Some((_, (digest, size))) = read.next_if(|(path, _)| *path == entry.path) {
             entry.kind = Kind::File { digest, size };
@@ -171,7 +172,20 @@ pub(super) struct Disk<'a> {
     root: PathBuf,
     ignore: &'a Ignore,
     /// Everything that was looked at.
-    seen: RefCell<BTreeMap<String, Entry>>,
+    seen: RefCell<BTreeMap<String, Seen>>,
+}
+
+/// What lies at a path.
+#[derive(Debug, Clone)]
+struct Seen {
+    kind: Kind,
+    mode: u32,
+}
+
+impl Seen {
+    fn at(self, path: String) -> Entry {
+        Entry { path, kind: self.kind, mode: self.mode, uid: 0, gid: 0, mtime: 0 }
+    }
 }
 
 impl<'a> Disk<'a> {
@@ -202,7 +216,7 @@ impl Files for Disk<'_> {
             return Ok(Some(folder_entry("")));
         }
         if let Some(seen) = self.seen.borrow().get(path) {
-            return Ok(Some(seen.clone()));
+            return Ok(Some(seen.clone().at(path.to_owned())));
         }
         let at = self.root.join(path);
         let found = match fs::symlink_metadata(&at) {
@@ -215,9 +229,9 @@ impl Files for Disk<'_> {
         }
         let kind = kind_of(&at, &found)?;
         let mode = mode_of(&found, &kind);
-        let entry = Entry { path: path.to_owned(), kind, mode, uid: 0, gid: 0, mtime: 0 };
-        self.seen.borrow_mut().insert(path.to_owned(), entry.clone());
-        Ok(Some(entry))
+        let seen = Seen { kind, mode };
+        self.seen.borrow_mut().insert(path.to_owned(), seen.clone());
+        Ok(Some(seen.at(path.to_owned())))
     }
 
     fn names(&self, path: &str) -> Result<Vec<String>, Error> {
