@@ -1,6 +1,6 @@
 //! Measures the packer that was built beside it: `cargo run --release -p gguf-packer --example measure
 //! [FOLDER]`, after `cargo build --release -p gguf-packer`. Packing is compared with what nobody can do without,
-//! a copy and a hash, in turns; each figure is a median.
+//! a copy and a hash, in turns, and pulling with `curl` and a hash; each figure is a median.
 
 #![expect(clippy::disallowed_methods, reason = "it starts programs and watches them")]
 
@@ -66,9 +66,81 @@ fn main() -> Done<()> {
         shown(run(&["save", "--output", "oci-archive=../a", "m:1"])?)
     );
     println!("store check --deep  {}", shown(run(&["store", "check", "--deep"])?));
+    measure_pull(&packer, &store, dir.path())?;
     more_images(&store)?;
     println!("list, {IMAGES} images   {}", shown(median_of(|| run(&["list"]))?));
     Ok(())
+}
+
+/// Pulling over this machine's own network, in turns with fetching the same layer by `curl` and hashing it.
+fn measure_pull(packer: &Path, store: &Path, dir: &Path) -> Done<()> {
+    let command = |store: &Path, words: &[&str]| {
+        let mut command = Command::new(packer);
+        command.arg("--store").arg(store).args(words).current_dir(dir);
+        cost(&mut command)
+    };
+    command(store, &["save", "--output", "oci-dir=layout", "m:1"])?;
+    let host = serve(dir.join("layout"))?;
+    let blobs = fs::read_dir(dir.join("layout/blobs/sha256"))?.collect::<Result<Vec<_>, _>>()?;
+    let size = |blob: &fs::DirEntry| blob.metadata().map_or(0, |blob| blob.len());
+    let layer = blobs.iter().max_by_key(|blob| size(blob)).ok_or("the image has layers")?;
+    let url = format!("http://{host}/v2/m/blobs/sha256:{}", layer.file_name().display());
+    let (fetched, other) = (dir.join("fetched"), dir.join("other"));
+    let (mut plain, mut pulled) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        let curl = cost(
+            Command::new("curl").args(["--fail", "--silent", "--output"]).arg(&fetched).arg(&url),
+        )?;
+        let hashed = cost(Command::new("sha256sum").arg(&fetched))?;
+        plain.push(Cost { time: curl.time + hashed.time, memory: curl.memory.max(hashed.memory) });
+        fs::remove_file(&fetched)?;
+        rest()?;
+        pulled.push(command(&other, &["pull", "--progress", "quiet", &format!("{host}/m:1")])?);
+        fs::remove_dir_all(&other)?;
+        rest()?;
+    }
+    let (plain, pulled) = (median(plain), median(pulled));
+    let ratio = pulled.time.as_secs_f64() / plain.time.as_secs_f64();
+    println!("curl and sha256sum  {}", shown(plain));
+    println!("pull, 1 GiB         {}  {ratio:.2} of curl and sha256sum", shown(pulled));
+    Ok(())
+}
+
+/// A registry that has what an OCI layout has, under each name; says where it is.
+fn serve(layout: PathBuf) -> Done<String> {
+    let server = tiny_http::Server::http("127.0.0.1:0").map_err(|e| e.to_string())?;
+    let host = server.server_addr().to_string();
+    std::thread::spawn(move || {
+        for request in server.incoming_requests() {
+            let layout = layout.clone();
+            // Who asks may go away in the middle of an answer.
+            std::thread::spawn(move || answer(request, &layout).unwrap_or_default());
+        }
+    });
+    Ok(host)
+}
+
+fn answer(request: tiny_http::Request, layout: &Path) -> Done<()> {
+    let url = request.url().to_owned();
+    let digest = match url.rsplit_once("sha256:") {
+        Some((_, digest)) => digest.to_owned(),
+        None if url.contains("/manifests/") => {
+            let index: serde_json::Value =
+                serde_json::from_slice(&fs::read(layout.join("index.json"))?)?;
+            let first = index["manifests"][0]["digest"].as_str().ok_or("it has an image")?;
+            first.trim_start_matches("sha256:").to_owned()
+        }
+        None => return Ok(request.respond(tiny_http::Response::empty(200))?),
+    };
+    let path = layout.join("blobs/sha256").join(digest);
+    let mut response = tiny_http::Response::from_file(File::open(&path)?).boxed();
+    if url.contains("/manifests/") {
+        let manifest: serde_json::Value = serde_json::from_slice(&fs::read(&path)?)?;
+        let kind = manifest["mediaType"].as_str().ok_or("a manifest says its type")?;
+        let kind = format!("Content-Type: {kind}").parse::<tiny_http::Header>();
+        response.add_header(kind.map_err(|()| "it is a header")?);
+    }
+    Ok(request.respond(response)?)
 }
 
 /// A header of one tensor, whose numbers are anything.
