@@ -6,7 +6,8 @@
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -84,7 +85,7 @@ fn measure_pull(packer: &Path, store: &Path, dir: &Path) -> Done<()> {
     let blobs = fs::read_dir(dir.join("layout/blobs/sha256"))?.collect::<Result<Vec<_>, _>>()?;
     let size = |blob: &fs::DirEntry| blob.metadata().map_or(0, |blob| blob.len());
     let layer = blobs.iter().max_by_key(|blob| size(blob)).ok_or("the image has layers")?;
-    let url = format!("http://{host}/v2/m/blobs/sha256:{}", layer.file_name().display());
+    let url = format!("http://{host}/v2/m/blobs/sha256:{}", layer.file_name().to_string_lossy());
     let (fetched, other) = (dir.join("fetched"), dir.join("other"));
     let (mut plain, mut pulled) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
@@ -108,39 +109,54 @@ fn measure_pull(packer: &Path, store: &Path, dir: &Path) -> Done<()> {
 
 /// A registry that has what an OCI layout has, under each name; says where it is.
 fn serve(layout: PathBuf) -> Done<String> {
-    let server = tiny_http::Server::http("127.0.0.1:0").map_err(|e| e.to_string())?;
-    let host = server.server_addr().to_string();
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let host = listener.local_addr()?.to_string();
     std::thread::spawn(move || {
-        for request in server.incoming_requests() {
+        for stream in listener.incoming().flatten() {
             let layout = layout.clone();
             // Who asks may go away in the middle of an answer.
-            std::thread::spawn(move || answer(request, &layout).unwrap_or_default());
+            std::thread::spawn(move || answer(&stream, &layout).unwrap_or_default());
         }
     });
     Ok(host)
 }
 
-fn answer(request: tiny_http::Request, layout: &Path) -> Done<()> {
-    let url = request.url().to_owned();
-    let digest = match url.rsplit_once("sha256:") {
+fn answer(mut stream: &TcpStream, layout: &Path) -> Done<()> {
+    let head: Vec<String> = BufReader::new(stream)
+        .lines()
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let line = head.first().ok_or("a question has a line")?;
+    let target = line.split(' ').nth(1).ok_or("a question has a target")?;
+    let digest = match target.rsplit_once("sha256:") {
         Some((_, digest)) => digest.to_owned(),
-        None if url.contains("/manifests/") => {
-            let index: serde_json::Value =
-                serde_json::from_slice(&fs::read(layout.join("index.json"))?)?;
+        None if target.contains("/manifests/") => {
+            let index = json(&layout.join("index.json"))?;
             let first = index["manifests"][0]["digest"].as_str().ok_or("it has an image")?;
             first.trim_start_matches("sha256:").to_owned()
         }
-        None => return Ok(request.respond(tiny_http::Response::empty(200))?),
+        None => return Ok(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")?),
     };
     let path = layout.join("blobs/sha256").join(digest);
-    let mut response = tiny_http::Response::from_file(File::open(&path)?).boxed();
-    if url.contains("/manifests/") {
-        let manifest: serde_json::Value = serde_json::from_slice(&fs::read(&path)?)?;
-        let kind = manifest["mediaType"].as_str().ok_or("a manifest says its type")?;
-        let kind = format!("Content-Type: {kind}").parse::<tiny_http::Header>();
-        response.add_header(kind.map_err(|()| "it is a header")?);
+    let mut kind = "application/octet-stream".to_owned();
+    if target.contains("/manifests/") {
+        kind = json(&path)?["mediaType"].as_str().ok_or("a manifest says its type")?.to_owned();
     }
-    Ok(request.respond(response)?)
+    let mut file = File::open(&path)?;
+    let length = file.metadata()?.len();
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    )?;
+    if !line.starts_with("HEAD ") {
+        std::io::copy(&mut file, &mut stream)?;
+    }
+    Ok(())
+}
+
+fn json(path: &Path) -> Done<serde_json::Value> {
+    Ok(serde_json::from_slice(&fs::read(path)?)?)
 }
 
 /// A header of one tensor, whose numbers are anything.
