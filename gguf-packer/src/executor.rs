@@ -136,5 +136,5 @@ pub fn build(plan: &Plan, settings: &Settings<'_>) -> Result<BuiltStage, Error> 
     let run = run::Run::new(plan, settings);
     node::check(&run)?;
     let output = schedule::run(&run)?;
-    result::finish(&run, &output)
+    result::finish(&run, output)
 }

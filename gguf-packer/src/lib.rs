@@ -25,8 +25,11 @@ pub mod digest;
 pub mod estimate;
 pub mod executor;
 pub mod gguf;
+mod hub;
 pub mod image;
 pub mod language;
+#[cfg(test)]
+mod mutation;
 mod part;
 pub mod plan;
 pub mod progress;

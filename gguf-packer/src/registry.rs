@@ -5,7 +5,7 @@
 //! of a refusal, does not ask an upload for how far it came, takes no TLS configuration, and knows no
 //! identity tokens.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Error;
@@ -55,6 +55,8 @@ pub struct Settings {
     pub certificates_folder: Option<PathBuf>,
     /// Docker's own `config.json`.
     pub docker_config: Option<PathBuf>,
+    /// Podman's own `auth.json`s, in which credentials are looked for after Docker's.
+    pub podman_auth: Vec<PathBuf>,
     /// Server of Hugging Face.
     pub hugging_face: String,
     /// Token for it.
@@ -77,6 +79,7 @@ impl Default for Settings {
             certificates: Vec::new(),
             certificates_folder: Some("/etc/docker/certs.d".into()),
             docker_config: None,
+            podman_auth: Vec::new(),
             hugging_face: "https://huggingface.co".to_owned(),
             hugging_face_token: None,
             tries: 6,
@@ -88,7 +91,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Those of this process: `DOCKER_CONFIG`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HOME`. `SSL_CERT_FILE` and the
+    /// Those of this process: `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`, `XDG_RUNTIME_DIR`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HOME`. `SSL_CERT_FILE` and the
     /// proxies' variables are read where certificates and proxies are.
     #[must_use]
     pub fn from_environment() -> Self {
@@ -97,6 +100,11 @@ impl Settings {
         let home = value(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from);
         let docker = value("DOCKER_CONFIG").map(PathBuf::from);
         let docker = docker.or_else(|| home.as_ref().map(|home| home.join(".docker")));
+        let podman = [
+            value("REGISTRY_AUTH_FILE").map(PathBuf::from),
+            value("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("containers/auth.json")),
+            home.as_ref().map(|home| home.join(".config/containers/auth.json")),
+        ];
         let cache = home.map(|home| home.join(".cache/huggingface"));
         let kept = value("HF_HOME").map(PathBuf::from).or(cache).map(|folder| folder.join("token"));
         let kept = kept.and_then(|path| std::fs::read_to_string(path).ok());
@@ -104,6 +112,7 @@ impl Settings {
         let default = Self::default();
         Self {
             docker_config: docker.map(|folder| folder.join("config.json")),
+            podman_auth: podman.into_iter().flatten().collect(),
             hugging_face: value("HF_ENDPOINT").unwrap_or(default.hugging_face.clone()),
             hugging_face_token: value("HF_TOKEN").or(kept),
             ..default

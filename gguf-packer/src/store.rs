@@ -65,11 +65,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    /// Shared as long as the store is open, exclusive while something is removed.
-    lock: File,
+    /// Shared as long as the store is open, exclusive while something is removed; none where there is none
+    /// and none can be made, so that nobody removes anything either.
+    lock: Option<File>,
     /// Locked as long as `temp` is in use; closed before it goes, which NFS and FUSE want.
-    _alive: File,
-    temp: TempDir,
+    _alive: Option<File>,
+    /// None of a store that is only read.
+    temp: Option<TempDir>,
     next: AtomicU64,
 }
 
@@ -87,10 +89,10 @@ impl Store {
             return Err(Error::new(format!("the store {} is not a folder", root.display()))
                 .hint("name a folder: --store DIR, or GGUF_PACKER_STORE_PATH"));
         }
-        disk::make_folder(root)?;
+        disk::make_folder(root).map_err(elsewhere)?;
         let root = fs::canonicalize(root).map_err(|e| Error::io("read", root, &e))?;
         let lock = lock_file(&root.join("lock"))?;
-        FileExt::lock_shared(&lock).map_err(|e| Error::io("lock", &root.join("lock"), &e))?;
+        share(&lock, &root)?;
         let (temp, alive) = begin(&root)?;
         for folder in ["blobs/sha256", "layers/sha256", "images", "cache", "partial"] {
             disk::make_folder(&root.join(folder))?;
@@ -98,7 +100,28 @@ impl Store {
         for folder in ["config/sha256", "layers/sha256", "metadata"] {
             disk::make_folder(&root.join("models").join(folder))?;
         }
+        let (lock, temp, alive) = (Some(lock), Some(temp), Some(alive));
         Ok(Self { root, lock, temp, _alive: alive, next: AtomicU64::new(0) })
+    }
+
+    /// Opens the store in the folder `root` for those who only read it: it may be another user's, or lie on a
+    /// file system that cannot be written. One that can be written is opened as [`Store::open_at`] does.
+    ///
+    /// # Errors
+    /// When there is no store and none can be made, or it cannot be read.
+    pub fn open_to_read(root: &Path) -> Result<Self, Error> {
+        let refused = match Self::open_at(root) {
+            Ok(store) => return Ok(store),
+            Err(error) => error,
+        };
+        if !root.join("images").is_dir() {
+            return Err(refused);
+        }
+        let root = fs::canonicalize(root).map_err(|e| Error::io("read", root, &e))?;
+        // A lock that several hold needs no right to write.
+        let lock = File::open(root.join("lock")).ok();
+        lock.iter().try_for_each(|lock| share(lock, &root))?;
+        Ok(Self { root, lock, temp: None, _alive: None, next: AtomicU64::new(0) })
     }
 
     /// The store's folder.
@@ -119,7 +142,9 @@ impl Store {
 
     /// A path that nothing has.
     fn temp_path(&self) -> PathBuf {
-        self.temp.path().join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
+        let temp =
+            self.temp.as_ref().map_or_else(|| self.root.join("temp"), |temp| temp.path().into());
+        temp.join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
     }
 
     fn layer_path(&self, diff_id: &Digest) -> PathBuf {
@@ -133,11 +158,12 @@ impl Store {
         work: impl FnOnce(&Self) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let failed = |e: &std::io::Error| Error::io("lock", &self.root.join("lock"), e);
+        let Some(lock) = &self.lock else { return Err(self.busy()) };
         // Both held at once would make two processes that wait for each other.
-        FileExt::unlock(&self.lock).map_err(|e| failed(&e))?;
+        FileExt::unlock(lock).map_err(|e| failed(&e))?;
         let until = Instant::now() + patience;
         let alone = loop {
-            match FileExt::try_lock(&self.lock) {
+            match FileExt::try_lock(lock) {
                 Ok(()) => break true,
                 Err(TryLockError::Error(e)) => return Err(failed(&e)),
                 Err(TryLockError::WouldBlock) if Instant::now() > until => break false,
@@ -146,9 +172,9 @@ impl Store {
         };
         let done = if alone { work(self) } else { Err(self.busy()) };
         if alone {
-            FileExt::unlock(&self.lock).map_err(|e| failed(&e))?;
+            FileExt::unlock(lock).map_err(|e| failed(&e))?;
         }
-        FileExt::lock_shared(&self.lock).map_err(|e| failed(&e))?;
+        FileExt::lock_shared(lock).map_err(|e| failed(&e))?;
         done
     }
 
@@ -207,9 +233,15 @@ fn gate(path: &Path) -> Result<File, Error> {
 
 fn lock_file(path: &Path) -> Result<File, Error> {
     let file = File::options().create(true).append(true).open(path);
-    file.map_err(|e| {
-        Error::io("write", path, &e).hint("another folder: --store DIR, or GGUF_PACKER_STORE_PATH")
-    })
+    file.map_err(|e| elsewhere(Error::io("write", path, &e)))
+}
+
+fn elsewhere(error: Error) -> Error {
+    error.hint("another folder: --store DIR, or GGUF_PACKER_STORE_PATH")
+}
+
+fn share(lock: &File, root: &Path) -> Result<(), Error> {
+    FileExt::lock_shared(lock).map_err(|e| Error::io("lock", &root.join("lock"), &e))
 }
 
 #[cfg(test)]

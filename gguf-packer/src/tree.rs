@@ -1,8 +1,11 @@
 //! A tree of files as data: what lies where, and the digest of each file's content. Building an image
 //! moves such entries about; the content stays where it is in the store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,8 +59,41 @@ pub enum Kind {
 }
 
 /// The file system that layers make when they lie on each other; it has no whiteouts.
+///
+/// A copy of it shares the entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tree(BTreeMap<String, Entry>);
+pub struct Tree(BTreeSet<At>);
+
+/// An entry by its path, which is thus there once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct At(Arc<Entry>);
+
+impl Borrow<str> for At {
+    fn borrow(&self) -> &str {
+        &self.0.path
+    }
+}
+
+impl Ord for At {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.path.cmp(&other.0.path)
+    }
+}
+
+impl PartialOrd for At {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Entries that lie on each other, as those of one layer.
+impl FromIterator<Entry> for Tree {
+    fn from_iter<T: IntoIterator<Item = Entry>>(entries: T) -> Self {
+        let mut tree = Self::default();
+        entries.into_iter().for_each(|entry| tree.put(entry));
+        tree
+    }
+}
 
 impl Tree {
     /// Lays `layer` over what is there.
@@ -73,31 +109,32 @@ impl Tree {
         for entry in layer {
             match entry.kind {
                 Kind::Whiteout | Kind::Opaque => {}
-                Kind::Folder => {
-                    self.0.insert(entry.path.clone(), entry.clone());
-                }
-                _ => {
-                    self.remove_below(&entry.path);
-                    self.0.insert(entry.path.clone(), entry.clone());
-                }
+                _ => self.put(entry.clone()),
             }
         }
+    }
+
+    fn put(&mut self, entry: Entry) {
+        if entry.kind != Kind::Folder {
+            self.remove_below(&entry.path);
+        }
+        self.0.replace(At(Arc::new(entry)));
     }
 
     /// The entry at `path`.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&Entry> {
-        self.0.get(path)
+        self.0.get(path).map(|at| &*at.0)
     }
 
     /// All entries, ordered by path.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.0.values()
+        self.0.iter().map(|at| &*at.0)
     }
 
     /// The entries below the folder `path`; all with an empty path.
     pub fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Entry> {
-        self.0.range(inside(path)).map(|(_, entry)| entry)
+        self.0.range::<str, _>(as_str(&inside(path))).map(|at| &*at.0)
     }
 
     /// The names in the folder `path`, ordered, also those of folders that no layer has an entry of.
@@ -106,7 +143,8 @@ impl Tree {
         let (mut start, end) = inside(path);
         let skip = if path.is_empty() { 0 } else { path.len() + 1 };
         let mut names = BTreeSet::new();
-        while let Some((key, _)) = self.0.range((start, end.clone())).next() {
+        while let Some(At(entry)) = self.0.range::<str, _>(as_str(&(start, end.clone()))).next() {
+            let key = &entry.path;
             let (name, deeper) = match key[skip..].split_once('/') {
                 Some((name, _)) => (name, true),
                 None => (&key[skip..], false),
@@ -126,9 +164,9 @@ impl Tree {
     }
 
     fn remove_below(&mut self, path: &str) {
-        let gone: Vec<String> = self.0.range(inside(path)).map(|(key, _)| key.clone()).collect();
+        let gone: Vec<String> = self.below(path).map(|entry| entry.path.clone()).collect();
         for key in gone {
-            self.0.remove(&key);
+            self.0.remove(key.as_str());
         }
     }
 }
@@ -140,6 +178,10 @@ fn inside(path: &str) -> (Bound<String>, Bound<String>) {
     }
     // `0` follows `/`.
     (Bound::Excluded(format!("{path}/")), Bound::Excluded(format!("{path}0")))
+}
+
+fn as_str((start, end): &(Bound<String>, Bound<String>)) -> (Bound<&str>, Bound<&str>) {
+    (start.as_ref().map(String::as_str), end.as_ref().map(String::as_str))
 }
 
 /// Whether `path` lies inside the folder `folder`.

@@ -16,6 +16,15 @@ mod planner;
 mod python;
 /// The document's way of working, word for word.
 mod quick_start;
+/// RamaLama, which runs models that are images.
+#[cfg(target_os = "linux")]
+mod ramalama;
+/// Stores that cannot be written.
+#[cfg(target_os = "linux")]
+mod read_only;
 /// Bad input: the line or the reference at fault, what to do, nothing half-stored.
 #[cfg(target_os = "linux")]
 mod refusals;
+/// Kills of what is under way to a registry or from one.
+#[cfg(target_os = "linux")]
+mod transfers;

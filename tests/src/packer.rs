@@ -44,7 +44,10 @@ impl Packer {
         let mut command = command(&self.program);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
-            if ["HF_", "LLAMA_", "DOCKER_"].iter().any(|ours| text.starts_with(ours)) {
+            if ["HF_", "LLAMA_", "DOCKER_", "REGISTRY_AUTH_FILE", "XDG_"]
+                .iter()
+                .any(|ours| text.starts_with(ours))
+            {
                 command.env_remove(&name);
             }
         }

@@ -30,6 +30,11 @@ impl Context {
         )
     }
 
+    /// The store, open to be read; it may be one that cannot be written.
+    pub(super) fn store_to_read(&self) -> Result<Store, Error> {
+        Store::open_to_read(&self.root()?)
+    }
+
     /// The store, open.
     pub(super) fn store(&self) -> Result<Store, Error> {
         Store::open_at(&self.root()?)

@@ -74,7 +74,7 @@ pub(super) fn store(args: &args::Store, context: &Context) -> Result<(), Error> 
     match args {
         args::Store::Path => output::line(&context.root()?.display().to_string()),
         args::Store::Check { deep } => {
-            let checked = context.store()?.check(*deep)?;
+            let checked = context.store_to_read()?.check(*deep)?;
             output::line(&format!(
                 "the store is whole: {} images, {} names, {} layers, {} files",
                 checked.images, checked.names, checked.layers, checked.blobs

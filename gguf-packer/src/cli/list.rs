@@ -10,7 +10,7 @@ use crate::Error;
 use crate::store::StoredImage;
 
 pub(super) fn list(args: &args::List, context: &Context) -> Result<(), Error> {
-    let images = context.store()?.images()?;
+    let images = context.store_to_read()?.images()?;
     if args.json {
         return output::json(&images);
     }
@@ -25,7 +25,7 @@ pub(super) fn list(args: &args::List, context: &Context) -> Result<(), Error> {
 }
 
 pub(super) fn inspect(args: &args::Inspect, context: &Context) -> Result<(), Error> {
-    let store = context.store()?;
+    let store = context.store_to_read()?;
     let known = if args.force { None } else { store.find(&args.image).ok() };
     let config = match known {
         Some(StoredImage { config, .. }) => config,

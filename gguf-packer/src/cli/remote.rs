@@ -56,7 +56,7 @@ pub(super) fn config(name: &Name, remote: &args::Remote) -> Result<Vec<u8>, Erro
 
 pub(super) fn push_command(args: &args::Push, context: &Context) -> Result<(), Error> {
     let screen = Screen::new(args.remote.progress);
-    push(&context.store()?, &args.name.parse()?, &args.remote, &screen)
+    push(&context.store_to_read()?, &args.name.parse()?, &args.remote, &screen)
 }
 
 /// Goes on after a model that is not to be had, and tells all of them.

@@ -18,8 +18,8 @@ pub(super) fn run(args: &args::Run, context: &Context) -> Result<(), Error> {
     if file.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) && file.is_file() {
         return start(args, &Target::new(Source::File(file))?);
     }
-    let store = context.store()?;
-    let (image, name) = image(args, &store)?;
+    // Held until the server ends, so that nobody removes what it reads.
+    let (_store, image, name) = image(args, context)?;
     start(args, &target(&image, &name)?)
 }
 
@@ -32,20 +32,25 @@ pub(super) fn target(image: &StoredImage, name: &str) -> Result<Target, Error> {
 }
 
 /// The model's image, pulled where the store has none of that name, and how a registry calls it.
-fn image(args: &args::Run, store: &Store) -> Result<(StoredImage, String), Error> {
-    let image = match store.find(&args.model) {
-        Ok(image) => image,
+fn image(args: &args::Run, context: &Context) -> Result<(Store, StoredImage, String), Error> {
+    let store = context.store_to_read()?;
+    let (store, image) = match store.find(&args.model) {
+        Ok(image) => (store, image),
         Err(error) => {
             if is_path(&args.model) {
                 return Err(Error::new(format!("there is no file `{}`", args.model)));
             }
             let Some(name) = remote::pullable(&args.model) else { return Err(error) };
             let screen = Screen::new(args.remote.progress);
-            store.find(&remote::pull(store, &name, None, &args.remote, &screen)?.hex())?
+            drop(store);
+            let store = context.store()?;
+            let id = remote::pull(&store, &name, None, &args.remote, &screen)?;
+            let image = store.find(&id.hex())?;
+            (store, image)
         }
     };
     let name = name(&image, &args.model);
-    Ok((image, name))
+    Ok((store, image, name))
 }
 
 /// How a registry calls the image that was asked for as `model`.

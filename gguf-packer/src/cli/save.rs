@@ -48,7 +48,7 @@ pub(super) fn save(args: &args::Save, context: &Context) -> Result<(), Error> {
     } else {
         Target { format: Format::DockerArchive, path: (&args.output).into() }
     };
-    let store = context.store()?;
+    let store = context.store_to_read()?;
     let image = store.find(&args.image)?;
     let named: Vec<Name> =
         args.image.parse().into_iter().filter(|name| image.names.contains(name)).collect();

@@ -28,11 +28,13 @@ pub(super) fn run(
     teller: &Teller<'_>,
     text: &str,
     wanted: &plan::Convert,
-    inputs: &[Output],
+    inputs: Vec<Output>,
 ) -> Result<Output, Error> {
-    let (state, from) = (&inputs[0], &inputs[1]);
-    let source = folder(from, &wanted.src)?;
-    let base = wanted.base.as_ref().map(|path| folder(state, path)).transpose()?;
+    let mut inputs = inputs.into_iter();
+    let (state, from) =
+        inputs.next().zip(inputs.next()).expect("its inputs are the stage and the source");
+    let source = folder(&from, &wanted.src)?;
+    let base = wanted.base.as_ref().map(|path| folder(&state, path)).transpose()?;
     let key = key_of(wanted, &source, base.as_ref());
     let make = || convert(run, teller, wanted, &source, base.as_ref());
     let (made, cached) = Made::of(run, &key, make)?;

@@ -48,6 +48,9 @@ pub(super) fn build(
 /// One list of entries for each layer, folders with what is in them.
 fn split(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
     let weights: Vec<Entry> = entries.iter().filter(|entry| is_weights(entry)).cloned().collect();
+    if weights.is_empty() {
+        return if entries.is_empty() { Vec::new() } else { vec![entries] };
+    }
     let above = |path: &str| {
         let is_above = |entry: &&Entry| entry.kind == Kind::Folder && is_below(path, &entry.path);
         entries.iter().filter(is_above).cloned().collect::<Vec<_>>()
@@ -63,7 +66,7 @@ fn split(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
     let only_above = |entry: &Entry| {
         entry.kind == Kind::Folder && weights.iter().any(|file| is_below(&file.path, &entry.path))
     };
-    let rest: Vec<Entry> = entries.iter().filter(|entry| !is_weights(entry)).cloned().collect();
+    let rest: Vec<Entry> = entries.into_iter().filter(|entry| !is_weights(entry)).collect();
     if !rest.iter().all(only_above) {
         layers.insert(0, rest);
     }

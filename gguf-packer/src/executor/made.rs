@@ -43,7 +43,7 @@ impl Made {
         &self,
         run: &Run<'_>,
         text: &str,
-        state: &Output,
+        state: Output,
         name: &str,
         dest: &str,
     ) -> Result<Output, Error> {
@@ -61,7 +61,8 @@ impl Made {
             mode: None,
             mtime: run.mtime(),
         };
-        place::add_layers(run, text, state, place.put(&[item])?)
+        let entries = place.put(vec![item])?;
+        place::add_layers(run, text, state, entries)
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn check(run: &Run<'_>) -> Result<(), Error> {
 }
 
 /// Does the node `index`.
-pub(super) fn run(run: &Run<'_>, index: usize, inputs: &[Output]) -> Result<Output, Error> {
+pub(super) fn run(run: &Run<'_>, index: usize, inputs: Vec<Output>) -> Result<Output, Error> {
     run.go_on()?;
     let node = &run.plan.nodes[index];
     let teller = run.teller(index);

@@ -39,13 +39,15 @@ pub(super) fn run(
     run: &Run<'_>,
     text: &str,
     wanted: &plan::Place,
-    inputs: &[Output],
+    mut inputs: Vec<Output>,
 ) -> Result<Output, Error> {
-    let (state, placing) = (&inputs[0], &wanted.placing);
+    let placing = &wanted.placing;
+    let items = items(run, wanted, &inputs[1..])?;
+    inputs.truncate(1);
+    let state = inputs.pop().expect("the first input is the stage");
     let mode = placing.chmod.as_deref().map(Mode::parse).transpose()?;
     let owner =
         placing.chown.as_deref().map(|chown| owner_in(run, &state.tree, chown)).transpose()?;
-    let items = items(run, wanted, &inputs[1..])?;
     let sources = wanted.parts.iter().map(|part| match part {
         Part::Paths(sources) => sources.len(),
         _ => 1,
@@ -60,7 +62,8 @@ pub(super) fn run(
         mode: mode.as_ref(),
         mtime: run.mtime(),
     };
-    add_layers(run, text, state, place.put(&items)?)
+    let entries = place.put(items)?;
+    add_layers(run, text, state, entries)
 }
 
 /// What is put down.
@@ -99,15 +102,13 @@ fn items(run: &Run<'_>, wanted: &plan::Place, inputs: &[Output]) -> Result<Vec<I
 pub(super) fn add_layers(
     run: &Run<'_>,
     text: &str,
-    state: &Output,
+    mut state: Output,
     entries: Vec<crate::tree::Entry>,
 ) -> Result<Output, Error> {
-    let mut tree = Tree::clone(&state.tree);
-    tree.apply(&entries);
+    Arc::make_mut(&mut state.tree).apply(&entries);
     let (made, cached) = layers::build(run, text, entries)?;
-    let mut layers = state.layers.clone();
-    layers.extend(made);
-    Ok(Output { tree: Arc::new(tree), layers, cached, ..state.clone() })
+    state.layers.extend(made);
+    Ok(Output { cached, ..state })
 }
 
 /// What a source names, each match an item; nothing when a pattern matches nothing.

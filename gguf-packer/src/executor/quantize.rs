@@ -30,14 +30,16 @@ pub(super) fn run(
     teller: &Teller<'_>,
     text: &str,
     wanted: &plan::Quantize,
-    inputs: &[Output],
+    inputs: Vec<Output>,
 ) -> Result<Output, Error> {
-    let (state, from) = (&inputs[0], &inputs[1]);
-    let mut sources = vec![file(from, &wanted.src)?];
+    let mut inputs = inputs.into_iter();
+    let (state, from) =
+        inputs.next().zip(inputs.next()).expect("its inputs are the stage and the source");
+    let mut sources = vec![file(&from, &wanted.src)?];
     if let Some(pattern) = shards(&wanted.src) {
-        sources = shard_files(from, &pattern)?;
+        sources = shard_files(&from, &pattern)?;
     }
-    let matrix = wanted.options.imatrix.as_ref().map(|path| file(state, path)).transpose()?;
+    let matrix = wanted.options.imatrix.as_ref().map(|path| file(&state, path)).transpose()?;
     let key = key_of(&wanted.options, &sources, matrix.as_ref());
     let make = || quantize(run, teller, wanted, &sources, matrix.as_ref());
     let (made, cached) = Made::of(run, &key, make)?;

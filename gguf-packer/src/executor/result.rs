@@ -1,5 +1,7 @@
 //! What a build hands on to those who make an image of it.
 
+use std::sync::Arc;
+
 use crate::Error;
 use crate::store::Layer;
 use crate::tree::Tree;
@@ -12,7 +14,7 @@ use super::run::{Run, key};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuiltStage {
     /// All files, those of the base image among them.
-    pub entries: Tree,
+    pub entries: Arc<Tree>,
     /// The layers that instructions made, the lowest first; they lie on those of the base.
     pub layers: Vec<BuiltLayer>,
     /// `CMD`, unless none was given: then the base image's holds.
@@ -39,10 +41,10 @@ pub struct BuiltLayer {
 }
 
 /// The result of the plan whose last node made `output`.
-pub(super) fn finish(run: &Run<'_>, output: &Output) -> Result<BuiltStage, Error> {
+pub(super) fn finish(run: &Run<'_>, output: Output) -> Result<BuiltStage, Error> {
     let mut stage = BuiltStage {
-        entries: Tree::clone(&output.tree),
-        layers: output.layers.clone(),
+        entries: output.tree,
+        layers: output.layers,
         command: run.plan.command.clone(),
         labels: run.plan.labels.clone(),
         base: output.base.as_deref().cloned(),

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 
 use crate::Error;
 use crate::digest::Digest;
@@ -102,7 +103,9 @@ pub(super) fn stopped() -> Error {
 
 /// The key of what is remembered: a kind of result and what it is made of.
 pub(super) fn key<T: Serialize>(kind: &str, of: &T) -> Digest {
-    Digest::of(serde_json::to_vec(&(kind, of)).expect("data without maps that can fail"))
+    let mut hasher = Sha256::new();
+    serde_json::to_writer(&mut hasher, &(kind, of)).expect("data without maps that can fail");
+    Digest::finish(hasher)
 }
 
 fn shortened(text: &str) -> String {

@@ -34,10 +34,9 @@ pub(super) fn run(run: &Run<'_>) -> Result<Output, Error> {
                 }
                 waiting.remove(&index);
                 running[kind] += 1;
-                let inputs = nodes[index].inputs.iter();
-                let inputs: Vec<Output> = inputs.filter_map(|i| outputs[*i].clone()).collect();
+                let inputs = inputs(run, index, &waiting, &mut outputs);
                 let sender = sender.clone();
-                scope.spawn(move || one(run, index, &inputs, &sender));
+                scope.spawn(move || one(run, index, inputs, &sender));
             }
             if running == [0, 0] {
                 break;
@@ -56,11 +55,35 @@ pub(super) fn run(run: &Run<'_>) -> Result<Output, Error> {
     Ok(outputs.swap_remove(run.plan.result).expect("every node has run"))
 }
 
+/// What the node `index` reads. The last one to read an output gets it itself: so a stage of many steps has
+/// one tree that grows, and what nobody reads any more takes no memory.
+fn inputs(
+    run: &Run<'_>,
+    index: usize,
+    waiting: &BTreeSet<usize>,
+    outputs: &mut [Option<Output>],
+) -> Vec<Output> {
+    let (nodes, wanted) = (&run.plan.nodes, &run.plan.nodes[index].inputs);
+    let read_later = |input: &usize, rest: &[usize]| {
+        *input == run.plan.result
+            || rest.contains(input)
+            || waiting.iter().any(|other| nodes[*other].inputs.contains(input))
+    };
+    let one = |(at, input): (usize, &usize)| {
+        if read_later(input, &wanted[at + 1..]) {
+            outputs[*input].clone()
+        } else {
+            outputs[*input].take()
+        }
+    };
+    wanted.iter().enumerate().filter_map(one).collect()
+}
+
 /// Does a node and says what came of it, also when it panics.
 fn one(
     run: &Run<'_>,
     index: usize,
-    inputs: &[Output],
+    inputs: Vec<Output>,
     sender: &Sender<(usize, Result<Output, Error>)>,
 ) {
     let mut end = End { sender, index, result: Err(Error::new("a build step panicked")) };

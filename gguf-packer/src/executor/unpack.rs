@@ -1,8 +1,10 @@
 //! Archives of `ADD`: a tar, also one packed by gzip or zstd, becomes the files in it. Nothing in it may lie
 //! outside of the destination or lead there.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::rc::Rc;
 
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use tar::EntryType;
@@ -16,6 +18,13 @@ use super::source::has_content;
 
 /// Most entries of an archive.
 const MOST: usize = 1_000_000;
+/// Most bytes of what stands before an entry: long names are kept in memory.
+const HEADERS: u64 = 1 << 20;
+/// How many times its own size an archive may unpack to, once that is more than [`FREE`]. Text packs to a
+/// tenth, weights do not pack.
+const RATIO: u64 = 200;
+/// Bytes that each archive may unpack to.
+const FREE: u64 = 1 << 30;
 
 /// How a file is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +58,10 @@ pub(super) fn unpacked(
         }
     }
     let file = File::open(&blob).map_err(failed)?;
-    let entries = read(run, shown, opened(packing, file).map_err(|e| damaged(shown, &e))?)?;
+    let size = file.metadata().map_err(failed)?.len();
+    let from = opened(packing, file).map_err(|e| damaged(shown, &e))?;
+    let mut archive = Unpacking { run, name: shown, left: most_bytes(size), tree: Tree::default() };
+    let entries = archive.read(from)?;
     run.remember(&key, &entries)?;
     Ok(Some(named(entries)))
 }
@@ -136,79 +148,119 @@ fn refused(name: &str, why: &str) -> Error {
         .hint("unpack it before the build, look at it, and COPY what is wanted")
 }
 
-/// Everything in the archive; contents go into the store.
-fn read(run: &Run<'_>, name: &str, from: Box<dyn Read>) -> Result<Vec<Entry>, Error> {
-    let mut tree = Tree::default();
-    let mut archive = tar::Archive::new(from);
-    let broken = |e: io::Error| damaged(name, &e);
-    for (count, entry) in archive.entries().map_err(broken)?.enumerate() {
-        run.go_on()?;
-        let mut entry = entry.map_err(broken)?;
-        if count >= MOST {
-            return Err(refused(name, &format!("it has more than {MOST} entries")));
-        }
-        if let Some(entry) = one(run, name, &mut entry, &tree)? {
-            tree.apply(&[entry]);
-        }
-    }
-    // What follows the last entry tells whether the packed file is whole.
-    io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(broken)?;
-    Ok(tree.iter().cloned().collect())
+/// How many bytes an archive of this size may unpack to.
+fn most_bytes(size: u64) -> u64 {
+    size.saturating_mul(RATIO).max(FREE)
 }
 
-fn one(
-    run: &Run<'_>,
-    name: &str,
-    entry: &mut tar::Entry<'_, Box<dyn Read>>,
-    tree: &Tree,
-) -> Result<Option<Entry>, Error> {
-    let broken = |e: io::Error| damaged(name, &e);
-    let kind = entry.header().entry_type();
-    if matches!(kind, EntryType::XGlobalHeader) {
-        return Ok(None);
-    }
-    let path = inner(name, &entry.path_bytes())?;
-    if path.is_empty() {
-        return Ok(None);
-    }
-    let below_link = path::folders(&path)
-        .find(|folder| tree.get(folder).is_some_and(|known| known.kind != Kind::Folder));
-    if let Some(folder) = below_link {
-        return Err(refused(name, &format!("`{path}` lies in `{folder}`, which is no folder")));
-    }
-    let mode = entry.header().mode().map_err(broken)? & 0o7777;
-    let kind = match kind {
-        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-            content(run, name, entry)?
-        }
-        EntryType::Directory => Kind::Folder,
-        EntryType::Symlink => Kind::Link { target: link(name, &path, entry)? },
-        EntryType::Link => hard_link(name, &path, entry, tree)?,
-        _ => {
-            return Err(refused(
-                name,
-                &format!("`{path}` is neither a file nor a folder nor a link"),
-            ));
-        }
-    };
-    Ok(Some(Entry { path, kind, mode, uid: 0, gid: 0, mtime: 0 }))
+/// An archive that is being read.
+struct Unpacking<'a> {
+    run: &'a Run<'a>,
+    name: &'a str,
+    /// Bytes that its files may still have.
+    left: u64,
+    /// What was in it so far.
+    tree: Tree,
 }
 
-fn content(
-    run: &Run<'_>,
-    name: &str,
-    entry: &mut tar::Entry<'_, Box<dyn Read>>,
-) -> Result<Kind, Error> {
-    let mut blob = run.store().new_blob()?;
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        run.go_on()?;
-        let read = entry.read(&mut buffer).map_err(|e| damaged(name, &e))?;
-        if read == 0 {
-            let (digest, size) = blob.finish()?;
-            return Ok(Kind::File { digest, size });
+/// Lets so many bytes through between two entries; any number while there is no limit.
+struct Gate {
+    from: Box<dyn Read>,
+    limit: Rc<Cell<Option<u64>>>,
+}
+
+impl Read for Gate {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = self.limit.get() else { return self.from.read(buffer) };
+        if left == 0 {
+            return Err(io::Error::other(format!("more than {HEADERS} bytes before an entry")));
         }
-        io::Write::write_all(&mut blob, &buffer[..read]).map_err(|e| blob.failed(&e))?;
+        let most = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let read = self.from.read(&mut buffer[..most])?;
+        self.limit.set(Some(left - read as u64));
+        Ok(read)
+    }
+}
+
+impl Unpacking<'_> {
+    /// Everything in the archive; contents go into the store.
+    fn read(&mut self, from: Box<dyn Read>) -> Result<Vec<Entry>, Error> {
+        let limit = Rc::new(Cell::new(None));
+        let mut archive = tar::Archive::new(Gate { from, limit: Rc::clone(&limit) });
+        let broken = |e: io::Error| damaged(self.name, &e);
+        let mut entries = archive.entries().map_err(broken)?;
+        for count in 0.. {
+            self.run.go_on()?;
+            limit.set(Some(HEADERS));
+            let Some(entry) = entries.next() else { break };
+            limit.set(None);
+            let mut entry = entry.map_err(|e| damaged(self.name, &e))?;
+            if count >= MOST {
+                return Err(self.refused(&format!("it has more than {MOST} entries")));
+            }
+            if let Some(entry) = self.one(&mut entry)? {
+                self.tree.apply(&[entry]);
+            }
+        }
+        limit.set(None);
+        // What follows the last entry tells whether the packed file is whole.
+        let rest = io::copy(&mut archive.into_inner(), &mut io::sink());
+        rest.map_err(|e| damaged(self.name, &e))?;
+        Ok(self.tree.iter().cloned().collect())
+    }
+
+    fn one(&mut self, entry: &mut tar::Entry<'_, Gate>) -> Result<Option<Entry>, Error> {
+        let name = self.name;
+        let kind = entry.header().entry_type();
+        if matches!(kind, EntryType::XGlobalHeader) {
+            return Ok(None);
+        }
+        let path = inner(name, &entry.path_bytes())?;
+        if path.is_empty() {
+            return Ok(None);
+        }
+        let below_link = path::folders(&path)
+            .find(|folder| self.tree.get(folder).is_some_and(|known| known.kind != Kind::Folder));
+        if let Some(folder) = below_link {
+            return Err(self.refused(&format!("`{path}` lies in `{folder}`, which is no folder")));
+        }
+        let mode = entry.header().mode().map_err(|e| damaged(name, &e))? & 0o7777;
+        let kind = match kind {
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+                self.content(entry)?
+            }
+            EntryType::Directory => Kind::Folder,
+            EntryType::Symlink => Kind::Link { target: link(name, &path, entry)? },
+            EntryType::Link => hard_link(name, &path, entry, &self.tree)?,
+            _ => {
+                let why = format!("`{path}` is neither a file nor a folder nor a link");
+                return Err(self.refused(&why));
+            }
+        };
+        Ok(Some(Entry { path, kind, mode, uid: 0, gid: 0, mtime: 0 }))
+    }
+
+    fn content(&mut self, entry: &mut tar::Entry<'_, Gate>) -> Result<Kind, Error> {
+        // A hole in a file has a size too.
+        if entry.size() > self.left {
+            return Err(self.refused("it unpacks to too much for its size"));
+        }
+        self.left -= entry.size();
+        let mut blob = self.run.store().new_blob()?;
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            self.run.go_on()?;
+            let read = entry.read(&mut buffer).map_err(|e| damaged(self.name, &e))?;
+            if read == 0 {
+                let (digest, size) = blob.finish()?;
+                return Ok(Kind::File { digest, size });
+            }
+            io::Write::write_all(&mut blob, &buffer[..read]).map_err(|e| blob.failed(&e))?;
+        }
+    }
+
+    fn refused(&self, why: &str) -> Error {
+        refused(self.name, why)
     }
 }
 
@@ -216,7 +268,7 @@ fn content(
 fn hard_link(
     name: &str,
     path: &str,
-    entry: &tar::Entry<'_, Box<dyn Read>>,
+    entry: &tar::Entry<'_, Gate>,
     tree: &Tree,
 ) -> Result<Kind, Error> {
     let target = inner(name, &entry.link_name_bytes().unwrap_or_default())?;
@@ -244,7 +296,7 @@ fn inner(name: &str, path: &[u8]) -> Result<String, Error> {
 }
 
 /// The target of a symbolic link, which may not lead out of the archive.
-fn link(name: &str, path: &str, entry: &tar::Entry<'_, Box<dyn Read>>) -> Result<String, Error> {
+fn link(name: &str, path: &str, entry: &tar::Entry<'_, Gate>) -> Result<String, Error> {
     let bytes = entry.link_name_bytes().unwrap_or_default();
     let shown = String::from_utf8_lossy(&bytes).into_owned();
     let target = std::str::from_utf8(&bytes)
@@ -257,6 +309,9 @@ fn link(name: &str, path: &str, entry: &tar::Entry<'_, Box<dyn Read>>) -> Result
     Ok(target.to_owned())
 }
 
+#[cfg(test)]
+#[path = "unpack_fuzz_tests.rs"]
+mod fuzz;
 #[cfg(test)]
 #[path = "unpack_tests.rs"]
 mod tests;

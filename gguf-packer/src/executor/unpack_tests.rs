@@ -122,6 +122,61 @@ fn what_leads_out_of_an_archive_is_refused_by_its_name() {
     assert!(error.contains("refused: `l/e` lies in `l`, which is no folder"), "{error}");
 }
 
+/// A header of an entry of `kind` that claims `size` bytes.
+fn claims(kind: u8, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_path("a").unwrap();
+    header.set_mode(0o644);
+    header.set_entry_type(tar::EntryType::new(kind));
+    header.set_size(size);
+    header.set_cksum();
+    header
+}
+
+#[test]
+fn an_archive_that_unpacks_to_far_more_than_it_is_is_refused_before_it_does() {
+    let long_name = |size: usize| {
+        let mut bytes = claims(b'L', size as u64).as_bytes().to_vec();
+        bytes.resize(512 + size, b'n');
+        gzip(&bytes)
+    };
+    let mut hole = claims(b'S', 0);
+    let sparse = hole.as_gnu_mut().unwrap();
+    sparse.sparse[0].set_offset(1 << 60);
+    sparse.sparse[0].set_length(0);
+    sparse.set_real_size(1 << 60);
+    hole.set_cksum();
+    for (name, bytes, said) in [
+        ("x.tar", claims(b'0', 1 << 40).as_bytes().to_vec(), "it unpacks to too much for its size"),
+        (
+            "y.tar",
+            [&hole.as_bytes()[..], &[0; 1024]].concat(),
+            "it unpacks to too much for its size",
+        ),
+        ("z.tgz", long_name(4 << 20), "more than 1048576 bytes before an entry"),
+    ] {
+        let bench = Bench::new();
+        bench.write(name, bytes);
+        let error = built(&bench, add_file(name)).expect_err(name);
+        assert!(error.starts_with("GGUFPackerfile:2:1: the archive `"), "{error}");
+        assert!(error.contains(said), "{error}");
+        assert_eq!(bench.leftovers(), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn devices_and_pipes_of_an_archive_are_refused() {
+    for kind in *b"346" {
+        let bench = Bench::new();
+        bench.write("x.tar", claims(kind, 0).as_bytes());
+        let error = built(&bench, add_file("x.tar")).expect_err("it is no file");
+        assert!(
+            error.contains("refused: `a` is neither a file nor a folder nor a link"),
+            "{error}"
+        );
+    }
+}
+
 #[test]
 fn a_damaged_archive_is_told() {
     let bench = Bench::new();

@@ -159,15 +159,51 @@ pub(super) fn is_passing(status: StatusCode) -> bool {
         || status == StatusCode::REQUEST_TIMEOUT
 }
 
-/// Seconds, or, from some registries, a time in seconds since 1970.
 fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let asked = Duration::from_secs(text.parse().ok()?);
+    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    wait_of(text.trim(), now)
+}
+
+/// Seconds; a date of HTTP, which is none that is past; or, from some registries, a time in seconds since 1970.
+fn wait_of(text: &str, now: Duration) -> Option<Duration> {
+    let Ok(seconds) = text.parse() else {
+        return Some(date_of(text)?.saturating_sub(now));
+    };
+    let asked = Duration::from_secs(seconds);
     Some(if asked > now / 2 { asked.saturating_sub(now) } else { asked })
+}
+
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn date_of(text: &str) -> Option<Duration> {
+    let months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let words: Vec<&str> = text.split_once(", ")?.1.split(' ').collect();
+    let [day, month, year, time, "GMT"] = words[..] else { return None };
+    let month = months.find(month).filter(|at| at % 3 == 0 && month.len() == 3)? / 3 + 1;
+    let date = format!("{year}-{month:02}-{day}T{time}Z");
+    let date = humantime::parse_rfc3339(&date).ok()?;
+    date.duration_since(SystemTime::UNIX_EPOCH).ok()
 }
 
 fn is_same_host(url: &str, base: &str) -> bool {
     let origin = |text: &str| url::Url::parse(text).ok().map(|url| url.origin());
     origin(url).is_some_and(|own| Some(own) == origin(base))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_said_in_seconds_or_as_a_time() {
+        let now = Duration::from_secs(784_111_777);
+        let wait = |text| wait_of(text, now).map(|wait| wait.as_secs());
+        assert_eq!(wait("30"), Some(30));
+        assert_eq!(wait("784111787"), Some(10));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:07 GMT"), Some(0), "it is past");
+        for text in ["", "soon", "Sun, 06 anF 1994 08:50:07 GMT", "Sun, 06 Nov 1994 08:50:07 CET"] {
+            assert_eq!(wait(text), None, "{text}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! for them.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Mutex;
 
 use base64::Engine;
@@ -51,31 +52,31 @@ pub(super) fn scope(name: &Name, push: bool, from: Option<&str>) -> String {
 }
 
 impl Client {
-    /// What Docker keeps for the registry.
-    pub(super) fn credentials(&self, registry: &str) -> Result<Option<DockerCredential>, Error> {
-        let Some(path) = &self.http.settings.docker_config else { return Ok(None) };
-        for server in servers(registry) {
-            let Ok(file) = std::fs::File::open(path) else { return Ok(None) };
-            match docker_credential::get_credential_from_reader(file, &server) {
-                Ok(DockerCredential::UsernamePassword(user, _)) if user.is_empty() => {}
-                Ok(credential) => return Ok(Some(credential)),
-                Err(CredentialRetrievalError::NoCredentialConfigured) => {}
-                // What helpers say when they have none.
-                Err(CredentialRetrievalError::HelperFailure { stdout, .. })
-                    if stdout.contains("credentials not found") => {}
-                Err(error) => {
-                    let text = format!("cannot read the credentials for {registry}: {error}");
-                    return Err(Error::new(text.trim_end())
-                        .looked_in(path.display().to_string())
-                        .hint(format!("keep them anew: gguf-packer login {registry}")));
-                }
+    /// What Docker keeps for the registry of `name`, else what podman keeps for it or for a part of it.
+    fn credentials(&self, name: &Name) -> Result<Option<DockerCredential>, Error> {
+        let registry = name.registry();
+        if let Some(credential) = self.docker_credentials(registry)? {
+            return Ok(Some(credential));
+        }
+        for path in &self.http.settings.podman_auth {
+            if let Some(credential) = kept(path, registry, &podman_servers(name))? {
+                return Ok(Some(credential));
             }
         }
         Ok(None)
     }
 
-    pub(super) fn has_credentials(&self, registry: &str) -> bool {
-        self.credentials(registry).is_ok_and(|credentials| credentials.is_some())
+    pub(super) fn has_credentials(&self, name: &Name) -> bool {
+        self.credentials(name).is_ok_and(|credentials| credentials.is_some())
+    }
+
+    /// What Docker keeps for the registry.
+    pub(super) fn docker_credentials(
+        &self,
+        registry: &str,
+    ) -> Result<Option<DockerCredential>, Error> {
+        let path = self.http.settings.docker_config.as_ref();
+        path.map_or(Ok(None), |path| kept(path, registry, &servers(registry)))
     }
 
     /// The value of `Authorization` that answers a challenge; none when there is nothing to answer with.
@@ -159,7 +160,7 @@ impl Session<'_> {
         if let Some(token) = tokens.get(&key).filter(|token| Some(token.as_str()) != known) {
             return Ok(Some(token.clone()));
         }
-        let credentials = self.client.credentials(self.registry())?;
+        let credentials = self.client.credentials(self.name)?;
         let token = self.client.authorize(self, host, &challenge, scope, credentials)?;
         match &token {
             Some(token) => drop(tokens.insert(key, token.clone())),
@@ -207,6 +208,46 @@ fn token_request(
         }
         _ => request,
     }
+}
+
+/// What the file `path` keeps under the first of `servers` that it has.
+fn kept(
+    path: &Path,
+    registry: &str,
+    servers: &[String],
+) -> Result<Option<DockerCredential>, Error> {
+    for server in servers {
+        let Ok(file) = std::fs::File::open(path) else { return Ok(None) };
+        match docker_credential::get_credential_from_reader(file, server) {
+            Ok(DockerCredential::UsernamePassword(user, _)) if user.is_empty() => {}
+            Ok(credential) => return Ok(Some(credential)),
+            Err(CredentialRetrievalError::NoCredentialConfigured) => {}
+            // What helpers say when they have none.
+            Err(CredentialRetrievalError::HelperFailure { stdout, .. })
+                if stdout.contains("credentials not found") => {}
+            Err(error) => {
+                let text = format!("cannot read the credentials for {registry}: {error}");
+                return Err(Error::new(text.trim_end())
+                    .looked_in(path.display().to_string())
+                    .hint(format!("keep them anew: gguf-packer login {registry}")));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The names under which podman may keep a repository's credentials: its own, those of the folders above it,
+/// and the registry's.
+fn podman_servers(name: &Name) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut path = name.repository();
+    while !path.is_empty() {
+        all.push(format!("{}/{path}", name.registry()));
+        path = path.rsplit_once('/').map_or("", |(above, _)| above);
+    }
+    all.push(name.registry().to_owned());
+    all.extend(servers(name.registry()));
+    all
 }
 
 /// The names under which Docker may keep a registry's credentials.

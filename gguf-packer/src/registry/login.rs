@@ -56,7 +56,7 @@ impl Client {
     pub fn logout(&self, registry: &str) -> Result<bool, Error> {
         let name = placeholder(registry)?;
         let registry = name.registry();
-        let had = self.has_credentials(registry);
+        let had = self.docker_credentials(registry).is_ok_and(|kept| kept.is_some());
         let servers = auth::servers(registry);
         let config = DockerConfig::read(self.docker_config()?)?;
         if let Some(helper) = config.helper(registry, &servers[0]).filter(|_| had) {

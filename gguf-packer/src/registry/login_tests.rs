@@ -53,6 +53,29 @@ fn what_is_kept_is_used() {
 }
 
 #[test]
+fn what_podman_keeps_for_the_registry_or_for_a_part_of_it_is_used_after_dockers() {
+    for part in ["", "/q", "/q/m"] {
+        let (registry, bench) = (Registry::start(), Bench::new());
+        registry.wants("ann:secret", false);
+        let write = |server: &str, account: &str| {
+            let auth = STANDARD.encode(account);
+            let text = format!("{{\"auths\":{{\"{server}\":{{\"auth\":\"{auth}\"}}}}}}");
+            fs::write(bench.folder.path().join("auth.json"), text).unwrap();
+        };
+        let server = format!("{}{part}", registry.address);
+        write(&format!("{server}x"), "ann:secret");
+        works(&bench, &registry).unwrap_err();
+        write(&server, "ann:secret");
+        works(&bench, &registry).unwrap();
+        write_config(&bench, &fs::read_to_string(bench.folder.path().join("auth.json")).unwrap());
+        write(&server, "ann:old");
+        if part.is_empty() {
+            works(&bench, &registry).expect("Docker's comes first");
+        }
+    }
+}
+
+#[test]
 fn credentials_that_are_no_longer_taken_are_told() {
     let (registry, bench) = (Registry::start(), Bench::new());
     registry.wants("ann:secret", false);

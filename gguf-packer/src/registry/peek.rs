@@ -12,6 +12,7 @@ use super::remote::Remote;
 use super::{Client, Session, pull};
 use crate::Error;
 use crate::gguf::{Header, Model, shards};
+use crate::hub;
 use crate::image::command::{self, Named, Role};
 use crate::image::{Platform, described, path};
 use crate::progress::Report;
@@ -94,7 +95,7 @@ fn hugging_face_file(session: Session<'_>) -> Option<(String, String)> {
 
 fn of_files(session: Session<'_>, folder: &str, file: &str) -> Result<Peeked, Error> {
     of_urls(file, |shard| {
-        let url = format!("{folder}/{}", formats::hugging_face::encoded(shard));
+        let url = format!("{folder}/{}", hub::encoded(shard, true));
         Remote::new(session, &url, None).header()
     })
 }

@@ -42,7 +42,7 @@ fn explained(session: &Session<'_>, status: StatusCode, code: &str) -> Error {
     let (name, registry) = (session.name, session.registry());
     let login = format!("log in: gguf-packer login {registry}");
     match status {
-        StatusCode::UNAUTHORIZED if session.client.has_credentials(registry) => Error::new(
+        StatusCode::UNAUTHORIZED if session.client.has_credentials(session.name) => Error::new(
             format!("{registry} does not take the credentials that are kept for `{name}`"),
         )
         .hint(login)

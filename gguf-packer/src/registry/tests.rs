@@ -31,6 +31,7 @@ impl Bench {
         let store = Store::open_at(&folder.path().join("store")).unwrap();
         let settings = Settings {
             docker_config: Some(folder.path().join("docker/config.json")),
+            podman_auth: vec![folder.path().join("auth.json")],
             tries: 3,
             pause: Duration::from_millis(1),
             longest: Duration::from_secs(1),

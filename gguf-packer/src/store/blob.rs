@@ -236,7 +236,7 @@ mod tests {
 
     fn files(store: &Store) -> Vec<String> {
         let mut names = disk::names(&store.blobs()).unwrap();
-        names.extend(disk::names(store.temp.path()).unwrap());
+        names.extend(disk::names(store.temp.as_ref().unwrap().path()).unwrap());
         names
     }
 

@@ -128,7 +128,7 @@ fn a_layer_without_its_contents_is_not_built() {
     }
     assert!(store.build_layer(&[entry("dev", Kind::Special)]).is_err());
     assert_eq!(disk::names(&store.root().join("layers/sha256")).unwrap(), Vec::<String>::new());
-    assert_eq!(disk::names(store.temp.path()).unwrap(), ["lock"]);
+    assert_eq!(disk::names(store.temp.as_ref().unwrap().path()).unwrap(), ["lock"]);
     let error = store.read_layer(&Digest::of("x")).map(drop).unwrap_err().to_string();
     assert!(error.starts_with("the store does not have the layer"), "{error}");
 }

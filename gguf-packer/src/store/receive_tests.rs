@@ -83,7 +83,7 @@ fn receive(store: &Store, blob: &[u8], compression: Compression) -> Result<Layer
 
 fn leftovers(store: &Store) -> Vec<String> {
     let mut left = disk::names(&store.root().join("partial")).unwrap();
-    left.extend(disk::names(store.temp.path()).unwrap());
+    left.extend(disk::names(store.temp.as_ref().unwrap().path()).unwrap());
     left.retain(|name| name != "lock");
     left
 }

@@ -15,11 +15,11 @@ use llama_tests::process::{command, finish};
 use super::refusals::names;
 
 /// A folder to build in, whose file has weights that are enough to be killed in.
-struct Bench {
-    packer: Packer,
+pub(super) struct Bench {
+    pub(super) packer: Packer,
     dir: tempfile::TempDir,
     random: u64,
-    killed: usize,
+    pub(super) killed: usize,
 }
 
 const FILE: &str = "FROM scratch AS from\nCOPY m.gguf .\nFROM scratch\nARG TYPE=Q4_K_M\n\
@@ -28,6 +28,11 @@ const FILE: &str = "FROM scratch AS from\nCOPY m.gguf .\nFROM scratch\nARG TYPE=
 
 impl Bench {
     fn new() -> Option<Self> {
+        Self::with_ballast(8 << 20)
+    }
+
+    /// With three files of this many bytes besides the model.
+    pub(super) fn with_ballast(bytes: usize) -> Option<Self> {
         let packer = Packer::new()?;
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
@@ -35,7 +40,7 @@ impl Bench {
         let words = ["quantize", "--allow-requantize", "--type", "F16"];
         packer.does(&[&words[..], &[demo.to_str().unwrap(), model.to_str().unwrap()]].concat());
         for n in 0..3_u8 {
-            fs::write(at(&format!("ballast-{n}.safetensors")), vec![n; 8 << 20]).unwrap();
+            fs::write(at(&format!("ballast-{n}.safetensors")), vec![n; bytes]).unwrap();
         }
         fs::write(at("small"), "small").unwrap();
         fs::write(at("GGUFPackerfile"), FILE).unwrap();
@@ -49,19 +54,19 @@ impl Bench {
         f64::from(u32::try_from(self.random >> 32).unwrap()) / f64::from(u32::MAX)
     }
 
-    fn does(&self, words: &[&str]) -> String {
+    pub(super) fn does(&self, words: &[&str]) -> String {
         self.packer.does_in(self.dir.path(), words)
     }
 
     /// How long the command takes.
-    fn time(&self, words: &[&str]) -> Duration {
+    pub(super) fn time(&self, words: &[&str]) -> Duration {
         let start = Instant::now();
         self.does(words);
         start.elapsed()
     }
 
     /// Starts the command and kills it after a part of `whole`.
-    fn kill(&mut self, words: &[&str], whole: Duration) {
+    pub(super) fn kill(&mut self, words: &[&str], whole: Duration) {
         let mut command = self.packer.command(words);
         command.current_dir(self.dir.path()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
@@ -73,7 +78,7 @@ impl Bench {
     }
 
     /// The store is whole, and nothing is there that a killed process left.
-    fn is_clean(&self, after: &str) {
+    pub(super) fn is_clean(&self, after: &str) {
         let output = self.does(&["store", "check", "--deep"]);
         assert!(output.contains("the store is whole"), "after {after}: {output}");
         assert_eq!(names(&self.packer.store().join("temp")), [""; 0], "after {after}");

@@ -117,7 +117,7 @@ fn related(card: &Yaml, keys: &[&str], total: i64) -> Option<Vec<Related>> {
 
 fn one_related(value: &Yaml, total: i64) -> Related {
     let Yaml::Text(text) = value else {
-        let said = |key: &&'static str| Some((*key, scalar(value.get(*key)?)?));
+        let said = |key: &&'static str| Some((*key, scalar(value.get(key)?)?));
         return RELATED.iter().filter_map(said).collect();
     };
     let address = ["http://", "https://", "ssh://"].iter().any(|start| text.starts_with(start));

@@ -40,7 +40,7 @@ pub(crate) struct Place<'a> {
 
 impl Place<'_> {
     /// The entries that a layer of `items` has, folders before what is in them.
-    pub(crate) fn put(&self, items: &[Item]) -> Result<Vec<Entry>, Error> {
+    pub(crate) fn put(&self, items: Vec<Item>) -> Result<Vec<Entry>, Error> {
         let real = self.real()?;
         let existing = if self.link { None } else { self.below.look(&real)? };
         let there = existing.as_ref().is_some_and(|entry| entry.kind == Kind::Folder);
@@ -62,8 +62,8 @@ impl Place<'_> {
             if base.is_empty() && !item.spread {
                 return Err(Error::new(format!("the file needs a name: `{}` has none", self.dest)));
             }
-            for (relative, entry) in &item.entries {
-                self.put_one(&path::join(&base, relative), relative.is_empty(), entry, &mut new)?;
+            for (relative, entry) in item.entries {
+                self.put_one(&path::join(&base, &relative), relative.is_empty(), entry, &mut new)?;
             }
         }
         self.add_folders(&mut new)?;
@@ -83,7 +83,7 @@ impl Place<'_> {
         &self,
         at: &str,
         top: bool,
-        entry: &Entry,
+        entry: Entry,
         new: &mut BTreeMap<String, Entry>,
     ) -> Result<(), Error> {
         if at.is_empty() {
@@ -120,14 +120,13 @@ impl Place<'_> {
         }
     }
 
-    fn dressed(&self, at: &str, entry: &Entry) -> Entry {
+    fn dressed(&self, at: &str, entry: Entry) -> Entry {
         let (uid, gid) = self.owner.unwrap_or((0, 0));
         let mode = match (&entry.kind, self.mode) {
             (Kind::Link { .. }, _) | (_, None) => entry.mode,
             (kind, Some(mode)) => mode.apply(entry.mode, *kind == Kind::Folder),
         };
-        let (path, kind) = (at.to_owned(), entry.kind.clone());
-        Entry { path, kind, mode, uid, gid, mtime: self.mtime }
+        Entry { path: at.to_owned(), kind: entry.kind, mode, uid, gid, mtime: self.mtime }
     }
 
     /// Adds the folders above everything new: as they are below, or new ones.

@@ -22,7 +22,7 @@ fn place<'a>(below: &'a Tree, dest: &'a str) -> Place<'a> {
 }
 
 fn put(place: &Place<'_>, items: &[Item]) -> Result<Vec<String>, String> {
-    let entries = place.put(items).map_err(|e| e.to_string())?;
+    let entries = place.put(items.to_vec()).map_err(|e| e.to_string())?;
     Ok(entries.into_iter().map(|entry| format!("{} {:o}", entry.path, entry.mode)).collect())
 }
 
@@ -60,7 +60,7 @@ fn owner_and_permissions_are_changed() {
     let mode = Mode::parse("u=rwX,go=").expect("a mode");
     let place =
         Place { owner: Some((5, 6)), mode: Some(&mode), mtime: 7, ..place(&below, "/there/n/d") };
-    let entries = place.put(&[folder(&["f", "l->f"])]).expect("placed");
+    let entries = place.put(vec![folder(&["f", "l->f"])]).expect("placed");
     let shown: Vec<_> =
         entries.iter().map(|e| (e.path.as_str(), e.mode, e.uid, e.gid, e.mtime)).collect();
     assert_eq!(

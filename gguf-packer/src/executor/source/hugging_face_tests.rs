@@ -300,12 +300,3 @@ fn what_is_not_there_is_told() {
     assert!(error.contains(" is not an answer of Hugging Face: "), "{error}");
     assert!(error.contains("hint: check HF_ENDPOINT"), "{error}");
 }
-
-#[test]
-fn links_name_the_next_page() {
-    let link = "<https://h/api/x?a=1>; rel=\"prev\", <https://h/api/x?a=2>; rel=\"next\"";
-    assert_eq!(next_page(link).as_deref(), Some("https://h/api/x?a=2"));
-    assert_eq!(next_page("<https://h>; rel=\"last\""), None);
-    assert_eq!(encoded("a b/ä", true), "a%20b/%C3%A4");
-    assert_eq!(encoded("refs/pr/1", false), "refs%2Fpr%2F1");
-}

@@ -19,7 +19,7 @@ use crate::executor::run::{Run, Teller};
 use crate::executor::{Folder, Unit};
 use crate::language::ignore::Ignore;
 use crate::plan::{Context, Local};
-use crate::tree::{Entry, Kind, Tree};
+use crate::tree::{Entry, Kind};
 
 /// Files that are read at the same time.
 const READERS: usize = 2;
@@ -53,19 +53,18 @@ pub(in crate::executor) fn load(
     })?;
     // What lies on the way, as links, is there too, so that sources mean the same in the tree; a file that
     // is left out is there without its content.
-    let mut seen = disk.seen.into_inner();
-    for entry in seen.values_mut().filter(|entry| matches!(entry.kind, Kind::File { .. })) {
-        entry.kind = Kind::Special;
-    }
-    let mut entries: Vec<Entry> = seen.into_values().collect();
-    for (path, (digest, size)) in files.iter().zip(read) {
-        let mode = disk.modes.borrow().get(path).copied().unwrap_or(0o644);
-        let kind = Kind::File { digest, size };
-        entries.push(Entry { path: path.clone(), kind, mode, uid: 0, gid: 0, mtime: 0 });
-    }
-    let mut tree = Tree::default();
-    tree.apply(&entries);
-    let mut output = Output::files(tree, false);
+    let mut read = files.into_iter().zip(read).peekable();
+    let entries = disk.seen.into_inner().into_iter().map(|(path, seen)| {
+        let mut entry = seen.at(path);
+        // Both are ordered, and what is named was looked at.
+        if let Some((_, (digest, size))) = read.next_if(|(path, _)| *path == entry.path) {
+            entry.kind = Kind::File { digest, size };
+        } else if matches!(entry.kind, Kind::File { .. }) {
+            entry.kind = Kind::Special;
+        }
+        entry
+    });
+    let mut output = Output::files(entries.collect(), false);
     // A path of a folder is one of its root.
     output.workdir = String::new();
     Ok(output)
@@ -173,14 +172,25 @@ pub(super) struct Disk<'a> {
     root: PathBuf,
     ignore: &'a Ignore,
     /// Everything that was looked at.
-    seen: RefCell<BTreeMap<String, Entry>>,
-    modes: RefCell<BTreeMap<String, u32>>,
+    seen: RefCell<BTreeMap<String, Seen>>,
+}
+
+/// What lies at a path.
+#[derive(Debug, Clone)]
+struct Seen {
+    kind: Kind,
+    mode: u32,
+}
+
+impl Seen {
+    fn at(self, path: String) -> Entry {
+        Entry { path, kind: self.kind, mode: self.mode, uid: 0, gid: 0, mtime: 0 }
+    }
 }
 
 impl<'a> Disk<'a> {
     pub(super) fn new(folder: &'a Folder) -> Self {
-        let (seen, modes) = (RefCell::default(), RefCell::default());
-        Self { root: folder.path.clone(), ignore: &folder.ignore, seen, modes }
+        Self { root: folder.path.clone(), ignore: &folder.ignore, seen: RefCell::default() }
     }
 
     /// Whether an ignore file keeps it out; a folder that holds exceptions is there for them.
@@ -206,7 +216,7 @@ impl Files for Disk<'_> {
             return Ok(Some(folder_entry("")));
         }
         if let Some(seen) = self.seen.borrow().get(path) {
-            return Ok(Some(seen.clone()));
+            return Ok(Some(seen.clone().at(path.to_owned())));
         }
         let at = self.root.join(path);
         let found = match fs::symlink_metadata(&at) {
@@ -219,10 +229,9 @@ impl Files for Disk<'_> {
         }
         let kind = kind_of(&at, &found)?;
         let mode = mode_of(&found, &kind);
-        self.modes.borrow_mut().insert(path.to_owned(), mode);
-        let entry = Entry { path: path.to_owned(), kind, mode, uid: 0, gid: 0, mtime: 0 };
-        self.seen.borrow_mut().insert(path.to_owned(), entry.clone());
-        Ok(Some(entry))
+        let seen = Seen { kind, mode };
+        self.seen.borrow_mut().insert(path.to_owned(), seen.clone());
+        Ok(Some(seen.at(path.to_owned())))
     }
 
     fn names(&self, path: &str) -> Result<Vec<String>, Error> {

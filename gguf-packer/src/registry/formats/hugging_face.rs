@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 
 use reqwest::Method;
 use reqwest::header::LINK;
-use serde::Deserialize;
 
 use super::{Planned, Session, command};
 use crate::Error;
-use crate::digest::Digest;
+use crate::hub::{Answer, Hub, Listed};
 use crate::registry::ask::Ask;
 use crate::registry::layers::Wanted;
 use crate::registry::refusal;
@@ -18,53 +17,25 @@ use crate::store::seconds;
 /// Quantizations in the order in which llama.cpp takes them when none is named.
 const PREFERRED: [&str; 3] = ["Q4_K_M", "Q4_0", "Q8_0"];
 
-/// Pages of a tree; each has a thousand files.
-const PAGES: usize = 100;
-
 /// Bytes of a page.
 const PAGE: u64 = 16 << 20;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Revision {
-    sha: String,
-    last_modified: Option<String>,
-}
-
-/// A line of the tree.
-#[derive(Debug, Clone, Deserialize)]
-struct Listed {
-    #[serde(rename = "type")]
-    kind: String,
-    path: String,
-    #[serde(default)]
-    size: u64,
-    lfs: Option<Lfs>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Lfs {
-    oid: String,
-    size: u64,
-}
 
 pub(in crate::registry) fn plan(session: Session<'_>) -> Result<Planned, Error> {
     let settings = &session.client.http.settings;
     let repository = session.name.repository();
-    let api = format!("{}/api/models/{repository}", settings.hugging_face.trim_end_matches('/'));
-    let (body, _) = get(session, &format!("{api}/revision/main"))?;
-    let revision: Revision = serde_json::from_slice(&body).map_err(|e| strange(session, &e))?;
-    let files = list(session, &format!("{api}/tree/{}?recursive=true", revision.sha))?;
+    let get = |url: &str| get(session, url);
+    let endpoint = settings.hugging_face.trim_end_matches('/');
+    let hub = Hub { endpoint, kind: "models", repository, get: &get };
+    let revision = hub.revision("main")?;
+    let files = hub.files(&revision.sha, "")?;
     let chosen = choose(session, &files)?;
     let wanted = chosen.iter().map(|file| {
-        let digest = file.lfs.as_ref().and_then(|lfs| Digest::from_hex(&lfs.oid));
-        let digest = digest.ok_or_else(|| {
+        let digest = file.digest().ok_or_else(|| {
             Error::new(format!("`{}` of {repository} has no hash to prove it by", file.path))
         })?;
-        let endpoint = settings.hugging_face.trim_end_matches('/');
-        let url =
-            format!("{endpoint}/{repository}/resolve/{}/{}", revision.sha, encoded(&file.path));
-        Ok((file.path.clone(), Wanted { url, digest, size: size(file), text: file.path.clone() }))
+        let url = hub.file(&revision.sha, &file.path);
+        let text = file.path.clone();
+        Ok((text.clone(), Wanted { url, digest, size: file.size(), text }))
     });
     let files = wanted.collect::<Result<Vec<_>, Error>>()?;
     let created = revision.last_modified.as_deref().and_then(seconds).unwrap_or_default();
@@ -76,21 +47,8 @@ pub(in crate::registry) fn plan(session: Session<'_>) -> Result<Planned, Error> 
     })
 }
 
-/// All files of the repository.
-fn list(session: Session<'_>, first: &str) -> Result<Vec<Listed>, Error> {
-    let (mut next, mut files) = (Some(first.to_owned()), Vec::new());
-    for _ in 0..PAGES {
-        let Some(url) = next else { return Ok(files) };
-        let (body, link) = get(session, &url)?;
-        let page: Vec<Listed> = serde_json::from_slice(&body).map_err(|e| strange(session, &e))?;
-        files.extend(page.into_iter().filter(|file| file.kind == "file"));
-        next = link.as_deref().and_then(next_page);
-    }
-    Err(Error::new(format!("the list of files of `{}` does not end", session.name)))
-}
-
 /// A page of the interface, and where the next one is.
-fn get(session: Session<'_>, url: &str) -> Result<(Vec<u8>, Option<String>), Error> {
+fn get(session: Session<'_>, url: &str) -> Result<Answer, Error> {
     let response = session.ask(&Ask::new(Method::GET, url))?;
     let status = response.status();
     let name = session.name;
@@ -197,29 +155,6 @@ fn quantization(path: &str) -> String {
     found
         .or_else(|| stem.split('/').rev().find_map(kind))
         .unwrap_or_else(|| name.to_ascii_uppercase())
-}
-
-fn size(file: &Listed) -> u64 {
-    file.lfs.as_ref().map_or(file.size, |lfs| lfs.size)
-}
-
-/// The address of `Link: <…>; rel="next"`.
-fn next_page(header: &str) -> Option<String> {
-    let next = header.split(',').find(|link| link.contains("rel=\"next\""))?;
-    Some(next.split_once('<')?.1.split_once('>')?.0.to_owned())
-}
-
-/// A path in an address.
-pub(in crate::registry) fn encoded(path: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
-    let one =
-        |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    path.bytes().map(one).collect()
-}
-
-fn strange(session: Session<'_>, error: &serde_json::Error) -> Error {
-    Error::new(format!("the answer about `{}` is not one of Hugging Face: {error}", session.name))
-        .hint("check HF_ENDPOINT")
 }
 
 #[cfg(test)]

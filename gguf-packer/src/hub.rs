@@ -1,0 +1,214 @@
+//! What Hugging Face's interface says of a repository: its commit, its files with their hashes, and the
+//! addresses of both. Who asks brings the client, with its token, its waits and its errors.
+
+use serde::Deserialize;
+
+use crate::Error;
+use crate::digest::Digest;
+
+/// Most pages of a list of files; each has up to a thousand.
+const PAGES: usize = 1000;
+
+/// An answer and its header `Link`.
+pub(crate) type Answer = (Vec<u8>, Option<String>);
+
+/// A repository on its server.
+#[derive(Clone, Copy)]
+pub(crate) struct Hub<'a> {
+    /// The server, without a slash at its end.
+    pub(crate) endpoint: &'a str,
+    /// `models`, `datasets` or `spaces`.
+    pub(crate) kind: &'a str,
+    /// `ORG/NAME`.
+    pub(crate) repository: &'a str,
+    /// Asks an address; an answer that is a refusal is an error.
+    pub(crate) get: &'a dyn Fn(&str) -> Result<Answer, Error>,
+}
+
+/// A commit.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Revision {
+    /// Its name in Git.
+    pub(crate) sha: String,
+    /// When it was made.
+    pub(crate) last_modified: Option<String>,
+}
+
+/// A file of a list.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Listed {
+    #[serde(rename = "type")]
+    kind: String,
+    /// From the root of the repository on.
+    pub(crate) path: String,
+    /// Its name in Git, which for a large file is that of a pointer.
+    #[serde(default)]
+    pub(crate) oid: String,
+    #[serde(default)]
+    size: u64,
+    lfs: Option<Lfs>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Lfs {
+    oid: String,
+    size: u64,
+}
+
+impl Listed {
+    /// Bytes of the content.
+    pub(crate) fn size(&self) -> u64 {
+        self.lfs.as_ref().map_or(self.size, |lfs| lfs.size)
+    }
+
+    /// Whether Git has only a pointer to it.
+    pub(crate) fn is_large(&self) -> bool {
+        self.lfs.is_some()
+    }
+
+    /// The hash of a large file's content.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        Digest::from_hex(&self.lfs.as_ref()?.oid)
+    }
+}
+
+impl Hub<'_> {
+    /// The repository's address for a person.
+    pub(crate) fn page(&self) -> String {
+        page(self.endpoint, self.kind, self.repository)
+    }
+
+    /// The address of a file.
+    pub(crate) fn file(&self, commit: &str, path: &str) -> String {
+        format!("{}/resolve/{commit}/{}", self.page(), encoded(path, true))
+    }
+
+    /// The commit of a branch or tag.
+    pub(crate) fn revision(&self, revision: &str) -> Result<Revision, Error> {
+        let url = format!("{}/revision/{}", self.api(), encoded(revision, false));
+        let (body, _) = (self.get)(&url)?;
+        serde_json::from_slice(&body).map_err(|e| strange(&url, &e))
+    }
+
+    /// All files of a folder and of those in it; the root is the empty one.
+    pub(crate) fn files(&self, commit: &str, folder: &str) -> Result<Vec<Listed>, Error> {
+        let folder =
+            if folder.is_empty() { String::new() } else { format!("/{}", encoded(folder, true)) };
+        let first = format!("{}/tree/{commit}{folder}?recursive=true&expand=false", self.api());
+        let (mut next, mut files) = (Some(first), Vec::new());
+        for _ in 0..PAGES {
+            let Some(url) = next else { return Ok(files) };
+            let (body, link) = (self.get)(&url)?;
+            let page: Vec<Listed> = serde_json::from_slice(&body).map_err(|e| strange(&url, &e))?;
+            files.extend(page.into_iter().filter(|listed| listed.kind == "file"));
+            next =
+                link.as_deref().and_then(next_page).map(|link| self.absolute(&link)).transpose()?;
+        }
+        Err(Error::new(format!("the list of files of {} does not end", self.page())))
+    }
+
+    fn api(&self) -> String {
+        format!("{}/api/{}/{}", self.endpoint, self.kind, self.repository)
+    }
+
+    /// The address of a further page, which is one of the same server.
+    fn absolute(&self, link: &str) -> Result<String, Error> {
+        if link.strip_prefix(self.endpoint).is_some_and(|path| path.starts_with('/')) {
+            return Ok(link.to_owned());
+        }
+        // A mirror may name the pages of the server that it mirrors.
+        let path = if link.starts_with('/') { Some(0) } else { link.find("/api/") };
+        path.map(|at| format!("{}{}", self.endpoint, &link[at..])).ok_or_else(|| {
+            Error::new(format!("the list of files of {} goes on at `{link}`", self.page()))
+        })
+    }
+}
+
+/// See [`Hub::page`].
+pub(crate) fn page(endpoint: &str, kind: &str, repository: &str) -> String {
+    if kind == "models" {
+        format!("{endpoint}/{repository}")
+    } else {
+        format!("{endpoint}/{kind}/{repository}")
+    }
+}
+
+fn strange(url: &str, error: &serde_json::Error) -> Error {
+    Error::new(format!("{url} is not an answer of Hugging Face: {error}")).hint("check HF_ENDPOINT")
+}
+
+/// The address of `Link: <…>; rel="next"`.
+fn next_page(header: &str) -> Option<String> {
+    let next = header.split(',').find(|link| link.contains("rel=\"next\""))?;
+    let (_, rest) = next.split_once('<')?;
+    Some(rest.split_once('>')?.0.to_owned())
+}
+
+/// A path in an address.
+pub(crate) fn encoded(text: &str, slashes: bool) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let one = |byte: u8| {
+        if plain(byte) || (slashes && byte == b'/') {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
+    text.bytes().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"{"type":"file","path":"P","oid":"o","size":3}"#;
+
+    #[test]
+    fn a_list_goes_on_at_its_own_server_until_it_ends() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        let get = |url: &str| {
+            asked.borrow_mut().push(url.to_owned());
+            let links = [
+                Some("<https://other/api/2>; rel=\"next\", <x>; rel=\"last\"".to_owned()),
+                Some("</api/3>; rel=\"next\"".to_owned()),
+                Some("<http://h/any/4>; rel=\"next\"".to_owned()),
+                None,
+            ];
+            let page = asked.borrow().len();
+            let folder = FILE.replace("file", "directory");
+            let body = format!("[{},{folder}]", FILE.replace('P', &page.to_string()));
+            Ok((body.into_bytes(), links[page - 1].clone()))
+        };
+        let hub = Hub { endpoint: "http://h", kind: "models", repository: "o/r", get: &get };
+        let files = hub.files("c", "a b").unwrap();
+        let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(paths, ["1", "2", "3", "4"]);
+        let first = "http://h/api/models/o/r/tree/c/a%20b?recursive=true&expand=false";
+        assert_eq!(*asked.borrow(), [first, "http://h/api/2", "http://h/api/3", "http://h/any/4"]);
+        assert_eq!(hub.file("c", "a b/c"), "http://h/o/r/resolve/c/a%20b/c");
+    }
+
+    #[test]
+    fn what_is_no_list_is_told() {
+        for (body, link, said) in [
+            ("{}", None, "is not an answer of Hugging Face: "),
+            ("[]", Some("<http://x/y>; rel=\"next\""), "goes on at `http://x/y`"),
+            ("[]", Some("</again>; rel=\"next\""), "the list of files of h/o/r does not end"),
+        ] {
+            let get = |_: &str| Ok((body.as_bytes().to_vec(), link.map(str::to_owned)));
+            let hub = Hub { endpoint: "h", kind: "models", repository: "o/r", get: &get };
+            let error = hub.files("c", "").unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn links_name_the_next_page() {
+        let link = "<https://h/api/x?a=1>; rel=\"prev\", <https://h/api/x?a=2>; rel=\"next\"";
+        assert_eq!(next_page(link).as_deref(), Some("https://h/api/x?a=2"));
+        assert_eq!(next_page("<https://h>; rel=\"last\""), None);
+        assert_eq!(encoded("a b/ä", true), "a%20b/%C3%A4");
+        assert_eq!(encoded("refs/pr/1", false), "refs%2Fpr%2F1");
+    }
+}
