@@ -1,3 +1,5 @@
+//! Adapters, and what is refused of them.
+
 use std::fs::{self, File};
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Checkpoints that are whole, and those that are not.
+
 use std::fs;
 
 use super::super::testing::{Made, llama_config, llama_rows, row, with_header};

@@ -1,3 +1,5 @@
+//! Numbers of 16 and 8 bits, as numpy and gguf-py write them.
+
 use super::*;
 
 /// Bits of numbers, and what numpy 2.2.6 makes of them with `astype(float16)` and gguf-py with `BF16.quantize`.

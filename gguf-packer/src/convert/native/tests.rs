@@ -1,3 +1,5 @@
+//! Small checkpoints of each family, and what is refused.
+
 use std::fs::{self, File};
 
 use serde_json::{Value, json};

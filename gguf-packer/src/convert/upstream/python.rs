@@ -52,11 +52,14 @@ impl Python {
     }
 }
 
+/// The option of pip's and uv's that names one more index.
+pub(super) const INDEX: &str = concat!("--extra-index", "-url");
+
 /// The indexes that the requirements name. uv skips such lines, and would fetch gigabytes for GPUs.
 fn indexes(scripts: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(scripts.join(REQUIREMENTS)).unwrap_or_default();
-    let named = text.lines().filter_map(|line| line.strip_prefix("--extra-index-url "));
-    named.flat_map(|url| ["--extra-index-url".to_owned(), url.trim().to_owned()]).collect()
+    let named = text.lines().filter_map(|line| line.strip_prefix(INDEX));
+    named.flat_map(|url| [INDEX.to_owned(), url.trim().to_owned()]).collect()
 }
 
 impl fmt::Display for Python {

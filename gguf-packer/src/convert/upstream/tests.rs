@@ -145,8 +145,8 @@ fn uv_fetches_from_the_indexes_that_the_requirements_name() {
     let cache = tempfile::tempdir().unwrap();
     let scripts = unpack::scripts(cache.path()).unwrap();
     let line = Python::Uv.command(&scripts).to_string();
-    let (before, after) =
-        line.split_once(" --extra-index-url https://").expect("an index for wheels without GPUs");
+    let index = format!(" {} https://", super::python::INDEX);
+    let (before, after) = line.split_once(&index).expect("an index for wheels without GPUs");
     assert_eq!(before, "uv run --no-project --index-strategy unsafe-best-match");
     assert!(after.contains("/cpu --with-requirements "), "{line}");
     assert_eq!(Python::Uv.note("Downloading torch (1.0MiB)"), Some("Downloading torch (1.0MiB)"));
