@@ -4,8 +4,6 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use fs4::FileExt;
-
 use crate::Error;
 
 /// A file that is being written; it goes with this value unless it is finished.
@@ -71,7 +69,7 @@ impl Drop for Part {
 
 #[cfg(unix)]
 fn lock(file: &File) -> bool {
-    FileExt::try_lock(file).is_ok()
+    fs4::FileExt::try_lock(file).is_ok()
 }
 
 /// A lock there would keep out the process that writes the file for us.

@@ -293,6 +293,12 @@ pub fn progress_file() -> Option<PathBuf> {
     std::env::var_os("LLAMA_SYS_PROGRESS_FILE").map(PathBuf::from)
 }
 
+/// Whether the user says where clones lie that share what sccache keeps; not watched, it changes nothing that is built.
+#[must_use]
+pub fn names_sccache_folders() -> bool {
+    std::env::var_os("SCCACHE_BASEDIRS").is_some()
+}
+
 /// Reads `DEP_LLAMA_MANIFEST`, which Cargo gives to crates that depend on `llama-sys`.
 #[must_use]
 pub fn dep_manifest() -> Option<PathBuf> {

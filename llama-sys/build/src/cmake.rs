@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use llama_src::sh::Cmd;
 
 use crate::artifacts::Artifacts;
+use crate::cargo;
 use crate::config::Config;
 use crate::file_api::Codemodel;
 use crate::flags::FlagSet;
@@ -217,6 +218,10 @@ fn compile(
         // Two clones of one pin share what they compile.
         let base = layout.source.parent().unwrap_or(&layout.root);
         cmd = cmd.env("CCACHE_BASEDIR", base).env("CCACHE_NOHASHDIR", "1");
+        // Read by sccache's server when it starts, from 0.19 on; who knows of several clones names them all.
+        if !cargo::names_sccache_folders() {
+            cmd = cmd.env("SCCACHE_BASEDIRS", base);
+        }
     }
     std::fs::write(&unfinished, "").map_err(|e| Error::io("write", &unfinished, &e))?;
     let log = layout.root.join("build.log");
