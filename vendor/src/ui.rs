@@ -186,7 +186,7 @@ fn copy(from: &Path, to: &Path, keep: &dyn Fn(&str) -> bool) -> Result<(), Error
 
 /// Keeps the built page `dir` for the user's other clones.
 fn share(dir: &Path, cache: &Path, name: &str, report: &mut Report<'_>) -> Result<(), Error> {
-    let lock = Lock::first(&[cache.to_owned()], report)?;
+    let lock = Lock::acquire_cache(cache, report).map_err(|e| Error::io("write", cache, &e))?;
     let staging = Staging::new(&lock, name)?;
     let dist = staging.dir().join("dist");
     copy(dir, &dist, &|_| true)?;
