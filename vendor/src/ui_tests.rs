@@ -27,6 +27,8 @@ fn set_up(script: &str) -> (tempfile::TempDir, SourceTree, Request) {
         verified: true,
         origin: Origin::Present,
         patches: at("patches"),
+        tag: String::new(),
+        packaged_tree: String::new(),
     };
     let request = Request { root: at("vendor ü"), npm: at("npm").into(), ..Request::default() };
     (dir, tree, request)
