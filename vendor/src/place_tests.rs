@@ -118,7 +118,7 @@ fn a_cache_of_another_user_is_refused() {
     let error = Lock::first(&[file.join("a"), theirs.clone()], &mut |_| ()).unwrap_err();
     assert!(error.to_string().contains(&format!("  | {}: {said}\n", theirs.display())), "{error}");
     // A package's own folder may be anybody's: a container's root builds a clone of its user's.
-    drop(Lock::first(&[theirs.clone()], &mut |_| ()).unwrap());
+    drop(Lock::first(std::slice::from_ref(&theirs), &mut |_| ()).unwrap());
     let mine = dir.path().join("mine");
     fs::create_dir(&mine).unwrap();
     fs::write(mine.join(".lock"), "").unwrap();

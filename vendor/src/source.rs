@@ -32,8 +32,12 @@ pub struct Request {
     pub cache_dir: Option<PathBuf>,
     /// Where built web UIs are kept for the user's other clones.
     pub ui_cache: Option<PathBuf>,
+    /// A local archive of the built web UI (`LLAMA_SYS_UI_ARCHIVE`).
+    pub ui_archive: Option<PathBuf>,
     /// The npm that builds the web UI.
     pub npm: OsString,
+    /// The folder of a Node.js and its npm that are used instead of those in `PATH`.
+    pub node: Option<PathBuf>,
     /// How long and how much is waited for.
     #[cfg(feature = "fetch")]
     pub limits: crate::fetch::Limits,
@@ -81,7 +85,9 @@ impl Default for Request {
             offline: false,
             cache_dir: None,
             ui_cache: None,
+            ui_archive: None,
             npm: if cfg!(windows) { "npm.cmd" } else { "npm" }.into(),
+            node: None,
             #[cfg(feature = "fetch")]
             limits: crate::fetch::Limits::default(),
             #[cfg(feature = "fetch")]

@@ -69,7 +69,7 @@ fn the_web_ui_goes_where_cmake_looks() {
     set_up(&dir);
     fs::create_dir(dir.join("ui")).unwrap();
     fs::write(dir.join("ui/index.html"), "<html>").unwrap();
-    let ui = Ui { dir: dir.join("ui") };
+    let ui = Ui { dir: dir.join("ui"), pinned: false };
     let (source, to) = (tree(&dir, false), dir.join("to"));
     source.copy_patched(&to, Some(&ui)).unwrap();
     assert_eq!(fs::read(to.join("tools/ui/dist/index.html")).unwrap(), b"<html>");

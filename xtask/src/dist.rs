@@ -1,6 +1,6 @@
 //! `cargo xtask dist`: turns builds into folders and archives that run anywhere.
 
-mod archive;
+pub(crate) mod archive;
 mod args;
 mod assemble;
 mod backend;

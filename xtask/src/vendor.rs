@@ -10,18 +10,21 @@ use llama_src::{NoUi, Patch, Progress, Report, Request, SourceTree, Ui, subset};
 use crate::screen::Screen;
 use crate::{cargo, component, setup};
 
+mod page;
 mod update;
 
 use update::Ids;
 
 const HELP: &str = "\
-cargo xtask vendor: fetch and verify the pinned llama.cpp, then build its web UI
+cargo xtask vendor: fetch and verify the pinned llama.cpp and its web UI
 
   --force              fetch it again, in place of what is there
   --check              prove that tree, pin, patches and the crate's list of files agree
   --update <tag>       move the pin to another release (as in b12000)
   --from <path>        with --update: read the release from this archive or folder
   --no-ui              leave the web UI alone
+  --ui-archive <file>  pack the built web UI as a .tar.gz, which LLAMA_SYS_UI_ARCHIVE takes
+  --pin-ui             build the web UI with npm and write what it is into the pin (after --update)
   --web-ui-packages    list the npm packages in the web UI anew (after --update)
 ";
 
@@ -31,6 +34,8 @@ struct Args {
     force: bool,
     no_ui: bool,
     web_ui_packages: bool,
+    pin_ui: bool,
+    ui_archive: Option<PathBuf>,
     update: Option<String>,
     from: Option<PathBuf>,
 }
@@ -46,6 +51,12 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     }
     if args.web_ui_packages {
         return list_web_ui_packages();
+    }
+    if args.pin_ui {
+        return page::pin();
+    }
+    if let Some(to) = &args.ui_archive {
+        return page::pack(to);
     }
     match args.update {
         Some(tag) => update::update(&tag, args.from.as_deref()),
@@ -65,6 +76,8 @@ fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
             Long("force") => parsed.force = true,
             Long("no-ui") => parsed.no_ui = true,
             Long("web-ui-packages") => parsed.web_ui_packages = true,
+            Long("pin-ui") => parsed.pin_ui = true,
+            Long("ui-archive") => parsed.ui_archive = Some(parser.value()?.into()),
             Long("update") => parsed.update = Some(parser.value()?.string()?),
             Long("from") => parsed.from = Some(parser.value()?.into()),
             _ => return Err(arg.unexpected().into()),
@@ -121,7 +134,14 @@ fn request() -> Result<Request> {
 
 fn web_ui(source: &SourceTree, request: &Request, report: &mut Report<'_>) -> Result<()> {
     match Ui::prepare(source, request, report) {
-        Ok(ui) => remove_old_uis(&ui.dir)?,
+        Ok(ui) => {
+            if source.verified && !ui.pinned {
+                report(Progress::Say(
+                    "the web UI that npm built here is not, byte for byte, the one of the pin",
+                ));
+            }
+            remove_old_uis(&ui.dir)?;
+        }
         Err(NoUi::NoNpm) => {
             report(Progress::Say("no web UI: npm is not installed"));
             report(Progress::Say("hint: install it: apt-get install npm"));
@@ -176,6 +196,7 @@ fn check() -> Result<()> {
         let (is, should) = (&request.pin.packaged_tree, &ids.packaged);
         wrong.push(format!("the pin's packaged_tree is {is}, it should be {should}"));
     }
+    wrong.extend(page::check(&source, &request)?);
     wrong.extend(patch_failures(&request.root, &source.dir)?);
     if wrong.is_empty() {
         println!("llama.cpp {}: tree, pin, patches and package agree", request.pin.tag);
