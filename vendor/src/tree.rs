@@ -147,6 +147,14 @@ fn blob(path: &Path) -> Result<[u8; 20], Error> {
     Ok(blob_of(&content))
 }
 
+/// Git's id of the content of the file at `path`.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn file_id(path: &Path) -> Result<String, Error> {
+    Ok(hex(&blob(path)?))
+}
+
 /// Git's id of a file with this content.
 pub(crate) fn blob_of(content: &[u8]) -> [u8; 20] {
     let mut hash = Sha1::new();

@@ -1,5 +1,6 @@
 //! The source of one build: the verified tree, copied, patched, with the web UI in it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -45,7 +46,9 @@ impl Source {
     }
 
     /// The manifest of the build that came of this source.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When a file of the build cannot be read.
     pub fn manifest(
         self,
         artifacts: Artifacts,
@@ -53,8 +56,8 @@ impl Source {
         cmake: String,
         config: &Config,
         pin: &Pin,
-    ) -> Manifest {
-        Manifest {
+    ) -> Result<Manifest, Error> {
+        Ok(Manifest {
             schema: manifest::SCHEMA,
             tag: pin.tag.clone(),
             build_number: pin.build_number,
@@ -62,13 +65,22 @@ impl Source {
             tree: pin.tree.clone(),
             verified: self.verified,
             patches: self.patches,
+            patches_tree: patches_tree(&llama_src::root())?,
             target: config.target.to_string(),
             ui: self.ui,
             flags,
             cmake,
+            files: artifacts.files()?,
             artifacts,
-        }
+        })
     }
+}
+
+/// The git tree id of the patches in the vendor folder `root`.
+pub(crate) fn patches_tree(root: &Path) -> Result<String, Error> {
+    let dir = root.join("patches");
+    let patches = llama_src::tree::walk(&dir, &|_| true)?;
+    llama_src::tree::id(&dir, &patches, Some(&BTreeSet::new()))
 }
 
 /// What the environment says about the source.
