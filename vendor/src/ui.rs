@@ -26,6 +26,8 @@ pub struct Ui {
 pub enum NoUi {
     /// There is no copy of it to be had, and npm is not installed.
     NoNpm,
+    /// There is no copy of it to be had, and the Node.js that is installed is too old to build it.
+    OldNode(Error),
     /// It could not be built.
     Failed(Error),
 }

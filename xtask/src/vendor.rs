@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use llama_src::{NoUi, Patch, Progress, Report, Request, SourceTree, Ui, subset};
+use llama_src::{Patch, Progress, Request, SourceTree, subset};
 
 use crate::screen::Screen;
-use crate::{cargo, component, setup};
+use crate::{cargo, component, setup, toolkit};
 
 mod page;
 mod update;
@@ -102,15 +102,25 @@ fn fill(force: bool, ui: bool) -> Result<()> {
         source.origin
     )));
     if ui {
-        web_ui(&source, &request, report)?;
+        page::ensure(&source, request, false, WithoutPage::GoOn, &mut screen)?;
     }
     Ok(())
 }
 
-/// For commands that need the source: fetches it where it is not, and builds the web UI, both in sight of the user.
-pub(crate) fn source(screen: &mut Screen) -> Result<SourceTree> {
+/// What a command makes of a machine on which the web UI can neither be had nor built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WithoutPage {
+    /// It says so and goes on.
+    GoOn,
+    /// It fails: what it makes has the page.
+    Fail,
+}
+
+/// For commands that need the source: fetches it where it is not, and brings the web UI, both in sight of the user. With
+/// `yes` a Node.js comes where the machine has none that is new enough.
+pub(crate) fn source(screen: &mut Screen, yes: bool, without: WithoutPage) -> Result<SourceTree> {
     let source = source_alone(screen)?;
-    web_ui(&source, &request()?, &mut |news| screen.news(news))?;
+    page::ensure(&source, request()?, yes, without, screen)?;
     Ok(source)
 }
 
@@ -129,26 +139,8 @@ pub(crate) fn source_alone(screen: &mut Screen) -> Result<SourceTree> {
 /// script writes nowhere but where Cargo tells it to.
 fn request() -> Result<Request> {
     let request = llama_build::source::request(&setup::config(&[])?, &llama_src::Pin::load());
-    Ok(Request { ui_cache: Some(cargo::cache().join("ui")), ..request })
-}
-
-fn web_ui(source: &SourceTree, request: &Request, report: &mut Report<'_>) -> Result<()> {
-    match Ui::prepare(source, request, report) {
-        Ok(ui) => {
-            if source.verified && !ui.pinned {
-                report(Progress::Say(
-                    "the web UI that npm built here is not, byte for byte, the one of the pin",
-                ));
-            }
-            remove_old_uis(&ui.dir)?;
-        }
-        Err(NoUi::NoNpm) => {
-            report(Progress::Say("no web UI: npm is not installed"));
-            report(Progress::Say("hint: install it: apt-get install npm"));
-        }
-        Err(NoUi::Failed(error)) => report(Progress::Say(&format!("no web UI: {error}"))),
-    }
-    Ok(())
+    let ui_cache = Some(cargo::cache().join("ui"));
+    Ok(Request { ui_cache, node: toolkit::node::folder(), ..request })
 }
 
 /// The published crate carries the `ui` folder, so it must hold the current one only.

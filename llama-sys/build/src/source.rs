@@ -151,7 +151,7 @@ fn web_ui(tree: &SourceTree, request: &Request, report: &mut llama_src::Report<'
             ));
             None
         }
-        Err(NoUi::Failed(error)) => {
+        Err(NoUi::Failed(error) | NoUi::OldNode(error)) => {
             cargo::warning(&format!("llama-server is built without its web UI: {error}"));
             None
         }

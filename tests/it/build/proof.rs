@@ -34,6 +34,34 @@ fn a_clone_builds_the_pinned_source_or_says_what_to_type() {
         assert!(error.contains("llama.cpp is not llama.cpp b11549 as released"), "{error}");
         assert!(error.contains("cargo xtask vendor --force"), "{error}");
     }
+    flip(&clone.path().join("vendor/llama.cpp/src/llama.cpp"));
+    an_old_node_is_told_before_anything_is_compiled(clone.path(), &target);
+}
+
+/// Debian 12 and Ubuntu 24.04 have Node.js 18. A distribution has the page; the clone has none.
+fn an_old_node_is_told_before_anything_is_compiled(clone: &Path, target: &Path) {
+    let old = tempfile::tempdir().unwrap();
+    for (name, version) in [("node", "v18.19.1"), ("npm", "9.2.0")] {
+        let program = old.path().join(name);
+        std::fs::write(&program, format!("#!/bin/sh\necho {version}\n")).unwrap();
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(program, executable).unwrap();
+    }
+    #[expect(clippy::disallowed_methods, reason = "the programs of this machine come after ours")]
+    let path = std::env::var_os("PATH").unwrap();
+    let all = std::iter::once(old.path().to_owned()).chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(all).unwrap();
+    let run = |args: &[&str]| {
+        let cargo = Cargo::new(clone, target, args).env("PATH", &path);
+        cargo.env("LLAMA_SYS_CACHE_DIR", old.path().join("cache"))
+    };
+    let error = run(&["xtask", "dist"]).fail();
+    assert!(error.contains("the web UI needs Node.js 20.19 or 22.12, this is 18.19.1"), "{error}");
+    assert!(error.contains("hint: bring a Node.js for it: cargo xtask setup --yes"), "{error}");
+    assert!(!error.contains("building the CPU payload"), "{error}");
+    let said = run(&["xtask", "doctor", "--features", "native"]).output();
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("node is 18.19.1, 20.19 is needed\n    in a clone of this"), "{said}");
 }
 
 /// A finished build that was moved serves another one with the same flags, and no other.

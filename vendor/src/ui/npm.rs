@@ -29,7 +29,7 @@ pub(super) fn check(request: &Request) -> Result<(), NoUi> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Err(NoUi::NoNpm),
         _ => {
             let node = with_path(request, Cmd::new("node")).arg("--version");
-            Ok(check_node(request, &node.read().unwrap_or_default())?)
+            check_node(request, &node.read().unwrap_or_default()).map_err(NoUi::OldNode)
         }
     }
 }

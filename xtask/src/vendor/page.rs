@@ -4,14 +4,53 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use llama_src::{NoUi, Progress, Request, SourceTree, Ui, tree};
+use llama_src::{Error, NoUi, Progress, Request, SourceTree, Ui, tree};
 
-use super::update;
+use super::{WithoutPage, update};
 use crate::dist::archive;
 use crate::screen::Screen;
+use crate::setup;
+use crate::toolkit::node;
 
 /// Time of the files in an archive of the page: any will do that is always the same, and not before 1980.
 const EPOCH: u64 = 1 << 30;
+
+/// Makes sure that the page is there, before anything is compiled.
+pub(super) fn ensure(
+    source: &SourceTree,
+    mut request: Request,
+    yes: bool,
+    without: WithoutPage,
+    screen: &mut Screen,
+) -> Result<()> {
+    let prepare = |request: &Request, screen: &mut Screen| {
+        Ui::prepare(source, request, &mut |news| screen.news(news))
+    };
+    let mut found = prepare(&request, screen);
+    if matches!(found, Err(NoUi::NoNpm | NoUi::OldNode(_))) && (yes || agreed()?) {
+        request.node = Some(node::ensure(screen)?);
+        found = prepare(&request, screen);
+    }
+    match found {
+        Ok(ui) => {
+            if source.verified && !ui.pinned {
+                let text =
+                    "the web UI that npm built here is not, byte for byte, the one of the pin";
+                screen.news(Progress::Say(text));
+            }
+            super::remove_old_uis(&ui.dir)
+        }
+        Err(error) if without == WithoutPage::Fail => Err(explain(error)),
+        Err(error) => {
+            screen.news(Progress::Say(&format!("no web UI: {:#}", explain(error))));
+            Ok(())
+        }
+    }
+}
+
+fn agreed() -> Result<bool> {
+    setup::agreed(&format!("cargo xtask setup --yes, which brings {}", node::what()))
+}
 
 /// Builds the page with npm and writes its git tree id into the pin.
 pub(super) fn pin() -> Result<()> {
@@ -61,10 +100,14 @@ pub(super) fn check(source: &SourceTree, request: &Request) -> Result<Option<Str
 }
 
 fn explain(error: NoUi) -> anyhow::Error {
+    let hint = "bring a Node.js for it: cargo xtask setup --yes";
+    let archive = "or take the page from an archive: LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz";
     match error {
         NoUi::Failed(error) => error.into(),
-        NoUi::NoNpm => {
-            anyhow::anyhow!("npm is not installed\n  hint: bring it: cargo xtask setup --yes")
-        }
+        NoUi::OldNode(error) => error.hint(hint).hint(archive).into(),
+        NoUi::NoNpm => Error::new("npm, which builds the web UI, is not installed")
+            .hint(hint)
+            .hint(archive)
+            .into(),
     }
 }
