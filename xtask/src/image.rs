@@ -7,6 +7,9 @@ mod build;
 mod clean;
 mod contract;
 mod dist;
+#[cfg(test)]
+#[path = "image/doors_tests.rs"]
+mod doors_tests;
 mod engine;
 mod index;
 mod labels;
@@ -14,7 +17,7 @@ mod layers;
 mod layout;
 mod plan;
 mod release;
-mod semver;
+pub(crate) mod semver;
 mod size;
 mod subject;
 mod tags;
@@ -60,7 +63,8 @@ build:
   --dev                 names of a build to try out: llama-cpp:cpu-dev and so on
   --push                to the registry in place of the engine
   --output oci:FILE     into an archive in place of the engine
-  --attest              attach a bill of materials and the provenance
+  --output dir:FOLDER   only the distribution in it, into a folder
+  --attest              attach the provenance
   --cache gha|registry  keep layers there from one build to the next
   --no-cache            build every layer anew
   --base-image NAME     in place of the Dockerfile's; --rust-image likewise
