@@ -122,7 +122,7 @@ fn label(variant: Variant, toolkit: Option<&str>) -> String {
     format!("{variant}{toolkit}")
 }
 
-fn name(choice: &Choice) -> String {
+pub(super) fn name(choice: &Choice) -> String {
     if choice.one_file {
         return format!("one-file-{}", choice.target);
     }
