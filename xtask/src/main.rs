@@ -75,8 +75,7 @@ fn main() -> ExitCode {
 }
 
 /// Commands whose own help says more than [`HELP`] does of them.
-const WITH_HELP: [&str; 7] =
-    ["check", "dist", "fuzz", "gpu-test", "image", "release", "vendor"];
+const WITH_HELP: [&str; 7] = ["check", "dist", "fuzz", "gpu-test", "image", "release", "vendor"];
 
 /// What [`HELP`] says of one command, when `args` ask for it.
 fn help(command: &str, args: &[OsString]) -> Option<String> {

@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use lexopt::prelude::*;
+use serde_json::json;
 
 use crate::image::publish::{self, Descriptor, Pushed};
 use crate::screen;
 use jobs::DIR;
-use serde_json::json;
 use plan::{Plan, Told};
 
 pub(crate) use event::IMAGES_TAG;
@@ -115,7 +115,8 @@ fn parse(words: Vec<OsString>) -> Result<Option<Args>> {
 impl Args {
     fn value(&self) -> Result<&str> {
         let step = &self.step;
-        let missing = || format!("`release {step}` is of something\n  hint: cargo xtask release --help");
+        let missing =
+            || format!("`release {step}` is of something\n  hint: cargo xtask release --help");
         self.value.as_deref().with_context(missing)
     }
 

@@ -13,7 +13,6 @@ use super::tags::Scheme;
 use crate::setup;
 use crate::variant::Variant;
 
-
 /// Words that only one of the commands knows.
 const OWN: &[(&str, &[&str])] = &[
     (
@@ -176,7 +175,9 @@ fn output(text: &str) -> Result<Output> {
     match text.split_once(':').filter(|(_, path)| !path.is_empty()) {
         Some(("oci", file)) => Ok(Output::Archive(std::path::absolute(file)?)),
         Some(("dir", dir)) => Ok(Output::Folder(std::path::absolute(dir)?)),
-        _ => bail!("--output is `{text}`\n  hint: --output oci:image.tar\n  hint: --output dir:folder"),
+        _ => bail!(
+            "--output is `{text}`\n  hint: --output oci:image.tar\n  hint: --output dir:folder"
+        ),
     }
 }
 

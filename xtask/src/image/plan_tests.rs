@@ -160,7 +160,9 @@ fn a_distribution_alone_is_files_in_a_folder_without_names_and_labels() {
     let identity = identity();
     let manner = manner(&["x:1"], Output::Folder("/d".into()));
     let plan = Plan::new(&Subject::new(Variant::Cuda), &facts(&identity), &manner).to_string();
-    assert!(plan.contains("--target dist \\\n") && plan.contains("--output type=local,dest=/d \\\n"));
+    assert!(
+        plan.contains("--target dist \\\n") && plan.contains("--output type=local,dest=/d \\\n")
+    );
     for option in ["--tag", "--label", "--annotation"] {
         assert!(!plan.contains(option), "{plan}");
     }

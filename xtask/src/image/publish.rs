@@ -82,9 +82,19 @@ pub(crate) type Reader<'a> = &'a dyn Fn(&Path) -> Result<Descriptor>;
 ///
 /// # Errors
 /// When an archive cannot be read.
-pub(crate) fn push(release: &Release, built: &[Built], dir: &Path, read: Reader<'_>) -> Result<Push> {
-    let mut push =
-        Push { files: Vec::new(), lines: Vec::new(), pushed: Vec::new(), scan: Vec::new(), sign: Vec::new() };
+pub(crate) fn push(
+    release: &Release,
+    built: &[Built],
+    dir: &Path,
+    read: Reader<'_>,
+) -> Result<Push> {
+    let mut push = Push {
+        files: Vec::new(),
+        lines: Vec::new(),
+        pushed: Vec::new(),
+        scan: Vec::new(),
+        sign: Vec::new(),
+    };
     let mut read_once = Vec::new();
     for one in built {
         let descriptor = read(&one.archive)?;

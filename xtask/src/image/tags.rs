@@ -223,11 +223,15 @@ impl Naming<'_> {
     /// Of a name that [`Self::names`] gave.
     fn kind(&self, name: &str) -> Kind {
         let begins = |with: &String| {
-            name.strip_prefix(with.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            name.strip_prefix(with.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
         };
         let releases = self.semver.map(Semver::names).unwrap_or_default();
         let commit = format!("sha-{}", self.commit());
-        if name.contains(&self.identity.version) || begins(&commit) || releases.first().is_some_and(begins) {
+        if name.contains(&self.identity.version)
+            || begins(&commit)
+            || releases.first().is_some_and(begins)
+        {
             Kind::Once
         } else if releases.iter().any(begins) {
             Kind::Line

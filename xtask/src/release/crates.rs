@@ -41,11 +41,36 @@ struct Dependency {
 /// # Errors
 /// When Cargo does not know them.
 pub(super) fn published() -> Result<Vec<Package>> {
+    order(workspace()?)
+}
+
+fn workspace() -> Result<Vec<Package>> {
     let words = ["--no-deps", "--format-version", "1"];
     let metadata = cargo::cargo("metadata").args(words).read()?;
     let metadata: Metadata =
         serde_json::from_str(&metadata).context("cargo does not say what its crates are")?;
-    order(metadata.packages)
+    Ok(metadata.packages)
+}
+
+/// The folders of the crates called `names` and of all that they need, relative to the workspace.
+#[cfg(test)]
+pub(super) fn folders_of(names: &[&str]) -> Result<std::collections::BTreeSet<String>> {
+    let packages = workspace()?;
+    let mut left: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut folders = std::collections::BTreeSet::new();
+    while let Some(name) = left.pop() {
+        let package = packages.iter().find(|package| package.name == name);
+        let package = package.with_context(|| format!("no crate {name}"))?;
+        let folder =
+            package.manifest_path.parent().and_then(|dir| dir.strip_prefix(cargo::root()).ok());
+        let folder = folder.context("a crate is in the workspace")?.to_string_lossy();
+        // On Windows too.
+        if folders.insert(folder.replace('\\', "/")) {
+            let own = package.dependencies.iter().filter(|other| other.path.is_some());
+            left.extend(own.map(|other| other.name.clone()));
+        }
+    }
+    Ok(folders)
 }
 
 fn order(packages: Vec<Package>) -> Result<Vec<Package>> {
@@ -60,7 +85,8 @@ fn order(packages: Vec<Package>) -> Result<Vec<Package>> {
             let mut own = package.dependencies.iter().filter(|other| other.path.is_some());
             own.any(|other| left.contains_key(&other.name))
         };
-        let next = left.values().find(|package| !waits(package)).map(|package| package.name.clone());
+        let next =
+            left.values().find(|package| !waits(package)).map(|package| package.name.clone());
         let next = next.context("crates of this workspace need each other in a circle")?;
         sorted.extend(left.remove(&next));
     }
@@ -124,8 +150,8 @@ struct Manifest {
 
 impl Manifest {
     fn with(path: &Path, repository: &str) -> Result<Self> {
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let new = with_repository(&text, repository)
             .with_context(|| format!("{} has no line `{}`", path.display(), BELOW.trim()))?;
         let manifest = Self { path: path.to_owned(), text };

@@ -57,7 +57,9 @@ impl Event {
     pub(super) fn policy(&self) -> Policy {
         let published = Policy { publish: true, packs: true, ..Policy::default() };
         match self {
-            Self::PullRequest => Policy { cache: true, one_architecture: true, ..Policy::default() },
+            Self::PullRequest => {
+                Policy { cache: true, one_architecture: true, ..Policy::default() }
+            }
             Self::Main => Policy { cache: true, ..published },
             Self::Images => published,
             Self::Release(_) => Policy { release: true, ..published },
@@ -150,7 +152,10 @@ mod tests {
         for (name, reference) in EVENTS {
             let policy = Event::read(name, reference).unwrap().policy();
             let is_tag = reference.starts_with("refs/tags/");
-            assert!(!(policy.cache && (is_tag || policy.new_base || policy.release)), "{reference}");
+            assert!(
+                !(policy.cache && (is_tag || policy.new_base || policy.release)),
+                "{reference}"
+            );
         }
     }
 
@@ -158,7 +163,10 @@ mod tests {
     fn other_events_are_refused() {
         let refused = |name, reference| Event::read(name, reference).unwrap_err().to_string();
         let said = refused("push", "refs/heads/topic");
-        assert!(said.starts_with("nothing is published for `push` of `refs/heads/topic`\n"), "{said}");
+        assert!(
+            said.starts_with("nothing is published for `push` of `refs/heads/topic`\n"),
+            "{said}"
+        );
         assert_eq!(
             refused("push", "refs/tags/vnext"),
             "the tag `vnext` is no version\n  hint: git tag v1.2.3"

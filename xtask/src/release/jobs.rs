@@ -39,7 +39,8 @@ pub(super) struct Entry {
 
 /// All jobs that `policy` wants.
 pub(super) fn all(policy: &Policy) -> Vec<Job> {
-    let images = variant::matrix().into_iter().map(|row| Job { id: id(&row), what: What::Images(row) });
+    let images =
+        variant::matrix().into_iter().map(|row| Job { id: id(&row), what: What::Images(row) });
     let one_file = [X86_64, AARCH64].map(|target| Job {
         id: format!("one-file-{}", architecture(target)),
         what: What::OneFile(target),
@@ -111,7 +112,8 @@ impl Job {
         let folder = format!("{DIR}/dists/{}", dist::folder_of(row));
         let base = base.into_iter().flat_map(|base| ["--base-image", base]);
         let build = Line::of(&format!("cargo xtask image build {variant}"));
-        let mut first = build.clone().and(["--platform", row.platform, "--output", &format!("dir:{folder}")]);
+        let mut first =
+            build.clone().and(["--platform", row.platform, "--output", &format!("dir:{folder}")]);
         first = first.and(row.toolkit.into_iter().flat_map(|toolkit| ["--toolkit", toolkit]));
         first = first.and(base.clone()).and(policy.new_base.then_some("--no-cache"));
         if policy.one_architecture {
@@ -129,7 +131,9 @@ impl Job {
             lines.push(from_dist.and(policy.new_base.then_some("--no-cache")));
             lines.push(Line::of(&format!("docker load --input {file}")));
             let toolkit = row.toolkit.into_iter().flat_map(|toolkit| ["--toolkit", toolkit]);
-            lines.push(Line::of(&format!("cargo xtask image test {variant}")).and(toolkit).and(flag));
+            lines.push(
+                Line::of(&format!("cargo xtask image test {variant}")).and(toolkit).and(flag),
+            );
         }
         lines.extend(policy.packs.then(|| pack(&folder, version)));
         lines

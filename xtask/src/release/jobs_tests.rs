@@ -57,7 +57,9 @@ fn every_command_of_every_row_and_event_can_be_meant() {
             for line in job.lines(&policy, "1.2.3", base) {
                 let words: Vec<&str> = line.0.iter().map(String::as_str).collect();
                 match words[..] {
-                    ["cargo", "xtask", "image", ref rest @ ..] => crate::image::takes(rest).unwrap(),
+                    ["cargo", "xtask", "image", ref rest @ ..] => {
+                        crate::image::takes(rest).unwrap()
+                    }
                     ["cargo", "xtask", "dist", ref rest @ ..] => crate::dist::takes(rest).unwrap(),
                     ["cargo", "xtask", "setup", "docker", "--yes"]
                     | ["docker", "load", "--input", _]

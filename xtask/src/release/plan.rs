@@ -39,7 +39,9 @@ impl Told {
     pub(super) fn read() -> Self {
         #[expect(clippy::disallowed_methods, reason = "how GitHub tells its jobs")]
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let page = || Some(format!("{}/{}", variable("GITHUB_SERVER_URL")?, variable("GITHUB_REPOSITORY")?));
+        let page = || {
+            Some(format!("{}/{}", variable("GITHUB_SERVER_URL")?, variable("GITHUB_REPOSITORY")?))
+        };
         Self {
             event: variable("GITHUB_EVENT_NAME"),
             reference: variable("GITHUB_REF"),

@@ -61,10 +61,13 @@ impl Descriptor {
                 // What the archive alone needs does not leave it.
                 let kept = ["mediaType", "digest", "size", "platform"];
                 let kept = kept.map(|key| (key.to_owned(), outer[key].clone()));
-                vec![Value::Object(kept.into_iter().filter(|(_, value)| !value.is_null()).collect())]
+                vec![Value::Object(
+                    kept.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+                )]
             }
         };
-        let is_image = |entry: &&Value| entry["platform"]["os"].as_str().is_some_and(|os| os != "unknown");
+        let is_image =
+            |entry: &&Value| entry["platform"]["os"].as_str().is_some_and(|os| os != "unknown");
         let image = text(entries.iter().find(is_image)?, "digest")?;
         Some(Self { digest, image, entries })
     }
@@ -97,7 +100,8 @@ pub(super) fn annotations(release: &Release, subject: &Subject) -> BTreeMap<Stri
         base: "",
         cpu_variants: &[],
     };
-    let semver = release.semver.as_ref().map(|version| (format!("{OWN}{RELEASE}"), version.to_string()));
+    let semver =
+        release.semver.as_ref().map(|version| (format!("{OWN}{RELEASE}"), version.to_string()));
     labels::labels(subject, &facts).into_iter().chain(semver).collect()
 }
 
