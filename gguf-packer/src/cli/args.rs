@@ -63,6 +63,9 @@ pub(super) struct Build {
     /// Upload it under each of its names.
     #[arg(long)]
     pub(super) push: bool,
+    /// Keep no provenance and no bill of materials beside the image.
+    #[arg(long)]
+    pub(super) no_provenance: bool,
     /// Do every step anew.
     #[arg(long)]
     pub(super) no_cache: bool,

@@ -41,6 +41,7 @@ pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Err
         labels: labels.into_iter().collect(),
         names: args.tags.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
         no_cache: args.no_cache,
+        provenance: !args.no_provenance,
         source_date: source_date()?,
         token: variable("HF_TOKEN"),
         endpoint: variable("HF_ENDPOINT"),

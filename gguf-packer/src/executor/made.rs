@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::convert::By;
 use crate::digest::Digest;
 use crate::tree::{Entry, Kind};
 
@@ -19,6 +20,9 @@ use super::run::Run;
 pub(super) struct Made {
     pub(super) digest: Digest,
     pub(super) size: u64,
+    /// Who converted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<By>,
 }
 
 impl Made {

@@ -14,7 +14,7 @@ use super::copy::select::select;
 use super::made::{Made, lay};
 use super::output::Output;
 use super::run::{Run, Teller, key, stopped};
-use super::{ToolRun, Unit};
+use super::{Content, Material, ToolRun, Unit};
 
 pub mod dry_run;
 
@@ -43,6 +43,7 @@ pub(super) fn run(
     let key = key_of(&wanted.options, &sources, matrix.as_ref());
     let make = || quantize(run, teller, wanted, &sources, matrix.as_ref());
     let (made, cached) = Made::of(run, &key, make)?;
+    teller.made(material(&wanted.options, &sources, matrix.as_ref(), made.digest));
     let output = made.put(run, text, state, path::name(&wanted.src), &wanted.dest)?;
     Ok(Output { cached: cached && output.cached, ..output })
 }
@@ -79,6 +80,20 @@ fn shard_files(input: &Output, pattern: &str) -> Result<Vec<Entry>, Error> {
         entry.map(|entry| Entry { path: found.name.clone(), ..entry })
     };
     Ok(found.iter().filter_map(entry).collect())
+}
+
+/// What is said of it in the provenance.
+fn material(
+    options: &QuantizeOptions,
+    sources: &[Entry],
+    matrix: Option<&Entry>,
+    made: Digest,
+) -> Material {
+    let from = sources.iter().chain(matrix).filter_map(Content::of).collect();
+    let mut words = arguments(options, "", matrix.map(|entry| entry.path.as_str()), "");
+    // What it reads and writes, and the type.
+    words.truncate(words.len().saturating_sub(3));
+    Material::Quantized { kind: options.kind.clone(), options: words, from, made }
 }
 
 fn key_of(options: &QuantizeOptions, sources: &[Entry], matrix: Option<&Entry>) -> Digest {
@@ -124,7 +139,7 @@ fn quantize(
         return Err(failed(&Error::new("the quantizer made no file"), &lines, &wanted.options));
     }
     let (digest, size) = run.store().take_file(&made)?;
-    Ok(Made { digest, size })
+    Ok(Made { digest, size, by: None })
 }
 
 /// Runs the quantizer; what came of it and the last lines that it printed.

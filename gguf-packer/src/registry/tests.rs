@@ -110,6 +110,7 @@ impl Bench {
             manifest,
             index: Some(index),
             others: vec![(arm64, other)],
+            attached: Vec::new(),
         };
         self.store.commit(&image, std::slice::from_ref(name)).unwrap()
     }
