@@ -360,8 +360,7 @@ fn store(
     let mut others = documents;
     let (_, config, manifest) = others.remove(own);
     let others = others.into_iter().map(|(_, config, manifest)| (config, manifest)).collect();
-    let mut image =
-        NewImage { config, layers, manifest, index, others, attached: Vec::new() };
+    let mut image = NewImage { config, layers, manifest, index, others, attached: Vec::new() };
     if request.provenance {
         image.attached = documents::store(request, world.store, &image, images)?;
     }

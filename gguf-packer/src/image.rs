@@ -13,5 +13,5 @@ mod weights;
 
 pub use config::{ConfigInput, Described, History, working_dir};
 pub use described::described;
-pub use ordered::inspect;
+pub use ordered::{indented, inspect};
 pub use platform::Platform;

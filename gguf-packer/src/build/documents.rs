@@ -55,7 +55,8 @@ fn subjects(
     let manifests = std::iter::once((&image.config, &image.manifest))
         .chain(image.others.iter().map(|(config, manifest)| (config, manifest)));
     let of_platform = |(config, manifest): (&Vec<u8>, &Vec<u8>)| {
-        let own = images.iter().find(|(platform, described, _)| described.config(platform) == *config);
+        let own =
+            images.iter().find(|(platform, described, _)| described.config(platform) == *config);
         let name = own.map_or_else(|| "manifest".to_owned(), |(platform, ..)| platform.to_string());
         (name, Digest::of(manifest))
     };

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::context::{converter, quantizer, variable};
 use super::progress::Screen;
-use super::{Context, args, output, remote, save};
+use super::{Context, args, output, remote, save, signing};
 use crate::Error;
 use crate::build::{Request, World, build, variables};
 use crate::executor::Folder;
@@ -61,6 +61,8 @@ fn make(
     request: &Request<'_>,
     outputs: &[save::Target],
 ) -> Result<ExitCode, Error> {
+    // A wrong password is told before anything is built.
+    let key = args.sign.as_deref().map(signing::private_key).transpose()?;
     let screen = Screen::new(if args.quiet { args::Progress::Quiet } else { args.remote.progress });
     let store = context.store()?;
     let pull = |name: &crate::reference::Name, platform: &Platform| {
@@ -87,7 +89,7 @@ fn make(
     }
     if args.push {
         for name in &request.names {
-            remote::push(&store, name, &args.remote, &screen)?;
+            remote::push(&store, name, key.as_ref(), &args.remote, &screen)?;
         }
     }
     if args.quiet {

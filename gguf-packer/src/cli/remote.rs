@@ -5,12 +5,14 @@ use std::io::Read;
 use console::Term;
 
 use super::progress::Screen;
-use super::{Context, args, output};
+use super::{Context, args, output, signing};
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::Platform;
+use crate::provenance::Kind;
 use crate::reference::Name;
 use crate::registry::{Client, Kept, Settings};
+use crate::signing::PrivateKey;
 use crate::store::Store;
 
 pub(super) fn client(insecure: bool) -> Result<Client, Error> {
@@ -38,12 +40,14 @@ pub(super) fn pull(
 pub(super) fn push(
     store: &Store,
     name: &Name,
+    sign: Option<&PrivateKey>,
     remote: &args::Remote,
     screen: &Screen,
 ) -> Result<(), Error> {
     let client = client(remote.insecure)?;
-    let digest = client.push(name, store, &|event| screen.transfer(event))?;
-    screen.say(&format!("pushed {name} as {digest}"));
+    let digest = client.push(name, store, sign, &|event| screen.transfer(event))?;
+    let how = if sign.is_some() { "pushed and signed" } else { "pushed" };
+    screen.say(&format!("{how} {name} as {digest}"));
     Ok(())
 }
 
@@ -54,21 +58,34 @@ pub(super) fn config(name: &Name, remote: &args::Remote) -> Result<Vec<u8>, Erro
     client.inspect(name, None, &|event| screen.transfer(event)).map(|(_, config)| config)
 }
 
+/// The documents that a registry has about `name`.
+pub(super) fn documents(name: &Name, remote: &args::Remote) -> Result<Vec<(Kind, Vec<u8>)>, Error> {
+    let screen = Screen::new(remote.progress);
+    client(remote.insecure)?.documents(name, &|event| screen.transfer(event))
+}
+
 pub(super) fn push_command(args: &args::Push, context: &Context) -> Result<(), Error> {
+    let key = args.sign.as_deref().map(signing::private_key).transpose()?;
     let screen = Screen::new(args.remote.progress);
-    push(&context.store_to_read()?, &args.name.parse()?, &args.remote, &screen)
+    push(&context.store_to_read()?, &args.name.parse()?, key.as_ref(), &args.remote, &screen)
 }
 
 /// Goes on after a model that is not to be had, and tells all of them.
 pub(super) fn pull_command(args: &args::Pull, context: &Context) -> Result<(), Error> {
     let platform: Option<Platform> = args.platform.as_deref().map(str::parse).transpose()?;
+    let key = args.verify.as_deref().map(signing::public_key).transpose()?;
     let (store, screen) = (context.store()?, Screen::new(args.remote.progress));
+    let platform = platform.as_ref();
+    let one = |name: &Name| match &key {
+        None => pull(&store, name, platform, &args.remote, &screen),
+        Some(key) => {
+            client(args.remote.insecure)?
+                .pull_signed(name, platform, key, &store, &|event| screen.transfer(event))
+        }
+    };
     let mut errors = Vec::new();
     for text in &args.names {
-        let pulled = text
-            .parse()
-            .and_then(|name| pull(&store, &name, platform.as_ref(), &args.remote, &screen));
-        match pulled {
+        match text.parse().and_then(|name| one(&name)) {
             Ok(id) => screen.say(&format!("pulled {text} as {}", id.short())),
             Err(error) => errors.push(error),
         }

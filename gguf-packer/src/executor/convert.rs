@@ -8,13 +8,13 @@ use crate::digest::Digest;
 use crate::plan;
 use crate::tree::{Entry, Kind};
 
-use super::{Content, Material, Unit};
 use super::copy::files::{follow, is_folder};
 use super::copy::path;
 use super::copy::select::select;
 use super::made::{Made, lay};
 use super::output::Output;
 use super::run::{Run, Teller, key};
+use super::{Content, Material, Unit};
 
 /// A folder that is read: its name, of which a model's name is made, and its files by their paths in it.
 struct Folder {
@@ -77,7 +77,12 @@ fn folder(input: &Output, source: &str) -> Result<Folder, Error> {
 }
 
 /// What is said of it in the provenance.
-fn material(wanted: &plan::Convert, source: &Folder, base: Option<&Folder>, made: &Made) -> Material {
+fn material(
+    wanted: &plan::Convert,
+    source: &Folder,
+    base: Option<&Folder>,
+    made: &Made,
+) -> Material {
     let from = [Some(source), base].into_iter().flatten().flat_map(|folder| &folder.files);
     let content = |(name, entry): &(String, Entry)| {
         Content::of(entry).map(|content| Content { path: name.clone(), ..content })

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::convert::By;
 use crate::digest::Digest;
-use crate::plan::{Git, HuggingFace, Http, Image, Layout, Local, Op, Repository};
+use crate::plan::{Git, Http, HuggingFace, Image, Layout, Local, Op, Repository};
 use crate::tree::{Entry, Kind, Tree};
 
 use super::output::Output;
@@ -116,11 +116,9 @@ pub(super) fn brought(op: &Op, pin: Option<String>, output: &Output) -> Option<M
         Op::Http(Http { url, .. }) => {
             Material::Http { url: url.clone(), digest: pin(), files: files() }
         }
-        Op::HuggingFace(HuggingFace { repository, .. }) => Material::HuggingFace {
-            repository: repository.clone(),
-            commit: pin(),
-            files: files(),
-        },
+        Op::HuggingFace(HuggingFace { repository, .. }) => {
+            Material::HuggingFace { repository: repository.clone(), commit: pin(), files: files() }
+        }
         Op::Git(Git { remote, .. }) => {
             Material::Git { remote: remote.clone(), commit: pin(), files: files() }
         }

@@ -6,9 +6,9 @@ use crate::Error;
 use crate::store::Layer;
 use crate::tree::Tree;
 
-use super::{BaseImage, Material};
 use super::output::Output;
 use super::run::{Run, key};
+use super::{BaseImage, Material};
 
 /// A built stage: everything that an image's config is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,9 +13,9 @@ pub(super) fn cleaned(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find("://") {
         let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);
-        let start = rest[..at].rfind(|c| !is_scheme(c)).map_or(0, |before| {
-            before + rest[before..].chars().next().map_or(0, char::len_utf8)
-        });
+        let start = rest[..at]
+            .rfind(|c| !is_scheme(c))
+            .map_or(0, |before| before + rest[before..].chars().next().map_or(0, char::len_utf8));
         let ends = |c: char| c.is_whitespace() || "\"'`<>,;|".contains(c);
         let end = rest[at..].find(ends).map_or(rest.len(), |end| at + end);
         out.push_str(&rest[..start]);

@@ -188,7 +188,10 @@ fn source(material: &Material) -> Option<Value> {
             let purl = address::of_image(name, digest);
             let name = if name.is_empty() { "image" } else { name };
             let hashes = json!([{"alg": "SHA-256", "content": address::hex(digest)}]);
-            (json!({"type": "container", "name": name, "purl": purl, "bom-ref": purl, "hashes": hashes}), None)
+            (
+                json!({"type": "container", "name": name, "purl": purl, "bom-ref": purl, "hashes": hashes}),
+                None,
+            )
         }
         Material::HuggingFace { repository, commit, files } => {
             let purl = address::of_hugging_face(repository, commit);
@@ -205,7 +208,10 @@ fn source(material: &Material) -> Option<Value> {
             let remote = address::public(remote);
             let name = remote.trim_end_matches(".git").rsplit(['/', ':']).next().unwrap_or("git");
             let references = json!([{"type": "vcs", "url": remote}]);
-            (json!({"type": "data", "name": name, "version": commit, "bom-ref": format!("git+{remote}@{commit}"), "externalReferences": references}), Some(files))
+            (
+                json!({"type": "data", "name": name, "version": commit, "bom-ref": format!("git+{remote}@{commit}"), "externalReferences": references}),
+                Some(files),
+            )
         }
         Material::Http { url, digest, .. } => {
             let url = address::public(url);
@@ -213,11 +219,17 @@ fn source(material: &Material) -> Option<Value> {
             let kind = if is_weights(name) { MODEL } else { "data" };
             let references = json!([{"type": "distribution", "url": url}]);
             let hashes = json!([{"alg": "SHA-256", "content": address::hex(digest)}]);
-            (json!({"type": kind, "name": name, "bom-ref": format!("{url}@{digest}"), "hashes": hashes, "externalReferences": references}), None)
+            (
+                json!({"type": kind, "name": name, "bom-ref": format!("{url}@{digest}"), "hashes": hashes, "externalReferences": references}),
+                None,
+            )
         }
         Material::Local { context, files } => {
             let name = context.as_deref().unwrap_or("context");
-            (json!({"type": "data", "name": name, "bom-ref": format!("context:{name}:{}", of_all(files))}), Some(files))
+            (
+                json!({"type": "data", "name": name, "bom-ref": format!("context:{name}:{}", of_all(files))}),
+                Some(files),
+            )
         }
         Material::Converted { .. } | Material::Quantized { .. } => return None,
     };
@@ -237,7 +249,8 @@ fn source(material: &Material) -> Option<Value> {
 
 /// One digest of several files.
 fn of_all(files: &[Content]) -> String {
-    let lines: String = files.iter().map(|file| format!("{} {}\n", file.digest, file.path)).collect();
+    let lines: String =
+        files.iter().map(|file| format!("{} {}\n", file.digest, file.path)).collect();
     Digest::of(lines).short()
 }
 
@@ -285,7 +298,8 @@ fn dependencies(build: &Build<'_>) -> Vec<Value> {
     all.insert(IMAGE.to_owned(), own.chain(bases).collect());
     let origins = origins(build.materials);
     for material in build.materials {
-        let (Material::Converted { from, made, .. } | Material::Quantized { from, made, .. }) = material
+        let (Material::Converted { from, made, .. } | Material::Quantized { from, made, .. }) =
+            material
         else {
             continue;
         };

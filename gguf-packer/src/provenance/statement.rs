@@ -22,9 +22,7 @@ const WEIGHTS: [&str; 5] = [".gguf", ".safetensors", ".bin", ".pt", ".pth"];
 /// A statement about an image: what each subject is, and its digest.
 #[must_use]
 pub fn statement(subjects: &[(String, Digest)], kind: Kind, predicate: Value) -> Value {
-    let subject = |(name, digest): &(String, Digest)| {
-        json!({"name": name, "digest": {"sha256": digest.hex()}})
-    };
+    let subject = |(name, digest): &(String, Digest)| json!({"name": name, "digest": {"sha256": digest.hex()}});
     json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": subjects.iter().map(subject).collect::<Vec<_>>(),

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, Response};
 use serde_json::Value;
 
 use super::ask::Ask;
@@ -12,12 +12,17 @@ use super::{Session, layers, parallel, refusal};
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::manifest as media;
-use crate::store::{Layer, Store};
+use crate::signing::PrivateKey;
+use crate::store::{Layer, Store, StoredImage};
 
 /// Repositories to mount a layer from that are tried.
 const MOUNTS: usize = 3;
 
-pub(super) fn image(session: Session<'_>, store: &Store) -> Result<Digest, Error> {
+pub(super) fn image(
+    session: Session<'_>,
+    store: &Store,
+    sign: Option<&PrivateKey>,
+) -> Result<Digest, Error> {
     let image = store.find(&session.name.full())?;
     let neighbours = neighbours(&session, store)?;
     let mut seen = BTreeSet::new();
@@ -33,15 +38,33 @@ pub(super) fn image(session: Session<'_>, store: &Store) -> Result<Digest, Error
     for (config, _) in &image.others {
         session.push_bytes(config)?;
     }
-    let name = session.name.tag().map(str::to_owned);
-    let Some(index) = &image.index else {
-        return session.put_manifest(&image.manifest, name.as_deref());
-    };
-    session.put_manifest(&image.manifest, None)?;
-    for (_, manifest) in &image.others {
-        session.put_manifest(manifest, None)?;
+    let name = session.name.tag();
+    if image.index.is_some() {
+        session.put_manifest(&image.manifest, None)?;
+        for (_, manifest) in &image.others {
+            session.put_manifest(manifest, None)?;
+        }
     }
-    session.put_manifest(index, name.as_deref())
+    let named = image.index.as_ref().unwrap_or(&image.manifest);
+    if sign.is_some() || !image.attached.is_empty() {
+        // What refers to it comes before its name, and it before what refers to it.
+        session.put_manifest(named, None)?;
+        about(&session, store, &image, sign)?;
+    }
+    session.put_manifest(named, name)
+}
+
+/// Attaches documents and signatures. An old registry that takes no documents has the image all the same.
+fn about(
+    session: &Session<'_>,
+    store: &Store,
+    image: &StoredImage,
+    sign: Option<&PrivateKey>,
+) -> Result<(), Error> {
+    if let Err(error) = session.attach(store, image) {
+        session.note(&format!("the provenance is not in the registry: {error}"));
+    }
+    sign.map_or(Ok(()), |key| session.sign(store, image, key))
 }
 
 /// Other repositories of the registry that are in the store, with the layers that they have.
@@ -67,19 +90,7 @@ impl Session<'_> {
     /// Puts a manifest under a tag, or under its own digest.
     fn put_manifest(&self, manifest: &[u8], tag: Option<&str>) -> Result<Digest, Error> {
         let digest = Digest::of(manifest);
-        let name = tag.map_or_else(|| digest.to_string(), str::to_owned);
-        let parsed: Value = serde_json::from_slice(manifest).unwrap_or_default();
-        let index = parsed["manifests"].is_array();
-        let kind = parsed["mediaType"].as_str().unwrap_or(if index {
-            media::INDEX
-        } else {
-            media::MANIFEST
-        });
-        let ask = Ask::new(Method::PUT, self.path(&format!("manifests/{name}")));
-        let response = self.ask(&ask.header(CONTENT_TYPE, kind).body(manifest))?;
-        if !response.status().is_success() {
-            return Err(refusal::of(self, response));
-        }
+        let response = self.put(manifest, tag)?;
         let told = response.headers().get("docker-content-digest");
         let told = told.and_then(|value| value.to_str().ok()?.parse::<Digest>().ok());
         match told.filter(|told| *told != digest) {
@@ -90,6 +101,24 @@ impl Session<'_> {
                 Err(Error::new(format!("{text}: {told}, not {digest}")))
             }
         }
+    }
+
+    /// As [`Session::put_manifest`]; the registry's answer.
+    pub(super) fn put(&self, manifest: &[u8], tag: Option<&str>) -> Result<Response, Error> {
+        let name = tag.map_or_else(|| Digest::of(manifest).to_string(), str::to_owned);
+        let parsed: Value = serde_json::from_slice(manifest).unwrap_or_default();
+        let index = parsed["manifests"].is_array();
+        let kind = parsed["mediaType"].as_str().unwrap_or(if index {
+            media::INDEX
+        } else {
+            media::MANIFEST
+        });
+        let ask = Ask::new(Method::PUT, self.path(&format!("manifests/{name}")));
+        let response = self.ask(&ask.header(CONTENT_TYPE, kind).body(manifest))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(refusal::of(self, response))
     }
 }
 

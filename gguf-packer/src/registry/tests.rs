@@ -60,7 +60,7 @@ impl Bench {
     }
 
     pub(super) fn push(&self, name: &Name) -> Result<Digest, Error> {
-        self.client.push(name, &self.store, &|event| self.report(event))
+        self.client.push(name, &self.store, None, &|event| self.report(event))
     }
 
     pub(super) fn refused(&self, name: &Name) -> String {

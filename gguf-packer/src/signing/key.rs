@@ -33,9 +33,14 @@ impl PrivateKey {
     ///
     /// # Errors
     /// When it is no private key on P-256, or the password is another one.
-    pub fn parse(text: &str, password: impl FnOnce() -> Result<String, Error>) -> Result<Self, Error> {
+    pub fn parse(
+        text: &str,
+        password: impl FnOnce() -> Result<String, Error>,
+    ) -> Result<Self, Error> {
         let Some((label, bytes)) = pem::first(text) else {
-            return Err(Error::new("it is no key: it has no `-----BEGIN … PRIVATE KEY-----`").hint(MAKE));
+            return Err(
+                Error::new("it is no key: it has no `-----BEGIN … PRIVATE KEY-----`").hint(MAKE)
+            );
         };
         let der = match label.as_str() {
             // The second one is what cosign wrote until 2023.
@@ -43,16 +48,19 @@ impl PrivateKey {
                 sealed::open(&bytes, &password()?)?
             }
             "PRIVATE KEY" => bytes,
-            "PUBLIC KEY" => return Err(Error::new("it is a public key: it checks, it does not sign")),
+            "PUBLIC KEY" => {
+                return Err(Error::new("it is a public key: it checks, it does not sign"));
+            }
             other => {
-                return Err(Error::new(format!("a key of the kind `{other}` cannot be read")).hint(
-                    "have it as PKCS#8: openssl pkcs8 -topk8 -nocrypt -in KEY -out KEY.p8",
-                ));
+                return Err(Error::new(format!("a key of the kind `{other}` cannot be read"))
+                    .hint("have it as PKCS#8: openssl pkcs8 -topk8 -nocrypt -in KEY -out KEY.p8"));
             }
         };
         let random = SystemRandom::new();
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der, &random)
-            .map_err(|why| Error::new(format!("it is no key of ECDSA on P-256: {why}")).hint(MAKE))?;
+            .map_err(|why| {
+                Error::new(format!("it is no key of ECDSA on P-256: {why}")).hint(MAKE)
+            })?;
         Ok(Self { pair, random })
     }
 

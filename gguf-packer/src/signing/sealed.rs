@@ -49,7 +49,8 @@ pub(super) fn open(text: &[u8], password: &str) -> Result<Vec<u8>, Error> {
     let Parameters { n, r, p } = sealed.kdf.params;
     let known = sealed.kdf.name == "scrypt" && sealed.cipher.name == "nacl/secretbox";
     let memory = n.saturating_mul(u64::from(r)).saturating_mul(128);
-    if !known || !n.is_power_of_two() || memory > MOST_MEMORY || u64::from(p) * memory > MOST_MEMORY {
+    if !known || !n.is_power_of_two() || memory > MOST_MEMORY || u64::from(p) * memory > MOST_MEMORY
+    {
         let what = format!("{} with N={n}, r={r}, p={p}, {}", sealed.kdf.name, sealed.cipher.name);
         return Err(Error::new(format!("it is sealed in a way that is not known: {what}")));
     }
@@ -59,8 +60,7 @@ pub(super) fn open(text: &[u8], password: &str) -> Result<Vec<u8>, Error> {
     };
     let salt = decoded("salt", &sealed.kdf.salt)?;
     let nonce = decoded("nonce", &sealed.cipher.nonce)?;
-    let nonce: [u8; 24] =
-        nonce.try_into().map_err(|_| Error::new("its nonce has not 24 bytes"))?;
+    let nonce: [u8; 24] = nonce.try_into().map_err(|_| Error::new("its nonce has not 24 bytes"))?;
     let parameters = scrypt::Params::new(log, r, p, scrypt::Params::RECOMMENDED_LEN)
         .map_err(|e| Error::new(format!("it is sealed in a way that is not known: {e}")))?;
     let mut key = [0; 32];

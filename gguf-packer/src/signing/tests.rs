@@ -47,13 +47,21 @@ fn what_is_no_key_is_refused_with_what_to_do() {
     for (text, told) in [
         ("hello", "it is no key: it has no"),
         (PUBLIC, "it is a public key: it checks"),
-        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "no key of ECDSA on P-256"),
-        ("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----", "openssl pkcs8 -topk8"),
+        (
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+            "no key of ECDSA on P-256",
+        ),
+        (
+            "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----",
+            "openssl pkcs8 -topk8",
+        ),
         ("-----BEGIN PRIVATE KEY-----\nAAAA\n", "it is no key"),
     ] {
         assert!(refused(text).contains(told), "{text}: {}", refused(text));
     }
-    assert!(PublicKey::parse(SEALED).unwrap_err().to_string().contains("openssl pkey -in KEY -pubout"));
+    assert!(
+        PublicKey::parse(SEALED).unwrap_err().to_string().contains("openssl pkey -in KEY -pubout")
+    );
     let other = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----";
     let error = PublicKey::parse(other).unwrap_err().to_string();
     assert_eq!(error, "it is no public key of ECDSA on P-256");
@@ -68,10 +76,16 @@ fn a_sealed_key_that_wants_much_is_refused() {
             "cipher": {"name": name, "nonce": ""}, "ciphertext": "",
         });
         let label = "ENCRYPTED SIGSTORE PRIVATE KEY";
-        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----", STANDARD.encode(json.to_string()))
+        format!(
+            "-----BEGIN {label}-----\n{}\n-----END {label}-----",
+            STANDARD.encode(json.to_string())
+        )
     };
     for (text, told) in [
-        (sealed(1 << 40, "nacl/secretbox"), "in a way that is not known: scrypt with N=1099511627776"),
+        (
+            sealed(1 << 40, "nacl/secretbox"),
+            "in a way that is not known: scrypt with N=1099511627776",
+        ),
         (sealed(3, "nacl/secretbox"), "in a way that is not known"),
         (sealed(16, "rot13"), "r=8, p=1, rot13"),
         (sealed(16, "nacl/secretbox"), "its nonce has not 24 bytes"),

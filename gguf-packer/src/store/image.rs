@@ -122,8 +122,7 @@ impl Store {
         disk::replace(&self.temp_path(), &self.config_path(&id), &image.config)?;
         self.flatten(&id, &image.layers)?;
         let known = || self.attached_of(&id);
-        let attached =
-            if image.attached.is_empty() { known()? } else { image.attached.clone() };
+        let attached = if image.attached.is_empty() { known()? } else { image.attached.clone() };
         let record = Record {
             layers: image.layers.clone(),
             manifest: text(&image.manifest)?,
