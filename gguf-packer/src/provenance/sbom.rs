@@ -22,7 +22,12 @@ pub(super) fn sbom(build: &Build<'_>) -> Value {
     let mut components = files(build, &weights);
     components.extend(intermediates(build));
     components.extend(build.materials.iter().filter_map(source));
-    components.push(llama_cpp());
+    let is_made = |material: &Material| {
+        matches!(material, Material::Converted { .. } | Material::Quantized { .. })
+    };
+    if build.materials.iter().any(is_made) {
+        components.push(llama_cpp());
+    }
     let mut bom = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -88,7 +93,7 @@ fn image(build: &Build<'_>, weights: &[(Named, Model)]) -> Value {
     }
     if let Some((_, model)) = main {
         component["modelCard"] = card(model, label("gguf.model.usage"));
-        let ancestors = ancestors(model);
+        let ancestors = ancestors(&build.config["config"]["Model"]["GGUF"]);
         if !ancestors.is_empty() {
             component["pedigree"] = json!({"ancestors": ancestors});
         }
@@ -110,15 +115,18 @@ fn card(model: &Model, task: Option<&str>) -> Value {
         "properties": [
             property("gguf:file_type", kind),
             property("gguf:parameters", &model.parameters().to_string()),
-            property("gguf:bits_per_weight", &format!("{:.2}", model.bits_per_weight())),
         ],
     })
 }
 
 /// The models that the file's header says it was made of.
-fn ancestors(model: &Model) -> Vec<Value> {
+fn ancestors(header: &Value) -> Vec<Value> {
+    let pairs = header["header"]["metadataKV"].as_array().into_iter().flatten();
+    let texts: BTreeMap<&str, &str> =
+        pairs.filter_map(|pair| Some((pair["key"].as_str()?, pair["value"].as_str()?))).collect();
     let ancestor = |at: usize| {
-        let text = |key: &str| model.text(&format!("general.base_model.{at}.{key}"));
+        let text =
+            |key: &str| texts.get(format!("general.base_model.{at}.{key}").as_str()).copied();
         let name = text("name").or_else(|| text("repo_url"))?;
         let mut base = json!({"type": "machine-learning-model", "name": name});
         for (key, of_header) in [("group", "organization"), ("version", "version")] {

@@ -16,7 +16,7 @@ use crate::provenance::{Attached, Kind};
 use crate::store::{Store, StoredImage};
 
 /// Media type of a config that says nothing, and that config.
-const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
+pub(super) const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
 
 /// Bytes of a list of referrers, and of a document, that are read.
 const MOST: u64 = 4 << 20;

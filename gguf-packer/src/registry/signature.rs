@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::Session;
-use super::attach::subjects;
+use super::attach::{EMPTY, subjects};
 use super::manifest::{Descriptor, Document, Manifest};
 use crate::Error;
 use crate::digest::Digest;
@@ -129,7 +129,7 @@ impl Session<'_> {
 
     /// As [`Session::is_signed`], by what cosign 3 writes.
     fn is_signed_in_bundle(&self, digest: &Digest, key: &PublicKey) -> Result<bool, Error> {
-        for ((), referrer) in self.referrers(digest, |kind| (kind == BUNDLE).then_some(()))? {
+        for ((), referrer) in self.referrers(digest, |kind| is_bundle(kind).then_some(()))? {
             let (_, document) = self.manifest(Some(&referrer))?;
             let Document::Manifest(Manifest { layers, .. }) = document else { continue };
             let Some(layer) = layers.iter().find(|layer| layer.media_type == BUNDLE) else {
@@ -188,6 +188,15 @@ impl Session<'_> {
     }
 }
 
+/// Where a registry has no list of its own, cosign 3.1 lists a bundle by its config.
+fn is_bundle(artifact_type: &str) -> bool {
+    artifact_type == BUNDLE || artifact_type == EMPTY.0
+}
+
 fn tag(digest: &Digest, what: &str) -> String {
     format!("sha256-{}.{what}", digest.hex())
 }
+
+#[cfg(test)]
+#[path = "signature_tests.rs"]
+mod tests;
