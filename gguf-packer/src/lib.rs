@@ -17,6 +17,7 @@ pub const PLANNER: &str = "__estimate";
 /// The first argument of the process that compares two models; what follows is a [`compare::Task`].
 pub const COMPARER: &str = "__compare";
 
+pub mod artifact;
 pub mod build;
 pub mod cli;
 pub mod compare;

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Error;
+use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::image::Platform;
 use crate::progress::{Event, Report};
 use crate::reference::Name;
-use crate::store::Store;
+use crate::store::{Store, StoredImage};
 
 mod ask;
 mod auth;
@@ -182,7 +183,36 @@ impl Client {
     /// # Errors
     /// When the store does not have it, or the registry does not take it.
     pub fn push(&self, name: &Name, store: &Store, report: Report<'_>) -> Result<Digest, Error> {
-        push::image(Session { client: self, name, push: true, report }, store)
+        self.push_image(&store.find(&name.full())?, name, store, report)
+    }
+
+    /// Pushes an image of the store as `name`, which need not be a name of it there. Says the digest of what
+    /// the name is in the registry.
+    ///
+    /// # Errors
+    /// When the registry does not take it.
+    pub fn push_image(
+        &self,
+        image: &StoredImage,
+        name: &Name,
+        store: &Store,
+        report: Report<'_>,
+    ) -> Result<Digest, Error> {
+        push::image(Session { client: self, name, push: true, report }, image, store)
+    }
+
+    /// Pushes a model as an artifact under `name`. Says the digest of its manifest.
+    ///
+    /// # Errors
+    /// When the registry does not take it.
+    pub fn push_artifact(
+        &self,
+        artifact: &Artifact,
+        name: &Name,
+        store: &Store,
+        report: Report<'_>,
+    ) -> Result<Digest, Error> {
+        push::artifact(Session { client: self, name, push: true, report }, artifact, store)
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Planned {
     pub(super) files: Vec<(String, Wanted)>,
     /// Layers that are archives of such files.
     pub(super) archives: Vec<(Descriptor, Compression)>,
+    /// Arguments of the server, when the model says all of them.
+    pub(super) command: Option<Vec<String>>,
     /// Arguments of the server, less those that name weights.
     pub(super) arguments: Vec<String>,
     labels: Vec<(String, String)>,
@@ -36,6 +38,8 @@ pub(super) struct Planned {
 pub(super) struct Foreign {
     /// Path below `/models`, content, size.
     files: Vec<(String, Digest, u64)>,
+    /// Arguments of the server, when the model says all of them.
+    command: Option<Vec<String>>,
     /// Arguments of the server, less those that name weights.
     arguments: Vec<String>,
     labels: Vec<(String, String)>,
@@ -77,6 +81,7 @@ pub(super) fn pull(session: Session<'_>, planned: Planned, store: &Store) -> Res
     let named = planned.files.into_iter().map(|(path, file)| (path, file.digest, file.size));
     let foreign = Foreign {
         files: named.chain(archives.into_iter().flatten().filter_map(file)).collect(),
+        command: planned.command,
         arguments: planned.arguments,
         labels: planned.labels,
         created: planned.created,

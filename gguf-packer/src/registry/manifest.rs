@@ -41,6 +41,7 @@ pub(super) struct Manifest {
     pub(super) artifact_type: Option<String>,
     pub(super) config: Descriptor,
     pub(super) layers: Vec<Descriptor>,
+    pub(super) annotations: Option<BTreeMap<String, String>>,
 }
 
 /// An index.

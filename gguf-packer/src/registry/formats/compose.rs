@@ -5,21 +5,25 @@ use std::io::Read;
 
 use super::{Foreign, command};
 use crate::Error;
+use crate::artifact::FOLDER;
 use crate::digest::Digest;
 use crate::image::{ConfigInput, Described, History, Platform, manifest as media};
 use crate::reference::Name;
 use crate::store::{Layer, NewImage, Store};
 use crate::tree::{Entry, Kind, Tree};
 
-/// Where the files are.
-const FOLDER: &str = "/models";
-
 /// Stores the model under `name`.
 pub(super) fn store(store: &Store, name: &Name, foreign: &Foreign) -> Result<Digest, Error> {
     let paths: Vec<&str> = foreign.files.iter().map(|(path, ..)| path.as_str()).collect();
     let explain = |error: Error| Error::new(format!("cannot make an image of `{name}`: {error}"));
-    let (mut arguments, _) = command::weights(FOLDER, &paths).map_err(explain)?;
-    arguments.extend(foreign.arguments.iter().cloned());
+    let command = match &foreign.command {
+        Some(command) => command.clone(),
+        None => {
+            let (mut command, _) = command::weights(FOLDER, &paths).map_err(explain)?;
+            command.extend(foreign.arguments.iter().cloned());
+            command
+        }
+    };
     let (mut tree, mut layers) = (Tree::default(), Vec::new());
     for files in grouped(&foreign.files) {
         let entries = entries(&files);
@@ -27,11 +31,12 @@ pub(super) fn store(store: &Store, name: &Name, foreign: &Foreign) -> Result<Dig
         layers.push(store.build_layer(&entries)?);
     }
     let history = History {
-        created_by: format!("pull {name}"),
+        // A copy under another name is the same image.
+        created_by: "pull".to_owned(),
         layers: layers.iter().map(|layer| layer.diff_id).collect(),
     };
     let input = ConfigInput {
-        command: Some(&arguments),
+        command: Some(&command),
         labels: &foreign.labels,
         base: None,
         base_name: None,

@@ -4,11 +4,9 @@ use serde::Deserialize;
 
 use super::{Planned, Session};
 use crate::Error;
+use crate::artifact;
 use crate::registry::manifest::{Descriptor, Manifest};
 use crate::store::seconds;
-
-/// Where a layer says its path.
-const PATHS: [&str; 2] = ["org.cncf.model.filepath", "org.opencontainers.image.title"];
 
 /// What of a model is taken: not its data sets and its code.
 const KINDS: [&str; 3] = [".model.weight.v1.", ".model.weight.config.v1.", ".model.doc.v1."];
@@ -39,6 +37,9 @@ pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned,
     let told = serde_json::from_slice::<Config>(&config).unwrap_or_default().descriptor;
     let created = told.created_at.as_deref().and_then(seconds).unwrap_or_default();
     let mut planned = Planned { labels: labels(told), created, ..Planned::default() };
+    if let Some((command, labels)) = artifact::ours(manifest.annotations.as_ref()) {
+        (planned.command, planned.labels) = (Some(command), labels);
+    }
     for layer in &manifest.layers {
         if !KINDS.iter().any(|kind| layer.media_type.contains(kind)) {
             continue;
@@ -61,9 +62,7 @@ pub(super) fn path(
     layer: &Descriptor,
     default: &str,
 ) -> Result<String, Error> {
-    let told = layer.annotations.as_ref();
-    let said = PATHS.iter().find_map(|key| told?.get(*key));
-    let said = said.map_or(default, String::as_str);
+    let said = artifact::said(layer.annotations.as_ref()).unwrap_or(default);
     let parts: Vec<&str> =
         said.split(['/', '\\']).filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.is_empty() || parts.contains(&"..") || said.contains('\0') {
