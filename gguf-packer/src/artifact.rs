@@ -84,11 +84,7 @@ impl Artifact {
     ///
     /// # Errors
     /// When its command names no model in GGUF that it has, or a content is missing.
-    pub fn of(
-        format: Format,
-        image: &StoredImage,
-        store: &Store,
-    ) -> Result<Option<Self>, Error> {
+    pub fn of(format: Format, image: &StoredImage, store: &Store) -> Result<Option<Self>, Error> {
         if format == Format::Image {
             return Ok(None);
         }
@@ -103,7 +99,10 @@ impl Artifact {
         let manifest = manifest::manifest(&parts, &config);
         if manifest.len() > MANIFEST {
             let text = format!("the image has too many files to be `{format}`");
-            return Err(Error::new(format!("{text}: the manifest would have {} bytes", manifest.len())));
+            return Err(Error::new(format!(
+                "{text}: the manifest would have {} bytes",
+                manifest.len()
+            )));
         }
         let mut seen = BTreeSet::new();
         let blobs = parts.layers.iter().map(|layer| (layer.file.digest, layer.file.size));
@@ -118,5 +117,7 @@ fn file_type(model: &Model) -> String {
     name.rsplit('/').next().unwrap_or(name).to_owned()
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn arguments_that_docker_does_not_read_are_told_with_their_values() {
-        let line = "-m /m.gguf -c 8192 --temp -0.5 -fa on --mmproj p --chat-template-file t --no-mmap";
+        let line =
+            "-m /m.gguf -c 8192 --temp -0.5 -fa on --mmproj p --chat-template-file t --no-mmap";
         let told = "Docker Model Runner does not read `--temp -0.5`, `-fa on`, `--no-mmap`";
         assert_eq!(unread(&words(line)).as_deref(), Some(told));
         assert_eq!(unread(&words("-m /m.gguf --ctx-size 1 --jinja")), None);

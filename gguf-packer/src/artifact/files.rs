@@ -71,10 +71,13 @@ impl Files {
         let said: Vec<String> = said.filter_map(|word| word.as_str().map(str::to_owned)).collect();
         let working_dir = working_dir(Some(config));
         let (command, named) = places(&said, &working_dir, tree)?;
-        let model = named.iter().find(|(_, purpose)| *purpose == Purpose::Model).ok_or_else(|| {
-            Error::new("the image's command names no model that is in it: it can be an image alone")
+        let model =
+            named.iter().find(|(_, purpose)| *purpose == Purpose::Model).ok_or_else(|| {
+                Error::new(
+                    "the image's command names no model that is in it: it can be an image alone",
+                )
                 .hint("CMD [\"-m\", \"MODEL.gguf\", …]")
-        })?;
+            })?;
         let folder = folder(&working_dir, &model.0);
         let mut files = named_files(&named, &folder, tree);
         let warnings = add_unnamed(&mut files, &named, &folder, tree);
@@ -186,12 +189,7 @@ fn file(entry: &Entry, path: &str, purpose: Purpose) -> Option<File> {
 }
 
 /// Adds the files of the folder that the command does not name; says what is elsewhere.
-fn add_unnamed(
-    files: &mut Vec<File>,
-    named: &[Place],
-    folder: &str,
-    tree: &Tree,
-) -> Vec<String> {
+fn add_unnamed(files: &mut Vec<File>, named: &[Place], folder: &str, tree: &Tree) -> Vec<String> {
     // What a link of the command leads to is there already.
     let known: BTreeSet<Digest> = files.iter().map(|file| file.digest).collect();
     let mut elsewhere = Vec::new();

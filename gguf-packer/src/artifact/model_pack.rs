@@ -95,7 +95,10 @@ pub(super) fn parts(files: Files, headers: &Headers, image: &Value) -> Parts {
     };
     let mut warnings = files.warnings;
     warnings.extend(files.files.iter().filter(|file| is_unknown_projector(file)).map(|file| {
-        format!("{} is no projector for Docker Model Runner: `mmproj` is not in its name", file.path)
+        format!(
+            "{} is no projector for Docker Model Runner: `mmproj` is not in its name",
+            file.path
+        )
     }));
     Parts {
         artifact_type: Some(ARTIFACT),
@@ -148,9 +151,7 @@ fn technical(headers: &Headers, image: &Value) -> Technical {
         let said = headers.projector.as_ref().and_then(|projector| projector.get(key));
         said == Some(&gguf::Value::Bool(true))
     };
-    for (key, kind) in
-        [("clip.has_vision_encoder", "image"), ("clip.has_audio_encoder", "audio")]
-    {
+    for (key, kind) in [("clip.has_vision_encoder", "image"), ("clip.has_audio_encoder", "audio")] {
         if sees(key) && !input_types.iter().any(|known| known == kind) {
             input_types.push(kind.to_owned());
         }

@@ -90,4 +90,6 @@ pub(super) fn pull(session: Session<'_>, planned: Planned, store: &Store) -> Res
 }
 
 #[cfg(test)]
+mod artifact_tests;
+#[cfg(test)]
 mod tests;

@@ -89,7 +89,8 @@ fn neighbours(
     for (name, layers) in store.names_with_layers()? {
         let other = name.repository() != session.name.repository();
         if other && name.registry() == session.registry() {
-            let digests = layers.iter().map(&of).collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
+            let digests =
+                layers.iter().map(&of).collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
             match neighbours.iter_mut().find(|(known, _)| known == name.repository()) {
                 Some((_, known)) => known.extend(digests),
                 None => neighbours.push((name.repository().to_owned(), digests.collect())),

@@ -58,7 +58,9 @@ fn named<'a>(
             "template.jinja".to_owned()
         } else if kind.contains("license") {
             if nth == 1 { "LICENSE".to_owned() } else { format!("LICENSE.{nth}") }
-        } else if kind.contains(".model.file") && artifact::said(layer.annotations.as_ref()).is_some() {
+        } else if kind.contains(".model.file")
+            && artifact::said(layer.annotations.as_ref()).is_some()
+        {
             String::new()
         } else {
             continue;
