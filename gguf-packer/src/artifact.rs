@@ -53,7 +53,9 @@ pub struct Artifact {
 impl Format {
     const ALL: [Self; 3] = [Self::Image, Self::ModelPack, Self::Docker];
 
-    fn word(self) -> &'static str {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::Image => "image",
             Self::ModelPack => "modelpack",
@@ -108,6 +110,17 @@ impl Artifact {
         let blobs = parts.layers.iter().map(|layer| (layer.file.digest, layer.file.size));
         let blobs = blobs.filter(|(digest, _)| seen.insert(*digest)).collect();
         Ok(Some(Self { format, manifest, config: parts.config, blobs, warnings: parts.warnings }))
+    }
+}
+
+impl Artifact {
+    /// What it is, as OCI tells a list of manifests: what the manifest says, else the type of its config.
+    #[must_use]
+    pub fn artifact_type(&self) -> &'static str {
+        match self.format {
+            Format::Docker => docker_model::CONFIG,
+            _ => model_pack::ARTIFACT,
+        }
     }
 }
 

@@ -41,6 +41,7 @@ mod upload;
 
 pub use login::Kept;
 pub use peek::Peeked;
+pub use pull::Inspected;
 
 /// How registries are reached.
 #[derive(Debug, Clone)]
@@ -165,16 +166,16 @@ impl Client {
         pull::image(session, platform, store)
     }
 
-    /// The raw manifest and config of `name` as the registry has them; no layer is read.
+    /// What `name` is in the registry; no layer is read.
     ///
     /// # Errors
-    /// When the registry does not have it, or it is no image.
+    /// When the registry does not have it, or it is neither an image nor a model.
     pub fn inspect(
         &self,
         name: &Name,
         platform: Option<&Platform>,
         report: Report<'_>,
-    ) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    ) -> Result<Inspected, Error> {
         pull::inspect(Session { client: self, name, push: false, report }, platform)
     }
 

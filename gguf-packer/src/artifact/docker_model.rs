@@ -12,7 +12,7 @@ use crate::gguf;
 use crate::image::command::{self, Role};
 
 /// Media type of the config.
-const CONFIG: &str = "application/vnd.docker.ai.model.config.v0.2+json";
+pub(super) const CONFIG: &str = "application/vnd.docker.ai.model.config.v0.2+json";
 const GGUF: &str = "application/vnd.docker.ai.gguf.v3";
 const PROJECTOR: &str = "application/vnd.docker.ai.mmproj";
 const TEMPLATE: &str = "application/vnd.docker.ai.chat.template.jinja";

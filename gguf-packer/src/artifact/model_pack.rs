@@ -12,9 +12,9 @@ use crate::digest::Digest;
 use crate::gguf::{self, Model};
 
 /// Type of the artifact.
-const ARTIFACT: &str = "application/vnd.cncf.model.manifest.v1+json";
+pub(super) const ARTIFACT: &str = "application/vnd.cncf.model.manifest.v1+json";
 /// Media type of the config.
-pub(crate) const CONFIG: &str = "application/vnd.cncf.model.config.v1+json";
+const CONFIG: &str = "application/vnd.cncf.model.config.v1+json";
 const WEIGHTS: &str = "application/vnd.cncf.model.weight.v1.raw";
 const WEIGHTS_CONFIG: &str = "application/vnd.cncf.model.weight.config.v1.raw";
 const DOC: &str = "application/vnd.cncf.model.doc.v1.raw";

@@ -4,13 +4,16 @@ use std::io::Read;
 
 use console::Term;
 
+use super::formats::Formats;
 use super::progress::Screen;
 use super::{Context, args, output};
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::Platform;
+use crate::image::layout::{Item, Saved};
+use crate::progress::Event;
 use crate::reference::Name;
-use crate::registry::{Client, Kept, Settings};
+use crate::registry::{Client, Inspected, Kept, Settings};
 use crate::store::Store;
 
 pub(super) fn client(insecure: bool) -> Result<Client, Error> {
@@ -34,29 +37,43 @@ pub(super) fn pull(
     client(remote.insecure)?.pull(name, platform, store, &|event| screen.transfer(event))
 }
 
-/// Pushes what the store has as `name`.
+/// Pushes all of it, each under its names.
 pub(super) fn push(
     store: &Store,
-    name: &Name,
+    items: &[Saved],
     remote: &args::Remote,
     screen: &Screen,
 ) -> Result<(), Error> {
     let client = client(remote.insecure)?;
-    let digest = client.push(name, store, &|event| screen.transfer(event))?;
-    screen.say(&format!("pushed {name} as {digest}"));
+    let report = |event: Event<'_>| screen.transfer(event);
+    for (item, name) in items.iter().flat_map(|(item, names)| names.iter().map(move |n| (item, n)))
+    {
+        let (digest, format) = match item {
+            Item::Image(image) => (client.push_image(image, name, store, &report)?, String::new()),
+            Item::Artifact(artifact) => {
+                let digest = client.push_artifact(artifact, name, store, &report)?;
+                (digest, format!(", {}", artifact.format))
+            }
+        };
+        screen.say(&format!("pushed {name} as {digest}{format}"));
+    }
     Ok(())
 }
 
-/// The config that a registry has of `name`.
-pub(super) fn config(name: &Name, remote: &args::Remote) -> Result<Vec<u8>, Error> {
+/// What a registry has under `name`.
+pub(super) fn inspect(name: &Name, remote: &args::Remote) -> Result<Inspected, Error> {
     let screen = Screen::new(remote.progress);
-    let client = client(remote.insecure)?;
-    client.inspect(name, None, &|event| screen.transfer(event)).map(|(_, config)| config)
+    client(remote.insecure)?.inspect(name, None, &|event| screen.transfer(event))
 }
 
 pub(super) fn push_command(args: &args::Push, context: &Context) -> Result<(), Error> {
     let screen = Screen::new(args.remote.progress);
-    push(&context.store_to_read()?, &args.name.parse()?, &args.remote, &screen)
+    let (formats, name) = (Formats::of(&args.formats)?, args.name.parse::<Name>()?);
+    let store = context.store_to_read()?;
+    // What is pushed as another name may be named by its ID.
+    let text = if formats.are_named() { args.name.clone() } else { name.full() };
+    let items = formats.items(&store.find(&text)?, &[name], &store)?;
+    push(&store, &items, &args.remote, &screen)
 }
 
 /// Goes on after a model that is not to be had, and tells all of them.

@@ -5,6 +5,7 @@ use super::layers::{AT_ONCE, Wanted};
 use super::manifest::{Descriptor, Manifest};
 use super::{Session, parallel};
 use crate::Error;
+use crate::artifact::Format;
 use crate::digest::Digest;
 use crate::store::{Compression, Store};
 use crate::tree::{Entry, Kind};
@@ -47,20 +48,25 @@ pub(super) struct Foreign {
     created: u64,
 }
 
-/// Reads how a model of another format is made.
-pub(super) type Plan = fn(Session<'_>, &Manifest) -> Result<Planned, Error>;
+/// A format that is read.
+pub(super) struct Known {
+    /// Its word.
+    pub(super) format: &'static str,
+    /// Reads how a model of it is made.
+    pub(super) plan: fn(Session<'_>, &Manifest) -> Result<Planned, Error>,
+}
 
-/// How the manifest's format is read; none when it is an image.
-pub(super) fn of(manifest: &Manifest) -> Option<Plan> {
+/// The manifest's format; none when it is an image.
+pub(super) fn of(manifest: &Manifest) -> Option<Known> {
     let config = manifest.config.media_type.as_str();
     let artifact = manifest.artifact_type.as_deref().unwrap_or_default();
     let any = |mark: &str| manifest.layers.iter().any(|layer| layer.media_type.contains(mark));
     if config.contains("vnd.cncf.model.") || artifact.contains("vnd.cncf.model.") {
-        Some(model_pack::plan)
+        Some(Known { format: Format::ModelPack.word(), plan: model_pack::plan })
     } else if any("vnd.docker.ai.") {
-        Some(docker_model::plan)
+        Some(Known { format: Format::Docker.word(), plan: docker_model::plan })
     } else if any("vnd.ollama.image.") {
-        Some(ollama::plan)
+        Some(Known { format: "ollama", plan: ollama::plan })
     } else {
         None
     }
