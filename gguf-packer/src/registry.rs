@@ -39,6 +39,7 @@ mod tests;
 mod tls_tests;
 mod upload;
 
+pub(crate) use formats::load as load_model;
 pub use login::Kept;
 pub use peek::Peeked;
 pub use pull::Inspected;

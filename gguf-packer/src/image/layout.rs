@@ -8,6 +8,7 @@ mod source;
 mod write;
 
 pub use read::{Loaded, load};
+pub(crate) use source::Content;
 pub(crate) use write::images_alone;
 pub use write::{Item, Saved, save, write_archive};
 

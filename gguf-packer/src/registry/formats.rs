@@ -10,19 +10,22 @@ use crate::digest::Digest;
 use crate::store::{Compression, Store};
 use crate::tree::{Entry, Kind};
 
+pub(crate) use layout::load;
+
 pub(super) mod command;
 mod compose;
 mod docker_model;
 pub(super) mod hugging_face;
 pub(super) mod image;
+mod layout;
 mod model_pack;
 mod ollama;
 
-/// A model of another format, as its registry describes it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Planned {
+/// A model of another format: what it says of itself, and its files.
+#[derive(Debug, Clone)]
+pub(super) struct Planned<File = Wanted> {
     /// Path below `/models`, and where it is.
-    pub(super) files: Vec<(String, Wanted)>,
+    pub(super) files: Vec<(String, File)>,
     /// Layers that are archives of such files.
     pub(super) archives: Vec<(Descriptor, Compression)>,
     /// Arguments of the server, when the model says all of them.
@@ -34,26 +37,67 @@ pub(super) struct Planned {
     created: u64,
 }
 
-/// A model of another format, all of whose files are in the store.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Foreign {
-    /// Path below `/models`, content, size.
-    files: Vec<(String, Digest, u64)>,
-    /// Arguments of the server, when the model says all of them.
-    command: Option<Vec<String>>,
-    /// Arguments of the server, less those that name weights.
-    arguments: Vec<String>,
-    labels: Vec<(String, String)>,
-    /// Seconds since 1970.
-    created: u64,
-}
+/// Path below `/models`, content, size.
+type Content = (String, Digest, u64);
 
 /// A format that is read.
 pub(super) struct Known {
     /// Its word.
     pub(super) format: &'static str,
-    /// Reads how a model of it is made.
-    pub(super) plan: fn(Session<'_>, &Manifest) -> Result<Planned, Error>,
+    read: Read,
+}
+
+/// Reads how a model is made.
+enum Read {
+    /// Of its name, its config and its manifest.
+    Config(fn(&str, &[u8], &Manifest) -> Result<Planned<Descriptor>, Error>),
+    /// Of layers too, which are asked for.
+    Layers(fn(Session<'_>, &Manifest) -> Result<Planned, Error>),
+}
+
+impl<File> Default for Planned<File> {
+    fn default() -> Self {
+        Self {
+            files: Vec::new(),
+            archives: Vec::new(),
+            command: None,
+            arguments: Vec::new(),
+            labels: Vec::new(),
+            created: 0,
+        }
+    }
+}
+
+impl<File> Planned<File> {
+    /// The same with other files.
+    fn map<Other>(self, file: impl Fn(&str, File) -> Other) -> Planned<Other> {
+        let files = self.files.into_iter().map(|(path, one)| {
+            let other = file(&path, one);
+            (path, other)
+        });
+        Planned {
+            files: files.collect(),
+            archives: self.archives,
+            command: self.command,
+            arguments: self.arguments,
+            labels: self.labels,
+            created: self.created,
+        }
+    }
+}
+
+impl Known {
+    /// How the model of a registry is made.
+    pub(super) fn plan(&self, session: Session<'_>, manifest: &Manifest) -> Result<Planned, Error> {
+        match self.read {
+            Read::Layers(plan) => plan(session, manifest),
+            Read::Config(read) => {
+                let config = session.small(&manifest.config, "config")?;
+                let planned = read(&session.name.to_string(), &config, manifest)?;
+                Ok(planned.map(|path, layer| session.blob(&layer, path)))
+            }
+        }
+    }
 }
 
 /// The manifest's format; none when it is an image.
@@ -62,11 +106,11 @@ pub(super) fn of(manifest: &Manifest) -> Option<Known> {
     let artifact = manifest.artifact_type.as_deref().unwrap_or_default();
     let any = |mark: &str| manifest.layers.iter().any(|layer| layer.media_type.contains(mark));
     if config.contains("vnd.cncf.model.") || artifact.contains("vnd.cncf.model.") {
-        Some(Known { format: Format::ModelPack.word(), plan: model_pack::plan })
+        Some(Known { format: Format::ModelPack.word(), read: Read::Config(model_pack::read) })
     } else if any("vnd.docker.ai.") {
-        Some(Known { format: Format::Docker.word(), plan: docker_model::plan })
+        Some(Known { format: Format::Docker.word(), read: Read::Config(docker_model::read) })
     } else if any("vnd.ollama.image.") {
-        Some(Known { format: "ollama", plan: ollama::plan })
+        Some(Known { format: "ollama", read: Read::Layers(ollama::plan) })
     } else {
         None
     }
@@ -80,19 +124,18 @@ pub(super) fn pull(session: Session<'_>, planned: Planned, store: &Store) -> Res
         let layer = session.layer(store, layer, *compression, None)?;
         store.layer_entries(&layer.diff_id)
     })?;
+    let planned = planned.map(|_, file| (file.digest, file.size));
+    let (what, names) = (session.name.to_string(), std::slice::from_ref(session.name));
+    compose::store(store, (&what, names), &planned, &unpacked(archives))
+}
+
+/// The files of archives.
+fn unpacked(archives: Vec<Vec<Entry>>) -> Vec<Content> {
     let file = |entry: Entry| match entry.kind {
         Kind::File { digest, size } => Some((entry.path, digest, size)),
         _ => None,
     };
-    let named = planned.files.into_iter().map(|(path, file)| (path, file.digest, file.size));
-    let foreign = Foreign {
-        files: named.chain(archives.into_iter().flatten().filter_map(file)).collect(),
-        command: planned.command,
-        arguments: planned.arguments,
-        labels: planned.labels,
-        created: planned.created,
-    };
-    compose::store(store, session.name, &foreign)
+    archives.into_iter().flatten().filter_map(file).collect()
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub(super) fn image(
 ) -> Result<Digest, Error> {
     let chosen = choose(&session, platform)?;
     if let Some(known) = formats::of(&chosen.manifest) {
-        return formats::pull(session, (known.plan)(session, &chosen.manifest)?, store);
+        return formats::pull(session, known.plan(session, &chosen.manifest)?, store);
     }
     let (config, parsed) = config(&session, &chosen)?;
     let layers = wanted(&session, &chosen.manifest, &parsed)?;
@@ -83,7 +83,7 @@ pub(super) fn inspect(
 pub(super) fn peek(session: Session<'_>, platform: Option<&Platform>) -> Result<Peeked, Error> {
     let chosen = choose(&session, platform)?;
     if let Some(known) = formats::of(&chosen.manifest) {
-        return peek::of_planned(session, &(known.plan)(session, &chosen.manifest)?);
+        return peek::of_planned(session, &known.plan(session, &chosen.manifest)?);
     }
     let raw = session.small(&chosen.manifest.config, "config")?;
     let config = serde_json::from_slice(&raw)

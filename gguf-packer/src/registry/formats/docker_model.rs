@@ -2,17 +2,21 @@
 
 use serde_json::Value;
 
-use super::{Planned, Session, command, model_pack};
+use super::{Planned, command, model_pack};
 use crate::Error;
 use crate::artifact;
 use crate::registry::manifest::{Descriptor, Manifest};
 use crate::store::seconds;
 
-pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned, Error> {
-    let config = session.small(&manifest.config, "config")?;
-    let config: Value = serde_json::from_slice(&config).unwrap_or_default();
+/// Reads how the model `name` is made.
+pub(super) fn read(
+    name: &str,
+    config: &[u8],
+    manifest: &Manifest,
+) -> Result<Planned<Descriptor>, Error> {
+    let config: Value = serde_json::from_slice(config).unwrap_or_default();
     let ours = artifact::ours(manifest.annotations.as_ref());
-    let named = named(session, manifest, ours.is_some())?;
+    let named = named(name, manifest, ours.is_some())?;
     let (command, labels) = ours.unzip();
     let mut arguments = Vec::new();
     let is_template = |layer: &Descriptor| layer.media_type.contains("chat.template");
@@ -23,12 +27,8 @@ pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned,
         arguments.extend(["-c".to_owned(), size.to_string()]);
     }
     let created = config["descriptor"]["created"].as_str().and_then(seconds);
-    let file = |(path, layer): (String, &Descriptor)| {
-        let wanted = session.blob(layer, &path);
-        (path, wanted)
-    };
     Ok(Planned {
-        files: named.into_iter().map(file).collect(),
+        files: named.into_iter().map(|(path, layer)| (path, layer.clone())).collect(),
         command,
         arguments,
         labels: labels.unwrap_or_default(),
@@ -39,7 +39,7 @@ pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned,
 
 /// The layers that are taken, and their paths; of those that we made, the command says which is the projector.
 fn named<'a>(
-    session: Session<'_>,
+    name: &str,
     manifest: &'a Manifest,
     ours: bool,
 ) -> Result<Vec<(String, &'a Descriptor)>, Error> {
@@ -65,7 +65,7 @@ fn named<'a>(
         } else {
             continue;
         };
-        let mut path = model_pack::path(session, layer, &default)?;
+        let mut path = model_pack::path(name, layer, &default)?;
         // What is a projector is known by its kind alone.
         if !ours && kind.contains("mmproj") && !command::is_projector(&path) {
             path = default;
