@@ -15,7 +15,7 @@ use crate::reference::Name;
 const LABELS: [(&str, &str); 2] = [("gguf.model.usage", "text-to-text"), ("mine", "1")];
 
 /// Stores a model with a projector, a template and texts, as `name`.
-fn store(bench: &Bench, name: &Name) {
+pub(super) fn store(bench: &Bench, name: &Name) {
     let files: [(&str, &[u8]); 6] = [
         ("models/m.gguf", &model()),
         ("models/eye.gguf", &projector()),
@@ -37,7 +37,7 @@ fn push(bench: &Bench, format: Format, from: &Name, to: &Name) -> Digest {
 }
 
 /// The files below a folder with their contents.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();

@@ -76,3 +76,7 @@ fn archive(
     }
     store.layer_entries(&receiver.finish(None)?.diff_id)
 }
+
+#[cfg(test)]
+#[path = "layout_tests.rs"]
+mod tests;
