@@ -131,6 +131,8 @@ fn file_type(model: &Model) -> String {
 }
 
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
