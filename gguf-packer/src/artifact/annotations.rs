@@ -29,10 +29,11 @@ pub(crate) fn said(annotations: Option<&Annotations>) -> Option<&str> {
     known.map(String::as_str)
 }
 
+/// Labels with their values.
+type Labels = Vec<(String, String)>;
+
 /// The command and the labels of a manifest that we made.
-pub(crate) fn ours(
-    annotations: Option<&Annotations>,
-) -> Option<(Vec<String>, Vec<(String, String)>)> {
+pub(crate) fn ours(annotations: Option<&Annotations>) -> Option<(Vec<String>, Labels)> {
     let annotations = annotations?;
     let command: Vec<String> = serde_json::from_str(annotations.get(COMMAND)?).ok()?;
     let labels = annotations.iter().filter(|(key, _)| *key != COMMAND);

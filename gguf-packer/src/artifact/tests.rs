@@ -156,7 +156,7 @@ fn docker_gets_one_model_its_projector_and_template_and_is_told_what_it_lacks() 
     assert_eq!(layers(&manifest), expected);
     let technical = json!({
         "format": "gguf", "quantization": "Q5_K_M", "parameters": "1.02K", "architecture": "qwen2",
-        "size": format!("{}", gguf::bytes(Writer::tiny_model().bytes().len() as u64)).replace(' ', ""),
+        "size": gguf::bytes(Writer::tiny_model().bytes().len() as u64).replace(' ', ""),
         "context_size": 8192,
     });
     assert_eq!(config["config"], technical);

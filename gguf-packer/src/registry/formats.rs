@@ -37,6 +37,9 @@ pub(super) struct Planned<File = Wanted> {
     created: u64,
 }
 
+/// A model whose files are layers.
+type Described = Planned<Descriptor>;
+
 /// Path below `/models`, content, size.
 type Content = (String, Digest, u64);
 
@@ -50,7 +53,7 @@ pub(super) struct Known {
 /// Reads how a model is made.
 enum Read {
     /// Of its name, its config and its manifest.
-    Config(fn(&str, &[u8], &Manifest) -> Result<Planned<Descriptor>, Error>),
+    Config(fn(&str, &[u8], &Manifest) -> Result<Described, Error>),
     /// Of layers too, which are asked for.
     Layers(fn(Session<'_>, &Manifest) -> Result<Planned, Error>),
 }

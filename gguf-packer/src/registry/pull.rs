@@ -95,7 +95,7 @@ fn choose(session: &Session<'_>, platform: Option<&Platform>) -> Result<Chosen, 
     let (raw, document) = session.manifest(None)?;
     let index = match document {
         Document::Manifest(manifest) => {
-            return Ok(Chosen { raw, manifest, index: None, instead_of: None });
+            return Ok(Chosen { raw, manifest: *manifest, index: None, instead_of: None });
         }
         Document::Index(index) => index,
     };
@@ -110,7 +110,8 @@ fn choose(session: &Session<'_>, platform: Option<&Platform>) -> Result<Chosen, 
             format!("name the one: gguf-packer pull {}@{digest}", session.name.short_repository()),
         ));
     };
-    let mut chosen = Chosen { raw: of_platform, manifest, index: Some((raw, index)), instead_of };
+    let mut chosen =
+        Chosen { raw: of_platform, manifest: *manifest, index: Some((raw, index)), instead_of };
     if chosen.instead_of.is_some() && formats::of(&chosen.manifest).is_some() {
         session.note(&instead(&wanted));
         chosen.instead_of = None;

@@ -2,18 +2,14 @@
 
 use serde_json::Value;
 
-use super::{Planned, command, model_pack};
+use super::{Described, Planned, command, model_pack};
 use crate::Error;
 use crate::artifact;
 use crate::registry::manifest::{Descriptor, Manifest};
 use crate::store::seconds;
 
 /// Reads how the model `name` is made.
-pub(super) fn read(
-    name: &str,
-    config: &[u8],
-    manifest: &Manifest,
-) -> Result<Planned<Descriptor>, Error> {
+pub(super) fn read(name: &str, config: &[u8], manifest: &Manifest) -> Result<Described, Error> {
     let config: Value = serde_json::from_slice(config).unwrap_or_default();
     let ours = artifact::ours(manifest.annotations.as_ref());
     let named = named(name, manifest, ours.is_some())?;

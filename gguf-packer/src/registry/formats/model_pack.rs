@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Planned;
+use super::{Described, Planned};
 use crate::Error;
 use crate::artifact;
 use crate::registry::manifest::{Descriptor, Manifest};
@@ -32,11 +32,7 @@ struct Told {
 }
 
 /// Reads how the model `name` is made.
-pub(super) fn read(
-    name: &str,
-    config: &[u8],
-    manifest: &Manifest,
-) -> Result<Planned<Descriptor>, Error> {
+pub(super) fn read(name: &str, config: &[u8], manifest: &Manifest) -> Result<Described, Error> {
     // What it says is told in labels; a model does without.
     let told = serde_json::from_slice::<Config>(config).unwrap_or_default().descriptor;
     let created = told.created_at.as_deref().and_then(seconds).unwrap_or_default();
