@@ -159,11 +159,12 @@ fn purpose_of_unnamed(path: &str) -> Purpose {
     }
 }
 
-/// The folder that the artifact has the files of: the working folder, or the model's when it is elsewhere.
+/// The folder that the artifact has the files of: the working folder, or the model's when it is elsewhere. A whole
+/// system has `/` as its working folder; its files are not the model's.
 fn folder(working_dir: &str, model: &str) -> String {
-    let holds = |folder: &str| model.starts_with(&format!("{}/", folder.trim_end_matches('/')));
-    if holds(working_dir) {
-        return working_dir.trim_end_matches('/').to_owned();
+    let working_dir = working_dir.trim_end_matches('/');
+    if !working_dir.is_empty() && model.starts_with(&format!("{working_dir}/")) {
+        return working_dir.to_owned();
     }
     model.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned()
 }
@@ -211,6 +212,26 @@ fn add_unnamed(files: &mut Vec<File>, named: &[Place], folder: &str, tree: &Tree
         [first, ..] => {
             let count = elsewhere.len();
             vec![format!("{count} files are left out, as they are not below {folder}: {first}, …")]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_artifact_has_the_working_folder_or_the_model_s() {
+        for (working_dir, model, expected) in [
+            ("/models", "/models/q/m.gguf", "/models"),
+            ("/models/", "/models/m.gguf", "/models"),
+            ("/models", "/data/m.gguf", "/data"),
+            ("/models", "/models-2/m.gguf", "/models-2"),
+            ("/models", "/m.gguf", ""),
+            ("/", "/models/q/m.gguf", "/models/q"),
+            ("/", "/m.gguf", ""),
+        ] {
+            assert_eq!(folder(working_dir, model), expected, "{working_dir} {model}");
         }
     }
 }

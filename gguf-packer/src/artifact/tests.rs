@@ -288,3 +288,22 @@ fn a_projector_that_only_its_command_tells_is_told() {
     let expected = "eye.gguf is no projector for Docker Model Runner: `mmproj` is not in its name";
     assert_eq!(artifact.warnings, [expected]);
 }
+
+#[test]
+fn shards_come_first_and_in_their_order() {
+    let shard = |no| Writer::tiny_model().u32("split.no", no).u32("split.count", 2).bytes();
+    let files: &[Content<'_>] = &[
+        ("models/a.gguf", &Writer::tiny_model().bytes()),
+        ("models/m-00001-of-00002.gguf", &shard(0)),
+        ("models/m-00002-of-00002.gguf", &shard(1)),
+    ];
+    let fixture = Fixture::new(files, "-m m-00001-of-00002.gguf");
+    let (_, manifest, config) = fixture.artifact(Format::Docker);
+    let weights = |path| (path, "docker.ai.gguf.v3");
+    let expected = ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"].map(weights);
+    assert_eq!(layers(&manifest), expected);
+    assert_eq!(unpack(&manifest, &config).model.as_deref(), Some("m-00001-of-00002.gguf"));
+    let (_, manifest, _) = fixture.artifact(Format::ModelPack);
+    let paths: Vec<&str> = layers(&manifest).into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf", "a.gguf"]);
+}
