@@ -39,7 +39,7 @@ mod tests;
 mod tls_tests;
 mod upload;
 
-pub(crate) use formats::load as load_model;
+pub(crate) use formats::{is_of_other_format, load as load_model};
 pub use login::Kept;
 pub use peek::Peeked;
 pub use pull::Inspected;

@@ -20,7 +20,10 @@ struct Wanted {
 
 /// The formats that were asked for; the image alone when none was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Formats(Vec<Wanted>);
+pub(super) struct Formats {
+    wanted: Vec<Wanted>,
+    is_implied: bool,
+}
 
 impl Formats {
     /// What the words say.
@@ -36,10 +39,16 @@ impl Formats {
                 wanted.push(one);
             }
         }
-        if wanted.is_empty() {
+        let is_implied = wanted.is_empty();
+        if is_implied {
             wanted.push(Wanted { format: Format::Image, name: None });
         }
-        Ok(Self(wanted))
+        Ok(Self { wanted, is_implied })
+    }
+
+    /// Whether none was asked for.
+    pub(super) fn are_implied(&self) -> bool {
+        self.is_implied
     }
 
     /// Whether anything but an image was asked for.
@@ -49,7 +58,7 @@ impl Formats {
 
     /// Whether all of them have their own name.
     pub(super) fn are_named(&self) -> bool {
-        self.0.iter().all(|wanted| wanted.name.is_some())
+        self.wanted.iter().all(|wanted| wanted.name.is_some())
     }
 
     /// Refuses what cannot be written as `to`.
@@ -63,15 +72,15 @@ impl Formats {
     }
 
     fn first_artifact(&self) -> Option<Format> {
-        let formats = self.0.iter().map(|wanted| wanted.format);
+        let formats = self.wanted.iter().map(|wanted| wanted.format);
         formats.into_iter().find(|format| *format != Format::Image)
     }
 
     /// The names of each format, of a model with `names`.
     pub(super) fn names(&self, names: &[Name]) -> Result<Vec<(Format, Vec<Name>)>, Error> {
-        let is_one = self.0.len() == 1;
+        let is_one = self.wanted.len() == 1;
         let (mut all, mut known): (Vec<_>, Vec<(Name, Format)>) = (Vec::new(), Vec::new());
-        for Wanted { format, name } in &self.0 {
+        for Wanted { format, name } in &self.wanted {
             let names: Vec<Name> = match name {
                 Some(name) => vec![name.clone()],
                 None if is_one || *format == Format::Image => names.to_vec(),

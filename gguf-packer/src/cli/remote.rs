@@ -8,13 +8,14 @@ use super::formats::Formats;
 use super::progress::Screen;
 use super::{Context, args, output};
 use crate::Error;
+use crate::artifact::Format;
 use crate::digest::Digest;
 use crate::image::Platform;
 use crate::image::layout::{Item, Saved};
 use crate::progress::Event;
 use crate::reference::Name;
-use crate::registry::{Client, Inspected, Kept, Settings};
-use crate::store::Store;
+use crate::registry::{self, Client, Inspected, Kept, Settings};
+use crate::store::{Store, StoredImage};
 
 pub(super) fn client(insecure: bool) -> Result<Client, Error> {
     Client::new(Settings { insecure, ..Settings::from_environment() })
@@ -72,8 +73,29 @@ pub(super) fn push_command(args: &args::Push, context: &Context) -> Result<(), E
     let store = context.store_to_read()?;
     // What is pushed as another name may be named by its ID.
     let text = if formats.are_named() { args.name.clone() } else { name.full() };
-    let items = formats.items(&store.find(&text)?, &[name], &store)?;
+    let image = store.find(&text)?;
+    if formats.are_implied() {
+        stays_what_it_is(&image, &name, &args.remote)?;
+    }
+    let items = formats.items(&image, &[name], &store)?;
     push(&store, &items, &args.remote, &screen)
+}
+
+/// Refuses to make an image of what was pulled as an artifact, unless that is said.
+fn stays_what_it_is(image: &StoredImage, name: &Name, remote: &args::Remote) -> Result<(), Error> {
+    if !registry::is_of_other_format(image) {
+        return Ok(());
+    }
+    // What is wrong with the registry is told by the push.
+    let there = client(remote.insecure)?.inspect(name, None, &|_| {}).ok();
+    let Some(format) = there.and_then(|there| there.format) else { return Ok(()) };
+    let text = format!("`{name}` is no image in its registry: it has the format {format}");
+    let error = Error::new(text);
+    let error = match format.parse::<Format>() {
+        Ok(format) => error.hint(format!("as it is: gguf-packer push --format {format} {name}")),
+        Err(_) => error,
+    };
+    Err(error.hint(format!("an image instead of it: gguf-packer push --format image {name}")))
 }
 
 /// Goes on after a model that is not to be had, and tells all of them.

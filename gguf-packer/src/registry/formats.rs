@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::store::{Compression, Store};
 use crate::tree::{Entry, Kind};
 
+pub(crate) use compose::is_of_other_format;
 pub(crate) use layout::load;
 
 pub(super) mod command;

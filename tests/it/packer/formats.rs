@@ -112,6 +112,26 @@ fn one_build_is_pushed_in_three_formats_and_its_files_are_stored_once() {
 }
 
 #[test]
+fn what_was_pulled_as_an_artifact_does_not_become_an_image_unsaid() {
+    let Some(bench) = Bench::new() else { return };
+    bench.ship();
+    let (other, name) = (Packer::new().unwrap(), format!("{}-modelpack", bench.name));
+    other.does(&["pull", &name]);
+    let refused = format!("`{name}` is no image in its registry: it has the format modelpack");
+    other.run(&["push", &name]).assert_refused("push", &refused);
+    let said = other.does(&["push", "--format", "modelpack", &name]);
+    assert!(said.contains(&format!("pushed {name} as sha256:")), "{said}");
+    // Elsewhere it is what a push makes.
+    let elsewhere = format!("{}/elsewhere:1", bench.registry.address);
+    other.does(&["tag", &name, &elsewhere]);
+    other.does(&["push", &elsewhere]);
+    other.does(&["push", &elsewhere]);
+    other.does(&["push", "--format", "image", &name]);
+    let there = Packer::new().unwrap().does(&["inspect", &name]);
+    assert!(there.contains("GGUFHeader"), "{there}");
+}
+
+#[test]
 fn oras_skopeo_and_podman_take_artifacts_as_they_are() {
     let Some(bench) = Bench::new() else { return };
     let said = bench.ship();

@@ -3,14 +3,26 @@
 
 use std::io::Read;
 
+use serde_json::Value;
+
 use super::{Content, Planned, command};
 use crate::Error;
 use crate::artifact::FOLDER;
 use crate::digest::Digest;
 use crate::image::{ConfigInput, Described, History, Platform, manifest as media};
 use crate::reference::Name;
-use crate::store::{Layer, NewImage, Store};
+use crate::store::{Layer, NewImage, Store, StoredImage};
 use crate::tree::{Entry, Kind, Tree};
+
+/// The only step in the history of what is made here.
+const CREATED_BY: &str = "pull";
+
+/// Whether the image was made of a model of another format.
+pub(crate) fn is_of_other_format(image: &StoredImage) -> bool {
+    let config: Value = serde_json::from_slice(&image.config).unwrap_or_default();
+    let mut steps = config["history"].as_array().into_iter().flatten().peekable();
+    steps.peek().is_some() && steps.all(|step| step["created_by"] == CREATED_BY)
+}
 
 /// Stores the model `what`, which has `planned` and `more` files, under `names`.
 pub(super) fn store(
@@ -39,7 +51,7 @@ pub(super) fn store(
     }
     let history = History {
         // A copy under another name is the same image.
-        created_by: "pull".to_owned(),
+        created_by: CREATED_BY.to_owned(),
         layers: layers.iter().map(|layer| layer.diff_id).collect(),
     };
     let input = ConfigInput {
