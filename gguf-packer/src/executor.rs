@@ -14,19 +14,20 @@ use crate::store::{Layer, Store};
 #[cfg(test)]
 #[path = "executor/build_tests.rs"]
 mod build_tests;
-mod convert;
+pub(crate) mod backend;
+pub(crate) mod convert;
 pub(crate) mod copy;
 mod event;
 mod layers;
-mod made;
-mod node;
-mod output;
+pub(crate) mod made;
+pub(crate) mod node;
+pub(crate) mod output;
 mod parallel;
 mod place;
 pub mod process;
 pub mod quantize;
 mod result;
-mod run;
+pub(crate) mod run;
 mod schedule;
 #[cfg(test)]
 mod site;
@@ -133,7 +134,19 @@ pub struct BaseImage {
 /// # Errors
 /// Everything that is wrong, each with the place of its instruction.
 pub fn build(plan: &Plan, settings: &Settings<'_>) -> Result<BuiltStage, Error> {
-    let run = run::Run::new(plan, settings);
+    build_by(plan, settings, &backend::Native)
+}
+
+/// Builds the target of a plan by another backend than the store.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn build_by(
+    plan: &Plan,
+    settings: &Settings<'_>,
+    backend: &dyn backend::Backend,
+) -> Result<BuiltStage, Error> {
+    let run = run::Run::new(plan, settings, backend);
     node::check(&run)?;
     let output = schedule::run(&run)?;
     result::finish(&run, output)
