@@ -95,7 +95,8 @@ pub fn build(request: &Request<'_>, world: &World<'_>) -> Result<Built, Error> {
         } else {
             job.run()?
         };
-        let described = describe(request, world, &files).map_err(|e| job.at_command(&e))?;
+        let described = describe(request, world, &files)
+            .map_err(|e| at_command(request.script.file(), &job.resolved, &e))?;
         images.push((platform.clone(), described, files));
     }
     let id = store(request, world, &images)?;
@@ -165,20 +166,6 @@ impl<'a> Job<'a> {
         )
     }
 
-    /// `error` with the place of the `CMD` that it is about, if the file has one.
-    fn at_command(&self, error: &Error) -> Error {
-        let stages = &self.resolved.stages;
-        let mut index = Some(self.resolved.target);
-        while let Some(stage) = index.and_then(|index| stages.get(index)) {
-            let is_command = |step: &&Step| matches!(step.instruction, Instruction::Cmd(_));
-            if let Some(step) = stage.steps.iter().rev().find(is_command) {
-                return executor::located(self.request.script.file(), step.at, &step.text, error);
-            }
-            index = if let Origin::Stage(below) = stage.from { Some(below) } else { None };
-        }
-        error.clone()
-    }
-
     fn wanted(&self, platform: Option<&str>) -> Result<Platform, Error> {
         platform.map_or_else(|| Ok(self.platform.clone()), str::parse)
     }
@@ -244,6 +231,20 @@ fn layout(store: &Store, folder: &str, tag: Option<&str>) -> Result<Digest, Erro
     }
 }
 
+/// `error` with the place of the `CMD` that it is about, if the file has one.
+pub(crate) fn at_command(file: &str, resolved: &language::Resolved, error: &Error) -> Error {
+    let stages = &resolved.stages;
+    let mut index = Some(resolved.target);
+    while let Some(stage) = index.and_then(|index| stages.get(index)) {
+        let is_command = |step: &&Step| matches!(step.instruction, Instruction::Cmd(_));
+        if let Some(step) = stage.steps.iter().rev().find(is_command) {
+            return executor::located(file, step.at, &step.text, error);
+        }
+        index = if let Origin::Stage(below) = stage.from { Some(below) } else { None };
+    }
+    error.clone()
+}
+
 /// `TARGETPLATFORM` and its kin.
 #[must_use]
 pub fn variables(target: &Platform) -> BTreeMap<String, String> {
@@ -293,8 +294,21 @@ fn describe(
     world: &World<'_>,
     stage: &BuiltStage,
 ) -> Result<Described, Error> {
+    described(stage, &request.labels, &|digest: &Digest| {
+        let path = world.store.blob_path(digest);
+        let file = std::fs::File::open(&path).map_err(|e| Error::io("read", &path, &e))?;
+        Ok(Box::new(std::io::BufReader::new(file)) as Box<dyn Read>)
+    })
+}
+
+/// The image of a stage, with `more` labels that win over the file's.
+pub(crate) fn described(
+    stage: &BuiltStage,
+    more: &[(String, String)],
+    open: &image::Open<'_>,
+) -> Result<Described, Error> {
     let mut labels = stage.labels.clone();
-    labels.extend(request.labels.iter().cloned());
+    labels.extend(more.iter().cloned());
     let mut history: Vec<History> = Vec::new();
     for made in &stage.layers {
         let layer = made.layer.diff_id;
@@ -313,11 +327,7 @@ fn describe(
         files: &stage.entries,
         created: stage.created,
     };
-    Described::new(&input, &|digest: &Digest| {
-        let path = world.store.blob_path(digest);
-        let file = std::fs::File::open(&path).map_err(|e| Error::io("read", &path, &e))?;
-        Ok(Box::new(std::io::BufReader::new(file)) as Box<dyn Read>)
-    })
+    Described::new(&input, open)
 }
 
 /// Stores the image: one that is this machine's first, the others beside it.

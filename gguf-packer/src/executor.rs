@@ -31,10 +31,10 @@ pub(crate) mod run;
 mod schedule;
 #[cfg(test)]
 mod site;
-mod source;
+pub(crate) mod source;
 #[cfg(test)]
 mod testing;
-mod unpack;
+pub(crate) mod unpack;
 
 pub use event::{Event, Unit};
 pub use result::{BuiltLayer, BuiltStage};
@@ -135,6 +135,24 @@ pub struct BaseImage {
 /// Everything that is wrong, each with the place of its instruction.
 pub fn build(plan: &Plan, settings: &Settings<'_>) -> Result<BuiltStage, Error> {
     build_by(plan, settings, &backend::Native)
+}
+
+/// A build by the store of this machine, to be asked for parts.
+pub(crate) fn native<'a>(plan: &'a Plan, settings: &'a Settings<'a>) -> run::Run<'a> {
+    run::Run::new(plan, settings, &backend::Native)
+}
+
+/// The files of a plan's result.
+pub(crate) fn files(run: &run::Run<'_>) -> Result<std::sync::Arc<crate::tree::Tree>, Error> {
+    schedule::run(run).map(|output| output.tree)
+}
+
+/// The commit that a repository is at now; `run` has one node at least.
+pub(crate) fn commit_now(
+    run: &run::Run<'_>,
+    wanted: &crate::plan::HuggingFace,
+) -> Result<String, Error> {
+    source::hugging_face::commit_now(run, &run.teller(0), wanted)
 }
 
 /// Builds the target of a plan by another backend than the store.

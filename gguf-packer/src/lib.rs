@@ -17,6 +17,9 @@ pub const PLANNER: &str = "__estimate";
 /// The first argument of the process that compares two models; what follows is a [`compare::Task`].
 pub const COMPARER: &str = "__compare";
 
+/// The first argument of the process that does one step of a build in a container of BuildKit's.
+pub const STEP: &str = "__step";
+
 pub mod build;
 pub mod cli;
 pub mod compare;
@@ -24,6 +27,8 @@ pub mod convert;
 pub mod digest;
 pub mod estimate;
 pub mod executor;
+#[cfg(unix)]
+pub mod frontend;
 pub mod gguf;
 mod hub;
 pub mod image;

@@ -17,6 +17,7 @@ use super::output::Output;
 use super::run::{Run, Teller, key};
 
 /// A folder that is read: its name, of which a model's name is made, and its files by their paths in it.
+#[derive(Debug, Clone)]
 pub(crate) struct Folder {
     pub(crate) name: String,
     pub(crate) files: Vec<(String, Entry)>,

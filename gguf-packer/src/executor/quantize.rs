@@ -47,7 +47,7 @@ pub(super) fn run(
 }
 
 /// What the quantizer reads, each file under its own name.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Files {
     /// The model, with all of its shards, the first one first.
     pub(crate) sources: Vec<Entry>,

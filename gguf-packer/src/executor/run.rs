@@ -88,6 +88,11 @@ impl<'a> Run<'a> {
         located(self.settings.file, node.at, &node.text, error)
     }
 
+    /// Where the instruction with this text stands, the first one.
+    pub(crate) fn place_of(&self, text: &str) -> Option<Position> {
+        self.plan.nodes.iter().find(|node| node.text == text).map(|node| node.at)
+    }
+
     /// Tells about the node `index`.
     pub(super) fn teller(&self, index: usize) -> Teller<'_> {
         Teller { run: self, index, last: std::sync::Mutex::new(None) }
@@ -96,6 +101,10 @@ impl<'a> Run<'a> {
 
 /// `error` with the place and the text of the instruction that it is about.
 pub(crate) fn located(file: &str, at: Position, instruction: &str, error: &Error) -> Error {
+    // A step that BuildKit runs has no place of its own.
+    if at.line == 0 {
+        return error.clone();
+    }
     let text = error.to_string();
     let (what, rest) = text.split_once('\n').unwrap_or((&text, ""));
     let line = format!("{file}:{}:{}: {what}\n  | {}", at.line, at.column, shortened(instruction));

@@ -90,6 +90,19 @@ fn commit(hub: &Hub<'_>, revision: &str) -> Result<String, Error> {
     Ok(hub.revision(revision)?.sha)
 }
 
+/// The commit that a repository's branch or tag is at now.
+pub(in crate::executor) fn commit_now(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    wanted: &HuggingFace,
+) -> Result<String, Error> {
+    let revision = wanted.revision.as_deref().unwrap_or("main");
+    let asker = Asker { run, teller, repository: &wanted.repository, revision };
+    let get = |url: &str| asker.ask(url);
+    let Repository { endpoint, kind, repository } = &wanted.repository;
+    commit(&Hub { endpoint, kind, repository, get: &get }, revision)
+}
+
 /// Asks about a repository, and for its files.
 #[derive(Clone, Copy)]
 struct Asker<'a> {
