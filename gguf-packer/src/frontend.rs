@@ -38,7 +38,7 @@ use daemon::Daemon;
 use grpc::{Connection, Transport};
 use llb::Output;
 use options::Options;
-use pb::{BuildResult, Definition, Status};
+use pb::{BuildResult, Definition};
 use vertices::Program;
 
 //pub use dump::{Form, dump};

@@ -29,7 +29,8 @@ pub(crate) trait Transport: Sync {
 
 /// A connection to BuildKit.
 pub(super) struct Connection {
-    runtime: Runtime,
+    /// There until the end.
+    runtime: Option<Runtime>,
     requests: SendRequest<Bytes>,
 }
 
@@ -55,13 +56,23 @@ impl Connection {
             Error::new(format!("nobody speaks BuildKit's protocol on standard input: {e}"))
                 .hint("docker build --build-arg BUILDKIT_SYNTAX=gpustack/gguf-packer -f GGUFPackerfile .")
         })?;
-        Ok(Self { runtime, requests })
+        Ok(Self { runtime: Some(runtime), requests })
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // A thread reads standard input, which nobody closes before this process ends.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
 impl Transport for Connection {
     fn call(&self, method: &str, message: Vec<u8>) -> Result<Vec<u8>, Status> {
-        self.runtime.block_on(unary(self.requests.clone(), method, &message))
+        let runtime = self.runtime.as_ref().expect("it is there until the end");
+        runtime.block_on(unary(self.requests.clone(), method, &message))
     }
 }
 

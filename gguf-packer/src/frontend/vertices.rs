@@ -79,7 +79,7 @@ impl Container {
     /// What the step writes.
     pub(super) fn run(self, task: &Task) -> Output {
         let (path, data) = task_file(task);
-        let mut inputs = vec![self.program.image, file(&path, data, "[internal] what to do")];
+        let mut inputs = vec![self.program.image, file(&path, data, &format!("[internal] plan of {}", self.about.name.trim_start_matches("[internal] ")))];
         let mount = |input: usize, dest: String| Mount {
             input: i64::try_from(input).expect("inputs are few"),
             dest,
