@@ -104,6 +104,19 @@ pub fn build(request: &Request<'_>, world: &World<'_>) -> Result<Built, Error> {
     Ok(Built { id, platforms, warnings })
 }
 
+/// Calls `then` with what a build of the first platform needs besides its plan.
+///
+/// # Errors
+/// Everything that is wrong with the file, and those of `then`.
+pub fn with_settings<T>(
+    request: &Request<'_>,
+    world: &World<'_>,
+    then: impl FnOnce(&executor::Settings<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let platform = request.platforms.first().cloned().unwrap_or_else(Platform::here);
+    Job::new(request, world, &platform)?.with_settings(then)
+}
+
 /// A build for one platform.
 struct Job<'a> {
     request: &'a Request<'a>,
@@ -140,30 +153,34 @@ impl<'a> Job<'a> {
     }
 
     fn run(&self) -> Result<BuiltStage, Error> {
+        self.with_settings(|settings| executor::build(&self.plan, settings))
+    }
+
+    fn with_settings<T>(
+        &self,
+        then: impl FnOnce(&executor::Settings<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let find = |reference: &str, platform: Option<&str>| self.image(reference, platform);
         let of_layout = |folder: &str, tag: Option<&str>, platform: Option<&str>| {
             let platform = self.wanted(platform)?;
             let id = layout(self.world.store, folder, tag)?;
             self.base(&self.world.store.find(&id.hex())?, folder, &platform)
         };
-        executor::build(
-            &self.plan,
-            &executor::Settings {
-                store: self.world.store,
-                file: self.request.script.file(),
-                folder: self.request.folder.clone(),
-                contexts: &self.request.contexts,
-                images: Images { find: &find, layout: &of_layout },
-                tool: self.world.tool,
-                converter: self.world.converter,
-                no_cache: self.request.no_cache,
-                source_date: self.request.source_date,
-                token: self.request.token.clone(),
-                endpoint: self.request.endpoint.clone(),
-                on_event: self.world.on_event,
-                stop: self.world.stop,
-            },
-        )
+        then(&executor::Settings {
+            store: self.world.store,
+            file: self.request.script.file(),
+            folder: self.request.folder.clone(),
+            contexts: &self.request.contexts,
+            images: Images { find: &find, layout: &of_layout },
+            tool: self.world.tool,
+            converter: self.world.converter,
+            no_cache: self.request.no_cache,
+            source_date: self.request.source_date,
+            token: self.request.token.clone(),
+            endpoint: self.request.endpoint.clone(),
+            on_event: self.world.on_event,
+            stop: self.world.stop,
+        })
     }
 
     fn wanted(&self, platform: Option<&str>) -> Result<Platform, Error> {

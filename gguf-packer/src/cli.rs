@@ -89,6 +89,9 @@ enum Command {
     #[cfg(unix)]
     #[command(hide = true)]
     LlbFrontend,
+    /// Print the graph that `docker build` makes of a file, for Graphviz.
+    #[cfg(unix)]
+    LlbDump(args::LlbDump),
     /// Print completions for a shell.
     Completions(args::Completions),
     /// Write the manual pages into a folder.
@@ -139,6 +142,8 @@ fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
         Command::Store(args) => images::store(args, context),
         #[cfg(unix)]
         Command::LlbFrontend => frontend::serve(),
+        #[cfg(unix)]
+        Command::LlbDump(args) => frontend::dump(args, context),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::pages(args),
     };

@@ -11,10 +11,10 @@ use crate::language::ignore::Ignore;
 use crate::plan::{Context, Plan};
 use crate::store::{Layer, Store};
 
+pub(crate) mod backend;
 #[cfg(test)]
 #[path = "executor/build_tests.rs"]
 mod build_tests;
-pub(crate) mod backend;
 pub(crate) mod convert;
 pub(crate) mod copy;
 mod event;
@@ -153,6 +153,14 @@ pub(crate) fn commit_now(
     wanted: &crate::plan::HuggingFace,
 ) -> Result<String, Error> {
     source::hugging_face::commit_now(run, &run.teller(0), wanted)
+}
+
+/// Paths, sizes and addresses of the files of a repository; `run` has one node at least.
+pub(crate) fn addresses(
+    run: &run::Run<'_>,
+    wanted: &crate::plan::HuggingFace,
+) -> Result<Vec<(String, u64, String)>, Error> {
+    source::hugging_face::addresses(run, &run.teller(0), wanted)
 }
 
 /// Builds the target of a plan by another backend than the store.

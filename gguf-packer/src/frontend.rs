@@ -5,11 +5,11 @@
 mod backend;
 mod contexts;
 mod daemon;
-//mod dump;
+mod dump;
 mod grpc;
 mod listing;
 mod llb;
-//mod local;
+mod local;
 mod options;
 pub mod pb;
 mod requests;
@@ -24,24 +24,25 @@ use std::sync::atomic::AtomicBool;
 
 use prost::Message;
 
+use crate::Error;
 use crate::build::variables;
 use crate::executor::{self, Folder, Images, Settings};
 use crate::image::Platform;
 use crate::language::{self, Script, Warning};
 use crate::plan::{Outside, Plan};
 use crate::store::Store;
-use crate::Error;
 
 use backend::BuildKit;
 use contexts::Source;
 use daemon::Daemon;
 use grpc::{Connection, Transport};
 use llb::Output;
+use local::Local;
 use options::Options;
 use pb::{BuildResult, Definition};
 use vertices::Program;
 
-//pub use dump::{Form, dump};
+pub use dump::Form;
 
 /// What a frontend finds in its environment.
 #[derive(Debug, Default)]
@@ -111,11 +112,11 @@ pub fn serve(environment: Environment) -> Result<(), Error> {
 ///
 /// # Errors
 /// What the step failed of.
-pub(crate) fn run_step(tools: &step::Tools<'_>) -> Result<(), Error> {
+pub(crate) fn run_step(tools: &Tools<'_>) -> Result<(), Error> {
     step::run(Path::new("/"), tools)
 }
 
-pub(crate) use step::Tools;
+pub use step::Tools;
 
 /// The secret with a token for Hugging Face, where a step has it.
 pub(crate) fn token() -> Option<String> {
@@ -142,6 +143,31 @@ fn build(
     platforms: &[Platform],
     file: &mut Option<Source>,
 ) -> Result<BuildResult, Error> {
+    with_job(daemon, file, |job| {
+        if let Some(answer) = requests::answer(&job)? {
+            return Ok(answer);
+        }
+        let program = Program { image: own_image(daemon)?, path: program.to_owned() };
+        let wanted = &job.options.platforms;
+        let own = || platforms.first().cloned().unwrap_or_else(Platform::here);
+        let wanted = if wanted.is_empty() { vec![own()] } else { wanted.clone() };
+        let mut built = Vec::new();
+        for platform in wanted {
+            built.push(job.build(&program, platform)?);
+        }
+        if let Some(broken) = job.broken() {
+            return Err(broken);
+        }
+        Ok(result::result(daemon, built, job.options.several))
+    })
+}
+
+/// Calls `then` with what the daemon's client wants to build.
+fn with_job<T>(
+    daemon: &Daemon<'_>,
+    file: &mut Option<Source>,
+    then: impl FnOnce(Job<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let options = Options::read(daemon)?;
     let contexts = contexts::read(daemon, &options)?;
     let source = file.insert(contexts::script(daemon, &options, &contexts)?);
@@ -150,21 +176,37 @@ fn build(
         script.set_check(check.clone());
     }
     let contexts = contexts.with_ignore_file(daemon, source)?;
-    let job = Job { daemon, options: &options, contexts: &contexts, script: &script, source };
-    if let Some(answer) = requests::answer(&job)? {
-        return Ok(answer);
-    }
-    let program = Program { image: own_image(daemon)?, path: program.to_owned() };
-    let own = platforms.first().cloned().unwrap_or_else(Platform::here);
-    let wanted = if options.platforms.is_empty() { vec![own] } else { options.platforms.clone() };
-    let mut built = Vec::new();
-    for platform in wanted {
-        built.push(job.build(&program, platform)?);
-    }
-    if let Some(broken) = job.broken() {
-        return Err(broken);
-    }
-    Ok(result::result(daemon, built, options.several))
+    then(Job { daemon, options: &options, contexts: &contexts, script: &script, source })
+}
+
+/// Where our image has this program.
+const PROGRAM: &str = "/app/bin/gguf-packer";
+
+/// A graph that somebody wants to see.
+pub struct Dump<'a> {
+    /// The store, and where images come from.
+    pub settings: &'a Settings<'a>,
+    /// What steps need that have to be done to know the graph.
+    pub tools: &'a Tools<'a>,
+    /// Options as BuildKit's client gives them; `source` is our image.
+    pub options: BTreeMap<String, String>,
+    /// Folders by their names in the client's session: `context`, `dockerfile`, and named ones.
+    pub folders: BTreeMap<String, Folder>,
+}
+
+/// The graph that a file is for BuildKit, and what a person should know. Weights are not needed for it.
+///
+/// # Errors
+/// Everything that is wrong with the file.
+pub fn dump(wanted: &Dump<'_>, form: Form) -> Result<(Vec<u8>, Vec<String>), Error> {
+    let local = Local::new(wanted.settings, wanted.tools, wanted.folders.clone())?;
+    let daemon = Daemon::meet(&local, wanted.options.clone(), String::new(), None)?;
+    let graph = with_job(&daemon, &mut None, |job| {
+        let program = Program { image: own_image(&daemon)?, path: PROGRAM.to_owned() };
+        let platform = job.options.platforms.first().cloned().unwrap_or_else(Platform::here);
+        job.graph(&program, platform)
+    })?;
+    Ok((dump::write(&graph, form)?, local.warnings()))
 }
 
 /// The image that this program is in.
@@ -180,6 +222,13 @@ fn own_image(daemon: &Daemon<'_>) -> Result<Output, Error> {
     let name: crate::reference::Name = named.parse()?;
     let (identifier, shown) = (format!("docker-image://{}", name.full()), name.to_string());
     Ok(vertices::source(identifier, &[], None, shown, false))
+}
+
+/// A target whose operations are known.
+struct Planned<'a> {
+    backend: &'a BuildKit<'a>,
+    store: &'a Store,
+    built: executor::BuiltStage,
 }
 
 /// A build, for any platform.
@@ -208,6 +257,23 @@ impl Job<'_> {
     }
 
     fn build(&self, program: &Program, platform: Platform) -> Result<result::Built, Error> {
+        self.planned(program, platform, |stage| {
+            result::finish(stage.backend, stage.store, stage.built, &self.options.labels)
+        })
+    }
+
+    /// The graph of the image.
+    fn graph(&self, program: &Program, platform: Platform) -> Result<Definition, Error> {
+        self.planned(program, platform, |stage| Ok(result::graph(stage.backend, &stage.built)))
+    }
+
+    /// Calls `then` with the target.
+    fn planned<T>(
+        &self,
+        program: &Program,
+        platform: Platform,
+        then: impl FnOnce(Planned<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let settings = self.settings(&platform);
         let resolved = language::resolve(self.script, &settings)?;
         let warnings = resolved.warnings.iter().cloned().chain(self.warnings(&platform));
@@ -220,8 +286,8 @@ impl Job<'_> {
             hugging_face: self.options.endpoint.clone(),
         };
         let plan = Plan::of(&resolved.stages, resolved.target, &outside)?;
-        let scratch = tempfile::tempdir()
-            .map_err(|e| Error::new(format!("no folder to work in: {e}")))?;
+        let scratch =
+            tempfile::tempdir().map_err(|e| Error::new(format!("no folder to work in: {e}")))?;
         let store = Store::open_at(&scratch.path().join("store"))?;
         let backend = BuildKit {
             daemon: self.daemon,
@@ -232,8 +298,8 @@ impl Job<'_> {
             file: self.source.info(),
             known: backend::Known::default(),
         };
-        let stage = self.stage(&plan, &store, &backend)?;
-        result::finish(&backend, &store, stage, &self.options.labels)
+        let built = self.stage(&plan, &store, &backend)?;
+        then(Planned { backend: &backend, store: &store, built })
             .map_err(|error| crate::build::at_command(self.script.file(), &resolved, &error))
     }
 

@@ -1,7 +1,6 @@
 //! Who makes what the nodes of a plan need: the store of this machine, or a BuildKit that is told what to do.
 //! What an instruction means is decided once, above this line.
 
-
 use serde::{Deserialize, Serialize};
 
 use crate::Error;

@@ -143,12 +143,7 @@ impl BuildKit<'_> {
     }
 
     /// What a container makes of `entry`.
-    fn item(
-        &self,
-        run: &Run<'_>,
-        container: &mut Container,
-        entry: &Entry,
-    ) -> Result<Item, Error> {
+    fn item(&self, run: &Run<'_>, container: &mut Container, entry: &Entry) -> Result<Item, Error> {
         let what = match &entry.kind {
             Kind::Folder => What::Folder,
             Kind::Link { target } => What::Link(target.clone()),
@@ -269,10 +264,8 @@ impl Backend for BuildKit<'_> {
         for entry in entries {
             let Kind::File { digest, .. } = &entry.kind else { continue };
             // From now on what a tool made is a file of the layer.
-            if matches!(
-                contents.get(digest),
-                Some(Content::Quantized(..) | Content::Converted(..))
-            ) {
+            if matches!(contents.get(digest), Some(Content::Quantized(..) | Content::Converted(..)))
+            {
                 contents.insert(*digest, Content::File(made.clone(), entry.path.clone()));
             }
         }

@@ -93,7 +93,11 @@ pub(super) fn read(daemon: &Daemon<'_>, options: &Options) -> Result<All, Error>
             })?),
             _ => continue,
         };
-        named.insert(short(name), place);
+        let ignored = match &place {
+            Place::Client(folder) => ignore_file(daemon, folder)?,
+            Place::Made(_) => Ignored::default(),
+        };
+        named.insert(short(name), (place, ignored));
     }
     let ignored = Ignored::default();
     Ok(All { places: Contexts { main, named, ignored }, script, given })
@@ -110,7 +114,8 @@ fn remote(daemon: &Daemon<'_>, address: &str, options: &Options) -> Result<Optio
         return Ok(None);
     }
     let attrs = [("http.filename", CONTEXT.to_owned())];
-    let file = source(address.to_owned(), &attrs, None, format!("[internal] load {address}"), false);
+    let file =
+        source(address.to_owned(), &attrs, None, format!("[internal] load {address}"), false);
     let held = daemon.solve(file.definition(None), true)?;
     let beginning = daemon.read(&held, &format!("/{CONTEXT}"), 0)?;
     let packed = [&b"BZh"[..], b"\x1f\x8b\x08", b"\xfd7zXZ\0"];
@@ -137,13 +142,14 @@ pub(super) fn script(daemon: &Daemon<'_>, _: &Options, all: &All) -> Result<Sour
         load(daemon, place, &wanted.collect::<Vec<_>>(), "the file")
     });
     let held = daemon.solve(vertex.definition(None), true)?;
-    let there = chosen(names.iter().filter_map(|name| Some((*name, read_file(daemon, &held, name)?))));
+    let there =
+        chosen(names.iter().filter_map(|name| Some((*name, read_file(daemon, &held, name)?))));
     let (name, data) = there.ok_or_else(|| {
         Error::new(format!("there is no file `{}`", said.unwrap_or(NAMES[0])))
             .hint("docker build -f GGUFPackerfile .")
     })?;
-    let text = String::from_utf8(data.clone())
-        .map_err(|_| Error::new(format!("{name} is no text")))?;
+    let text =
+        String::from_utf8(data.clone()).map_err(|_| Error::new(format!("{name} is no text")))?;
     let ignore = [own(name), dockers(name)]
         .into_iter()
         .find_map(|name| Some((name.clone(), read_file(daemon, &held, &name)?)));
@@ -158,7 +164,8 @@ fn chosen<'n>(there: impl Iterator<Item = (&'n str, Vec<u8>)>) -> Option<(&'n st
     let mut all: Vec<_> = there.collect();
     let ours = |(name, bytes): &(&str, Vec<u8>)| {
         let text = String::from_utf8_lossy(bytes);
-        name.eq_ignore_ascii_case("Dockerfile") && find::syntax(&text).is_some_and(|it| find::is_ours(&it))
+        name.eq_ignore_ascii_case("Dockerfile")
+            && find::syntax(&text).is_some_and(|it| find::is_ours(&it))
     };
     let at = all.iter().position(ours).unwrap_or(0);
     (!all.is_empty()).then(|| all.swap_remove(at))
@@ -178,14 +185,29 @@ fn read_file(daemon: &Daemon<'_>, held: &Held, name: &str) -> Option<Vec<u8>> {
 
 /// Files of a folder of the client's disk.
 fn load(daemon: &Daemon<'_>, place: &str, paths: &[String], what: &str) -> Output {
-    let attrs = [
-        ("local.session", daemon.session.clone()),
+    let mut attrs = vec![
         ("local.followpaths", serde_json::to_string(paths).expect("a list of texts")),
         ("local.sharedkeyhint", format!("gguf-packer:{place}:{what}")),
         ("local.differ", "none".to_owned()),
     ];
+    attrs.extend(daemon.session_attribute("local.session"));
     let shown = format!("[internal] load {what}");
     source(format!("local://{place}"), &attrs, None, shown, false)
+}
+
+/// The ignore file of a folder of the client's disk.
+fn ignore_file(daemon: &Daemon<'_>, place: &str) -> Result<Ignored, Error> {
+    let names = [".ggufpackerignore", ".dockerignore"].map(str::to_owned);
+    let vertex = load(daemon, place, &names, "the ignore file");
+    let held = daemon.solve(vertex.definition(None), true)?;
+    let found = names.iter().find_map(|name| Some((name, read_file(daemon, &held, name)?)));
+    found.map_or_else(|| Ok(Ignored::default()), |(name, bytes)| ignored(name, &bytes))
+}
+
+fn ignored(name: &str, bytes: &[u8]) -> Result<Ignored, Error> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let ignore = Ignore::parse(&text, name)?;
+    Ok(Ignored { file: Some(name.to_owned()), patterns: patterns(&text), ignore })
 }
 
 impl All {
@@ -196,24 +218,10 @@ impl All {
         script: &Source,
     ) -> Result<Self, Error> {
         let Place::Client(place) = &self.places.main else { return Ok(self) };
-        let found = match &script.ignore {
-            Some(found) => Some(found.clone()),
-            None => {
-                let names = [".ggufpackerignore", ".dockerignore"].map(str::to_owned);
-                let vertex = load(daemon, place, &names, "the ignore file");
-                let held = daemon.solve(vertex.definition(None), true)?;
-                names.into_iter().find_map(|name| {
-                    let bytes = read_file(daemon, &held, &name)?;
-                    Some((name, bytes))
-                })
-            }
+        self.places.ignored = match &script.ignore {
+            Some((name, bytes)) => ignored(name, bytes)?,
+            None => ignore_file(daemon, place)?,
         };
-        if let Some((name, bytes)) = found {
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            let ignore = Ignore::parse(&text, &name)?;
-            let patterns = patterns(&text);
-            self.places.ignored = Ignored { file: Some(name), patterns, ignore };
-        }
         Ok(self)
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct Daemon<'a> {
     transport: &'a dyn Transport,
     /// Options of the build, by their names.
     pub(super) options: BTreeMap<String, String>,
-    pub(super) session: String,
+    session: String,
     /// The graph of the frontend's own image, where the daemon tells it.
     pub(super) own: Option<Definition>,
     pub(super) cache_imports: Vec<CacheOptionsEntry>,
@@ -75,6 +75,15 @@ impl<'a> Daemon<'a> {
 
     pub(super) fn option(&self, name: &str) -> Option<&str> {
         self.options.get(name).map(String::as_str)
+    }
+
+    /// Says whose disk a source is on, where there is a client.
+    pub(super) fn session_attribute(&self, name: &'static str) -> Option<(&'static str, String)> {
+        (!self.session.is_empty()).then(|| (name, self.session.clone()))
+    }
+
+    pub(super) fn session(&self) -> &str {
+        &self.session
     }
 
     /// What the daemon said of the first call that failed.
@@ -176,7 +185,8 @@ impl<'a> Daemon<'a> {
     ) -> Result<ResolveImageConfigResponse, Error> {
         let is_layout = !request.store_id.is_empty();
         if is_layout || !self.can("source.metaresolver") {
-            let mut answer: ResolveImageConfigResponse = self.call("ResolveImageConfig", request)?;
+            let mut answer: ResolveImageConfigResponse =
+                self.call("ResolveImageConfig", request)?;
             if answer.reference.is_empty() {
                 answer.reference.clone_from(&request.reference);
             }

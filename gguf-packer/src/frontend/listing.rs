@@ -79,7 +79,6 @@ fn permissions(mode: u32) -> u32 {
 }
 
 /// The mode that Go writes for what has these permissions.
-#[cfg(test)]
 pub(super) fn go_mode(kind: &Kind, permissions: u32) -> u32 {
     let special = [(SETUID, 0o4000), (SETGID, 0o2000), (STICKY, 0o1000)];
     let set = special.into_iter().filter(|(_, unix)| permissions & unix != 0);

@@ -153,7 +153,12 @@ mod tests {
     }
 
     fn merged(inputs: Vec<Output>) -> Output {
-        Output::new(Kind::Merge(crate::frontend::pb::MergeOp { inputs: vec![] }), inputs, About::default(), 0)
+        Output::new(
+            Kind::Merge(crate::frontend::pb::MergeOp { inputs: vec![] }),
+            inputs,
+            About::default(),
+            0,
+        )
     }
 
     #[test]

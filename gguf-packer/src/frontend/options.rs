@@ -53,13 +53,15 @@ impl Options {
             .unwrap_or_default();
         let arg = |name: &str| build_args.get(name).filter(|text| !text.is_empty());
         let asked = arg("BUILDKIT_MULTI_PLATFORM").map(String::as_str).or(said("multi-platform"));
-        let several = asked.map_or(Ok(platforms.len() > 1), |text| truth("multi-platform", text))?;
+        let several =
+            asked.map_or(Ok(platforms.len() > 1), |text| truth("multi-platform", text))?;
         if !several && platforms.len() > 1 {
             return Err(Error::new("one image of several platforms is not allowed")
                 .hint("name one platform, or leave BUILDKIT_MULTI_PLATFORM out"));
         }
         let source_date = arg("SOURCE_DATE_EPOCH").map(|text| {
-            let wrong = |_| Error::new(format!("SOURCE_DATE_EPOCH is `{text}`, not a number of seconds"));
+            let wrong =
+                |_| Error::new(format!("SOURCE_DATE_EPOCH is `{text}`, not a number of seconds"));
             text.parse().map_err(wrong)
         });
         let named = ["BUILDKIT_GGUFPACKER_CHECK", "BUILDKIT_DOCKERFILE_CHECK"];
@@ -102,7 +104,8 @@ impl Container {
             Some(other) => return Err(Error::new(format!("`{other}` is no network of a build"))),
         };
         let hosts = said("add-hosts").map(|text| list(text, host)).transpose()?.unwrap_or_default();
-        let ulimits = said("ulimit").map(|text| list(text, ulimit)).transpose()?.unwrap_or_default();
+        let ulimits =
+            said("ulimit").map(|text| list(text, ulimit)).transpose()?.unwrap_or_default();
         let cgroup_parent = said("cgroup-parent").unwrap_or_default().to_owned();
         Ok(Self { network: network as i32, hosts, ulimits, cgroup_parent, proxy })
     }
@@ -111,7 +114,9 @@ impl Container {
     pub(super) fn meta(&self, args: Vec<String>) -> Meta {
         Meta {
             args,
-            env: vec!["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()],
+            env: vec![
+                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
+            ],
             cwd: "/".to_owned(),
             proxy_env: self.proxy.clone(),
             extra_hosts: self.hosts.clone(),

@@ -50,11 +50,8 @@ pub(super) fn answer(job: &Job<'_>) -> Result<Option<BuildResult>, Error> {
 /// An answer as data and as text.
 fn answered(json: &impl Serialize, text: String) -> BuildResult {
     let json = serde_json::to_vec_pretty(json).expect("data without maps that can fail");
-    let metadata = [
-        ("result.json", json),
-        ("result.txt", text.into_bytes()),
-        ("version", b"1.0.0".to_vec()),
-    ];
+    let metadata =
+        [("result.json", json), ("result.txt", text.into_bytes()), ("version", b"1.0.0".to_vec())];
     let metadata = metadata.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
     BuildResult { refs: None, metadata }
 }
@@ -295,10 +292,9 @@ fn lint(job: &Job<'_>) -> BuildResult {
         build_error: failed,
     };
     let mut result = answered(&found, text);
-    result.metadata.extend(BTreeMap::from([(
-        "result.statuscode".to_owned(),
-        status.as_bytes().to_vec(),
-    )]));
+    result
+        .metadata
+        .extend(BTreeMap::from([("result.statuscode".to_owned(), status.as_bytes().to_vec())]));
     result
 }
 

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::backend::BuildKit;
 use super::daemon::{Daemon, Held};
-use super::pb::{Any, BuildResult, Location, Position, Range, Ref, RefMap, Refs, SourceInfo, Status};
+use super::pb::{
+    Any, BuildResult, Definition, Location, Position, Range, Ref, RefMap, Refs, SourceInfo, Status,
+};
 use super::pb::{OldRefMap, WarnRequest};
 use crate::Error;
 use crate::build;
@@ -50,10 +52,7 @@ pub(super) fn finish(
     mut stage: BuiltStage,
     labels: &[(String, String)],
 ) -> Result<Built, Error> {
-    let outputs = backend.outputs(&stage);
-    let stacked = super::vertices::stacked(outputs, backend.daemon.can("mergeop"));
-    let definition = stacked.map(|top| top.definition(Some(backend.file))).unwrap_or_default();
-    let held = backend.daemon.solve(definition, true)?;
+    let held = backend.daemon.solve(graph(backend, &stage), true)?;
     stage.entries = Arc::new(sized(backend, &stage.entries)?);
     if backend.options.source_date.is_none() {
         date(backend, &mut stage)?;
@@ -63,6 +62,13 @@ pub(super) fn finish(
     let base = stage.base.as_ref().map(|base| base.config.to_string().into_bytes());
     let platform = backend.platform.clone();
     Ok(Built { config: described.config(&platform), platform, held, base })
+}
+
+/// The graph of a stage's file system.
+pub(super) fn graph(backend: &BuildKit<'_>, stage: &BuiltStage) -> Definition {
+    let outputs = backend.outputs(stage);
+    let stacked = super::vertices::stacked(outputs, backend.daemon.can("mergeop"));
+    stacked.map(|top| top.definition(Some(backend.file))).unwrap_or_default()
 }
 
 /// Gives a stage and its layers the times at which they were made: those of the roots of their file systems, which no

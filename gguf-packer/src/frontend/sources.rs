@@ -31,8 +31,8 @@ const COMMIT_SIZE: u64 = 100;
 pub(super) struct Contexts {
     /// The one that is built.
     pub(super) main: Place,
-    /// Named ones.
-    pub(super) named: BTreeMap<String, Place>,
+    /// Named ones, and what keeps files of them out.
+    pub(super) named: BTreeMap<String, (Place, Ignored)>,
     /// Patterns that keep files of the main one out.
     pub(super) ignored: Ignored,
 }
@@ -68,19 +68,21 @@ impl BuildKit<'_> {
         if let Some(tree) = locked(&self.known.trees).get(&key) {
             return Ok(tree.clone());
         }
-        let place = match &wanted.context {
-            None => &self.contexts.main,
-            Some(name) => self.contexts.named.get(name).ok_or_else(|| {
-                Error::new(format!("no folder `{name}`"))
-                    .hint(format!("name it: `--build-context {name}=FOLDER`"))
-            })?,
+        let (place, ignored) = match &wanted.context {
+            None => (&self.contexts.main, &self.contexts.ignored),
+            Some(name) => {
+                let named = self.contexts.named.get(name).ok_or_else(|| {
+                    Error::new(format!("no folder `{name}`"))
+                        .hint(format!("name it: `--build-context {name}=FOLDER`"))
+                })?;
+                (&named.0, &named.1)
+            }
         };
         let vertex = match place {
-            Place::Client(name) => self.client(name, wanted),
+            Place::Client(name) => self.client(name, &ignored.patterns, wanted),
             Place::Made(vertex) => vertex.clone(),
         };
         let tree = Arc::new(self.tree(&vertex, Modes::Git)?);
-        let ignored = if wanted.context.is_none() { &self.contexts.ignored } else { &Ignored::default() };
         local::named(&*tree, "the build context", wanted, &|source| {
             local::kept_out(source, ignored.file.as_deref()?, &ignored.ignore)
         })?;
@@ -89,16 +91,16 @@ impl BuildKit<'_> {
     }
 
     /// The operation that takes from the client what `wanted` names.
-    fn client(&self, name: &str, wanted: &Local) -> Vertex {
+    fn client(&self, name: &str, patterns: &[String], wanted: &Local) -> Vertex {
         let json = |list: &[String]| serde_json::to_string(list).expect("a list of texts");
-        let mut attrs = vec![
-            ("local.session", self.daemon.session.clone()),
-            ("local.sharedkeyhint", format!("gguf-packer:{name}")),
-        ];
+        let mut attrs = vec![(
+            "local.sharedkeyhint",
+            format!("gguf-packer:{name}:{}", wanted.sources.join(" ")),
+        )];
+        attrs.extend(self.daemon.session_attribute("local.session"));
         if let Some(paths) = followed(wanted) {
             attrs.push(("local.followpaths", json(&paths)));
         }
-        let patterns = if wanted.context.is_none() { &self.contexts.ignored.patterns[..] } else { &[] };
         if !patterns.is_empty() {
             attrs.push(("local.excludepatterns", json(patterns)));
         }
@@ -142,13 +144,13 @@ impl BuildKit<'_> {
             platform: Some(to_pb(&platform)),
             log_name: format!("[internal] load metadata of {}", wanted.folder),
             resolver_type: 1,
-            session_id: self.daemon.session.clone(),
+            session_id: self.daemon.session().to_owned(),
             store_id: wanted.folder.clone(),
             ..ResolveImageConfigRequest::default()
         };
         let found = self.daemon.image(&request)?;
-        let attrs =
-            [("oci.session", self.daemon.session.clone()), ("oci.store", wanted.folder.clone())];
+        let mut attrs = vec![("oci.store", wanted.folder.clone())];
+        attrs.extend(self.daemon.session_attribute("oci.session"));
         let identifier = format!("oci-layout://{reference}");
         let shown = format!("FROM {}", wanted.folder);
         let vertex = source(identifier, &attrs, Some(to_pb(&platform)), shown, false);
@@ -205,7 +207,8 @@ impl BuildKit<'_> {
         let commit = if is_commit {
             revision.to_ascii_lowercase()
         } else {
-            let mut container = self.container(&format!("[internal] commit of {page} at {revision}"));
+            let mut container =
+                self.container(&format!("[internal] commit of {page} at {revision}"));
             container.always();
             container.with_network();
             let made = container.run(&Task::Commit(wanted.clone()));

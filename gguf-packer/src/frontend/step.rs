@@ -92,22 +92,21 @@ pub(super) struct Checkpoint {
 }
 
 /// What a step needs besides its task.
-pub(crate) struct Tools<'a> {
-    pub(crate) tool: &'a Tool<'a>,
-    pub(crate) converter: &'a Converter<'a>,
-    pub(crate) token: Option<String>,
+pub struct Tools<'a> {
+    /// Runs the quantizer.
+    pub tool: &'a Tool<'a>,
+    /// Converts a checkpoint.
+    pub converter: &'a Converter<'a>,
+    /// Token for Hugging Face.
+    pub token: Option<String>,
     /// Receives what a person should know.
-    pub(crate) say: &'a (dyn Fn(&str) + Sync),
+    pub say: &'a (dyn Fn(&str) + Sync),
 }
 
 /// Does the task that a container whose root is `root` was given.
 pub(crate) fn run(root: &Path, tools: &Tools<'_>) -> Result<(), Error> {
     let step = Step { root, tools };
-    let file = step.at(TASK).join(TASK_FILE);
-    let text = fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
-    let task: Task = serde_json::from_slice(&text)
-        .map_err(|e| Error::new(format!("{} is no task: {e}", file.display())))?;
-    match &task {
+    match &read(&step.at(TASK).join(TASK_FILE))? {
         Task::Commit(wanted) => step.commit(wanted),
         Task::Repository(wanted) => {
             let op = Op::HuggingFace(wanted.clone());
@@ -115,6 +114,42 @@ pub(crate) fn run(root: &Path, tools: &Tools<'_>) -> Result<(), Error> {
         }
         Task::Unpack { from } => step.unpack(from),
         Task::Layer { entries } => step.layer(entries),
+    }
+}
+
+/// The task that a file tells.
+pub(super) fn read(file: &Path) -> Result<Task, Error> {
+    let text = fs::read(file).map_err(|e| Error::io("read", file, &e))?;
+    serde_json::from_slice(&text)
+        .map_err(|e| Error::new(format!("{} is no task: {e}", file.display())))
+}
+
+impl Task {
+    /// The files of the inputs that it reads.
+    pub(super) fn reads(&self) -> Vec<&str> {
+        let mut paths: Vec<&str> = Vec::new();
+        match self {
+            Self::Commit(_) | Self::Repository(_) => {}
+            Self::Unpack { from } => paths.push(from),
+            Self::Layer { entries } => {
+                for made in entries {
+                    match &made.what {
+                        What::Folder | What::Link(_) | What::Text(_) => {}
+                        What::File(from) => paths.push(from),
+                        What::Quantized(wanted) => {
+                            let files = wanted.sources.iter().chain(&wanted.matrix);
+                            paths.extend(files.map(|(_, from)| from.as_str()));
+                        }
+                        What::Converted(wanted) => {
+                            let folders = std::iter::once(&wanted.source).chain(&wanted.base);
+                            let files = folders.flat_map(|folder| &folder.files);
+                            paths.extend(files.map(|(_, from)| from.as_str()));
+                        }
+                    }
+                }
+            }
+        }
+        paths
     }
 }
 
@@ -148,11 +183,8 @@ impl Step<'_> {
         let placing = Placed::default();
         let local = plan::Local { context: None, sources, exclude: vec![], parents: false };
         let place = plan::Place { parts, dest, parents: false, unpack: true, placing };
-        let nodes = [
-            (Op::Scratch, vec![]),
-            (Op::Local(local), vec![]),
-            (Op::Place(place), vec![0, 1]),
-        ];
+        let nodes =
+            [(Op::Scratch, vec![]), (Op::Local(local), vec![]), (Op::Place(place), vec![0, 1])];
         self.files(&nodes, folder)
     }
 
@@ -178,8 +210,9 @@ impl Step<'_> {
             let store = Store::open_at(&scratch)?;
             let nothing = BTreeMap::new();
             let find = |_: &str, _: Option<&str>| Err(Error::new("a step reads no images"));
-            let layout =
-                |_: &str, _: Option<&str>, _: Option<&str>| Err(Error::new("a step reads no images"));
+            let layout = |_: &str, _: Option<&str>, _: Option<&str>| {
+                Err(Error::new("a step reads no images"))
+            };
             let on_event = |event: Event<'_>| {
                 if let Event::Note { text, .. } = event {
                     (self.tools.say)(text);
@@ -235,7 +268,8 @@ impl Step<'_> {
     }
 
     fn quantize(&self, wanted: &Quantized, to: &Path) -> Result<(), Error> {
-        let work = tempfile::tempdir().map_err(|e| Error::new(format!("no folder to work in: {e}")))?;
+        let work =
+            tempfile::tempdir().map_err(|e| Error::new(format!("no folder to work in: {e}")))?;
         for (name, from) in &wanted.sources {
             self.lay(from, &work.path().join("in").join(name))?;
         }
@@ -269,7 +303,8 @@ impl Step<'_> {
     }
 
     fn convert(&self, wanted: &Converted, to: &Path) -> Result<(), Error> {
-        let work = tempfile::tempdir().map_err(|e| Error::new(format!("no folder to work in: {e}")))?;
+        let work =
+            tempfile::tempdir().map_err(|e| Error::new(format!("no folder to work in: {e}")))?;
         let laid = |folder: &Checkpoint, name: &str| -> Result<PathBuf, Error> {
             let dir = work.path().join(name).join(&folder.name);
             fs::create_dir_all(&dir).map_err(|e| Error::io("create the folder", &dir, &e))?;
@@ -300,15 +335,14 @@ impl Step<'_> {
 /// Owner, permissions and time.
 fn finish(made: &Made, to: &Path) -> Result<(), Error> {
     let failed = |e: std::io::Error| Error::io("change", to, &e);
-    let number = |id: u64| u32::try_from(id).map_err(|_| Error::new(format!("no user has the number {id}")));
+    let number =
+        |id: u64| u32::try_from(id).map_err(|_| Error::new(format!("no user has the number {id}")));
     // Who is not root owns what he makes.
     if (made.uid, made.gid) != (0, 0) {
         lchown(to, Some(number(made.uid)?), Some(number(made.gid)?)).map_err(failed)?;
     }
-    let time = rustix::fs::Timespec {
-        tv_sec: i64::try_from(made.mtime).unwrap_or(i64::MAX),
-        tv_nsec: 0,
-    };
+    let time =
+        rustix::fs::Timespec { tv_sec: i64::try_from(made.mtime).unwrap_or(i64::MAX), tv_nsec: 0 };
     let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
     if !matches!(made.what, What::Link(_)) {
         fs::set_permissions(to, fs::Permissions::from_mode(made.mode)).map_err(failed)?;
@@ -345,7 +379,7 @@ fn put(tree: &Tree, store: &Store, out: &Path) -> Result<(), Error> {
 }
 
 /// A plan of these nodes, whose result is the last one.
-fn plan_of(nodes: &[(Op, Vec<usize>)]) -> Plan {
+pub(super) fn plan_of(nodes: &[(Op, Vec<usize>)]) -> Plan {
     let node = |(op, inputs): &(Op, Vec<usize>)| Node {
         name: Digest::of(format!("{op:?}")),
         op: op.clone(),

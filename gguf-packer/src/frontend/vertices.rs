@@ -6,8 +6,8 @@ use super::backend::task_file;
 use super::llb::{About, Output};
 use super::options;
 use super::pb::{
-    Action, ExecOp, FileAction, FileActionCopy, FileActionMkFile, FileOp, Kind, Location, MergeInput,
-    MergeOp, Mount, MountType, NONE, NetMode, Platform, SecretOpt, SourceOp,
+    Action, ExecOp, FileAction, FileActionCopy, FileActionMkFile, FileOp, Kind, Location,
+    MergeInput, MergeOp, Mount, MountType, NONE, NetMode, Platform, SecretOpt, SourceOp,
 };
 use super::step::{INPUTS, OUT, TASK, TOKEN, Task};
 use crate::executor::copy::path;
@@ -79,7 +79,17 @@ impl Container {
     /// What the step writes.
     pub(super) fn run(self, task: &Task) -> Output {
         let (path, data) = task_file(task);
-        let mut inputs = vec![self.program.image, file(&path, data, &format!("[internal] plan of {}", self.about.name.trim_start_matches("[internal] ")))];
+        let mut inputs = vec![
+            self.program.image,
+            file(
+                &path,
+                data,
+                &format!(
+                    "[internal] plan of {}",
+                    self.about.name.trim_start_matches("[internal] ")
+                ),
+            ),
+        ];
         let mount = |input: usize, dest: String| Mount {
             input: i64::try_from(input).expect("inputs are few"),
             dest,
@@ -152,7 +162,8 @@ pub(super) fn inside(of: Output, folder: &str, unpack: bool) -> Output {
     };
     let action = Some(Action::Copy(copy));
     let actions = vec![FileAction { input: NONE, secondary_input: 0, output: 0, action }];
-    let name = format!("[internal] {}", if unpack { "unpack the context" } else { "pick a folder" });
+    let name =
+        format!("[internal] {}", if unpack { "unpack the context" } else { "pick a folder" });
     let about = About { name, caps: vec!["file.base"], ..About::default() };
     Output::new(Kind::File(FileOp { actions }), vec![of], about, 0)
 }
@@ -165,12 +176,18 @@ pub(super) fn stacked(outputs: Vec<Output>, merge: bool) -> Option<Output> {
     if rest.is_empty() {
         return Some(first);
     }
-    let about = |name: &str, cap| About { name: name.to_owned(), caps: vec![cap], ..About::default() };
+    let about =
+        |name: &str, cap| About { name: name.to_owned(), caps: vec![cap], ..About::default() };
     if merge {
         let all: Vec<Output> = std::iter::once(first).chain(rest).collect();
         let count = i64::try_from(all.len()).expect("layers are few");
         let inputs = (0..count).map(|input| MergeInput { input }).collect();
-        return Some(Output::new(Kind::Merge(MergeOp { inputs }), all, about("the layers", "mergeop"), 0));
+        return Some(Output::new(
+            Kind::Merge(MergeOp { inputs }),
+            all,
+            about("the layers", "mergeop"),
+            0,
+        ));
     }
     Some(rest.into_iter().fold(first, |below, layer| {
         let copy = FileActionCopy {

@@ -2,7 +2,7 @@
 
 use super::instruction::Position;
 use super::keyword::Keyword;
-use super::scope::{declarations, quietly, Scope, Text};
+use super::scope::{Scope, Text, declarations, quietly};
 use super::script::Script;
 use super::stages::need;
 use super::statement::Statement;
@@ -126,23 +126,33 @@ mod tests {
         let all = targets(&script, &settings);
         let shown: Vec<_> = all
             .iter()
-            .map(|t| (t.name.as_deref(), t.default, t.description.as_deref(), t.base.as_str(), t.at.line))
+            .map(|t| {
+                (t.name.as_deref(), t.default, t.description.as_deref(), t.base.as_str(), t.at.line)
+            })
             .collect();
-        assert_eq!(shown, [
-            (Some("f16"), false, Some("the model as it was"), "${BASE}", 6),
-            (None, true, None, "scratch", 10),
-        ]);
+        assert_eq!(
+            shown,
+            [
+                (Some("f16"), false, Some("the model as it was"), "${BASE}", 6),
+                (None, true, None, "scratch", 10),
+            ]
+        );
         assert_eq!(all[1].platform.as_deref(), Some("linux/amd64"));
         settings.build_args.insert("QUANT".to_owned(), "Q8_0".to_owned());
         let names = |settings: &Settings| {
             let all = arguments(&script, settings).expect("a target");
-            all.into_iter().map(|a| format!("{}={:?} {:?}", a.name, a.value, a.description)).collect::<Vec<_>>()
+            all.into_iter()
+                .map(|a| format!("{}={:?} {:?}", a.name, a.value, a.description))
+                .collect::<Vec<_>>()
         };
-        assert_eq!(names(&settings), [
-            "QUANT=Some(\"Q8_0\") Some(\"how small it gets\")",
-            "BASE=Some(\"scratch\") None",
-            "LATER=Some(\"Q8_0-x\") None",
-        ]);
+        assert_eq!(
+            names(&settings),
+            [
+                "QUANT=Some(\"Q8_0\") Some(\"how small it gets\")",
+                "BASE=Some(\"scratch\") None",
+                "LATER=Some(\"Q8_0-x\") None",
+            ]
+        );
         settings.target = Some("f16".to_owned());
         assert!(names(&settings).contains(&"REPO=None None".to_owned()));
         settings.target = Some("nothing".to_owned());

@@ -184,7 +184,7 @@ fn named_folder(folder: &Path) -> Result<Folder, Error> {
 }
 
 /// A folder of the disk as files; contents have no digests yet.
-pub(super) struct Disk<'a> {
+pub(crate) struct Disk<'a> {
     root: PathBuf,
     ignore: &'a Ignore,
     /// Everything that was looked at.
@@ -205,7 +205,7 @@ impl Seen {
 }
 
 impl<'a> Disk<'a> {
-    pub(super) fn new(folder: &'a Folder) -> Self {
+    pub(crate) fn new(folder: &'a Folder) -> Self {
         Self { root: folder.path.clone(), ignore: &folder.ignore, seen: RefCell::default() }
     }
 

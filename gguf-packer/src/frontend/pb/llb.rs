@@ -19,12 +19,14 @@ pub struct Definition {
 }
 
 /// An operation.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, PartialEq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct Op {
     #[prost(message, repeated, tag = "1")]
     pub inputs: Vec<Input>,
     #[prost(oneof = "Kind", tags = "2, 3, 4, 6")]
+    #[serde(rename = "Op")]
     pub op: Option<Kind>,
     #[prost(message, optional, tag = "10")]
     pub platform: Option<Platform>,
@@ -33,7 +35,8 @@ pub struct Op {
 }
 
 /// What an operation does.
-#[derive(Clone, PartialEq, Oneof)]
+#[derive(Clone, PartialEq, Oneof, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub enum Kind {
     #[prost(message, tag = "2")]
@@ -47,7 +50,8 @@ pub enum Kind {
 }
 
 /// An output of another operation.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct Input {
     #[prost(string, tag = "1")]
@@ -57,7 +61,8 @@ pub struct Input {
 }
 
 /// A platform.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct Platform {
     #[prost(string, tag = "1")]
@@ -69,11 +74,13 @@ pub struct Platform {
 }
 
 /// Nothing is asked of the worker.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WorkerConstraints {}
 
 /// Files from elsewhere: `local://`, `docker-image://`, `https://`, `git://`, `oci-layout://`.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct SourceOp {
     #[prost(string, tag = "1")]
@@ -83,7 +90,8 @@ pub struct SourceOp {
 }
 
 /// A program in a container.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, PartialEq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct ExecOp {
     #[prost(message, optional, tag = "1")]
@@ -95,7 +103,8 @@ pub struct ExecOp {
 }
 
 /// How a program is run.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, PartialEq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct Meta {
     #[prost(string, repeated, tag = "1")]
@@ -115,7 +124,8 @@ pub struct Meta {
 }
 
 /// Proxies, which are not a part of what a result is named by.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct ProxyEnv {
     #[prost(string, tag = "1")]
@@ -131,7 +141,8 @@ pub struct ProxyEnv {
 }
 
 /// A line of `/etc/hosts`.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct HostIp {
     #[prost(string, tag = "1")]
@@ -141,7 +152,8 @@ pub struct HostIp {
 }
 
 /// A limit of a container.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct Ulimit {
     #[prost(string, tag = "1")]
@@ -163,7 +175,8 @@ pub enum NetMode {
 }
 
 /// A file system in a container.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, PartialEq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct Mount {
     /// Which input of the operation; none is an empty one.
@@ -197,7 +210,8 @@ pub enum MountType {
 }
 
 /// A secret of `--secret`.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct SecretOpt {
     #[prost(string, tag = "1")]
@@ -209,7 +223,8 @@ pub struct SecretOpt {
 }
 
 /// Changes of files without a program.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, PartialEq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct FileOp {
     #[prost(message, repeated, tag = "2")]
@@ -217,7 +232,8 @@ pub struct FileOp {
 }
 
 /// One change.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, PartialEq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct FileAction {
     #[prost(int64, tag = "1")]
@@ -227,11 +243,13 @@ pub struct FileAction {
     #[prost(int64, tag = "3")]
     pub output: i64,
     #[prost(oneof = "Action", tags = "4, 5")]
+    #[serde(rename = "Action")]
     pub action: Option<Action>,
 }
 
 /// What is changed.
-#[derive(Clone, PartialEq, Oneof)]
+#[derive(Clone, PartialEq, Oneof, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub enum Action {
     #[prost(message, tag = "4")]
@@ -241,7 +259,8 @@ pub enum Action {
 }
 
 /// Copies from the second input onto the first.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct FileActionCopy {
     #[prost(string, tag = "1")]
@@ -261,7 +280,8 @@ pub struct FileActionCopy {
 }
 
 /// A file of these bytes.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct FileActionMkFile {
     #[prost(string, tag = "1")]
@@ -269,13 +289,15 @@ pub struct FileActionMkFile {
     #[prost(int32, tag = "2")]
     pub mode: i32,
     #[prost(bytes = "vec", tag = "3")]
+    #[serde(serialize_with = "as_base64")]
     pub data: Vec<u8>,
     #[prost(int64, tag = "5")]
     pub timestamp: i64,
 }
 
 /// Lies the inputs on each other.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct MergeOp {
     #[prost(message, repeated, tag = "1")]
@@ -283,7 +305,8 @@ pub struct MergeOp {
 }
 
 /// Which input of the operation.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct MergeInput {
     #[prost(int64, tag = "1")]
@@ -291,7 +314,8 @@ pub struct MergeInput {
 }
 
 /// What is said of an operation besides what it does.
-#[derive(Clone, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
 pub struct OpMetadata {
     #[prost(bool, tag = "1")]
@@ -369,4 +393,9 @@ pub struct Position {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_zero(n: &i32) -> bool {
     *n == 0
+}
+
+fn as_base64<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    use base64::Engine as _;
+    to.serialize_str(&base64::engine::general_purpose::STANDARD.encode(bytes))
 }
