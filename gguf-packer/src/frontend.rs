@@ -104,6 +104,11 @@ fn workers(json: &str) -> Vec<Platform> {
 /// # Errors
 /// When nobody speaks to us, or the build failed: the client was told then.
 pub fn serve(environment: Environment) -> Result<(), Error> {
+    if environment.session.is_empty() {
+        return Err(Error::new("BuildKit starts this command, and nobody else").hint(
+            "docker build --build-arg BUILDKIT_SYNTAX=gpustack/gguf-packer -f GGUFPackerfile .",
+        ));
+    }
     let pipe = tokio::io::join(tokio::io::stdin(), tokio::io::stdout());
     answer(&Connection::over(pipe)?, environment)
 }

@@ -53,9 +53,7 @@ impl Connection {
             Ok(requests)
         });
         let requests = requests.map_err(|e: h2::Error| {
-            Error::new(format!("nobody speaks BuildKit's protocol on standard input: {e}")).hint(
-                "docker build --build-arg BUILDKIT_SYNTAX=gpustack/gguf-packer -f GGUFPackerfile .",
-            )
+            Error::new(format!("nobody speaks BuildKit's protocol on standard input: {e}"))
         })?;
         Ok(Self { runtime: Some(runtime), requests })
     }
