@@ -30,10 +30,10 @@ mod result;
 pub(crate) mod run;
 mod schedule;
 #[cfg(test)]
-mod site;
+pub(crate) mod site;
 pub(crate) mod source;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub(crate) mod unpack;
 
 pub use event::{Event, Unit};

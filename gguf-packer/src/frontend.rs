@@ -16,6 +16,9 @@ mod requests;
 mod result;
 mod sources;
 mod step;
+#[cfg(test)]
+#[path = "frontend/frontend_tests.rs"]
+mod tests;
 mod vertices;
 
 use std::collections::BTreeMap;

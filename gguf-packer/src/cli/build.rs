@@ -22,8 +22,9 @@ pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Err
     let shown = found.path.display().to_string();
     let script = language::parse(&found.text, &shown)?;
     let ignore = find::ignore(&args.context, &found.path)?;
+    let build_args = pairs(&args.wanted.build_args, "--build-arg", variable)?;
     let settings = language::Settings {
-        build_args: pairs(&args.wanted.build_args, "--build-arg", variable)?,
+        build_args: build_args.clone(),
         target: args.wanted.target.clone(),
         contexts: contexts(&args.wanted)?.keys().cloned().collect(),
         ..language::Settings::default()
@@ -48,7 +49,7 @@ pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Err
         no_cache: args.no_cache,
         source_date: source_date()?,
         token: variable("HF_TOKEN"),
-        endpoint: variable("HF_ENDPOINT"),
+        endpoint: endpoint(&build_args),
     };
     let outputs =
         args.outputs.iter().map(|text| save::target(text)).collect::<Result<Vec<_>, _>>()?;
@@ -167,6 +168,11 @@ pub(super) fn pairs(
         }
     }
     Ok(pairs)
+}
+
+/// Where Hugging Face is: a build argument, as through Docker, or a variable of the environment.
+pub(super) fn endpoint(build_args: &BTreeMap<String, String>) -> Option<String> {
+    build_args.get("HF_ENDPOINT").cloned().or_else(|| variable("HF_ENDPOINT"))
 }
 
 fn source_date() -> Result<Option<u64>, Error> {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use llama_src::sh::Cmd;
 
-use super::build::{contexts, file, folder, pairs};
+use super::build::{contexts, endpoint, file, folder, pairs};
 use super::context::{converter, quantizer, variable};
 use super::progress::Screen;
 use super::{Context, args, output, remote};
@@ -62,10 +62,11 @@ pub(super) fn dump(args: &args::LlbDump, context: &Context) -> Result<(), Error>
     let found = file(&args::Wanted { file: named, ..wanted.clone() }, &place)?;
     let ignore = find::ignore(&place, &found.path)?;
     let script = language::parse(&found.text, &found.path.display().to_string())?;
+    let build_args = pairs(&wanted.build_args, "--build-arg", variable)?;
     let request = Request {
         script: &script,
         settings: language::Settings {
-            build_args: pairs(&wanted.build_args, "--build-arg", variable)?,
+            build_args: build_args.clone(),
             target: wanted.target.clone(),
             contexts: contexts(wanted)?.keys().cloned().collect(),
             ..language::Settings::default()
@@ -78,7 +79,7 @@ pub(super) fn dump(args: &args::LlbDump, context: &Context) -> Result<(), Error>
         no_cache: false,
         source_date: None,
         token: variable("HF_TOKEN"),
-        endpoint: variable("HF_ENDPOINT"),
+        endpoint: endpoint(&build_args),
     };
     let form = match (args.json, args.protobuf) {
         (true, _) => Form::Json,

@@ -10,7 +10,7 @@ use super::run::Run;
 mod download;
 pub(crate) mod git;
 pub(crate) mod http;
-pub(super) mod hugging_face;
+pub(crate) mod hugging_face;
 pub(crate) mod local;
 mod proof;
 pub(super) mod web;

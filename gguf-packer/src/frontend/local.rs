@@ -82,6 +82,27 @@ impl<'a> Local<'a> {
         Ok(Self { settings, tools, folders, lacks, work, state })
     }
 
+    /// One that cannot do this, unlike a new BuildKit.
+    #[cfg(test)]
+    pub(super) fn lacking(mut self, lacks: &[&'static str]) -> Self {
+        self.lacks = lacks.to_vec();
+        self
+    }
+
+    /// What the frontend returned.
+    #[cfg(test)]
+    pub(super) fn end(&self) -> Option<Result<BuildResult, Status>> {
+        locked(&self.state.end).clone()
+    }
+
+    /// The layers of an operation that is an image.
+    #[cfg(test)]
+    pub(super) fn image_layers(&self, digest: &str) -> Option<Vec<crate::store::Layer>> {
+        let Some(super::pb::Kind::Source(source)) = self.op(digest).ok()?.op else { return None };
+        let (_, reference) = source.identifier.split_once("://")?;
+        locked(&self.state.images).get(reference).map(|image| image.layers.clone())
+    }
+
     /// Warnings of the frontend.
     pub(crate) fn warnings(&self) -> Vec<String> {
         locked(&self.state.warnings).clone()
@@ -146,7 +167,7 @@ impl<'a> Local<'a> {
         self.root(&input.digest, input.index)
     }
 
-    fn op(&self, digest: &str) -> Result<Op, Error> {
+    pub(super) fn op(&self, digest: &str) -> Result<Op, Error> {
         let op = locked(&self.state.ops).get(digest).cloned();
         op.ok_or_else(|| Error::new(format!("there is no operation {digest}")))
     }

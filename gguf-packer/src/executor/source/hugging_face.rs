@@ -201,4 +201,4 @@ impl Asker<'_> {
 
 #[cfg(test)]
 #[path = "hugging_face_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -93,12 +93,6 @@ impl Root {
         };
         Self(self.0.iter().filter_map(relative).collect())
     }
-
-    /// Paths, the files' contents among them, for tests.
-    #[cfg(test)]
-    pub(in crate::frontend) fn stats(&self) -> impl Iterator<Item = &Stat> {
-        self.0.values().map(|one| &one.stat)
-    }
 }
 
 fn absent(path: &str) -> Error {
@@ -365,4 +359,34 @@ fn scan(folder: &Path) -> Result<Root, Error> {
         root.add(stat, found.is_file().then_some(Content::Disk(file)));
     }
     Ok(root)
+}
+
+#[cfg(test)]
+impl Local<'_> {
+    /// What an operation made, in the order of a layer, its contents in the store.
+    pub(in crate::frontend) fn entries(
+        &self,
+        digest: &str,
+        index: i64,
+    ) -> Result<Vec<tree::Entry>, Error> {
+        let root = self.root(digest, index)?;
+        let mut entries = Vec::new();
+        for (path, lying) in root.0.iter().filter(|(path, _)| !path.is_empty()) {
+            let Stat { mode, uid, gid, mod_time, linkname, .. } = lying.stat.clone();
+            let kind = if lying.content.is_some() {
+                let (digest, size) = self.settings.store.add_file(&self.path_of(&root, path)?)?;
+                tree::Kind::File { digest, size }
+            } else if linkname.is_empty() {
+                tree::Kind::Folder
+            } else {
+                tree::Kind::Link { target: linkname }
+            };
+            let (path, mtime) =
+                (path.clone(), u64::try_from(mod_time / 1_000_000_000).unwrap_or(0));
+            let (uid, gid, mode) = (uid.into(), gid.into(), mode & 0o7777);
+            entries.push(tree::Entry { path, kind, mode, uid, gid, mtime });
+        }
+        entries.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
+        Ok(entries)
+    }
 }
