@@ -284,7 +284,7 @@ fn json(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap_or_default()
 }
 
-fn platform_of(config: &Value) -> Option<Platform> {
+pub(crate) fn platform_of(config: &Value) -> Option<Platform> {
     serde_json::from_value(config.clone()).ok()
 }
 

@@ -121,7 +121,11 @@ pub fn serve(environment: Environment) -> Result<(), Error> {
 /// # Errors
 /// What the step failed of.
 pub(crate) fn run_step(tools: &Tools<'_>) -> Result<(), Error> {
-    step::run(Path::new("/"), tools)
+    step::run(Path::new("/"), tools).map_err(|error| {
+        // What a build without Docker takes from the environment.
+        let asks = tools.token.is_none() && error.to_string().contains(step::TOKEN);
+        if asks { error.hint("docker build --secret id=HF_TOKEN,env=HF_TOKEN …") } else { error }
+    })
 }
 
 pub use step::Tools;
@@ -297,6 +301,15 @@ impl Job<'_> {
         let scratch =
             tempfile::tempdir().map_err(|e| Error::new(format!("no folder to work in: {e}")))?;
         let store = Store::open_at(&scratch.path().join("store"))?;
+        let other_platform = |image: &str, wanted: &Platform, actual: &Platform| {
+            let Some(stage) = resolved.stages.get(resolved.target) else { return };
+            let (wanted, actual) = (wanted.to_string(), actual.to_string());
+            let warning =
+                language::lint::base_platform(self.script, stage, image, &wanted, &actual);
+            if let Some(warning) = warning {
+                result::warn(self.daemon, self.source.info(), self.source.digest(), &warning);
+            }
+        };
         let backend = BuildKit {
             daemon: self.daemon,
             options: self.options,
@@ -305,6 +318,7 @@ impl Job<'_> {
             platform,
             file: self.source.info(),
             known: backend::Known::default(),
+            other_platform: &other_platform,
         };
         let built = self.stage(&plan, &store, &backend)?;
         then(Planned { backend: &backend, store: &store, built })

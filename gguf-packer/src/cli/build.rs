@@ -130,7 +130,7 @@ pub(super) fn file(args: &args::Wanted, context: &Path) -> Result<Found, Error> 
         return Err(Error::new(format!("there is no folder {}", context.display()))
             .hint("the last word is the folder to build: gguf-packer build -t NAME ."));
     }
-    find::script(&context, args.file.as_deref())
+    find::script(context, args.file.as_deref())
 }
 
 pub(super) fn folder(

@@ -45,6 +45,8 @@ pub(super) struct BuildKit<'a> {
     /// The file that is built.
     pub(super) file: &'a SourceInfo,
     pub(super) known: Known,
+    /// Says that the base with this name is of another platform than the first one.
+    pub(super) other_platform: &'a (dyn Fn(&str, &Platform, &Platform) + Sync),
 }
 
 /// What is known so far.

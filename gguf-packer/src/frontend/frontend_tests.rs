@@ -307,6 +307,19 @@ fn a_file_that_makes_errors_of_rules_fails() {
     assert!(through(&bench, text, &check, &[]).layers.is_ok());
 }
 
+/// The operations of a file that quantizes one of a repository: kinds, inputs and names.
+const GRAPH: [&str; 9] = [
+    "source [] gpustack/gguf-packer:latest",
+    "file [] [internal] plan of QUANTIZE --from=f16 --type=Q4_K_M c/one.gguf q.gguf",
+    "file [] [internal] plan of HUB/o/r at 0123456789abcdef0123456789abcdef01234567",
+    "exec [0, 2] HUB/o/r at 0123456789abcdef0123456789abcdef01234567",
+    "exec [0, 1, 3] QUANTIZE --from=f16 --type=Q4_K_M c/one.gguf q.gguf",
+    "file [] [internal] plan of CAT <<E t",
+    "exec [0, 5] CAT <<E t",
+    "merge [4, 6] the layers",
+    " [7] result",
+];
+
 #[test]
 fn a_graph_is_known_without_the_weights() {
     let (mut bench, hub) = bench();
@@ -342,6 +355,15 @@ fn a_graph_is_known_without_the_weights() {
     assert!(dot.starts_with("digraph {") && dot.contains("QUANTIZE --from=f16"), "{dot}");
     let lines = String::from_utf8(graph(Form::Json)).unwrap();
     let ops: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let name = |op: &Value| {
+        let said = op["OpMetadata"]["description"]["llb.customname"].as_str().unwrap_or("result");
+        let kind = op["Op"]["Op"].as_object().and_then(|kind| kind.keys().next().cloned());
+        let inputs: Vec<usize> = (op["Op"]["inputs"].as_array().into_iter().flatten())
+            .map(|input| ops.iter().position(|one| one["Digest"] == input["digest"]).unwrap())
+            .collect();
+        format!("{} {inputs:?} {}", kind.unwrap_or_default(), said.replace(&hub.url, "HUB"))
+    };
+    assert_eq!(ops.iter().map(name).collect::<Vec<_>>(), GRAPH);
     let bytes = graph(Form::Protobuf);
     let definition = Definition::decode(&bytes[..]).unwrap();
     assert_eq!(definition.def.len(), ops.len());

@@ -15,16 +15,12 @@ use crate::image::Platform;
 use crate::language::outline::{self, arguments, targets};
 use crate::language::{self, Warning};
 
-/// A question: its name after `frontend.`, what it asks, and its options.
-const REQUESTS: [(&str, &str, &[(&str, &str)]); 4] = [
-    (
-        "outline",
-        "List all parameters current build target supports",
-        &[("target", "Target build stage")],
-    ),
-    ("targets", "List all targets current build supports", &[]),
-    ("lint", "Lint the file", &[]),
-    ("subrequests.describe", "List available subrequest types", &[]),
+/// Questions: their names after `frontend.`, and what they ask. The first one takes a target.
+const REQUESTS: [(&str, &str); 4] = [
+    ("outline", "List all parameters current build target supports"),
+    ("targets", "List all targets current build supports"),
+    ("lint", "Lint the file"),
+    ("subrequests.describe", "List available subrequest types"),
 ];
 
 /// Answers what was asked; none when it is an image.
@@ -39,7 +35,7 @@ pub(super) fn answer(job: &Job<'_>) -> Result<Option<BuildResult>, Error> {
         Some("subrequests.describe") => describe(),
         _ => {
             let known: Vec<String> =
-                REQUESTS.iter().map(|(name, ..)| format!("frontend.{name}")).collect();
+                REQUESTS.iter().map(|(name, _)| format!("frontend.{name}")).collect();
             return Err(Error::new(format!("no answer to the request `{asked}`"))
                 .hint(format!("there are {}", known.join(", "))));
         }
@@ -97,19 +93,20 @@ fn describe() -> BuildResult {
     };
     let requests: Vec<Request> = REQUESTS
         .iter()
-        .map(|(name, description, opts)| Request {
+        .enumerate()
+        .map(|(index, (name, description))| Request {
             name: format!("frontend.{name}"),
             version: "1.0.0",
             kind: "rpc",
             description,
-            opts: named(opts),
+            opts: named(if index == 0 { &[("target", "Target build stage")] } else { &[] }),
             inputs: vec![],
             metadata: named(&[("result.json", ""), ("result.txt", "")]),
             refs: vec![],
         })
         .collect();
     let mut rows = vec![["NAME", "VERSION", "DESCRIPTION"]];
-    rows.extend(REQUESTS.iter().map(|(name, description, _)| [*name, "1.0.0", *description]));
+    rows.extend(REQUESTS.iter().map(|(name, description)| [*name, "1.0.0", *description]));
     answered(&requests, table(&rows, 1))
 }
 

@@ -12,6 +12,7 @@ use super::pb::{self, ResolveImageConfigRequest};
 use super::step::{COMMIT, Task};
 use super::vertices::source;
 use crate::Error;
+use crate::build;
 use crate::executor::BaseImage;
 use crate::executor::copy::path;
 use crate::executor::node::based;
@@ -131,7 +132,7 @@ impl BuildKit<'_> {
         let identifier = format!("docker-image://{pinned}");
         let shown = format!("FROM {reference}");
         let vertex = source(identifier, &attrs, Some(to_pb(&platform)), shown, false);
-        self.base(&vertex, reference, &found.config, found.digest)
+        self.base(&vertex, (reference, &platform), &found.config, found.digest)
     }
 
     /// An image of an OCI layout on the client's disk; its tag is a digest.
@@ -154,18 +155,21 @@ impl BuildKit<'_> {
         let identifier = format!("oci-layout://{reference}");
         let shown = format!("FROM {}", wanted.folder);
         let vertex = source(identifier, &attrs, Some(to_pb(&platform)), shown, false);
-        self.base(&vertex, &wanted.folder, &found.config, digest)
+        self.base(&vertex, (&wanted.folder, &platform), &found.config, digest)
     }
 
     fn base(
         &self,
         vertex: &Vertex,
-        name: &str,
+        (name, platform): (&str, &Platform),
         config: &[u8],
         digest: String,
     ) -> Result<Output, Error> {
         let config = serde_json::from_slice(config)
             .map_err(|e| Error::new(format!("the config of {name} cannot be read: {e}")))?;
+        if let Some(actual) = build::platform_of(&config).filter(|actual| actual != platform) {
+            (self.other_platform)(name, platform, &actual);
+        }
         let tree = self.tree(vertex, Modes::All)?;
         self.keep_base(&digest, vertex);
         let (layers, name) = (Vec::new(), name.to_owned());

@@ -165,9 +165,8 @@ impl Step<'_> {
     }
 
     fn commit(&self, wanted: &HuggingFace) -> Result<(), Error> {
-        let text = self.natively(&plan_of(&[(Op::Scratch, vec![])]), Path::new("/"), |run| {
-            executor::commit_now(run, wanted)
-        })?;
+        let plan = plan_of(&[(Op::HuggingFace(wanted.clone()), vec![])]);
+        let text = self.natively(&plan, Path::new("/"), |run| executor::commit_now(run, wanted))?;
         let file = self.at(OUT).join(COMMIT);
         fs::write(&file, text).map_err(|e| Error::io("write", &file, &e))
     }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use llama_tests::checkpoints::Checkpoint;
 use llama_tests::docker::{self, BASE, REGISTRY};
-use llama_tests::hub::Hub;
+use llama_tests::hub::{Hub, TOKEN};
 use llama_tests::packer::Packer;
 use llama_tests::process::{Finished, finish};
 use llama_tests::{needs, workspace};
@@ -238,6 +238,30 @@ fn a_tools_error_is_told_with_its_line() {
     let docker = bench.docker(&["."]);
     docker.assert_refused("docker build", "error: quantizing to Q4_0 failed: ");
     docker.assert_refused("docker build", "   3 | >>> QUANTIZE --type=Q4_0 broken.gguf small.gguf");
+}
+
+/// A private repository is read with the client's secret, which is nowhere afterwards.
+#[test]
+fn a_private_repository_takes_the_clients_secret() {
+    let Some(bench) = Bench::new() else { return };
+    let files = tempfile::tempdir().unwrap();
+    std::fs::write(files.path().join("config.json"), "{}").unwrap();
+    let hub = Hub::start(files.path().to_owned());
+    bench.write("Dockerfile", "FROM scratch\nADD https://huggingface.co/private/model model\n");
+    let endpoint = format!("HF_ENDPOINT={}", hub.endpoint("127.0.0.1"));
+    let words = ["--network", "host", "--build-arg", &endpoint];
+    let refused = bench.docker(&[&words[..], &["."]].concat());
+    refused.assert_refused("docker build", "   2 | >>> ADD https://huggingface.co/private/model");
+    refused.assert_refused("docker build", "HF_TOKEN");
+    let secret = bench.dir.path().join("../").join("frontend-token");
+    std::fs::write(&secret, TOKEN).unwrap();
+    let (out, secret) = (bench.at("out"), format!("id=HF_TOKEN,src={}", secret.display()));
+    let output = format!("type=oci,tar=false,dest={}", out.display());
+    let more = ["--secret", &secret, "--output", &output, "."];
+    let said = bench.builds(&[&words[..], &more].concat());
+    assert!(!said.contains(TOKEN), "{said}");
+    let grep = std::process::Command::new("grep").args(["-r", TOKEN]).arg(&out).output().unwrap();
+    assert_eq!(grep.status.code(), Some(1), "{}", String::from_utf8_lossy(&grep.stdout));
 }
 
 /// Arguments, targets and rules, as `docker buildx build --print` asks for them.

@@ -169,7 +169,7 @@ impl Local<'_> {
         let names: Option<Vec<String>> =
             source.attrs.get("local.followpaths").and_then(|text| serde_json::from_str(text).ok());
         let mut root = Root::default();
-        if source.attrs.get("local.differ").is_some() {
+        if source.attrs.contains_key("local.differ") {
             // The file and what goes with it.
             for name in names.unwrap_or_default() {
                 let at = folder.path.join(&name);

@@ -38,6 +38,7 @@ pub struct Op {
 #[derive(Clone, PartialEq, Oneof, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "BuildKit's own names")]
+#[expect(clippy::large_enum_variant, reason = "a graph has few of them")]
 pub enum Kind {
     #[prost(message, tag = "2")]
     Exec(ExecOp),
