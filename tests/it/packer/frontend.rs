@@ -8,7 +8,7 @@ use llama_tests::checkpoints::Checkpoint;
 use llama_tests::docker::{self, BASE, REGISTRY};
 use llama_tests::hub::{Hub, TOKEN};
 use llama_tests::packer::Packer;
-use llama_tests::process::{Finished, finish};
+use llama_tests::process::{Finished, command, finish};
 use llama_tests::{needs, workspace};
 use serde_json::Value;
 
@@ -181,8 +181,7 @@ fn every_instruction_gives_the_same_layers() {
     std::fs::set_permissions(bench.at("run.sh"), PermissionsExt::from_mode(0o777)).unwrap();
     symlink("one.txt", bench.at("a/link")).unwrap();
     let archive = bench.at("packed.tar.gz");
-    let packed = std::process::Command::new("tar");
-    let mut packed = packed;
+    let mut packed = command("tar");
     packed.args(["-czf", archive.to_str().unwrap(), "-C", bench.at("a").to_str().unwrap(), "."]);
     assert!(packed.status().unwrap().success());
 
@@ -260,7 +259,7 @@ fn a_private_repository_takes_the_clients_secret() {
     let more = ["--secret", &secret, "--output", &output, "."];
     let said = bench.builds(&[&words[..], &more].concat());
     assert!(!said.contains(TOKEN), "{said}");
-    let grep = std::process::Command::new("grep").args(["-r", TOKEN]).arg(&out).output().unwrap();
+    let grep = command("grep").args(["-r", TOKEN]).arg(&out).output().unwrap();
     assert_eq!(grep.status.code(), Some(1), "{}", String::from_utf8_lossy(&grep.stdout));
 }
 
