@@ -6,6 +6,9 @@
 //! language (text → instructions) → plan (graph of content) → executor → image → store / registry → run
 //! ```
 
+// The frontend, which is for Linux's containers, uses parts that nothing else does.
+#![cfg_attr(not(unix), allow(dead_code))]
+
 pub use llama_src::Error;
 
 /// The first argument of the process that is the quantizer; what follows are arguments of `llama-quantize`.
