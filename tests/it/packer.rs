@@ -6,6 +6,9 @@ mod compare;
 mod elsewhere;
 /// Checkpoints of every family, from safetensors to a chat.
 mod families;
+/// `docker build` of our files.
+#[cfg(target_os = "linux")]
+mod frontend;
 /// Kills at any moment, several processes at once, a full disk.
 #[cfg(target_os = "linux")]
 mod killed;
