@@ -17,6 +17,7 @@ mod lexer;
 pub mod lint;
 mod list;
 mod model;
+pub mod outline;
 mod reference;
 mod scope;
 mod script;

@@ -9,6 +9,9 @@ mod families;
 /// One build in several formats, each with its readers.
 #[cfg(target_os = "linux")]
 mod formats;
+/// `docker build` of our files.
+#[cfg(target_os = "linux")]
+mod frontend;
 /// Kills at any moment, several processes at once, a full disk.
 #[cfg(target_os = "linux")]
 mod killed;

@@ -36,14 +36,12 @@ pub(super) struct Remote {
     pub(super) progress: Progress,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Build {
+/// What of which file is wanted.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Wanted {
     /// The file; `GGUFPackerfile` unless it is given, else a `Dockerfile` with our syntax line. `-`: standard input.
     #[arg(short, long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// A name for the image.
-    #[arg(short, long = "tag", value_name = "NAME")]
-    pub(super) tags: Vec<String>,
     /// A value for an `ARG`; without `=VALUE` that of the environment.
     #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
     pub(super) build_args: Vec<String>,
@@ -56,6 +54,15 @@ pub(super) struct Build {
     /// Platforms of the image; those of its base, or linux/amd64 and linux/arm64 without a base.
     #[arg(long = "platform", value_name = "OS/ARCH", value_delimiter = ',')]
     pub(super) platforms: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Build {
+    #[command(flatten)]
+    pub(super) wanted: Wanted,
+    /// A name for the image.
+    #[arg(short, long = "tag", value_name = "NAME")]
+    pub(super) tags: Vec<String>,
     /// A label of the image.
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub(super) labels: Vec<String>,
@@ -83,6 +90,26 @@ pub(super) struct Build {
     pub(super) remote: Remote,
     /// The folder that is built.
     #[arg(value_name = "CONTEXT", default_value = ".")]
+    pub(super) context: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LlbDump {
+    #[command(flatten)]
+    pub(super) wanted: Wanted,
+    /// Print the operations as JSON, one a line, as `buildctl debug dump-llb` does.
+    #[arg(long, group = "form")]
+    pub(super) json: bool,
+    /// Print the bytes that `buildctl build` takes.
+    #[arg(long, group = "form")]
+    pub(super) protobuf: bool,
+    /// Show the graph in a browser.
+    #[arg(long, group = "form")]
+    pub(super) browser: bool,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    /// The folder that would be built, or the file.
+    #[arg(value_name = "PATH", default_value = ".")]
     pub(super) context: PathBuf,
 }
 

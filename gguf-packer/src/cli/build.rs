@@ -19,14 +19,15 @@ use crate::language::{self, Warning};
 use crate::plan;
 
 pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Error> {
-    let found = file(args)?;
+    let found = file(&args.wanted, &args.context)?;
     let shown = found.path.display().to_string();
     let script = language::parse(&found.text, &shown)?;
     let ignore = find::ignore(&args.context, &found.path)?;
+    let build_args = pairs(&args.wanted.build_args, "--build-arg", variable)?;
     let settings = language::Settings {
-        build_args: pairs(&args.build_args, "--build-arg", variable)?,
-        target: args.target.clone(),
-        contexts: contexts(args)?.keys().cloned().collect(),
+        build_args: build_args.clone(),
+        target: args.wanted.target.clone(),
+        contexts: contexts(&args.wanted)?.keys().cloned().collect(),
         ..language::Settings::default()
     };
     if args.check {
@@ -37,14 +38,19 @@ pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Err
         script: &script,
         settings,
         folder: folder(&args.context, ignore)?,
-        contexts: contexts(args)?,
-        platforms: args.platforms.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+        contexts: contexts(&args.wanted)?,
+        platforms: args
+            .wanted
+            .platforms
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<_, _>>()?,
         labels: labels.into_iter().collect(),
         names: args.tags.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
         no_cache: args.no_cache,
         source_date: source_date()?,
         token: variable("HF_TOKEN"),
-        endpoint: variable("HF_ENDPOINT"),
+        endpoint: endpoint(&build_args),
     };
     let outputs =
         args.outputs.iter().map(|text| save::target(text)).collect::<Result<Vec<_>, _>>()?;
@@ -133,9 +139,9 @@ fn make(
 }
 
 /// The file to build.
-fn file(args: &args::Build) -> Result<Found, Error> {
+pub(super) fn file(args: &args::Wanted, context: &Path) -> Result<Found, Error> {
     let is_url = |text: &str| text.starts_with("http://") || text.starts_with("https://");
-    if args.context.to_str().is_some_and(is_url) {
+    if context.to_str().is_some_and(is_url) {
         return Err(Error::new("the folder to build is an address")
             .hint("clone it first, or name it: --build-context NAME=URL"));
     }
@@ -146,14 +152,14 @@ fn file(args: &args::Build) -> Result<Found, Error> {
             .map_err(|e| Error::new(format!("cannot read the file from standard input: {e}")))?;
         return Ok(Found { path: "-".into(), text });
     }
-    if !args.context.is_dir() {
-        return Err(Error::new(format!("there is no folder {}", args.context.display()))
+    if !context.is_dir() {
+        return Err(Error::new(format!("there is no folder {}", context.display()))
             .hint("the last word is the folder to build: gguf-packer build -t NAME ."));
     }
-    find::script(&args.context, args.file.as_deref())
+    find::script(context, args.file.as_deref())
 }
 
-fn folder(
+pub(super) fn folder(
     context: &Path,
     ignore: Option<(std::path::PathBuf, language::ignore::Ignore)>,
 ) -> Result<Folder, Error> {
@@ -163,13 +169,13 @@ fn folder(
     Ok(Folder { path, ignore: ignore.unwrap_or_default(), ignore_file })
 }
 
-fn contexts(args: &args::Build) -> Result<BTreeMap<String, plan::Context>, Error> {
+pub(super) fn contexts(args: &args::Wanted) -> Result<BTreeMap<String, plan::Context>, Error> {
     let pairs = pairs(&args.build_contexts, "--build-context", |_| None)?;
     Ok(pairs.into_iter().map(|(name, value)| (name, plan::Context::parse(&value))).collect())
 }
 
 /// `KEY=VALUE`; a key alone has the value that `absent` gives, or is left out.
-fn pairs(
+pub(super) fn pairs(
     words: &[String],
     option: &str,
     absent: impl Fn(&str) -> Option<String>,
@@ -188,6 +194,11 @@ fn pairs(
         }
     }
     Ok(pairs)
+}
+
+/// Where Hugging Face is: a build argument, as through Docker, or a variable of the environment.
+pub(super) fn endpoint(build_args: &BTreeMap<String, String>) -> Option<String> {
+    build_args.get("HF_ENDPOINT").cloned().or_else(|| variable("HF_ENDPOINT"))
 }
 
 fn source_date() -> Result<Option<u64>, Error> {
@@ -225,7 +236,7 @@ fn check(
     Ok(ExitCode::FAILURE)
 }
 
-fn told(warnings: &[Warning]) {
+pub(super) fn told(warnings: &[Warning]) {
     for warning in warnings {
         output::say(&format!("warning: {warning}"));
     }

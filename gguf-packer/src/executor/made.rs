@@ -16,9 +16,9 @@ use super::run::Run;
 
 /// A file that was made, as it is remembered.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Made {
-    pub(super) digest: Digest,
-    pub(super) size: u64,
+pub(crate) struct Made {
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
 }
 
 impl Made {

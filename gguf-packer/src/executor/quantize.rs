@@ -35,16 +35,23 @@ pub(super) fn run(
     let mut inputs = inputs.into_iter();
     let (state, from) =
         inputs.next().zip(inputs.next()).expect("its inputs are the stage and the source");
-    let mut sources = vec![file(&from, &wanted.src)?];
-    if let Some(pattern) = shards(&wanted.src) {
-        sources = shard_files(&from, &pattern)?;
-    }
+    let sources = match shards(&wanted.src) {
+        Some(pattern) => shard_files(&from, &pattern)?,
+        None => vec![file(&from, &wanted.src)?],
+    };
     let matrix = wanted.options.imatrix.as_ref().map(|path| file(&state, path)).transpose()?;
-    let key = key_of(&wanted.options, &sources, matrix.as_ref());
-    let make = || quantize(run, teller, wanted, &sources, matrix.as_ref());
-    let (made, cached) = Made::of(run, &key, make)?;
+    let files = Files { sources, matrix };
+    let (made, cached) = run.backend.quantize(run, teller, wanted, &files)?;
     let output = made.put(run, text, state, path::name(&wanted.src), &wanted.dest)?;
     Ok(Output { cached: cached && output.cached, ..output })
+}
+
+/// What the quantizer reads, each file under its own name.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    /// The model, with all of its shards, the first one first.
+    pub(crate) sources: Vec<Entry>,
+    pub(crate) matrix: Option<Entry>,
 }
 
 /// The one file that `path` names.
@@ -81,25 +88,24 @@ fn shard_files(input: &Output, pattern: &str) -> Result<Vec<Entry>, Error> {
     Ok(found.iter().filter_map(entry).collect())
 }
 
-fn key_of(options: &QuantizeOptions, sources: &[Entry], matrix: Option<&Entry>) -> Digest {
+pub(super) fn key_of(options: &QuantizeOptions, files: &Files) -> Digest {
     let content = |entry: &Entry| match &entry.kind {
         Kind::File { digest, .. } => (entry.path.clone(), Some(*digest)),
         _ => (entry.path.clone(), None),
     };
-    let sources: Vec<_> = sources.iter().map(content).map(|(_, digest)| digest).collect();
+    let sources: Vec<_> = files.sources.iter().map(content).map(|(_, digest)| digest).collect();
     // The matrix's name stands in the file that is made.
-    let matrix = matrix.map(content);
+    let matrix = files.matrix.as_ref().map(content);
     let version = llama_src::Pin::load().tag;
     let options = QuantizeOptions { imatrix: None, ..options.clone() };
     key("quantize", &(options, sources, matrix, version))
 }
 
-fn quantize(
+pub(super) fn quantize(
     run: &Run<'_>,
     teller: &Teller<'_>,
     wanted: &plan::Quantize,
-    sources: &[Entry],
-    matrix: Option<&Entry>,
+    Files { sources, matrix }: &Files,
 ) -> Result<Made, Error> {
     let temp = run.store().temp_folder()?;
     for entry in sources {
@@ -111,7 +117,7 @@ fn quantize(
     let out = temp.path().join("out");
     fs::create_dir(&out).map_err(|e| Error::io("create the folder", &out, &e))?;
     let first = sources.first().map(|entry| entry.path.as_str()).unwrap_or_default();
-    let matrix = matrix.map(|entry| format!("imatrix/{}", entry.path));
+    let matrix = matrix.as_ref().map(|entry| format!("imatrix/{}", entry.path));
     let source = format!("in/{first}");
     let arguments = arguments(&wanted.options, &source, matrix.as_deref(), "out/model.gguf");
     let (done, lines) = follow(run, teller, temp.path(), &arguments);
