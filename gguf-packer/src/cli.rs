@@ -7,6 +7,7 @@ mod context;
 mod convert;
 mod estimate;
 mod estimate_args;
+mod formats;
 #[cfg(unix)]
 mod frontend;
 mod images;

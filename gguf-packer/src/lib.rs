@@ -23,6 +23,7 @@ pub const COMPARER: &str = "__compare";
 /// The first argument of the process that does one step of a build in a container of BuildKit's.
 pub const STEP: &str = "__step";
 
+pub mod artifact;
 pub mod build;
 pub mod cli;
 pub mod compare;

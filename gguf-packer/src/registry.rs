@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Error;
+use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::image::Platform;
 use crate::progress::{Event, Report};
 use crate::reference::Name;
-use crate::store::Store;
+use crate::store::{Store, StoredImage};
 
 mod ask;
 mod auth;
@@ -38,8 +39,10 @@ mod tests;
 mod tls_tests;
 mod upload;
 
+pub(crate) use formats::{is_of_other_format, load as load_model};
 pub use login::Kept;
 pub use peek::Peeked;
+pub use pull::Inspected;
 
 /// How registries are reached.
 #[derive(Debug, Clone)]
@@ -164,16 +167,16 @@ impl Client {
         pull::image(session, platform, store)
     }
 
-    /// The raw manifest and config of `name` as the registry has them; no layer is read.
+    /// What `name` is in the registry; no layer is read.
     ///
     /// # Errors
-    /// When the registry does not have it, or it is no image.
+    /// When the registry does not have it, or it is neither an image nor a model.
     pub fn inspect(
         &self,
         name: &Name,
         platform: Option<&Platform>,
         report: Report<'_>,
-    ) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    ) -> Result<Inspected, Error> {
         pull::inspect(Session { client: self, name, push: false, report }, platform)
     }
 
@@ -182,7 +185,36 @@ impl Client {
     /// # Errors
     /// When the store does not have it, or the registry does not take it.
     pub fn push(&self, name: &Name, store: &Store, report: Report<'_>) -> Result<Digest, Error> {
-        push::image(Session { client: self, name, push: true, report }, store)
+        self.push_image(&store.find(&name.full())?, name, store, report)
+    }
+
+    /// Pushes an image of the store as `name`, which need not be a name of it there. Says the digest of what
+    /// the name is in the registry.
+    ///
+    /// # Errors
+    /// When the registry does not take it.
+    pub fn push_image(
+        &self,
+        image: &StoredImage,
+        name: &Name,
+        store: &Store,
+        report: Report<'_>,
+    ) -> Result<Digest, Error> {
+        push::image(Session { client: self, name, push: true, report }, image, store)
+    }
+
+    /// Pushes a model as an artifact under `name`. Says the digest of its manifest.
+    ///
+    /// # Errors
+    /// When the registry does not take it.
+    pub fn push_artifact(
+        &self,
+        artifact: &Artifact,
+        name: &Name,
+        store: &Store,
+        report: Report<'_>,
+    ) -> Result<Digest, Error> {
+        push::artifact(Session { client: self, name, push: true, report }, artifact, store)
     }
 }
 

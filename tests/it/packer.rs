@@ -6,6 +6,9 @@ mod compare;
 mod elsewhere;
 /// Checkpoints of every family, from safetensors to a chat.
 mod families;
+/// One build in several formats, each with its readers.
+#[cfg(target_os = "linux")]
+mod formats;
 /// `docker build` of our files.
 #[cfg(target_os = "linux")]
 mod frontend;

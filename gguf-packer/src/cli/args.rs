@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 mod convert;
+mod formats;
 
 pub(super) use convert::{Class, Convert};
+pub(super) use formats::Formats;
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,6 +72,8 @@ pub(super) struct Build {
     /// Upload it under each of its names.
     #[arg(long)]
     pub(super) push: bool,
+    #[command(flatten)]
+    pub(super) formats: Formats,
     /// Do every step anew.
     #[arg(long)]
     pub(super) no_cache: bool,
@@ -111,6 +115,8 @@ pub(super) struct LlbDump {
 
 #[derive(Debug, Args)]
 pub(super) struct Push {
+    #[command(flatten)]
+    pub(super) formats: Formats,
     #[command(flatten)]
     pub(super) remote: Remote,
     /// Its name, with the registry.
@@ -161,6 +167,9 @@ pub(super) struct Inspect {
     /// Ask the registry even where the store has the name.
     #[arg(long)]
     pub(super) force: bool,
+    /// Show manifest and config of what `push --format` would upload: `modelpack` or `docker`.
+    #[arg(long, value_name = "FORMAT", conflicts_with = "force")]
+    pub(super) format: Option<String>,
     #[command(flatten)]
     pub(super) remote: Remote,
     /// A name or an ID.
@@ -190,6 +199,8 @@ pub(super) struct Save {
     /// Where to: `oci-dir=PATH`, `oci-archive=PATH` or `docker-archive=PATH`; a path alone is a docker-archive.
     #[arg(short, long, value_name = "[KIND=]PATH")]
     pub(super) output: String,
+    #[command(flatten)]
+    pub(super) formats: Formats,
     /// A name or an ID.
     #[arg(value_name = "IMAGE")]
     pub(super) image: String,

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use super::context::{converter, quantizer, variable};
+use super::formats::Formats;
 use super::progress::Screen;
 use super::{Context, args, output, remote, save};
 use crate::Error;
 use crate::build::{Request, World, build, variables};
 use crate::executor::Folder;
-use crate::image::Platform;
+use crate::image::{Platform, layout};
 use crate::language::find::{self, Found};
 use crate::language::{self, Warning};
 use crate::plan;
@@ -53,18 +54,40 @@ pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Err
     };
     let outputs =
         args.outputs.iter().map(|text| save::target(text)).collect::<Result<Vec<_>, _>>()?;
-    if args.push && request.names.is_empty() {
+    let formats = Formats::of(&args.formats)?;
+    shippable(args, &request, &formats, &outputs)?;
+    make(args, context, &request, (&formats, &outputs))
+}
+
+/// Refuses what could not be pushed or written when it is built.
+fn shippable(
+    args: &args::Build,
+    request: &Request<'_>,
+    formats: &Formats,
+    outputs: &[save::Target],
+) -> Result<(), Error> {
+    if args.push && request.names.is_empty() && !formats.are_named() {
         return Err(Error::new("an image without a name cannot be pushed")
             .hint("gguf-packer build --tag REGISTRY/NAME --push ."));
     }
-    make(args, context, &request, &outputs)
+    if formats.has_artifact() && !args.push && outputs.is_empty() {
+        return Err(Error::new(
+            "`--format` says how a model is pushed or written, and it is neither",
+        )
+        .hint("add --push, or --output oci-archive=PATH")
+        .hint(
+            "a model that is built can be pushed later: gguf-packer push --format modelpack NAME",
+        ));
+    }
+    formats.names(&request.names)?;
+    outputs.iter().try_for_each(|target| formats.check(target.format))
 }
 
 fn make(
     args: &args::Build,
     context: &Context,
     request: &Request<'_>,
-    outputs: &[save::Target],
+    (formats, outputs): (&Formats, &[save::Target]),
 ) -> Result<ExitCode, Error> {
     let screen = Screen::new(if args.quiet { args::Progress::Quiet } else { args.remote.progress });
     let store = context.store()?;
@@ -83,17 +106,20 @@ fn make(
     };
     let built = build(request, &world)?;
     told(&built.warnings);
+    let items = if args.push || !outputs.is_empty() {
+        formats.items(&store.find(&built.id.hex())?, &request.names, &store)?
+    } else {
+        vec![]
+    };
     for target in outputs {
-        save::write(&store, &built.id.hex(), &request.names, target)?;
+        layout::save(&store, &items, target.format, &target.path)?;
         screen.say(&format!("wrote {}", target.path.display()));
     }
     if let Some(file) = &args.iidfile {
         std::fs::write(file, built.id.to_string()).map_err(|e| Error::io("write", file, &e))?;
     }
     if args.push {
-        for name in &request.names {
-            remote::push(&store, name, &args.remote, &screen)?;
-        }
+        remote::push(&store, &items, &args.remote, &screen)?;
     }
     if args.quiet {
         output::line(&built.id.to_string())?;
