@@ -15,6 +15,9 @@ mod frontend;
 /// Kills at any moment, several processes at once, a full disk.
 #[cfg(target_os = "linux")]
 mod killed;
+/// Models in pods.
+#[cfg(target_os = "linux")]
+mod kubernetes;
 /// llama.cpp's planner of memory.
 #[cfg(target_os = "linux")]
 mod planner;
