@@ -8,3 +8,8 @@ mod llb;
 
 pub use gateway::*;
 pub use llb::*;
+
+fn as_base64<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    use base64::Engine as _;
+    to.serialize_str(&base64::engine::general_purpose::STANDARD.encode(bytes))
+}

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use prost::{Enumeration, Message, Oneof};
 
+use super::as_base64;
+
 /// A graph. The last operation has one input, which is the result.
 #[derive(Clone, PartialEq, Message)]
 pub struct Definition {
@@ -394,9 +396,4 @@ pub struct Position {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_zero(n: &i32) -> bool {
     *n == 0
-}
-
-fn as_base64<S: serde::Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-    use base64::Engine as _;
-    to.serialize_str(&base64::engine::general_purpose::STANDARD.encode(bytes))
 }
