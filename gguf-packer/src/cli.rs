@@ -7,6 +7,9 @@ mod context;
 mod convert;
 mod estimate;
 mod estimate_args;
+mod formats;
+#[cfg(unix)]
+mod frontend;
 mod images;
 mod list;
 mod manual;
@@ -86,6 +89,13 @@ enum Command {
     /// Look after the store.
     #[command(subcommand)]
     Store(args::Store),
+    /// Serve a build of BuildKit's over standard input and output: `docker build` starts it.
+    #[cfg(unix)]
+    #[command(hide = true)]
+    LlbFrontend,
+    /// Print the graph that `docker build` makes of a file, for Graphviz.
+    #[cfg(unix)]
+    LlbDump(args::LlbDump),
     /// Print completions for a shell.
     Completions(args::Completions),
     /// Write the manual pages into a folder.
@@ -105,6 +115,13 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Does the step of a build that a container of BuildKit's was started for.
+#[cfg(unix)]
+#[must_use]
+pub fn step() -> ExitCode {
+    frontend::step()
 }
 
 fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
@@ -128,6 +145,10 @@ fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
         Command::Quantize(args) => quantize::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Store(args) => images::store(args, context),
+        #[cfg(unix)]
+        Command::LlbFrontend => frontend::serve(),
+        #[cfg(unix)]
+        Command::LlbDump(args) => frontend::dump(args, context),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::pages(args),
     };

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Error;
+use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::image::Platform;
 use crate::progress::{Event, Report};
 use crate::provenance::Kind;
 use crate::reference::Name;
 use crate::signing::{PrivateKey, PublicKey};
-use crate::store::Store;
+use crate::store::{Store, StoredImage};
 
 mod ask;
 mod attach;
@@ -42,8 +43,10 @@ mod tests;
 mod tls_tests;
 mod upload;
 
+pub(crate) use formats::{is_of_other_format, load as load_model};
 pub use login::Kept;
 pub use peek::Peeked;
+pub use pull::Inspected;
 
 /// How registries are reached.
 #[derive(Debug, Clone)]
@@ -221,16 +224,16 @@ impl Client {
         Session { client: self, name, push, pin: None, report }
     }
 
-    /// The raw manifest and config of `name` as the registry has them; no layer is read.
+    /// What `name` is in the registry; no layer is read.
     ///
     /// # Errors
-    /// When the registry does not have it, or it is no image.
+    /// When the registry does not have it, or it is neither an image nor a model.
     pub fn inspect(
         &self,
         name: &Name,
         platform: Option<&Platform>,
         report: Report<'_>,
-    ) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    ) -> Result<Inspected, Error> {
         pull::inspect(self.session(name, false, report), platform)
     }
 
@@ -246,7 +249,38 @@ impl Client {
         sign: Option<&PrivateKey>,
         report: Report<'_>,
     ) -> Result<Digest, Error> {
-        push::image(self.session(name, true, report), store, sign)
+        self.push_image(&store.find(&name.full())?, name, store, sign, report)
+    }
+
+    /// Pushes an image of the store as `name`, which need not be a name of it there. Says the digest of what
+    /// the name is in the registry.
+    ///
+    /// # Errors
+    /// When the registry does not take it.
+    pub fn push_image(
+        &self,
+        image: &StoredImage,
+        name: &Name,
+        store: &Store,
+        sign: Option<&PrivateKey>,
+        report: Report<'_>,
+    ) -> Result<Digest, Error> {
+        push::image(self.session(name, true, report), image, store, sign)
+    }
+
+    /// Pushes a model as an artifact under `name`. Says the digest of its manifest.
+    ///
+    /// # Errors
+    /// When the registry does not take it.
+    pub fn push_artifact(
+        &self,
+        artifact: &Artifact,
+        name: &Name,
+        store: &Store,
+        sign: Option<&PrivateKey>,
+        report: Report<'_>,
+    ) -> Result<Digest, Error> {
+        push::artifact(self.session(name, true, report), artifact, store, sign)
     }
 }
 

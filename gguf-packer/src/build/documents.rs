@@ -29,7 +29,7 @@ pub(super) fn store(
     let build = Build {
         file: &file,
         text: request.script.text(),
-        outline: &request.script.outline(),
+        outline: &request.script.redacted(),
         target: request.settings.target.as_deref(),
         arguments: request.settings.build_args.keys().map(String::as_str).collect(),
         platforms: images.iter().map(|(platform, ..)| platform).collect(),

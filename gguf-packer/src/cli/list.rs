@@ -7,6 +7,7 @@ use console::Term;
 
 use super::{Context, args, output, remote, table};
 use crate::Error;
+use crate::artifact::Artifact;
 use crate::provenance::Kind;
 use crate::store::{Store, StoredImage};
 
@@ -30,11 +31,24 @@ pub(super) fn inspect(args: &args::Inspect, context: &Context) -> Result<(), Err
     if args.provenance || args.sbom {
         return document(args, &store);
     }
+    if let Some(format) = &args.format {
+        let image = store.find(&args.image)?;
+        return match Artifact::of(format.parse()?, &image, &store)? {
+            Some(one) => artifact(&one.format.to_string(), &one.manifest, &one.config),
+            None => output::line(&crate::image::inspect(&image.config)?),
+        };
+    }
     let known = if args.force { None } else { store.find(&args.image).ok() };
     let config = match known {
         Some(StoredImage { config, .. }) => config,
         None => match remote::pullable(&args.image) {
-            Some(name) => remote::config(&name, &args.remote)?,
+            Some(name) => {
+                let there = remote::inspect(&name, &args.remote)?;
+                if let Some(format) = there.format {
+                    return artifact(format, &there.manifest, &there.config);
+                }
+                there.config
+            }
             None => store.find(&args.image)?.config,
         },
     };
@@ -71,6 +85,13 @@ fn document(args: &args::Inspect, store: &Store) -> Result<(), Error> {
         });
     }
     found.iter().try_for_each(|bytes| output::line(&crate::image::indented(bytes)?))
+}
+
+/// Prints a model that is no image: its format, its manifest, its config.
+fn artifact(format: &str, manifest: &[u8], config: &[u8]) -> Result<(), Error> {
+    let [manifest, config] = [manifest, config].map(String::from_utf8_lossy);
+    let whole = format!("{{\"format\":\"{format}\",\"manifest\":{manifest},\"config\":{config}}}");
+    output::line(&crate::image::inspect(whole.as_bytes())?)
 }
 
 /// Columns of the terminal; none where a file or another program reads.

@@ -4,16 +4,20 @@ use std::io::Read;
 
 use console::Term;
 
+use super::formats::Formats;
 use super::progress::Screen;
 use super::{Context, args, output, signing};
 use crate::Error;
+use crate::artifact::Format;
 use crate::digest::Digest;
 use crate::image::Platform;
+use crate::image::layout::{Item, Saved};
+use crate::progress::Event;
 use crate::provenance::Kind;
 use crate::reference::Name;
-use crate::registry::{Client, Kept, Settings};
+use crate::registry::{self, Client, Inspected, Kept, Settings};
 use crate::signing::PrivateKey;
-use crate::store::Store;
+use crate::store::{Store, StoredImage};
 
 pub(super) fn client(insecure: bool) -> Result<Client, Error> {
     Client::new(Settings { insecure, ..Settings::from_environment() })
@@ -36,26 +40,37 @@ pub(super) fn pull(
     client(remote.insecure)?.pull(name, platform, store, &|event| screen.transfer(event))
 }
 
-/// Pushes what the store has as `name`.
+/// Pushes all of it, each under its names.
 pub(super) fn push(
     store: &Store,
-    name: &Name,
+    items: &[Saved],
     sign: Option<&PrivateKey>,
     remote: &args::Remote,
     screen: &Screen,
 ) -> Result<(), Error> {
     let client = client(remote.insecure)?;
-    let digest = client.push(name, store, sign, &|event| screen.transfer(event))?;
+    let report = |event: Event<'_>| screen.transfer(event);
     let how = if sign.is_some() { "pushed and signed" } else { "pushed" };
-    screen.say(&format!("{how} {name} as {digest}"));
+    for (item, name) in items.iter().flat_map(|(item, names)| names.iter().map(move |n| (item, n)))
+    {
+        let (digest, format) = match item {
+            Item::Image(image) => {
+                (client.push_image(image, name, store, sign, &report)?, String::new())
+            }
+            Item::Artifact(artifact) => {
+                let digest = client.push_artifact(artifact, name, store, sign, &report)?;
+                (digest, format!(", {}", artifact.format))
+            }
+        };
+        screen.say(&format!("{how} {name} as {digest}{format}"));
+    }
     Ok(())
 }
 
-/// The config that a registry has of `name`.
-pub(super) fn config(name: &Name, remote: &args::Remote) -> Result<Vec<u8>, Error> {
+/// What a registry has under `name`.
+pub(super) fn inspect(name: &Name, remote: &args::Remote) -> Result<Inspected, Error> {
     let screen = Screen::new(remote.progress);
-    let client = client(remote.insecure)?;
-    client.inspect(name, None, &|event| screen.transfer(event)).map(|(_, config)| config)
+    client(remote.insecure)?.inspect(name, None, &|event| screen.transfer(event))
 }
 
 /// The documents that a registry has about `name`.
@@ -67,7 +82,33 @@ pub(super) fn documents(name: &Name, remote: &args::Remote) -> Result<Vec<(Kind,
 pub(super) fn push_command(args: &args::Push, context: &Context) -> Result<(), Error> {
     let key = args.sign.as_deref().map(signing::private_key).transpose()?;
     let screen = Screen::new(args.remote.progress);
-    push(&context.store_to_read()?, &args.name.parse()?, key.as_ref(), &args.remote, &screen)
+    let (formats, name) = (Formats::of(&args.formats)?, args.name.parse::<Name>()?);
+    let store = context.store_to_read()?;
+    // What is pushed as another name may be named by its ID.
+    let text = if formats.are_named() { args.name.clone() } else { name.full() };
+    let image = store.find(&text)?;
+    if formats.are_implied() {
+        stays_what_it_is(&image, &name, &args.remote)?;
+    }
+    let items = formats.items(&image, &[name], &store)?;
+    push(&store, &items, key.as_ref(), &args.remote, &screen)
+}
+
+/// Refuses to make an image of what was pulled as an artifact, unless that is said.
+fn stays_what_it_is(image: &StoredImage, name: &Name, remote: &args::Remote) -> Result<(), Error> {
+    if !registry::is_of_other_format(image) {
+        return Ok(());
+    }
+    // What is wrong with the registry is told by the push.
+    let there = client(remote.insecure)?.inspect(name, None, &|_| {}).ok();
+    let Some(format) = there.and_then(|there| there.format) else { return Ok(()) };
+    let text = format!("`{name}` is no image in its registry: it has the format {format}");
+    let error = Error::new(text);
+    let error = match format.parse::<Format>() {
+        Ok(format) => error.hint(format!("as it is: gguf-packer push --format {format} {name}")),
+        Err(_) => error,
+    };
+    Err(error.hint(format!("an image instead of it: gguf-packer push --format image {name}")))
 }
 
 /// Goes on after a model that is not to be had, and tells all of them.

@@ -17,9 +17,10 @@ use super::run::{Run, Teller, key};
 use super::{Content, Material, Unit};
 
 /// A folder that is read: its name, of which a model's name is made, and its files by their paths in it.
-struct Folder {
-    name: String,
-    files: Vec<(String, Entry)>,
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    pub(crate) name: String,
+    pub(crate) files: Vec<(String, Entry)>,
 }
 
 /// Converts a folder of the second input into the stage, the first one.
@@ -35,9 +36,7 @@ pub(super) fn run(
         inputs.next().zip(inputs.next()).expect("its inputs are the stage and the source");
     let source = folder(&from, &wanted.src)?;
     let base = wanted.base.as_ref().map(|path| folder(&state, path)).transpose()?;
-    let key = key_of(wanted, &source, base.as_ref());
-    let make = || convert(run, teller, wanted, &source, base.as_ref());
-    let (made, cached) = Made::of(run, &key, make)?;
+    let (made, cached) = run.backend.convert(run, teller, wanted, (&source, base.as_ref()))?;
     teller.made(material(wanted, &source, base.as_ref(), &made));
     let name = format!("{}.gguf", source.name);
     let output = made.put(run, text, state, &name, &wanted.dest)?;
@@ -91,7 +90,7 @@ fn material(
     Material::Converted { kind: wanted.kind.clone(), by: made.by, from, made: made.digest }
 }
 
-fn key_of(wanted: &plan::Convert, source: &Folder, base: Option<&Folder>) -> Digest {
+pub(super) fn key_of(wanted: &plan::Convert, source: &Folder, base: Option<&Folder>) -> Digest {
     let contents = |folder: &Folder| {
         let content = |(name, entry): &(String, Entry)| match &entry.kind {
             Kind::File { digest, .. } => (name.clone(), Some(*digest)),
@@ -103,7 +102,7 @@ fn key_of(wanted: &plan::Convert, source: &Folder, base: Option<&Folder>) -> Dig
     key("convert", &(&wanted.kind, contents(source), base.map(contents), version))
 }
 
-fn convert(
+pub(super) fn convert(
     run: &Run<'_>,
     teller: &Teller<'_>,
     wanted: &plan::Convert,

@@ -17,12 +17,12 @@ use super::run::Run;
 
 /// A file that was made, as it is remembered.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Made {
-    pub(super) digest: Digest,
-    pub(super) size: u64,
+pub(crate) struct Made {
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
     /// Who converted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) by: Option<By>,
+    pub(crate) by: Option<By>,
 }
 
 impl Made {

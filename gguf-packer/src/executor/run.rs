@@ -15,15 +15,17 @@ use crate::language::instruction::Position;
 use crate::plan::{Node, Plan};
 use crate::store::Store;
 
+use super::backend::Backend;
 use super::source::web::Web;
 use super::{Event, Material, Settings, Unit};
 
 /// Least time between two steps that are told, in milliseconds.
 const TICK: u128 = 50;
 
-pub(super) struct Run<'a> {
+pub(crate) struct Run<'a> {
     pub(super) plan: &'a Plan,
-    pub(super) settings: &'a Settings<'a>,
+    pub(crate) settings: &'a Settings<'a>,
+    pub(super) backend: &'a dyn Backend,
     /// Some node failed: the others end.
     pub(super) failed: AtomicBool,
     web: OnceLock<Web>,
@@ -36,15 +38,19 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(plan: &'a Plan, settings: &'a Settings<'a>) -> Self {
+    pub(super) fn new(
+        plan: &'a Plan,
+        settings: &'a Settings<'a>,
+        backend: &'a dyn Backend,
+    ) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = settings.source_date.unwrap_or(since.map_or(0, |since| since.as_secs()));
         let (materials, pins) = (Mutex::default(), Mutex::default());
         let (failed, web) = (AtomicBool::new(false), OnceLock::new());
-        Self { plan, settings, failed, web, materials, pins, now }
+        Self { plan, settings, backend, failed, web, materials, pins, now }
     }
 
-    pub(super) fn store(&self) -> &'a Store {
+    pub(crate) fn store(&self) -> &'a Store {
         self.settings.store
     }
 
@@ -76,17 +82,22 @@ impl<'a> Run<'a> {
     }
 
     /// An error once the build is to end.
-    pub(super) fn go_on(&self) -> Result<(), Error> {
+    pub(crate) fn go_on(&self) -> Result<(), Error> {
         if self.is_stopped() { Err(stopped()) } else { Ok(()) }
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.failed.load(Ordering::Relaxed) || self.settings.stop.load(Ordering::Relaxed)
     }
 
     /// `error` with the place of the instruction that it is about.
     pub(super) fn locate(&self, node: &Node, error: &Error) -> Error {
         located(self.settings.file, node.at, &node.text, error)
+    }
+
+    /// Where the instruction with this text stands, the first one.
+    pub(crate) fn place_of(&self, text: &str) -> Option<Position> {
+        self.plan.nodes.iter().find(|node| node.text == text).map(|node| node.at)
     }
 
     /// Tells about the node `index`.
@@ -97,6 +108,10 @@ impl<'a> Run<'a> {
 
 /// `error` with the place and the text of the instruction that it is about.
 pub(crate) fn located(file: &str, at: Position, instruction: &str, error: &Error) -> Error {
+    // A step that BuildKit runs has no place of its own.
+    if at.line == 0 {
+        return error.clone();
+    }
     let text = error.to_string();
     let (what, rest) = text.split_once('\n').unwrap_or((&text, ""));
     let line = format!("{file}:{}:{}: {what}\n  | {}", at.line, at.column, shortened(instruction));
@@ -121,7 +136,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// Tells what a node does.
-pub(super) struct Teller<'a> {
+pub(crate) struct Teller<'a> {
     run: &'a Run<'a>,
     index: usize,
     last: Mutex<Option<Instant>>,

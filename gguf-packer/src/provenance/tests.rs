@@ -97,7 +97,7 @@ fn made(materials: &[Material], has_base: bool) -> [Value; 2] {
     let build = Build {
         file: "GGUFPackerfile",
         text: script.text(),
-        outline: &script.outline(),
+        outline: &script.redacted(),
         target: None,
         arguments: vec!["TOKEN"],
         platforms: platforms.iter().collect(),

@@ -100,7 +100,8 @@ impl Session<'_> {
         let mut documents = Vec::new();
         for (kind, digest) in self.referrers(subject, Kind::of_media_type)? {
             let (_, document) = self.manifest(Some(&digest))?;
-            let Document::Manifest(manifest::Manifest { layers, .. }) = document else { continue };
+            let Document::Manifest(manifest) = document else { continue };
+            let layers = manifest.layers;
             let wanted = |layer: &&manifest::Descriptor| {
                 layer.media_type == kind.media_type() && layer.size <= MOST
             };

@@ -41,6 +41,7 @@ pub(super) struct Manifest {
     pub(super) artifact_type: Option<String>,
     pub(super) config: Descriptor,
     pub(super) layers: Vec<Descriptor>,
+    pub(super) annotations: Option<BTreeMap<String, String>>,
 }
 
 /// An index.
@@ -53,7 +54,7 @@ pub(super) struct Index {
 /// What a name is in the registry.
 #[derive(Debug, Clone)]
 pub(super) enum Document {
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
     Index(Index),
 }
 
@@ -128,5 +129,5 @@ fn parse(body: &[u8]) -> serde_json::Result<Document> {
     if value["manifests"].is_array() {
         return serde_json::from_value(value).map(Document::Index);
     }
-    serde_json::from_value(value).map(Document::Manifest)
+    serde_json::from_value(value).map(|manifest| Document::Manifest(Box::new(manifest)))
 }

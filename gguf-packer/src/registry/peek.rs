@@ -120,8 +120,14 @@ pub(super) fn of_planned(session: Session<'_>, planned: &Planned) -> Result<Peek
     }
     let files: BTreeMap<String, &Wanted> =
         planned.files.iter().map(|(path, wanted)| (place(path), wanted)).collect();
-    let mut command = command_of(session, files.keys().chain(found.keys()))?;
-    command.extend(planned.arguments.iter().cloned());
+    let command = match &planned.command {
+        Some(command) => command.clone(),
+        None => {
+            let mut command = command_of(session, files.keys().chain(found.keys()))?;
+            command.extend(planned.arguments.iter().cloned());
+            command
+        }
+    };
     let header = |path: &str| match (found.get(path), files.get(path)) {
         (Some(header), _) => Ok(header.clone()),
         (None, Some(wanted)) => Remote::new(session, &wanted.url, Some(wanted.size)).header(),

@@ -6,14 +6,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::Session;
-use super::attach::{EMPTY, subjects};
+use super::attach::EMPTY;
 use super::manifest::{Descriptor, Document, Manifest};
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::manifest as media;
-use crate::provenance;
+use crate::provenance::{self, Attached};
 use crate::signing::{self, PrivateKey, PublicKey};
-use crate::store::{Store, StoredImage};
+use crate::store::Store;
 
 /// Media type of a layer that is signed text.
 const SIMPLE_SIGNING: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -39,25 +39,25 @@ struct Layer {
 }
 
 impl Session<'_> {
-    /// Signs the image's index and manifests, and what the store has about it. What is signed with the key already
+    /// Signs manifests of one model, and what the store has about them. What is signed with the key already
     /// stays as it is.
     pub(super) fn sign(
         &self,
         store: &Store,
-        image: &StoredImage,
+        subjects: &[media::Descriptor],
+        attached: &[Attached],
         key: &PrivateKey,
     ) -> Result<(), Error> {
         let public = key.public();
-        let subjects = subjects(image);
         let names: Vec<(String, Digest)> =
             subjects.iter().map(|subject| (self.name.short_repository(), subject.digest)).collect();
         let mut statements = Vec::new();
-        for attached in &image.attached {
+        for attached in attached {
             let document = store.read_blob(&attached.digest, MOST_DOCUMENT)?;
             let statement = provenance::to_be_signed(attached.kind, &document, &names);
             statements.push((attached.kind.predicate_type(), statement));
         }
-        for subject in &subjects {
+        for subject in subjects {
             let digest = &subject.digest;
             if !self.is_signed(digest, &public)? {
                 let payload = signing::payload(self.name, digest);
@@ -131,7 +131,8 @@ impl Session<'_> {
     fn is_signed_in_bundle(&self, digest: &Digest, key: &PublicKey) -> Result<bool, Error> {
         for ((), referrer) in self.referrers(digest, |kind| is_bundle(kind).then_some(()))? {
             let (_, document) = self.manifest(Some(&referrer))?;
-            let Document::Manifest(Manifest { layers, .. }) = document else { continue };
+            let Document::Manifest(manifest) = document else { continue };
+            let layers = manifest.layers;
             let Some(layer) = layers.iter().find(|layer| layer.media_type == BUNDLE) else {
                 continue;
             };

@@ -3,12 +3,13 @@
 
 use serde_json::json;
 
+use super::super::attach::subjects;
 use super::super::fake::{Fault, Registry};
 use super::super::tests::{Bench, bytes};
 use super::*;
 use crate::provenance::{Attached, Kind};
 use crate::reference::Name;
-use crate::store::NewImage;
+use crate::store::{NewImage, StoredImage};
 
 fn key(sealed: bool) -> PrivateKey {
     let text = if sealed {

@@ -42,7 +42,7 @@ impl Bench {
         Self { folder, store, client, notes: Mutex::default(), ends: Mutex::default() }
     }
 
-    fn report(&self, event: Event<'_>) {
+    pub(super) fn report(&self, event: Event<'_>) {
         match event {
             Event::Note(text) => self.notes.lock().unwrap().push(text.to_owned()),
             Event::Done { text, .. } => self.ends.lock().unwrap().push(text.to_owned()),

@@ -122,7 +122,7 @@ fn file_name(name: &str) -> Option<String> {
 }
 
 /// A text without `%41`.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
