@@ -17,6 +17,8 @@ use crate::plan::{Context, Outside, Plan};
 use crate::reference::Name;
 use crate::store::{NewImage, Store, StoredImage};
 
+mod documents;
+
 /// What is to be built.
 pub struct Request<'a> {
     /// The file.
@@ -35,6 +37,8 @@ pub struct Request<'a> {
     pub names: Vec<Name>,
     /// Do everything again.
     pub no_cache: bool,
+    /// Say what it was made of.
+    pub provenance: bool,
     /// `SOURCE_DATE_EPOCH`.
     pub source_date: Option<u64>,
     /// Token for Hugging Face.
@@ -383,5 +387,9 @@ fn store(
     let mut others = documents;
     let (_, config, manifest) = others.remove(own);
     let others = others.into_iter().map(|(_, config, manifest)| (config, manifest)).collect();
-    world.store.commit(&NewImage { config, layers, manifest, index, others }, &request.names)
+    let mut image = NewImage { config, layers, manifest, index, others, attached: Vec::new() };
+    if request.provenance {
+        image.attached = documents::store(request, world.store, &image, images)?;
+    }
+    world.store.commit(&image, &request.names)
 }

@@ -19,6 +19,7 @@ mod quantize;
 mod remote;
 mod run;
 mod save;
+mod signing;
 mod table;
 mod words;
 
@@ -53,6 +54,8 @@ enum Command {
     Push(args::Push),
     /// Download a model: an image, an artifact, or `hf://org/repo[:quant]`.
     Pull(args::Pull),
+    /// Check that images are signed with a key.
+    Verify(args::Verify),
     /// Give an image one more name.
     Tag(args::Tag),
     /// List the images of the store.
@@ -126,6 +129,7 @@ fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
         Command::Build(args) => return build::run(args, context),
         Command::Push(args) => remote::push_command(args, context),
         Command::Pull(args) => remote::pull_command(args, context),
+        Command::Verify(args) => signing::verify_command(args),
         Command::Tag(args) => images::tag(args, context),
         Command::List(args) => list::list(args, context),
         Command::Inspect(args) => list::inspect(args, context),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use crate::Error;
-use crate::convert::{Request, Watch};
+use crate::convert::{By, Request, Watch};
 use crate::language::ignore::Ignore;
 use crate::plan::{Context, Plan};
 use crate::store::{Layer, Store};
@@ -20,6 +20,7 @@ pub(crate) mod copy;
 mod event;
 mod layers;
 pub(crate) mod made;
+mod material;
 pub(crate) mod node;
 pub(crate) mod output;
 mod parallel;
@@ -37,6 +38,7 @@ pub(crate) mod testing;
 pub(crate) mod unpack;
 
 pub use event::{Event, Unit};
+pub use material::{Content, Material};
 pub use result::{BuiltLayer, BuiltStage};
 pub(crate) use run::located;
 
@@ -101,8 +103,8 @@ pub type FindLayout<'a> =
 /// Runs llama.cpp's quantizer.
 pub type Tool<'a> = dyn Fn(ToolRun<'_>) -> Result<(), Error> + Sync + 'a;
 
-/// Converts a checkpoint.
-pub type Converter<'a> = dyn Fn(&Request<'_>, &mut Watch<'_>) -> Result<(), Error> + Sync + 'a;
+/// Converts a checkpoint; says who did.
+pub type Converter<'a> = dyn Fn(&Request<'_>, &mut Watch<'_>) -> Result<By, Error> + Sync + 'a;
 
 /// One run of the quantizer.
 pub struct ToolRun<'a> {

@@ -18,6 +18,7 @@ pub mod lint;
 mod list;
 mod model;
 pub mod outline;
+mod redacted;
 mod reference;
 mod scope;
 mod script;

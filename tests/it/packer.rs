@@ -34,6 +34,9 @@ mod read_only;
 /// Bad input: the line or the reference at fault, what to do, nothing half-stored.
 #[cfg(target_os = "linux")]
 mod refusals;
+/// Signatures and what an image was made of.
+#[cfg(target_os = "linux")]
+mod signing;
 /// Kills of what is under way to a registry or from one.
 #[cfg(target_os = "linux")]
 mod transfers;

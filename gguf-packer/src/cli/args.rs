@@ -72,6 +72,12 @@ pub(super) struct Build {
     /// Upload it under each of its names.
     #[arg(long)]
     pub(super) push: bool,
+    /// Sign what is pushed, as `push` does.
+    #[arg(long, value_name = "KEY", requires = "push")]
+    pub(super) sign: Option<String>,
+    /// Keep no provenance and no bill of materials beside the image.
+    #[arg(long)]
+    pub(super) no_provenance: bool,
     #[command(flatten)]
     pub(super) formats: Formats,
     /// Do every step anew.
@@ -115,6 +121,10 @@ pub(super) struct LlbDump {
 
 #[derive(Debug, Args)]
 pub(super) struct Push {
+    /// Sign it as cosign does, with a key of cosign's or a plain one: a file, or `env://VARIABLE`. $COSIGN_PASSWORD
+    /// opens a sealed one.
+    #[arg(long, value_name = "KEY")]
+    pub(super) sign: Option<String>,
     #[command(flatten)]
     pub(super) formats: Formats,
     #[command(flatten)]
@@ -129,12 +139,27 @@ pub(super) struct Pull {
     /// The platform to take from an image of several; this machine's unless it is given.
     #[arg(long, value_name = "OS/ARCH")]
     pub(super) platform: Option<String>,
+    /// Take only what this public key has signed.
+    #[arg(long, value_name = "KEY.pub")]
+    pub(super) verify: Option<String>,
     /// As the original has it; a pull always asks the registry.
     #[arg(long, hide = true)]
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) remote: Remote,
     /// What to pull.
+    #[arg(value_name = "NAME", required = true)]
+    pub(super) names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// The public key: a file, or `env://VARIABLE`.
+    #[arg(long, value_name = "KEY.pub")]
+    pub(super) key: String,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    /// Names of images in their registries.
     #[arg(value_name = "NAME", required = true)]
     pub(super) names: Vec<String>,
 }
@@ -164,6 +189,12 @@ pub(super) struct List {
 
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
+    /// Show what it was made of: an in-toto statement with an SLSA provenance.
+    #[arg(long, group = "document")]
+    pub(super) provenance: bool,
+    /// Show its bill of materials, of CycloneDX.
+    #[arg(long, group = "document")]
+    pub(super) sbom: bool,
     /// Ask the registry even where the store has the name.
     #[arg(long)]
     pub(super) force: bool,

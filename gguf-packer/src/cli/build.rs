@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use super::context::{converter, quantizer, variable};
 use super::formats::Formats;
 use super::progress::Screen;
-use super::{Context, args, output, remote, save};
+use super::{Context, args, output, remote, save, signing};
 use crate::Error;
 use crate::build::{Request, World, build, variables};
 use crate::executor::Folder;
@@ -48,6 +48,7 @@ pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Err
         labels: labels.into_iter().collect(),
         names: args.tags.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
         no_cache: args.no_cache,
+        provenance: !args.no_provenance,
         source_date: source_date()?,
         token: variable("HF_TOKEN"),
         endpoint: endpoint(&build_args),
@@ -89,6 +90,8 @@ fn make(
     request: &Request<'_>,
     (formats, outputs): (&Formats, &[save::Target]),
 ) -> Result<ExitCode, Error> {
+    // A wrong password is told before anything is built.
+    let key = args.sign.as_deref().map(signing::private_key).transpose()?;
     let screen = Screen::new(if args.quiet { args::Progress::Quiet } else { args.remote.progress });
     let store = context.store()?;
     let pull = |name: &crate::reference::Name, platform: &Platform| {
@@ -119,7 +122,7 @@ fn make(
         std::fs::write(file, built.id.to_string()).map_err(|e| Error::io("write", file, &e))?;
     }
     if args.push {
-        remote::push(&store, &items, &args.remote, &screen)?;
+        remote::push(&store, &items, key.as_ref(), &args.remote, &screen)?;
     }
     if args.quiet {
         output::line(&built.id.to_string())?;

@@ -76,6 +76,7 @@ pub(super) fn dump(args: &args::LlbDump, context: &Context) -> Result<(), Error>
         labels: vec![],
         names: vec![],
         no_cache: false,
+        provenance: false,
         source_date: None,
         token: variable("HF_TOKEN"),
         endpoint: endpoint(&build_args),

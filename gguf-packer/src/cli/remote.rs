@@ -6,15 +6,17 @@ use console::Term;
 
 use super::formats::Formats;
 use super::progress::Screen;
-use super::{Context, args, output};
+use super::{Context, args, output, signing};
 use crate::Error;
 use crate::artifact::Format;
 use crate::digest::Digest;
 use crate::image::Platform;
 use crate::image::layout::{Item, Saved};
 use crate::progress::Event;
+use crate::provenance::Kind;
 use crate::reference::Name;
 use crate::registry::{self, Client, Inspected, Kept, Settings};
+use crate::signing::PrivateKey;
 use crate::store::{Store, StoredImage};
 
 pub(super) fn client(insecure: bool) -> Result<Client, Error> {
@@ -42,21 +44,25 @@ pub(super) fn pull(
 pub(super) fn push(
     store: &Store,
     items: &[Saved],
+    sign: Option<&PrivateKey>,
     remote: &args::Remote,
     screen: &Screen,
 ) -> Result<(), Error> {
     let client = client(remote.insecure)?;
     let report = |event: Event<'_>| screen.transfer(event);
+    let how = if sign.is_some() { "pushed and signed" } else { "pushed" };
     for (item, name) in items.iter().flat_map(|(item, names)| names.iter().map(move |n| (item, n)))
     {
         let (digest, format) = match item {
-            Item::Image(image) => (client.push_image(image, name, store, &report)?, String::new()),
+            Item::Image(image) => {
+                (client.push_image(image, name, store, sign, &report)?, String::new())
+            }
             Item::Artifact(artifact) => {
-                let digest = client.push_artifact(artifact, name, store, &report)?;
+                let digest = client.push_artifact(artifact, name, store, sign, &report)?;
                 (digest, format!(", {}", artifact.format))
             }
         };
-        screen.say(&format!("pushed {name} as {digest}{format}"));
+        screen.say(&format!("{how} {name} as {digest}{format}"));
     }
     Ok(())
 }
@@ -67,7 +73,14 @@ pub(super) fn inspect(name: &Name, remote: &args::Remote) -> Result<Inspected, E
     client(remote.insecure)?.inspect(name, None, &|event| screen.transfer(event))
 }
 
+/// The documents that a registry has about `name`.
+pub(super) fn documents(name: &Name, remote: &args::Remote) -> Result<Vec<(Kind, Vec<u8>)>, Error> {
+    let screen = Screen::new(remote.progress);
+    client(remote.insecure)?.documents(name, &|event| screen.transfer(event))
+}
+
 pub(super) fn push_command(args: &args::Push, context: &Context) -> Result<(), Error> {
+    let key = args.sign.as_deref().map(signing::private_key).transpose()?;
     let screen = Screen::new(args.remote.progress);
     let (formats, name) = (Formats::of(&args.formats)?, args.name.parse::<Name>()?);
     let store = context.store_to_read()?;
@@ -78,7 +91,7 @@ pub(super) fn push_command(args: &args::Push, context: &Context) -> Result<(), E
         stays_what_it_is(&image, &name, &args.remote)?;
     }
     let items = formats.items(&image, &[name], &store)?;
-    push(&store, &items, &args.remote, &screen)
+    push(&store, &items, key.as_ref(), &args.remote, &screen)
 }
 
 /// Refuses to make an image of what was pulled as an artifact, unless that is said.
@@ -101,13 +114,19 @@ fn stays_what_it_is(image: &StoredImage, name: &Name, remote: &args::Remote) -> 
 /// Goes on after a model that is not to be had, and tells all of them.
 pub(super) fn pull_command(args: &args::Pull, context: &Context) -> Result<(), Error> {
     let platform: Option<Platform> = args.platform.as_deref().map(str::parse).transpose()?;
+    let key = args.verify.as_deref().map(signing::public_key).transpose()?;
     let (store, screen) = (context.store()?, Screen::new(args.remote.progress));
+    let platform = platform.as_ref();
+    let one = |name: &Name| match &key {
+        None => pull(&store, name, platform, &args.remote, &screen),
+        Some(key) => {
+            client(args.remote.insecure)?
+                .pull_signed(name, platform, key, &store, &|event| screen.transfer(event))
+        }
+    };
     let mut errors = Vec::new();
     for text in &args.names {
-        let pulled = text
-            .parse()
-            .and_then(|name| pull(&store, &name, platform.as_ref(), &args.remote, &screen));
-        match pulled {
+        match text.parse().and_then(|name| one(&name)) {
             Ok(id) => screen.say(&format!("pulled {text} as {}", id.short())),
             Err(error) => errors.push(error),
         }

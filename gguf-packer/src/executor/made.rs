@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::convert::By;
 use crate::digest::Digest;
 use crate::tree::{Entry, Kind};
 
@@ -19,6 +20,9 @@ use super::run::Run;
 pub(crate) struct Made {
     pub(crate) digest: Digest,
     pub(crate) size: u64,
+    /// Who converted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) by: Option<By>,
 }
 
 impl Made {

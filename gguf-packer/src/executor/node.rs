@@ -10,7 +10,7 @@ use crate::tree::Tree;
 use super::output::Output;
 use super::parallel::joined;
 use super::run::{Run, stopped};
-use super::{BaseImage, WORKING_FOLDER, convert, copy, place, quantize, source};
+use super::{BaseImage, WORKING_FOLDER, convert, copy, material, place, quantize, source};
 
 /// What is wrong before anything is done: missing files, permissions that are none.
 pub(super) fn check(run: &Run<'_>) -> Result<(), Error> {
@@ -43,6 +43,10 @@ pub(super) fn run(run: &Run<'_>, index: usize, inputs: Vec<Output>) -> Result<Ou
     };
     match output {
         Ok(output) => {
+            let pin = run.pins.lock().ok().and_then(|mut pins| pins.remove(&index));
+            if let Some(material) = material::brought(&node.op, pin, &output) {
+                teller.made(material);
+            }
             teller.done(output.cached);
             Ok(output)
         }

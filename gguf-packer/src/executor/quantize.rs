@@ -14,7 +14,7 @@ use super::copy::select::select;
 use super::made::{Made, lay};
 use super::output::Output;
 use super::run::{Run, Teller, key, stopped};
-use super::{ToolRun, Unit};
+use super::{Content, Material, ToolRun, Unit};
 
 pub mod dry_run;
 
@@ -42,6 +42,7 @@ pub(super) fn run(
     let matrix = wanted.options.imatrix.as_ref().map(|path| file(&state, path)).transpose()?;
     let files = Files { sources, matrix };
     let (made, cached) = run.backend.quantize(run, teller, wanted, &files)?;
+    teller.made(material(&wanted.options, &files, made.digest));
     let output = made.put(run, text, state, path::name(&wanted.src), &wanted.dest)?;
     Ok(Output { cached: cached && output.cached, ..output })
 }
@@ -88,6 +89,16 @@ fn shard_files(input: &Output, pattern: &str) -> Result<Vec<Entry>, Error> {
     Ok(found.iter().filter_map(entry).collect())
 }
 
+/// What is said of it in the provenance.
+fn material(options: &QuantizeOptions, files: &Files, made: Digest) -> Material {
+    let matrix = files.matrix.as_ref();
+    let from = files.sources.iter().chain(matrix).filter_map(Content::of).collect();
+    let mut words = arguments(options, "", matrix.map(|entry| entry.path.as_str()), "");
+    // What it reads and writes, and the type.
+    words.truncate(words.len().saturating_sub(3));
+    Material::Quantized { kind: options.kind.clone(), options: words, from, made }
+}
+
 pub(super) fn key_of(options: &QuantizeOptions, files: &Files) -> Digest {
     let content = |entry: &Entry| match &entry.kind {
         Kind::File { digest, .. } => (entry.path.clone(), Some(*digest)),
@@ -130,7 +141,7 @@ pub(super) fn quantize(
         return Err(failed(&Error::new("the quantizer made no file"), &lines, &wanted.options));
     }
     let (digest, size) = run.store().take_file(&made)?;
-    Ok(Made { digest, size })
+    Ok(Made { digest, size, by: None })
 }
 
 /// Runs the quantizer; what came of it and the last lines that it printed.

@@ -1,7 +1,8 @@
 //! One build: what all its nodes share.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
@@ -16,7 +17,7 @@ use crate::store::Store;
 
 use super::backend::Backend;
 use super::source::web::Web;
-use super::{Event, Settings, Unit};
+use super::{Event, Material, Settings, Unit};
 
 /// Least time between two steps that are told, in milliseconds.
 const TICK: u128 = 50;
@@ -28,6 +29,10 @@ pub(crate) struct Run<'a> {
     /// Some node failed: the others end.
     pub(super) failed: AtomicBool,
     web: OnceLock<Web>,
+    /// What each node brought or made.
+    pub(super) materials: Mutex<BTreeMap<usize, Material>>,
+    /// The commit that a branch or tag was, or the digest of what an address sent.
+    pub(super) pins: Mutex<BTreeMap<usize, String>>,
     /// Time of what is made now.
     pub(super) now: u64,
 }
@@ -40,7 +45,9 @@ impl<'a> Run<'a> {
     ) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = settings.source_date.unwrap_or(since.map_or(0, |since| since.as_secs()));
-        Self { plan, settings, backend, failed: AtomicBool::new(false), web: OnceLock::new(), now }
+        let (materials, pins) = (Mutex::default(), Mutex::default());
+        let (failed, web) = (AtomicBool::new(false), OnceLock::new());
+        Self { plan, settings, backend, failed, web, materials, pins, now }
     }
 
     pub(crate) fn store(&self) -> &'a Store {
@@ -95,7 +102,7 @@ impl<'a> Run<'a> {
 
     /// Tells about the node `index`.
     pub(super) fn teller(&self, index: usize) -> Teller<'_> {
-        Teller { run: self, index, last: std::sync::Mutex::new(None) }
+        Teller { run: self, index, last: Mutex::new(None) }
     }
 }
 
@@ -132,7 +139,7 @@ fn shortened(text: &str) -> String {
 pub(crate) struct Teller<'a> {
     run: &'a Run<'a>,
     index: usize,
-    last: std::sync::Mutex<Option<Instant>>,
+    last: Mutex<Option<Instant>>,
 }
 
 impl Teller<'_> {
@@ -146,6 +153,18 @@ impl Teller<'_> {
 
     pub(super) fn done(&self, cached: bool) {
         self.tell(Event::Done { node: self.index, cached });
+    }
+
+    /// Keeps for the provenance which commit, or which digest, was taken.
+    pub(super) fn took(&self, pin: &str) {
+        let mut pins = self.run.pins.lock().expect("no one panics while it is locked");
+        pins.insert(self.index, pin.to_owned());
+    }
+
+    /// Keeps for the provenance what was made.
+    pub(super) fn made(&self, material: Material) {
+        let mut materials = self.run.materials.lock().expect("no one panics while it is locked");
+        materials.insert(self.index, material);
     }
 
     pub(super) fn note(&self, text: &str) {

@@ -311,7 +311,7 @@ impl BuildKit<'_> {
     /// A file that a tool makes when its layer is made; one that was made already stays what it is.
     fn to_be_made(&self, digest: Digest, content: Content) -> Made {
         locked(&self.known.contents).entry(digest).or_insert(content);
-        Made { digest, size: 0 }
+        Made { digest, size: 0, by: None }
     }
 
     /// Where the instruction with this text stands.

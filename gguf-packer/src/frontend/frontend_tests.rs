@@ -59,7 +59,7 @@ fn bench() -> (Bench, crate::executor::site::Site) {
         let text = fs::read_to_string(request.dir.join("model.safetensors")).unwrap();
         let name = request.dir.file_name().unwrap().to_str().unwrap();
         fs::write(request.out, format!("{name} {text}")).unwrap();
-        Ok(())
+        Ok(crate::convert::By::Native)
     });
     for name in ["below", &format!("docker.io/library/below:latest {}", Platform::here())] {
         bench.add_image(name, &["etc/", "etc/passwd=root:x:0"], json!({"config": {}}));

@@ -320,7 +320,7 @@ impl Step<'_> {
             note: &mut |text| (self.tools.say)(text),
             stop: &|| false,
         };
-        (self.tools.converter)(&request, &mut watch)
+        (self.tools.converter)(&request, &mut watch).map(|_| ())
     }
 
     /// Makes a file of the container one of a folder.

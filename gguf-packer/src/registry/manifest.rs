@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::Method;
 use reqwest::header::ACCEPT;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::ask::Ask;
@@ -77,7 +77,7 @@ impl Descriptor {
 impl Session<'_> {
     /// The document that the name, or the manifest `digest` beside it, is; with its bytes.
     pub(super) fn manifest(&self, digest: Option<&Digest>) -> Result<(Vec<u8>, Document), Error> {
-        let wanted = digest.copied().or(match self.name.version() {
+        let wanted = digest.copied().or(self.pin).or(match self.name.version() {
             Version::Digest(digest) => Some(*digest),
             Version::Tag(_) => None,
         });
@@ -104,6 +104,23 @@ impl Session<'_> {
         let document = parse(&body)
             .map_err(|e| Error::new(format!("cannot read the manifest of `{}`: {e}", self.name)))?;
         Ok((body, document))
+    }
+}
+
+impl Session<'_> {
+    /// The manifest that a tag has, when there is one.
+    pub(super) fn optional(&self, tag: &str) -> Result<Option<Vec<u8>>, Error> {
+        let accept = [media::MANIFEST, media::INDEX].join(", ");
+        let path = self.path(&format!("manifests/{tag}"));
+        let response = self.ask(&Ask::new(Method::GET, path).header(ACCEPT, accept))?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => {
+                let body = self.client.http.body(response, MOST);
+                body.map(Some).map_err(|silence| refusal::gone(self, &silence.why))
+            }
+            _ => Err(refusal::of(self, response)),
+        }
     }
 }
 

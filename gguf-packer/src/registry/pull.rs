@@ -12,6 +12,7 @@ use super::{Session, formats};
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::{Platform, manifest as media};
+use crate::provenance::Kind;
 use crate::store::{Compression, Layer, NewImage, Store};
 
 /// What a name is in a registry.
@@ -54,6 +55,8 @@ pub(super) fn image(
         chosen.manifest.layers.iter().all(|layer| layer.compression() == Some(Compression::None));
     let mut image = NewImage { config, layers, ..NewImage::default() };
     if plain {
+        let named = chosen.index.as_ref().map_or(&chosen.raw, |(raw, _)| raw);
+        image.attached = session.take_documents(store, &Digest::of(named));
         image.manifest = chosen.raw;
         if let Some((raw, index)) = chosen.index {
             beside(&session, &mut image, raw, &index)?;
@@ -77,6 +80,12 @@ pub(super) fn inspect(
         None => config(&session, &chosen)?.0,
     };
     Ok(Inspected { format: known.map(|known| known.format), manifest: chosen.raw, config })
+}
+
+/// The documents about it.
+pub(super) fn documents(session: &Session<'_>) -> Result<Vec<(Kind, Vec<u8>)>, Error> {
+    let (raw, _) = session.manifest(None)?;
+    session.documents(&Digest::of(raw))
 }
 
 /// What it is, by its config or the beginnings of its files.

@@ -3,16 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, Response};
 use serde_json::Value;
 
 use super::ask::Ask;
+use super::attach::subjects;
 use super::{Session, layers, parallel, refusal};
 use crate::Error;
 use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::image::manifest as media;
+use crate::signing::PrivateKey;
 use crate::store::{Layer, Store, StoredImage};
 use crate::tree::{Entry, Kind};
 
@@ -26,6 +28,7 @@ pub(super) fn image(
     session: Session<'_>,
     image: &StoredImage,
     store: &Store,
+    sign: Option<&PrivateKey>,
 ) -> Result<Digest, Error> {
     let neighbours = neighbours(&session, store, |layer| Ok(vec![layer.diff_id]))?;
     let mut seen = BTreeSet::new();
@@ -38,15 +41,33 @@ pub(super) fn image(
     for (config, _) in &image.others {
         session.push_bytes(config)?;
     }
-    let name = session.name.tag().map(str::to_owned);
-    let Some(index) = &image.index else {
-        return session.put_manifest(&image.manifest, name.as_deref());
-    };
-    session.put_manifest(&image.manifest, None)?;
-    for (_, manifest) in &image.others {
-        session.put_manifest(manifest, None)?;
+    let name = session.name.tag();
+    if image.index.is_some() {
+        session.put_manifest(&image.manifest, None)?;
+        for (_, manifest) in &image.others {
+            session.put_manifest(manifest, None)?;
+        }
     }
-    session.put_manifest(index, name.as_deref())
+    let named = image.index.as_ref().unwrap_or(&image.manifest);
+    if sign.is_some() || !image.attached.is_empty() {
+        // What refers to it comes before its name, and it before what refers to it.
+        session.put_manifest(named, None)?;
+        about(&session, store, image, sign)?;
+    }
+    session.put_manifest(named, name)
+}
+
+/// Attaches documents and signatures. An old registry that takes no documents has the image all the same.
+fn about(
+    session: &Session<'_>,
+    store: &Store,
+    image: &StoredImage,
+    sign: Option<&PrivateKey>,
+) -> Result<(), Error> {
+    if let Err(error) = session.attach(store, image) {
+        session.note(&format!("the provenance is not in the registry: {error}"));
+    }
+    sign.map_or(Ok(()), |key| session.sign(store, &subjects(image), &image.attached, key))
 }
 
 /// Pushes an image of the store as an artifact.
@@ -54,12 +75,19 @@ pub(super) fn artifact(
     session: Session<'_>,
     artifact: &Artifact,
     store: &Store,
+    sign: Option<&PrivateKey>,
 ) -> Result<Digest, Error> {
     let neighbours = neighbours(&session, store, |layer| files_of(store, layer))?;
     parallel::map(&artifact.blobs, layers::AT_ONCE, |(digest, size)| {
         session.push_file(store, digest, *size, &having(&neighbours, digest))
     })?;
     session.push_bytes(&artifact.config)?;
+    if let Some(key) = sign {
+        // The documents are about the image.
+        session.put_manifest(&artifact.manifest, None)?;
+        let subject = media::Descriptor::of(media::MANIFEST, &artifact.manifest);
+        session.sign(store, &[subject], &[], key)?;
+    }
     session.put_manifest(&artifact.manifest, session.name.tag())
 }
 
@@ -104,19 +132,7 @@ impl Session<'_> {
     /// Puts a manifest under a tag, or under its own digest.
     fn put_manifest(&self, manifest: &[u8], tag: Option<&str>) -> Result<Digest, Error> {
         let digest = Digest::of(manifest);
-        let name = tag.map_or_else(|| digest.to_string(), str::to_owned);
-        let parsed: Value = serde_json::from_slice(manifest).unwrap_or_default();
-        let index = parsed["manifests"].is_array();
-        let kind = parsed["mediaType"].as_str().unwrap_or(if index {
-            media::INDEX
-        } else {
-            media::MANIFEST
-        });
-        let ask = Ask::new(Method::PUT, self.path(&format!("manifests/{name}")));
-        let response = self.ask(&ask.header(CONTENT_TYPE, kind).body(manifest))?;
-        if !response.status().is_success() {
-            return Err(refusal::of(self, response));
-        }
+        let response = self.put(manifest, tag)?;
         let told = response.headers().get("docker-content-digest");
         let told = told.and_then(|value| value.to_str().ok()?.parse::<Digest>().ok());
         match told.filter(|told| *told != digest) {
@@ -127,6 +143,24 @@ impl Session<'_> {
                 Err(Error::new(format!("{text}: {told}, not {digest}")))
             }
         }
+    }
+
+    /// As [`Session::put_manifest`]; the registry's answer.
+    pub(super) fn put(&self, manifest: &[u8], tag: Option<&str>) -> Result<Response, Error> {
+        let name = tag.map_or_else(|| Digest::of(manifest).to_string(), str::to_owned);
+        let parsed: Value = serde_json::from_slice(manifest).unwrap_or_default();
+        let index = parsed["manifests"].is_array();
+        let kind = parsed["mediaType"].as_str().unwrap_or(if index {
+            media::INDEX
+        } else {
+            media::MANIFEST
+        });
+        let ask = Ask::new(Method::PUT, self.path(&format!("manifests/{name}")));
+        let response = self.ask(&ask.header(CONTENT_TYPE, kind).body(manifest))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(refusal::of(self, response))
     }
 }
 

@@ -60,7 +60,7 @@ impl Bench {
     }
 
     pub(super) fn push(&self, name: &Name) -> Result<Digest, Error> {
-        self.client.push(name, &self.store, &|event| self.report(event))
+        self.client.push(name, &self.store, None, &|event| self.report(event))
     }
 
     pub(super) fn refused(&self, name: &Name) -> String {
@@ -110,6 +110,7 @@ impl Bench {
             manifest,
             index: Some(index),
             others: vec![(arm64, other)],
+            attached: Vec::new(),
         };
         self.store.commit(&image, std::slice::from_ref(name)).unwrap()
     }

@@ -30,6 +30,7 @@ pub(in crate::executor) fn load(
 ) -> Result<Output, Error> {
     let git = Repository { run, teller, wanted };
     let commit = git.commit()?;
+    teller.took(&commit);
     let key = key("git", &(wanted, &commit));
     if let Some(entries) = run.remembered::<Vec<Entry>>(&key) {
         if entries.iter().all(|entry| super::has_content(run, entry)) {

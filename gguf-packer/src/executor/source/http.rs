@@ -46,6 +46,7 @@ pub(in crate::executor) fn load(
             None => (known.ok_or_else(|| unasked(&wanted.url))?, true),
         },
     };
+    teller.took(&known.digest.to_string());
     let entry = file_entry(&known.name, known.digest, known.size);
     if wanted.unpack {
         if let Some(entries) = unpack::unpacked(run, &entry)? {

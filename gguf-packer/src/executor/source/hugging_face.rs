@@ -43,6 +43,7 @@ pub(in crate::executor) fn load(
     let Repository { endpoint, kind, repository } = &wanted.repository;
     let hub = Hub { endpoint, kind, repository, get: &get };
     let commit = commit(&hub, revision)?;
+    teller.took(&commit);
     let key = key("hugging-face", &(&wanted.repository, &commit, &wanted.folder, &wanted.exclude));
     if let Some(entries) = run.remembered::<Vec<Entry>>(&key) {
         if entries.iter().all(|entry| super::has_content(run, entry)) {

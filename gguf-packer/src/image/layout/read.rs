@@ -195,6 +195,7 @@ fn store_image(
         },
         config: main.config,
         layers,
+        attached: Vec::new(),
     };
     let image = with_index(image, shared && !as_they_are, &found)?;
     Ok(Loaded { id: store.commit(&image, &names)?, names })

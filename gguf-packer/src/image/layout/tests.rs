@@ -53,7 +53,8 @@ impl Fixture {
         let ((config, manifest), other) = (of(&platforms[0]), of(&platforms[1]));
         let all = [(platforms[0].clone(), manifest.as_slice()), (platforms[1].clone(), &other.1)];
         let index = Some(manifest::index(&all));
-        let image = NewImage { config, layers, manifest, index, others: vec![other] };
+        let image =
+            NewImage { config, layers, manifest, index, others: vec![other], attached: vec![] };
         let names: Vec<Name> = names.iter().map(|name| name.parse().unwrap()).collect();
         let id = self.store.commit(&image, &names).unwrap();
         (self.store.find(&id.hex()).unwrap(), names)

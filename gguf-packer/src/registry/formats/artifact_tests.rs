@@ -33,7 +33,7 @@ fn push(bench: &Bench, format: Format, from: &Name, to: &Name) -> Digest {
     let image = bench.store.find(&from.full()).unwrap();
     let artifact = Artifact::of(format, &image, &bench.store).unwrap().unwrap();
     let report = |event: crate::progress::Event<'_>| bench.report(event);
-    bench.client.push_artifact(&artifact, to, &bench.store, &report).unwrap()
+    bench.client.push_artifact(&artifact, to, &bench.store, None, &report).unwrap()
 }
 
 /// The files below a folder with their contents.

@@ -100,7 +100,7 @@ pub(super) fn commit(
     let own = all.iter().position(|(platform, ..)| *platform == here).unwrap_or(0);
     let (_, config, manifest) = all.remove(own);
     let others = all.into_iter().map(|(_, config, manifest)| (config, manifest)).collect();
-    let image = NewImage { config, layers, manifest, index, others };
+    let image = NewImage { config, layers, manifest, index, others, attached: Vec::new() };
     store.commit(&image, names)
 }
 
