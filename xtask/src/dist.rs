@@ -51,6 +51,12 @@ pub(crate) fn one_file_folder(target: &str) -> String {
     })
 }
 
+/// The files of a CPU distribution, as the plan has them.
+#[cfg(test)]
+pub(crate) fn programs(one_file: bool) -> Vec<String> {
+    plan::files(Variant::Cpu, one_file)
+}
+
 /// What the archive of a distribution is called, without its ending, and the folder in it.
 pub(crate) fn stem(version: &str, folder: &str) -> String {
     format!("llama-server-{version}-{folder}")

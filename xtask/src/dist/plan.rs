@@ -209,7 +209,7 @@ fn with_variables(line: &str) -> String {
     text
 }
 
-fn files(variant: Variant, one_file: bool) -> Vec<String> {
+pub(super) fn files(variant: Variant, one_file: bool) -> Vec<String> {
     let mut files = vec![
         "llama-server",
         "llama-healthcheck",
