@@ -93,9 +93,9 @@ fn order(packages: Vec<Package>) -> Result<Vec<Package>> {
     Ok(sorted)
 }
 
-/// What publishes them. Types are checked and llama.cpp is not built: `DOCS_RS`.
+/// What publishes them. Cargo builds each from its package before it is uploaded, llama.cpp too.
 pub(super) fn lines(crates: &[Package], dry_run: bool) -> Vec<Line> {
-    let line = Line::of("env DOCS_RS=1 cargo publish --locked --allow-dirty");
+    let line = Line::of("cargo publish --locked --allow-dirty");
     let line = line.and(dry_run.then_some("--dry-run"));
     vec![line.and(crates.iter().flat_map(|package| ["--package", package.name.as_str()]))]
 }
