@@ -16,6 +16,7 @@ mod manual;
 mod output;
 mod progress;
 mod quantize;
+mod quantize_args;
 mod remote;
 mod run;
 mod save;

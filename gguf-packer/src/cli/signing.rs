@@ -52,7 +52,9 @@ fn text(place: &str) -> Result<String, Error> {
 /// The password of a sealed key.
 fn password() -> Result<String, Error> {
     // An empty one is one.
-    if let Some(password) = std::env::var_os(PASSWORD) {
+    #[expect(clippy::disallowed_methods, reason = "a program's own environment")]
+    let password = std::env::var_os(PASSWORD);
+    if let Some(password) = password {
         return password.into_string().map_err(|_| Error::new(format!("{PASSWORD} is no text")));
     }
     let term = Term::stderr();

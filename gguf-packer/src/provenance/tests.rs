@@ -12,7 +12,7 @@ use crate::plan::Repository;
 use crate::tree::{Entry, Kind as Of};
 
 /// What must stand in no document.
-const SECRETS: [&str; 7] = ["hf_default", "hf_secret", "p4ss", "me:", "X-Sig", "sesame", "/home/"];
+const SECRETS: [&str; 7] = ["hf_default", "hf_secret", "p4ss", "me:", "X-Sig", "sesame", "/srv/"];
 
 const FILE: &str = "ARG TOKEN=hf_default\nFROM scratch AS f16\n\
     ADD https://me:p4ss@h.example/tokenizer.json?X-Sig=1 Q/\n\
@@ -82,7 +82,7 @@ fn config() -> Value {
 }
 
 fn made(materials: &[Material], has_base: bool) -> [Value; 2] {
-    let script = language::parse(FILE, "/home/me/GGUFPackerfile").unwrap();
+    let script = language::parse(FILE, "/srv/me/GGUFPackerfile").unwrap();
     let mut files = Tree::default();
     let entry = |path: &str, digest| Entry {
         path: path.to_owned(),
