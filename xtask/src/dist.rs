@@ -6,7 +6,7 @@ mod assemble;
 mod backend;
 mod inside;
 mod payload;
-mod plan;
+pub(crate) mod plan;
 mod report;
 
 use std::collections::BTreeMap;
@@ -49,12 +49,6 @@ pub(crate) fn one_file_folder(target: &str) -> String {
         architectures: None,
         one_file: true,
     })
-}
-
-/// The files of a CPU distribution, as the plan has them.
-#[cfg(test)]
-pub(crate) fn programs(one_file: bool) -> Vec<String> {
-    plan::files(Variant::Cpu, one_file)
 }
 
 /// What the archive of a distribution is called, without its ending, and the folder in it.

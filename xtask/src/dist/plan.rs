@@ -209,7 +209,7 @@ fn with_variables(line: &str) -> String {
     text
 }
 
-pub(super) fn files(variant: Variant, one_file: bool) -> Vec<String> {
+pub(crate) fn files(variant: Variant, one_file: bool) -> Vec<String> {
     let mut files = vec![
         "llama-server",
         "llama-healthcheck",

@@ -100,7 +100,7 @@ fn cargo_binstall_finds_the_archives_of_a_release() {
             let name = bin["name"].as_str().unwrap();
             let inside = filled(place, target, name);
             let inside = inside.strip_prefix(&format!("{folder}/")).unwrap().to_owned();
-            let files = crate::dist::programs(true);
+            let files = crate::dist::plan::files(crate::variant::Variant::Cpu, true);
             assert!(files.contains(&inside), "no {inside} in {files:?}");
             found += 1;
         }
