@@ -17,6 +17,8 @@ use crate::plan::{Context, Outside, Plan};
 use crate::reference::Name;
 use crate::store::{NewImage, Store, StoredImage};
 
+mod documents;
+
 /// What is to be built.
 pub struct Request<'a> {
     /// The file.
@@ -35,6 +37,8 @@ pub struct Request<'a> {
     pub names: Vec<Name>,
     /// Do everything again.
     pub no_cache: bool,
+    /// Say what it was made of.
+    pub provenance: bool,
     /// `SOURCE_DATE_EPOCH`.
     pub source_date: Option<u64>,
     /// Token for Hugging Face.
@@ -95,12 +99,26 @@ pub fn build(request: &Request<'_>, world: &World<'_>) -> Result<Built, Error> {
         } else {
             job.run()?
         };
-        let described = describe(request, world, &files).map_err(|e| job.at_command(&e))?;
+        let described = describe(request, world, &files)
+            .map_err(|e| at_command(request.script.file(), &job.resolved, &e))?;
         images.push((platform.clone(), described, files));
     }
     let id = store(request, world, &images)?;
     let warnings = stage.warnings.into_inner().unwrap_or_default();
     Ok(Built { id, platforms, warnings })
+}
+
+/// Calls `then` with what a build of the first platform needs besides its plan.
+///
+/// # Errors
+/// Everything that is wrong with the file, and those of `then`.
+pub fn with_settings<T>(
+    request: &Request<'_>,
+    world: &World<'_>,
+    then: impl FnOnce(&executor::Settings<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let platform = request.platforms.first().cloned().unwrap_or_else(Platform::here);
+    Job::new(request, world, &platform)?.with_settings(then)
 }
 
 /// A build for one platform.
@@ -139,44 +157,34 @@ impl<'a> Job<'a> {
     }
 
     fn run(&self) -> Result<BuiltStage, Error> {
+        self.with_settings(|settings| executor::build(&self.plan, settings))
+    }
+
+    fn with_settings<T>(
+        &self,
+        then: impl FnOnce(&executor::Settings<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let find = |reference: &str, platform: Option<&str>| self.image(reference, platform);
         let of_layout = |folder: &str, tag: Option<&str>, platform: Option<&str>| {
             let platform = self.wanted(platform)?;
             let id = layout(self.world.store, folder, tag)?;
             self.base(&self.world.store.find(&id.hex())?, folder, &platform)
         };
-        executor::build(
-            &self.plan,
-            &executor::Settings {
-                store: self.world.store,
-                file: self.request.script.file(),
-                folder: self.request.folder.clone(),
-                contexts: &self.request.contexts,
-                images: Images { find: &find, layout: &of_layout },
-                tool: self.world.tool,
-                converter: self.world.converter,
-                no_cache: self.request.no_cache,
-                source_date: self.request.source_date,
-                token: self.request.token.clone(),
-                endpoint: self.request.endpoint.clone(),
-                on_event: self.world.on_event,
-                stop: self.world.stop,
-            },
-        )
-    }
-
-    /// `error` with the place of the `CMD` that it is about, if the file has one.
-    fn at_command(&self, error: &Error) -> Error {
-        let stages = &self.resolved.stages;
-        let mut index = Some(self.resolved.target);
-        while let Some(stage) = index.and_then(|index| stages.get(index)) {
-            let is_command = |step: &&Step| matches!(step.instruction, Instruction::Cmd(_));
-            if let Some(step) = stage.steps.iter().rev().find(is_command) {
-                return executor::located(self.request.script.file(), step.at, &step.text, error);
-            }
-            index = if let Origin::Stage(below) = stage.from { Some(below) } else { None };
-        }
-        error.clone()
+        then(&executor::Settings {
+            store: self.world.store,
+            file: self.request.script.file(),
+            folder: self.request.folder.clone(),
+            contexts: &self.request.contexts,
+            images: Images { find: &find, layout: &of_layout },
+            tool: self.world.tool,
+            converter: self.world.converter,
+            no_cache: self.request.no_cache,
+            source_date: self.request.source_date,
+            token: self.request.token.clone(),
+            endpoint: self.request.endpoint.clone(),
+            on_event: self.world.on_event,
+            stop: self.world.stop,
+        })
     }
 
     fn wanted(&self, platform: Option<&str>) -> Result<Platform, Error> {
@@ -244,6 +252,20 @@ fn layout(store: &Store, folder: &str, tag: Option<&str>) -> Result<Digest, Erro
     }
 }
 
+/// `error` with the place of the `CMD` that it is about, if the file has one.
+pub(crate) fn at_command(file: &str, resolved: &language::Resolved, error: &Error) -> Error {
+    let stages = &resolved.stages;
+    let mut index = Some(resolved.target);
+    while let Some(stage) = index.and_then(|index| stages.get(index)) {
+        let is_command = |step: &&Step| matches!(step.instruction, Instruction::Cmd(_));
+        if let Some(step) = stage.steps.iter().rev().find(is_command) {
+            return executor::located(file, step.at, &step.text, error);
+        }
+        index = if let Origin::Stage(below) = stage.from { Some(below) } else { None };
+    }
+    error.clone()
+}
+
 /// `TARGETPLATFORM` and its kin.
 #[must_use]
 pub fn variables(target: &Platform) -> BTreeMap<String, String> {
@@ -266,7 +288,7 @@ fn json(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap_or_default()
 }
 
-fn platform_of(config: &Value) -> Option<Platform> {
+pub(crate) fn platform_of(config: &Value) -> Option<Platform> {
     serde_json::from_value(config.clone()).ok()
 }
 
@@ -293,8 +315,21 @@ fn describe(
     world: &World<'_>,
     stage: &BuiltStage,
 ) -> Result<Described, Error> {
+    described(stage, &request.labels, &|digest: &Digest| {
+        let path = world.store.blob_path(digest);
+        let file = std::fs::File::open(&path).map_err(|e| Error::io("read", &path, &e))?;
+        Ok(Box::new(std::io::BufReader::new(file)) as Box<dyn Read>)
+    })
+}
+
+/// The image of a stage, with `more` labels that win over the file's.
+pub(crate) fn described(
+    stage: &BuiltStage,
+    more: &[(String, String)],
+    open: &image::Open<'_>,
+) -> Result<Described, Error> {
     let mut labels = stage.labels.clone();
-    labels.extend(request.labels.iter().cloned());
+    labels.extend(more.iter().cloned());
     let mut history: Vec<History> = Vec::new();
     for made in &stage.layers {
         let layer = made.layer.diff_id;
@@ -313,11 +348,7 @@ fn describe(
         files: &stage.entries,
         created: stage.created,
     };
-    Described::new(&input, &|digest: &Digest| {
-        let path = world.store.blob_path(digest);
-        let file = std::fs::File::open(&path).map_err(|e| Error::io("read", &path, &e))?;
-        Ok(Box::new(std::io::BufReader::new(file)) as Box<dyn Read>)
-    })
+    Described::new(&input, open)
 }
 
 /// Stores the image: one that is this machine's first, the others beside it.
@@ -356,5 +387,9 @@ fn store(
     let mut others = documents;
     let (_, config, manifest) = others.remove(own);
     let others = others.into_iter().map(|(_, config, manifest)| (config, manifest)).collect();
-    world.store.commit(&NewImage { config, layers, manifest, index, others }, &request.names)
+    let mut image = NewImage { config, layers, manifest, index, others, attached: Vec::new() };
+    if request.provenance {
+        image.attached = documents::store(request, world.store, &image, images)?;
+    }
+    world.store.commit(&image, &request.names)
 }

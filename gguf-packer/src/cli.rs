@@ -7,15 +7,20 @@ mod context;
 mod convert;
 mod estimate;
 mod estimate_args;
+mod formats;
+#[cfg(unix)]
+mod frontend;
 mod images;
 mod list;
 mod manual;
 mod output;
 mod progress;
 mod quantize;
+mod quantize_args;
 mod remote;
 mod run;
 mod save;
+mod signing;
 mod table;
 mod words;
 
@@ -50,6 +55,8 @@ enum Command {
     Push(args::Push),
     /// Download a model: an image, an artifact, or `hf://org/repo[:quant]`.
     Pull(args::Pull),
+    /// Check that images are signed with a key.
+    Verify(args::Verify),
     /// Give an image one more name.
     Tag(args::Tag),
     /// List the images of the store.
@@ -83,6 +90,13 @@ enum Command {
     /// Look after the store.
     #[command(subcommand)]
     Store(args::Store),
+    /// Serve a build of BuildKit's over standard input and output: `docker build` starts it.
+    #[cfg(unix)]
+    #[command(hide = true)]
+    LlbFrontend,
+    /// Print the graph that `docker build` makes of a file, for Graphviz.
+    #[cfg(unix)]
+    LlbDump(args::LlbDump),
     /// Print completions for a shell.
     Completions(args::Completions),
     /// Write the manual pages into a folder.
@@ -104,11 +118,19 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Does the step of a build that a container of BuildKit's was started for.
+#[cfg(unix)]
+#[must_use]
+pub fn step() -> ExitCode {
+    frontend::step()
+}
+
 fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
     let done = match command {
         Command::Build(args) => return build::run(args, context),
         Command::Push(args) => remote::push_command(args, context),
         Command::Pull(args) => remote::pull_command(args, context),
+        Command::Verify(args) => signing::verify_command(args),
         Command::Tag(args) => images::tag(args, context),
         Command::List(args) => list::list(args, context),
         Command::Inspect(args) => list::inspect(args, context),
@@ -124,6 +146,10 @@ fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
         Command::Quantize(args) => quantize::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Store(args) => images::store(args, context),
+        #[cfg(unix)]
+        Command::LlbFrontend => frontend::serve(),
+        #[cfg(unix)]
+        Command::LlbDump(args) => frontend::dump(args, context),
         Command::Completions(args) => manual::completions(args),
         Command::Man(args) => manual::pages(args),
     };

@@ -45,7 +45,8 @@ pub struct Request<'a> {
 }
 
 /// Who converts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum By {
     /// We do, in this process.
     Native,
@@ -76,11 +77,11 @@ pub struct Watch<'a> {
     pub stop: &'a (dyn Fn() -> bool + Sync),
 }
 
-/// Converts a checkpoint, or an adapter. The file appears when it is whole.
+/// Converts a checkpoint, or an adapter; says who did. The file appears when it is whole.
 ///
 /// # Errors
 /// Everything that is wrong with the checkpoint and can be told before it is read; what the conversion failed of.
-pub fn convert(request: &Request<'_>, means: &Means, watch: &mut Watch<'_>) -> Result<(), Error> {
+pub fn convert(request: &Request<'_>, means: &Means, watch: &mut Watch<'_>) -> Result<By, Error> {
     let checked = check::checkpoint(request)?;
     // Files that are missing or cut are told before a Python is looked for.
     let source = match request.base {
@@ -90,14 +91,14 @@ pub fn convert(request: &Request<'_>, means: &Means, watch: &mut Watch<'_>) -> R
     let part = Part::begin(request.out)?;
     let request = Request { out: part.path(), ..*request };
     if means.by != Some(By::Upstream) && native(&source, &request, watch)? {
-        return part.finish();
+        return part.finish().map(|()| By::Native);
     }
     if means.by == Some(By::Native) {
         let what = format!("{} is not converted here as it is", checked.architecture);
         return Err(Error::new(what).hint("have llama.cpp's converter do it: --by upstream"));
     }
     upstream::convert(&request, &checked.architecture, means, watch)?;
-    part.finish()
+    part.finish().map(|()| By::Upstream)
 }
 
 /// What is converted.

@@ -6,36 +6,39 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use crate::Error;
-use crate::convert::{Request, Watch};
+use crate::convert::{By, Request, Watch};
 use crate::language::ignore::Ignore;
 use crate::plan::{Context, Plan};
 use crate::store::{Layer, Store};
 
+pub(crate) mod backend;
 #[cfg(test)]
 #[path = "executor/build_tests.rs"]
 mod build_tests;
-mod convert;
+pub(crate) mod convert;
 pub(crate) mod copy;
 mod event;
 mod layers;
-mod made;
-mod node;
-mod output;
+pub(crate) mod made;
+mod material;
+pub(crate) mod node;
+pub(crate) mod output;
 mod parallel;
 mod place;
 pub mod process;
 pub mod quantize;
 mod result;
-mod run;
+pub(crate) mod run;
 mod schedule;
 #[cfg(test)]
-mod site;
-mod source;
+pub(crate) mod site;
+pub(crate) mod source;
 #[cfg(test)]
-mod testing;
-mod unpack;
+pub(crate) mod testing;
+pub(crate) mod unpack;
 
 pub use event::{Event, Unit};
+pub use material::{Content, Material};
 pub use result::{BuiltLayer, BuiltStage};
 pub(crate) use run::located;
 
@@ -100,8 +103,8 @@ pub type FindLayout<'a> =
 /// Runs llama.cpp's quantizer.
 pub type Tool<'a> = dyn Fn(ToolRun<'_>) -> Result<(), Error> + Sync + 'a;
 
-/// Converts a checkpoint.
-pub type Converter<'a> = dyn Fn(&Request<'_>, &mut Watch<'_>) -> Result<(), Error> + Sync + 'a;
+/// Converts a checkpoint; says who did.
+pub type Converter<'a> = dyn Fn(&Request<'_>, &mut Watch<'_>) -> Result<By, Error> + Sync + 'a;
 
 /// One run of the quantizer.
 pub struct ToolRun<'a> {
@@ -133,7 +136,45 @@ pub struct BaseImage {
 /// # Errors
 /// Everything that is wrong, each with the place of its instruction.
 pub fn build(plan: &Plan, settings: &Settings<'_>) -> Result<BuiltStage, Error> {
-    let run = run::Run::new(plan, settings);
+    build_by(plan, settings, &backend::Native)
+}
+
+/// A build by the store of this machine, to be asked for parts.
+pub(crate) fn native<'a>(plan: &'a Plan, settings: &'a Settings<'a>) -> run::Run<'a> {
+    run::Run::new(plan, settings, &backend::Native)
+}
+
+/// The files of a plan's result.
+pub(crate) fn files(run: &run::Run<'_>) -> Result<std::sync::Arc<crate::tree::Tree>, Error> {
+    schedule::run(run).map(|output| output.tree)
+}
+
+/// The commit that a repository is at now; `run` has one node at least.
+pub(crate) fn commit_now(
+    run: &run::Run<'_>,
+    wanted: &crate::plan::HuggingFace,
+) -> Result<String, Error> {
+    source::hugging_face::commit_now(run, &run.teller(0), wanted)
+}
+
+/// Paths, sizes and addresses of the files of a repository; `run` has one node at least.
+pub(crate) fn addresses(
+    run: &run::Run<'_>,
+    wanted: &crate::plan::HuggingFace,
+) -> Result<Vec<(String, u64, String)>, Error> {
+    source::hugging_face::addresses(run, &run.teller(0), wanted)
+}
+
+/// Builds the target of a plan by another backend than the store.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn build_by(
+    plan: &Plan,
+    settings: &Settings<'_>,
+    backend: &dyn backend::Backend,
+) -> Result<BuiltStage, Error> {
+    let run = run::Run::new(plan, settings, backend);
     node::check(&run)?;
     let output = schedule::run(&run)?;
     result::finish(&run, output)

@@ -11,7 +11,8 @@ pub mod path;
 pub mod platform;
 mod weights;
 
-pub use config::{ConfigInput, Described, History, working_dir};
+pub use config::{ConfigInput, Described, History, Open, working_dir};
 pub use described::described;
-pub use ordered::inspect;
+pub use ordered::{indented, inspect};
 pub use platform::Platform;
+pub(crate) use weights::find as find_named;

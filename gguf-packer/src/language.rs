@@ -17,6 +17,8 @@ mod lexer;
 pub mod lint;
 mod list;
 mod model;
+pub mod outline;
+mod redacted;
 mod reference;
 mod scope;
 mod script;

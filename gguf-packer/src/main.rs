@@ -3,6 +3,10 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(unix)]
+    if std::env::args_os().nth(1).is_some_and(|word| word == gguf_packer::STEP) {
+        return gguf_packer::cli::step();
+    }
     #[cfg(feature = "quantize")]
     match std::env::args_os().nth(1) {
         Some(word) if word == gguf_packer::QUANTIZER => return upstream::quantize(),

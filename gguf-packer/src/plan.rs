@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::language::instruction::{Placing, Position, QuantizeOptions};
@@ -47,7 +47,7 @@ pub struct Node {
 }
 
 /// What a node does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
 pub enum Op {
     /// Nothing is there.
@@ -75,7 +75,7 @@ pub enum Op {
 }
 
 /// See [`Op::Image`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in the instructions")]
 pub struct Image {
     pub reference: String,
@@ -83,7 +83,7 @@ pub struct Image {
 }
 
 /// See [`Op::Layout`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in the instructions")]
 pub struct Layout {
     pub folder: String,
@@ -92,7 +92,7 @@ pub struct Layout {
 }
 
 /// See [`Op::Local`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Local {
     /// The name of the folder; none is the folder that is built.
     pub context: Option<String>,
@@ -105,7 +105,7 @@ pub struct Local {
 }
 
 /// See [`Op::Http`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Http {
     /// The address.
     pub url: String,
@@ -116,7 +116,7 @@ pub struct Http {
 }
 
 /// See [`Op::HuggingFace`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HuggingFace {
     /// Which one.
     pub repository: Repository,
@@ -129,7 +129,7 @@ pub struct HuggingFace {
 }
 
 /// See [`Op::Git`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Git {
     /// The address.
     pub remote: String,
@@ -142,14 +142,14 @@ pub struct Git {
 }
 
 /// See [`Op::Inline`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inline {
     /// Names and texts.
     pub files: Vec<(String, String)>,
 }
 
 /// See [`Op::Place`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// What of each input is put down.
     pub parts: Vec<Part>,
@@ -164,7 +164,7 @@ pub struct Place {
 }
 
 /// See [`Op::Quantize`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in the instruction")]
 pub struct Quantize {
     pub src: String,
@@ -173,7 +173,7 @@ pub struct Quantize {
 }
 
 /// See [`Op::Convert`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in the instruction")]
 pub struct Convert {
     pub src: String,
@@ -184,7 +184,7 @@ pub struct Convert {
 }
 
 /// What of an input is put down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// What these paths and patterns name.
@@ -196,7 +196,7 @@ pub enum Part {
 }
 
 /// [`Placing`] as a part of a node's name.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "as in the instructions")]
 pub struct Placed {
     pub chown: Option<String>,

@@ -9,13 +9,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Error;
+use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::image::Platform;
 use crate::progress::{Event, Report};
+use crate::provenance::Kind;
 use crate::reference::Name;
-use crate::store::Store;
+use crate::signing::{PrivateKey, PublicKey};
+use crate::store::{Store, StoredImage};
 
 mod ask;
+mod attach;
 mod auth;
 mod docker_config;
 #[cfg(test)]
@@ -32,14 +36,17 @@ mod pull;
 mod push;
 mod refusal;
 mod remote;
+mod signature;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tls_tests;
 mod upload;
 
+pub(crate) use formats::{is_of_other_format, load as load_model};
 pub use login::Kept;
 pub use peek::Peeked;
+pub use pull::Inspected;
 
 /// How registries are reached.
 #[derive(Debug, Clone)]
@@ -133,6 +140,8 @@ struct Session<'a> {
     name: &'a Name,
     /// Whether something is pushed.
     push: bool,
+    /// The manifest that the name is to be, whatever the registry says now.
+    pin: Option<Digest>,
     report: Report<'a>,
 }
 
@@ -157,32 +166,121 @@ impl Client {
         store: &Store,
         report: Report<'_>,
     ) -> Result<Digest, Error> {
-        let session = Session { client: self, name, push: false, report };
+        let session = self.session(name, false, report);
         if name.is_hugging_face() {
             return formats::pull(session, formats::hugging_face::plan(session)?, store);
         }
         pull::image(session, platform, store)
     }
 
-    /// The raw manifest and config of `name` as the registry has them; no layer is read.
+    /// As [`Client::pull`], when `key` has signed it; what is pulled is what was signed.
     ///
     /// # Errors
-    /// When the registry does not have it, or it is no image.
+    /// When it is not signed with the key, and as [`Client::pull`] does.
+    pub fn pull_signed(
+        &self,
+        name: &Name,
+        platform: Option<&Platform>,
+        key: &PublicKey,
+        store: &Store,
+        report: Report<'_>,
+    ) -> Result<Digest, Error> {
+        let pin = Some(self.verify(name, key, report)?);
+        pull::image(Session { pin, ..self.session(name, false, report) }, platform, store)
+    }
+
+    /// The digest of what `name` is in the registry, when `key` has signed it.
+    ///
+    /// # Errors
+    /// When the registry does not have it, or it is not signed with the key.
+    pub fn verify(
+        &self,
+        name: &Name,
+        key: &PublicKey,
+        report: Report<'_>,
+    ) -> Result<Digest, Error> {
+        if name.is_hugging_face() {
+            return Err(Error::new(format!(
+                "`{name}` is a repository of Hugging Face, which has no signatures"
+            ))
+            .hint("build an image of it, and sign that: gguf-packer build --push --sign KEY"));
+        }
+        self.session(name, false, report).verified(key)
+    }
+
+    /// The documents about `name` that the registry has.
+    ///
+    /// # Errors
+    /// When the registry does not have the name, or sends something else.
+    pub fn documents(
+        &self,
+        name: &Name,
+        report: Report<'_>,
+    ) -> Result<Vec<(Kind, Vec<u8>)>, Error> {
+        pull::documents(&self.session(name, false, report))
+    }
+
+    fn session<'a>(&'a self, name: &'a Name, push: bool, report: Report<'a>) -> Session<'a> {
+        Session { client: self, name, push, pin: None, report }
+    }
+
+    /// What `name` is in the registry; no layer is read.
+    ///
+    /// # Errors
+    /// When the registry does not have it, or it is neither an image nor a model.
     pub fn inspect(
         &self,
         name: &Name,
         platform: Option<&Platform>,
         report: Report<'_>,
-    ) -> Result<(Vec<u8>, Vec<u8>), Error> {
-        pull::inspect(Session { client: self, name, push: false, report }, platform)
+    ) -> Result<Inspected, Error> {
+        pull::inspect(self.session(name, false, report), platform)
     }
 
-    /// Pushes the image that the store has under `name`. Says the digest of what the name is in the registry.
+    /// Pushes the image that the store has under `name`, with the documents about it, and signs it where there is a
+    /// key. Says the digest of what the name is in the registry.
     ///
     /// # Errors
     /// When the store does not have it, or the registry does not take it.
-    pub fn push(&self, name: &Name, store: &Store, report: Report<'_>) -> Result<Digest, Error> {
-        push::image(Session { client: self, name, push: true, report }, store)
+    pub fn push(
+        &self,
+        name: &Name,
+        store: &Store,
+        sign: Option<&PrivateKey>,
+        report: Report<'_>,
+    ) -> Result<Digest, Error> {
+        self.push_image(&store.find(&name.full())?, name, store, sign, report)
+    }
+
+    /// Pushes an image of the store as `name`, which need not be a name of it there. Says the digest of what
+    /// the name is in the registry.
+    ///
+    /// # Errors
+    /// When the registry does not take it.
+    pub fn push_image(
+        &self,
+        image: &StoredImage,
+        name: &Name,
+        store: &Store,
+        sign: Option<&PrivateKey>,
+        report: Report<'_>,
+    ) -> Result<Digest, Error> {
+        push::image(self.session(name, true, report), image, store, sign)
+    }
+
+    /// Pushes a model as an artifact under `name`. Says the digest of its manifest.
+    ///
+    /// # Errors
+    /// When the registry does not take it.
+    pub fn push_artifact(
+        &self,
+        artifact: &Artifact,
+        name: &Name,
+        store: &Store,
+        sign: Option<&PrivateKey>,
+        report: Report<'_>,
+    ) -> Result<Digest, Error> {
+        push::artifact(self.session(name, true, report), artifact, store, sign)
     }
 }
 

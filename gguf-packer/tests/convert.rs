@@ -32,8 +32,8 @@ fn is_upstreams(name: &str) {
         let mut watch = Watch { step: &mut |_, _| (), note: &mut |_| (), stop: &|| false };
         let known = recorded.0.get(&(name.to_owned(), kind.to_owned()));
         match convert(&request, &means, &mut watch) {
-            Ok(()) if Some(&recorded::digest(&out)) == known => {}
-            Ok(()) => wrong.push(format!("{kind}: other bytes than upstream's")),
+            Ok(_) if Some(&recorded::digest(&out)) == known => {}
+            Ok(_) => wrong.push(format!("{kind}: other bytes than upstream's")),
             Err(error) => wrong.push(format!("{kind}: {error}")),
         }
     }

@@ -6,9 +6,18 @@ mod compare;
 mod elsewhere;
 /// Checkpoints of every family, from safetensors to a chat.
 mod families;
+/// One build in several formats, each with its readers.
+#[cfg(target_os = "linux")]
+mod formats;
+/// `docker build` of our files.
+#[cfg(target_os = "linux")]
+mod frontend;
 /// Kills at any moment, several processes at once, a full disk.
 #[cfg(target_os = "linux")]
 mod killed;
+/// Models in pods.
+#[cfg(target_os = "linux")]
+mod kubernetes;
 /// llama.cpp's planner of memory.
 #[cfg(target_os = "linux")]
 mod planner;
@@ -25,6 +34,9 @@ mod read_only;
 /// Bad input: the line or the reference at fault, what to do, nothing half-stored.
 #[cfg(target_os = "linux")]
 mod refusals;
+/// Signatures and what an image was made of.
+#[cfg(target_os = "linux")]
+mod signing;
 /// Kills of what is under way to a registry or from one.
 #[cfg(target_os = "linux")]
 mod transfers;

@@ -13,6 +13,8 @@ use sha2::{Digest as _, Sha256};
 
 /// Upstream asks for forty hexadecimal digits.
 const COMMIT: &str = "0123456789012345678901234567890123456789";
+/// Who may read repositories of the organization `private`.
+pub const TOKEN: &str = "hf_ofThisHub";
 /// What Git keeps as a pointer in a repository of the hub.
 const LARGE: [&str; 2] = ["gguf", "safetensors"];
 
@@ -62,6 +64,13 @@ fn answer(mut stream: &TcpStream, files: &Path, downloads: &AtomicUsize) -> std:
     let mut words = line.split_whitespace();
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let path = target.split('?').next().unwrap_or_default();
+    let private = ["/private/", "/api/models/private/"].iter().any(|start| path.starts_with(start));
+    let known =
+        |line: &String| line.eq_ignore_ascii_case(&format!("authorization: Bearer {TOKEN}"));
+    if private && !head.iter().any(known) {
+        let head = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        return stream.write_all(head.as_bytes());
+    }
     if let Some(file) = resolved(path, files) {
         if method != "HEAD" {
             downloads.fetch_add(1, Ordering::Relaxed);

@@ -6,7 +6,7 @@ mod assemble;
 mod backend;
 mod inside;
 mod payload;
-mod plan;
+pub(crate) mod plan;
 mod report;
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use crate::identity::Identity;
 use crate::manifest::{self, LlamaCpp, Manifest};
 use crate::screen::{self, Screen};
 use crate::toolkit::{self, Toolkit};
-use crate::variant::Variant;
+use crate::variant::{self, Variant};
 use crate::vendor::{self, WithoutPage};
 use crate::{advisories, cargo, component, elf, licenses, requirements, sbom, setup, verify};
 use args::Args;
@@ -33,6 +33,53 @@ use plan::Plan;
 use report::Row;
 
 pub(crate) use inside::{WORD as BACKEND_WORD, run as run_backend};
+
+/// The name of the folder of `row`'s distribution.
+pub(crate) fn folder_of(row: &variant::Row) -> String {
+    plan::name(&plan::Choice::from(row))
+}
+
+/// The name of the folder of the one-file distribution for `target`.
+pub(crate) fn one_file_folder(target: &str) -> String {
+    plan::name(&plan::Choice {
+        variant: Variant::Cpu,
+        target: target.to_owned(),
+        toolkit: None,
+        architectures: None,
+        one_file: true,
+    })
+}
+
+/// What the archive of a distribution is called, without its ending, and the folder in it.
+pub(crate) fn stem(version: &str, folder: &str) -> String {
+    format!("llama-server-{version}-{folder}")
+}
+
+/// Packs the distribution `dir` as `version` into the folder `out`; the archive, whose SHA-256 lies beside it.
+///
+/// # Errors
+/// When it is none, or cannot be written.
+pub(crate) fn pack(dir: &Path, version: &str, out: &Path) -> Result<PathBuf> {
+    let folder = dir.file_name().map(|name| name.to_string_lossy().into_owned());
+    let manifest = Manifest::read(dir)?;
+    let stem = stem(version, &folder.context("a distribution is in a folder with a name")?);
+    fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+    write_archive(dir, &manifest, &stem, out, manifest.source_date_epoch)
+}
+
+fn write_archive(
+    dir: &Path,
+    manifest: &Manifest,
+    stem: &str,
+    out: &Path,
+    epoch: u64,
+) -> Result<PathBuf> {
+    let mut files: Vec<String> = manifest.files.keys().cloned().collect();
+    files.push(manifest::FILE.to_owned());
+    let to = archive::path(out, stem);
+    archive::write(dir, &files, &to, stem, epoch)?;
+    Ok(to)
+}
 
 pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
     let Some(args) = args::parse(words.clone())? else {
@@ -65,6 +112,14 @@ pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
         .with_context(|| format!("cannot write {}", args.out.display()))?;
     let dist = Dist { args: &args, identity, target, host, source, lock };
     dist.build(&mut screen, toolkits)
+}
+
+/// Whether `dist` takes these words, for the tests of those who type them.
+#[cfg(test)]
+pub(crate) fn takes(words: &[&str]) -> Result<()> {
+    let args = args::parse(words.iter().map(Into::into).collect())?.context("help is wanted")?;
+    let target = args.target.clone().unwrap_or_else(|| variant::X86_64.to_owned());
+    args.check(&target)
 }
 
 /// A distribution is of the pinned llama.cpp, compiled here. (Compilers and flags of the user's are in its manifest.)
@@ -225,12 +280,8 @@ impl Dist<'_> {
     }
 
     fn pack(&self, dir: &Path, plan: &Plan, manifest: &Manifest) -> Result<PathBuf> {
-        let stem = format!("llama-server-{}-{}", self.identity.version, plan.name);
-        let mut files: Vec<String> = manifest.files.keys().cloned().collect();
-        files.push(manifest::FILE.to_owned());
-        let to = archive::path(&self.args.out, &stem);
-        archive::write(dir, &files, &to, &stem, self.identity.epoch)?;
-        Ok(to)
+        let stem = stem(&self.identity.version, &plan.name);
+        write_archive(dir, manifest, &stem, &self.args.out, self.identity.epoch)
     }
 
     /// Fills `dir`; the manifest is written last.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use llama_src::sh::Cmd;
+use serde::{Deserialize, Serialize};
 
 use crate::{cargo, sbom};
 
@@ -14,7 +15,7 @@ pub(crate) const UNKNOWN: &str = "unknown";
 const ARCHIVED: &str = "xtask/archived-commit.txt";
 
 /// Whence a distribution comes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     /// `yymmddhhmm-githash`.
     pub(crate) version: String,

@@ -7,14 +7,18 @@ mod build;
 mod clean;
 mod contract;
 mod dist;
+#[cfg(test)]
+#[path = "image/doors_tests.rs"]
+mod doors_tests;
 mod engine;
 mod index;
 mod labels;
 mod layers;
 mod layout;
 mod plan;
+pub(crate) mod publish;
 mod release;
-mod semver;
+pub(crate) mod semver;
 mod size;
 mod subject;
 mod tags;
@@ -22,10 +26,11 @@ mod test;
 
 use std::ffi::OsString;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use llama_src::sh::Cmd;
 
 use crate::identity::Identity;
+use crate::variant::Variant;
 use crate::{cargo, screen};
 use subject::{Platforms, Subject};
 
@@ -60,7 +65,8 @@ build:
   --dev                 names of a build to try out: llama-cpp:cpu-dev and so on
   --push                to the registry in place of the engine
   --output oci:FILE     into an archive in place of the engine
-  --attest              attach a bill of materials and the provenance
+  --output dir:FOLDER   only the distribution in it, into a folder
+  --attest              attach the provenance
   --cache gha|registry  keep layers there from one build to the next
   --no-cache            build every layer anew
   --base-image NAME     in place of the Dockerfile's; --rust-image likewise
@@ -103,6 +109,20 @@ pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
     }
 }
 
+/// Whether `image` takes these words, for the tests of those who type them.
+#[cfg(test)]
+pub(crate) fn takes(words: &[&str]) -> Result<()> {
+    let rest = words[1..].iter().map(Into::into).collect();
+    match words[0] {
+        "test" => test::parse(rest).map(drop),
+        "build" => {
+            let args = args::parse("build", rest)?;
+            Subject::all(&args, Platforms::Own).map(drop)
+        }
+        other => bail!("unknown command `image {other}`"),
+    }
+}
+
 fn is_help(word: &str) -> bool {
     matches!(word, "" | "help" | "-h" | "--help")
 }
@@ -134,9 +154,26 @@ fn tags(words: Vec<OsString>) -> Result<()> {
 }
 
 /// The page of this repository, where its remote has one.
-fn source() -> Option<String> {
+pub(crate) fn source() -> Option<String> {
     let remote = Cmd::new("git").dir(cargo::root()).args(["remote", "get-url", "origin"]).read();
     labels::page(&remote.ok()?)
+}
+
+/// The newest image of the name that the Dockerfiles' base has, by digest.
+///
+/// # Errors
+/// When the registry does not answer.
+pub(crate) fn newest_base() -> Result<String> {
+    let file = plan::dockerfile(&Subject::new(Variant::Cpu));
+    let text = std::fs::read_to_string(cargo::root().join(&file));
+    let text = text.with_context(|| format!("cannot read {file}"))?;
+    let base = labels::argument(&text, "BASE_IMAGE");
+    let base = base.with_context(|| format!("{file} has no line `ARG BASE_IMAGE=…`"))?;
+    let name = base.split('@').next().unwrap_or(base);
+    let inspect = ["buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}", name];
+    let digest = Cmd::new("docker").args(inspect).read();
+    let digest = digest.with_context(|| format!("nobody says which the newest {name} is"))?;
+    Ok(format!("{name}@{}", digest.trim()))
 }
 
 #[cfg(test)]

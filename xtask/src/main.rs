@@ -18,6 +18,7 @@ mod identity;
 mod image;
 mod licenses;
 mod manifest;
+mod release;
 mod requirements;
 mod sbom;
 mod screen;
@@ -45,6 +46,7 @@ cargo xtask COMMAND
   dist [--variant NAME] [--plan] [--setup]   folders and archives that run anywhere: see dist --help
   image WORD                                 container images, from build to release: see image --help
   gpu-test [--variant NAME] [--bench SIZE]   prove a distribution on this machine's GPU: see --help
+  release STEP                               what CI publishes, step by step: see release --help
   verify DIR|ARCHIVE                         every promise about a distribution; runs what is in it
   variants [--json]                          the release matrix
   doctor [--features LIST]                   what a build needs, found or not, and what installs it
@@ -73,7 +75,7 @@ fn main() -> ExitCode {
 }
 
 /// Commands whose own help says more than [`HELP`] does of them.
-const WITH_HELP: [&str; 6] = ["check", "dist", "fuzz", "gpu-test", "image", "vendor"];
+const WITH_HELP: [&str; 7] = ["check", "dist", "fuzz", "gpu-test", "image", "release", "vendor"];
 
 /// What [`HELP`] says of one command, when `args` ask for it.
 fn help(command: &str, args: &[OsString]) -> Option<String> {
@@ -101,7 +103,8 @@ fn help(command: &str, args: &[OsString]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn run(command: &str, args: Vec<OsString>) -> Result<()> {
+/// What a person types after `cargo xtask`.
+pub(crate) fn run(command: &str, args: Vec<OsString>) -> Result<()> {
     if let Some(text) = help(command, &args) {
         screen::print(text);
         return Ok(());
@@ -115,6 +118,7 @@ fn run(command: &str, args: Vec<OsString>) -> Result<()> {
         "gpu-test" => gpu_test::run(args),
         "verify" => verify::run(args),
         verify::OPEN_WORD => verify::run_open(args),
+        "release" => release::run(args),
         "variants" => variants::run(args),
         "doctor" => doctor::run(args),
         "setup" => setup::run(args),

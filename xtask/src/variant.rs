@@ -61,7 +61,8 @@ const ROCM_TARGETS: &[&str] = &[
     "gfx1200", "gfx1201",
 ];
 
-/// Those of them that rocBLAS has kernels for in ROCm 6.4 as Debian builds it.
+/// Those of them that rocBLAS has kernels for in ROCm 6.4 as Debian builds it. No release has it; `dist --setup`
+/// brings it (`toolkit/rocm.rs`).
 const ROCM_6_TARGETS: &[&str] = &["gfx908", "gfx90a", "gfx1030", "gfx1100", "gfx1101", "gfx1102"];
 
 impl Variant {
@@ -173,7 +174,7 @@ impl Variant {
         match self {
             Self::Cpu | Self::Vulkan => &[],
             Self::Cuda => &["13.0", "12.8"],
-            Self::Rocm => &["6.4", "7.2"],
+            Self::Rocm => &["7.2"],
         }
     }
 
@@ -255,8 +256,7 @@ mod tests {
                 "cpu aarch64-unknown-linux-gnu - linux/arm64 -*",
                 "cuda x86_64-unknown-linux-gnu 13.0 linux/amd64 580*",
                 "cuda x86_64-unknown-linux-gnu 12.8 linux/amd64 550",
-                "rocm x86_64-unknown-linux-gnu 6.4 linux/amd64 -*",
-                "rocm x86_64-unknown-linux-gnu 7.2 linux/amd64 -",
+                "rocm x86_64-unknown-linux-gnu 7.2 linux/amd64 -*",
                 "vulkan x86_64-unknown-linux-gnu - linux/amd64 -*",
                 "vulkan aarch64-unknown-linux-gnu - linux/arm64 -*",
             ]

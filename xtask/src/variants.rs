@@ -48,7 +48,7 @@ fn table(rows: &[Row]) -> String {
             let _ = writeln!(text, "         {}", chunk.join(" "));
         }
     }
-    text.push_str("* the toolkit that is meant when none is named and none is installed\n");
+    text.push_str("* the toolkit that an image has when none is named\n");
     text
 }
 

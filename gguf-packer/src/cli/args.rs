@@ -4,9 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+pub(super) use super::quantize_args::{Compare, Quantize};
+
 mod convert;
+mod formats;
 
 pub(super) use convert::{Class, Convert};
+pub(super) use formats::Formats;
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -34,14 +38,12 @@ pub(super) struct Remote {
     pub(super) progress: Progress,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Build {
+/// What of which file is wanted.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Wanted {
     /// The file; `GGUFPackerfile` unless it is given, else a `Dockerfile` with our syntax line. `-`: standard input.
     #[arg(short, long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// A name for the image.
-    #[arg(short, long = "tag", value_name = "NAME")]
-    pub(super) tags: Vec<String>,
     /// A value for an `ARG`; without `=VALUE` that of the environment.
     #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
     pub(super) build_args: Vec<String>,
@@ -54,6 +56,15 @@ pub(super) struct Build {
     /// Platforms of the image; those of its base, or linux/amd64 and linux/arm64 without a base.
     #[arg(long = "platform", value_name = "OS/ARCH", value_delimiter = ',')]
     pub(super) platforms: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Build {
+    #[command(flatten)]
+    pub(super) wanted: Wanted,
+    /// A name for the image.
+    #[arg(short, long = "tag", value_name = "NAME")]
+    pub(super) tags: Vec<String>,
     /// A label of the image.
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub(super) labels: Vec<String>,
@@ -63,6 +74,14 @@ pub(super) struct Build {
     /// Upload it under each of its names.
     #[arg(long)]
     pub(super) push: bool,
+    /// Sign what is pushed, as `push` does.
+    #[arg(long, value_name = "KEY", requires = "push")]
+    pub(super) sign: Option<String>,
+    /// Keep no provenance and no bill of materials beside the image.
+    #[arg(long)]
+    pub(super) no_provenance: bool,
+    #[command(flatten)]
+    pub(super) formats: Formats,
     /// Do every step anew.
     #[arg(long)]
     pub(super) no_cache: bool,
@@ -83,7 +102,33 @@ pub(super) struct Build {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct LlbDump {
+    #[command(flatten)]
+    pub(super) wanted: Wanted,
+    /// Print the operations as JSON, one a line, as `buildctl debug dump-llb` does.
+    #[arg(long, group = "form")]
+    pub(super) json: bool,
+    /// Print the bytes that `buildctl build` takes.
+    #[arg(long, group = "form")]
+    pub(super) protobuf: bool,
+    /// Show the graph in a browser.
+    #[arg(long, group = "form")]
+    pub(super) browser: bool,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    /// The folder that would be built, or the file.
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(super) context: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Push {
+    /// Sign it as cosign does, with a key of cosign's or a plain one: a file, or `env://VARIABLE`. $COSIGN_PASSWORD
+    /// opens a sealed one.
+    #[arg(long, value_name = "KEY")]
+    pub(super) sign: Option<String>,
+    #[command(flatten)]
+    pub(super) formats: Formats,
     #[command(flatten)]
     pub(super) remote: Remote,
     /// Its name, with the registry.
@@ -96,12 +141,27 @@ pub(super) struct Pull {
     /// The platform to take from an image of several; this machine's unless it is given.
     #[arg(long, value_name = "OS/ARCH")]
     pub(super) platform: Option<String>,
+    /// Take only what this public key has signed.
+    #[arg(long, value_name = "KEY.pub")]
+    pub(super) verify: Option<String>,
     /// As the original has it; a pull always asks the registry.
     #[arg(long, hide = true)]
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) remote: Remote,
     /// What to pull.
+    #[arg(value_name = "NAME", required = true)]
+    pub(super) names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// The public key: a file, or `env://VARIABLE`.
+    #[arg(long, value_name = "KEY.pub")]
+    pub(super) key: String,
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    /// Names of images in their registries.
     #[arg(value_name = "NAME", required = true)]
     pub(super) names: Vec<String>,
 }
@@ -131,9 +191,18 @@ pub(super) struct List {
 
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
+    /// Show what it was made of: an in-toto statement with an SLSA provenance.
+    #[arg(long, group = "document")]
+    pub(super) provenance: bool,
+    /// Show its bill of materials, of CycloneDX.
+    #[arg(long, group = "document")]
+    pub(super) sbom: bool,
     /// Ask the registry even where the store has the name.
     #[arg(long)]
     pub(super) force: bool,
+    /// Show manifest and config of what `push --format` would upload: `modelpack` or `docker`.
+    #[arg(long, value_name = "FORMAT", conflicts_with = "force")]
+    pub(super) format: Option<String>,
     #[command(flatten)]
     pub(super) remote: Remote,
     /// A name or an ID.
@@ -163,6 +232,8 @@ pub(super) struct Save {
     /// Where to: `oci-dir=PATH`, `oci-archive=PATH` or `docker-archive=PATH`; a path alone is a docker-archive.
     #[arg(short, long, value_name = "[KIND=]PATH")]
     pub(super) output: String,
+    #[command(flatten)]
+    pub(super) formats: Formats,
     /// A name or an ID.
     #[arg(value_name = "IMAGE")]
     pub(super) image: String,
@@ -234,100 +305,6 @@ pub(super) struct Run {
     /// More arguments of llama-server.
     #[arg(last = true, value_name = "ARG")]
     pub(super) args: Vec<String>,
-}
-
-/// Pieces of a text that are measured unless it is said.
-const CHUNKS: u32 = 8;
-
-#[derive(Debug, Args)]
-pub(super) struct Quantize {
-    /// The type, as llama-quantize names it; Q5_K_M unless it is given. With --dry-run it may be given several
-    /// times, and without it all types are told.
-    #[arg(long = "type", value_name = "TYPE")]
-    pub(super) kinds: Vec<String>,
-    /// Write nothing; tell how large the file would be, by llama.cpp's own dry run.
-    #[arg(long, group = "told")]
-    pub(super) dry_run: bool,
-    /// Then measure on this text what the file lost, as `gguf-packer compare` does.
-    #[arg(long, value_name = "TEXT", group = "told")]
-    pub(super) compare: Option<PathBuf>,
-    /// Pieces of the text that are measured, of 512 tokens each.
-    #[arg(long, value_name = "N", default_value_t = CHUNKS, requires = "compare",
-          value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) chunks: u32,
-    /// Print what is told as JSON.
-    #[arg(long, requires = "told")]
-    pub(super) json: bool,
-    /// All tensors the same type.
-    #[arg(long)]
-    pub(super) pure: bool,
-    /// Importance matrix.
-    #[arg(long, value_name = "FILE")]
-    pub(super) imatrix: Option<PathBuf>,
-    /// Only these tensors by the matrix.
-    #[arg(long, value_name = "TENSOR", value_delimiter = ',', requires = "imatrix")]
-    pub(super) include_weights: Vec<String>,
-    /// All but these tensors by the matrix.
-    #[arg(
-        long,
-        value_name = "TENSOR",
-        value_delimiter = ',',
-        requires = "imatrix",
-        conflicts_with = "include_weights"
-    )]
-    pub(super) exclude_weights: Vec<String>,
-    /// Leave `output.weight` as it is.
-    #[arg(long)]
-    pub(super) leave_output_tensor: bool,
-    /// Type of `output.weight`.
-    #[arg(long, value_name = "TYPE")]
-    pub(super) output_tensor_type: Option<String>,
-    /// Type of the token embeddings.
-    #[arg(long, value_name = "TYPE")]
-    pub(super) token_embedding_type: Option<String>,
-    /// Type of the tensors whose names match; the first pattern that matches holds.
-    #[arg(long = "tensor-type", value_name = "PATTERN=TYPE")]
-    pub(super) tensor_types: Vec<String>,
-    /// Quantize tensors that are quantized already.
-    #[arg(long)]
-    pub(super) allow_requantize: bool,
-    /// Threads; all processors unless it is given.
-    #[arg(long, value_name = "N")]
-    pub(super) threads: Option<u32>,
-    /// How progress is shown.
-    #[arg(long, value_enum, default_value = "auto", value_name = "KIND")]
-    pub(super) progress: Progress,
-    /// The file to read.
-    #[arg(value_name = "IN.gguf")]
-    pub(super) from: PathBuf,
-    /// The file to write.
-    #[arg(value_name = "OUT.gguf", required_unless_present = "dry_run")]
-    pub(super) to: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Compare {
-    /// A file of plain text like what the model is for.
-    #[arg(long, value_name = "FILE")]
-    pub(super) text: PathBuf,
-    /// Pieces of the text that are measured, of 512 tokens each.
-    #[arg(long, value_name = "N", default_value_t = CHUNKS, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) chunks: u32,
-    /// Threads; all processors unless it is given.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) threads: Option<u32>,
-    /// Print the figures as JSON.
-    #[arg(long)]
-    pub(super) json: bool,
-    /// How progress is shown.
-    #[arg(long, value_enum, default_value = "auto", value_name = "KIND")]
-    pub(super) progress: Progress,
-    /// The model before it was quantized.
-    #[arg(value_name = "BEFORE.gguf")]
-    pub(super) before: PathBuf,
-    /// The quantized model.
-    #[arg(value_name = "AFTER.gguf")]
-    pub(super) after: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,25 +7,27 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use super::context::{converter, quantizer, variable};
+use super::formats::Formats;
 use super::progress::Screen;
-use super::{Context, args, output, remote, save};
+use super::{Context, args, output, remote, save, signing};
 use crate::Error;
 use crate::build::{Request, World, build, variables};
 use crate::executor::Folder;
-use crate::image::Platform;
+use crate::image::{Platform, layout};
 use crate::language::find::{self, Found};
 use crate::language::{self, Warning};
 use crate::plan;
 
 pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Error> {
-    let found = file(args)?;
+    let found = file(&args.wanted, &args.context)?;
     let shown = found.path.display().to_string();
     let script = language::parse(&found.text, &shown)?;
     let ignore = find::ignore(&args.context, &found.path)?;
+    let build_args = pairs(&args.wanted.build_args, "--build-arg", variable)?;
     let settings = language::Settings {
-        build_args: pairs(&args.build_args, "--build-arg", variable)?,
-        target: args.target.clone(),
-        contexts: contexts(args)?.keys().cloned().collect(),
+        build_args: build_args.clone(),
+        target: args.wanted.target.clone(),
+        contexts: contexts(&args.wanted)?.keys().cloned().collect(),
         ..language::Settings::default()
     };
     if args.check {
@@ -36,30 +38,60 @@ pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Err
         script: &script,
         settings,
         folder: folder(&args.context, ignore)?,
-        contexts: contexts(args)?,
-        platforms: args.platforms.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+        contexts: contexts(&args.wanted)?,
+        platforms: args
+            .wanted
+            .platforms
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<_, _>>()?,
         labels: labels.into_iter().collect(),
         names: args.tags.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
         no_cache: args.no_cache,
+        provenance: !args.no_provenance,
         source_date: source_date()?,
         token: variable("HF_TOKEN"),
-        endpoint: variable("HF_ENDPOINT"),
+        endpoint: endpoint(&build_args),
     };
     let outputs =
         args.outputs.iter().map(|text| save::target(text)).collect::<Result<Vec<_>, _>>()?;
-    if args.push && request.names.is_empty() {
+    let formats = Formats::of(&args.formats)?;
+    shippable(args, &request, &formats, &outputs)?;
+    make(args, context, &request, (&formats, &outputs))
+}
+
+/// Refuses what could not be pushed or written when it is built.
+fn shippable(
+    args: &args::Build,
+    request: &Request<'_>,
+    formats: &Formats,
+    outputs: &[save::Target],
+) -> Result<(), Error> {
+    if args.push && request.names.is_empty() && !formats.are_named() {
         return Err(Error::new("an image without a name cannot be pushed")
             .hint("gguf-packer build --tag REGISTRY/NAME --push ."));
     }
-    make(args, context, &request, &outputs)
+    if formats.has_artifact() && !args.push && outputs.is_empty() {
+        return Err(Error::new(
+            "`--format` says how a model is pushed or written, and it is neither",
+        )
+        .hint("add --push, or --output oci-archive=PATH")
+        .hint(
+            "a model that is built can be pushed later: gguf-packer push --format modelpack NAME",
+        ));
+    }
+    formats.names(&request.names)?;
+    outputs.iter().try_for_each(|target| formats.check(target.format))
 }
 
 fn make(
     args: &args::Build,
     context: &Context,
     request: &Request<'_>,
-    outputs: &[save::Target],
+    (formats, outputs): (&Formats, &[save::Target]),
 ) -> Result<ExitCode, Error> {
+    // A wrong password is told before anything is built.
+    let key = args.sign.as_deref().map(signing::private_key).transpose()?;
     let screen = Screen::new(if args.quiet { args::Progress::Quiet } else { args.remote.progress });
     let store = context.store()?;
     let pull = |name: &crate::reference::Name, platform: &Platform| {
@@ -77,17 +109,20 @@ fn make(
     };
     let built = build(request, &world)?;
     told(&built.warnings);
+    let items = if args.push || !outputs.is_empty() {
+        formats.items(&store.find(&built.id.hex())?, &request.names, &store)?
+    } else {
+        vec![]
+    };
     for target in outputs {
-        save::write(&store, &built.id.hex(), &request.names, target)?;
+        layout::save(&store, &items, target.format, &target.path)?;
         screen.say(&format!("wrote {}", target.path.display()));
     }
     if let Some(file) = &args.iidfile {
         std::fs::write(file, built.id.to_string()).map_err(|e| Error::io("write", file, &e))?;
     }
     if args.push {
-        for name in &request.names {
-            remote::push(&store, name, &args.remote, &screen)?;
-        }
+        remote::push(&store, &items, key.as_ref(), &args.remote, &screen)?;
     }
     if args.quiet {
         output::line(&built.id.to_string())?;
@@ -107,9 +142,9 @@ fn make(
 }
 
 /// The file to build.
-fn file(args: &args::Build) -> Result<Found, Error> {
+pub(super) fn file(args: &args::Wanted, context: &Path) -> Result<Found, Error> {
     let is_url = |text: &str| text.starts_with("http://") || text.starts_with("https://");
-    if args.context.to_str().is_some_and(is_url) {
+    if context.to_str().is_some_and(is_url) {
         return Err(Error::new("the folder to build is an address")
             .hint("clone it first, or name it: --build-context NAME=URL"));
     }
@@ -120,14 +155,14 @@ fn file(args: &args::Build) -> Result<Found, Error> {
             .map_err(|e| Error::new(format!("cannot read the file from standard input: {e}")))?;
         return Ok(Found { path: "-".into(), text });
     }
-    if !args.context.is_dir() {
-        return Err(Error::new(format!("there is no folder {}", args.context.display()))
+    if !context.is_dir() {
+        return Err(Error::new(format!("there is no folder {}", context.display()))
             .hint("the last word is the folder to build: gguf-packer build -t NAME ."));
     }
-    find::script(&args.context, args.file.as_deref())
+    find::script(context, args.file.as_deref())
 }
 
-fn folder(
+pub(super) fn folder(
     context: &Path,
     ignore: Option<(std::path::PathBuf, language::ignore::Ignore)>,
 ) -> Result<Folder, Error> {
@@ -137,13 +172,13 @@ fn folder(
     Ok(Folder { path, ignore: ignore.unwrap_or_default(), ignore_file })
 }
 
-fn contexts(args: &args::Build) -> Result<BTreeMap<String, plan::Context>, Error> {
+pub(super) fn contexts(args: &args::Wanted) -> Result<BTreeMap<String, plan::Context>, Error> {
     let pairs = pairs(&args.build_contexts, "--build-context", |_| None)?;
     Ok(pairs.into_iter().map(|(name, value)| (name, plan::Context::parse(&value))).collect())
 }
 
 /// `KEY=VALUE`; a key alone has the value that `absent` gives, or is left out.
-fn pairs(
+pub(super) fn pairs(
     words: &[String],
     option: &str,
     absent: impl Fn(&str) -> Option<String>,
@@ -162,6 +197,11 @@ fn pairs(
         }
     }
     Ok(pairs)
+}
+
+/// Where Hugging Face is: a build argument, as through Docker, or a variable of the environment.
+pub(super) fn endpoint(build_args: &BTreeMap<String, String>) -> Option<String> {
+    build_args.get("HF_ENDPOINT").cloned().or_else(|| variable("HF_ENDPOINT"))
 }
 
 fn source_date() -> Result<Option<u64>, Error> {
@@ -199,7 +239,7 @@ fn check(
     Ok(ExitCode::FAILURE)
 }
 
-fn told(warnings: &[Warning]) {
+pub(super) fn told(warnings: &[Warning]) {
     for warning in warnings {
         output::say(&format!("warning: {warning}"));
     }

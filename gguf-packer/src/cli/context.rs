@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use llama_src::sh::Cmd;
 
-use crate::convert::{self, Means, Request, Watch};
+use crate::convert::{self, By, Means, Request, Watch};
 use crate::executor::{ToolRun, process};
 use crate::store::Store;
 use crate::{COMPARER, Error, QUANTIZER};
@@ -66,7 +66,7 @@ pub(super) fn means() -> Result<Means, Error> {
 }
 
 /// Converts a checkpoint with what this machine has.
-pub(super) fn converter(request: &Request<'_>, watch: &mut Watch<'_>) -> Result<(), Error> {
+pub(super) fn converter(request: &Request<'_>, watch: &mut Watch<'_>) -> Result<By, Error> {
     convert::convert(request, &means()?, watch)
 }
 

@@ -8,8 +8,13 @@ use crate::Error;
 
 /// Prints `text` as it is. Who reads may have had enough: `gguf-packer list | head -1`.
 pub(super) fn print(text: &str) -> Result<(), Error> {
+    bytes(text.as_bytes())
+}
+
+/// Prints what is no text.
+pub(super) fn bytes(bytes: &[u8]) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Error::new(format!("cannot write the result: {error}")))
         }

@@ -4,14 +4,20 @@ use std::io::Read;
 
 use console::Term;
 
+use super::formats::Formats;
 use super::progress::Screen;
-use super::{Context, args, output};
+use super::{Context, args, output, signing};
 use crate::Error;
+use crate::artifact::Format;
 use crate::digest::Digest;
 use crate::image::Platform;
+use crate::image::layout::{Item, Saved};
+use crate::progress::Event;
+use crate::provenance::Kind;
 use crate::reference::Name;
-use crate::registry::{Client, Kept, Settings};
-use crate::store::Store;
+use crate::registry::{self, Client, Inspected, Kept, Settings};
+use crate::signing::PrivateKey;
+use crate::store::{Store, StoredImage};
 
 pub(super) fn client(insecure: bool) -> Result<Client, Error> {
     Client::new(Settings { insecure, ..Settings::from_environment() })
@@ -34,41 +40,93 @@ pub(super) fn pull(
     client(remote.insecure)?.pull(name, platform, store, &|event| screen.transfer(event))
 }
 
-/// Pushes what the store has as `name`.
+/// Pushes all of it, each under its names.
 pub(super) fn push(
     store: &Store,
-    name: &Name,
+    items: &[Saved],
+    sign: Option<&PrivateKey>,
     remote: &args::Remote,
     screen: &Screen,
 ) -> Result<(), Error> {
     let client = client(remote.insecure)?;
-    let digest = client.push(name, store, &|event| screen.transfer(event))?;
-    screen.say(&format!("pushed {name} as {digest}"));
+    let report = |event: Event<'_>| screen.transfer(event);
+    let how = if sign.is_some() { "pushed and signed" } else { "pushed" };
+    for (item, name) in items.iter().flat_map(|(item, names)| names.iter().map(move |n| (item, n)))
+    {
+        let (digest, format) = match item {
+            Item::Image(image) => {
+                (client.push_image(image, name, store, sign, &report)?, String::new())
+            }
+            Item::Artifact(artifact) => {
+                let digest = client.push_artifact(artifact, name, store, sign, &report)?;
+                (digest, format!(", {}", artifact.format))
+            }
+        };
+        screen.say(&format!("{how} {name} as {digest}{format}"));
+    }
     Ok(())
 }
 
-/// The config that a registry has of `name`.
-pub(super) fn config(name: &Name, remote: &args::Remote) -> Result<Vec<u8>, Error> {
+/// What a registry has under `name`.
+pub(super) fn inspect(name: &Name, remote: &args::Remote) -> Result<Inspected, Error> {
     let screen = Screen::new(remote.progress);
-    let client = client(remote.insecure)?;
-    client.inspect(name, None, &|event| screen.transfer(event)).map(|(_, config)| config)
+    client(remote.insecure)?.inspect(name, None, &|event| screen.transfer(event))
+}
+
+/// The documents that a registry has about `name`.
+pub(super) fn documents(name: &Name, remote: &args::Remote) -> Result<Vec<(Kind, Vec<u8>)>, Error> {
+    let screen = Screen::new(remote.progress);
+    client(remote.insecure)?.documents(name, &|event| screen.transfer(event))
 }
 
 pub(super) fn push_command(args: &args::Push, context: &Context) -> Result<(), Error> {
+    let key = args.sign.as_deref().map(signing::private_key).transpose()?;
     let screen = Screen::new(args.remote.progress);
-    push(&context.store_to_read()?, &args.name.parse()?, &args.remote, &screen)
+    let (formats, name) = (Formats::of(&args.formats)?, args.name.parse::<Name>()?);
+    let store = context.store_to_read()?;
+    // What is pushed as another name may be named by its ID.
+    let text = if formats.are_named() { args.name.clone() } else { name.full() };
+    let image = store.find(&text)?;
+    if formats.are_implied() {
+        stays_what_it_is(&image, &name, &args.remote)?;
+    }
+    let items = formats.items(&image, &[name], &store)?;
+    push(&store, &items, key.as_ref(), &args.remote, &screen)
+}
+
+/// Refuses to make an image of what was pulled as an artifact, unless that is said.
+fn stays_what_it_is(image: &StoredImage, name: &Name, remote: &args::Remote) -> Result<(), Error> {
+    if !registry::is_of_other_format(image) {
+        return Ok(());
+    }
+    // What is wrong with the registry is told by the push.
+    let there = client(remote.insecure)?.inspect(name, None, &|_| {}).ok();
+    let Some(format) = there.and_then(|there| there.format) else { return Ok(()) };
+    let text = format!("`{name}` is no image in its registry: it has the format {format}");
+    let error = Error::new(text);
+    let error = match format.parse::<Format>() {
+        Ok(format) => error.hint(format!("as it is: gguf-packer push --format {format} {name}")),
+        Err(_) => error,
+    };
+    Err(error.hint(format!("an image instead of it: gguf-packer push --format image {name}")))
 }
 
 /// Goes on after a model that is not to be had, and tells all of them.
 pub(super) fn pull_command(args: &args::Pull, context: &Context) -> Result<(), Error> {
     let platform: Option<Platform> = args.platform.as_deref().map(str::parse).transpose()?;
+    let key = args.verify.as_deref().map(signing::public_key).transpose()?;
     let (store, screen) = (context.store()?, Screen::new(args.remote.progress));
+    let platform = platform.as_ref();
+    let one = |name: &Name| match &key {
+        None => pull(&store, name, platform, &args.remote, &screen),
+        Some(key) => {
+            client(args.remote.insecure)?
+                .pull_signed(name, platform, key, &store, &|event| screen.transfer(event))
+        }
+    };
     let mut errors = Vec::new();
     for text in &args.names {
-        let pulled = text
-            .parse()
-            .and_then(|name| pull(&store, &name, platform.as_ref(), &args.remote, &screen));
-        match pulled {
+        match text.parse().and_then(|name| one(&name)) {
             Ok(id) => screen.say(&format!("pulled {text} as {}", id.short())),
             Err(error) => errors.push(error),
         }

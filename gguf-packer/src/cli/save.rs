@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use super::formats::Formats;
 use super::{Context, args, output};
 use crate::Error;
 use crate::image::layout::{self, Format};
 use crate::reference::Name;
-use crate::store::Store;
 
 /// Where an image goes, and as what.
 #[derive(Debug)]
@@ -31,29 +31,21 @@ pub(super) fn target(text: &str) -> Result<Target, Error> {
     Ok(Target { format, path: path.into() })
 }
 
-/// Writes the image `text` of the store.
-pub(super) fn write(
-    store: &Store,
-    text: &str,
-    names: &[Name],
-    target: &Target,
-) -> Result<(), Error> {
-    let images = [(store.find(text)?, names.to_vec())];
-    layout::save(store, &images, target.format, &target.path)
-}
-
 pub(super) fn save(args: &args::Save, context: &Context) -> Result<(), Error> {
     let target = if args.output.contains('=') {
         target(&args.output)?
     } else {
         Target { format: Format::DockerArchive, path: (&args.output).into() }
     };
+    let formats = Formats::of(&args.formats)?;
+    formats.check(target.format)?;
     let store = context.store_to_read()?;
     let image = store.find(&args.image)?;
     let named: Vec<Name> =
         args.image.parse().into_iter().filter(|name| image.names.contains(name)).collect();
     let names = if named.is_empty() { image.names.clone() } else { named };
-    layout::save(&store, &[(image, names)], target.format, &target.path)
+    let items = formats.items(&image, &names, &store)?;
+    layout::save(&store, &items, target.format, &target.path)
 }
 
 pub(super) fn load(args: &args::Load, context: &Context) -> Result<(), Error> {

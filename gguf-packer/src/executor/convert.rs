@@ -8,18 +8,19 @@ use crate::digest::Digest;
 use crate::plan;
 use crate::tree::{Entry, Kind};
 
-use super::Unit;
 use super::copy::files::{follow, is_folder};
 use super::copy::path;
 use super::copy::select::select;
 use super::made::{Made, lay};
 use super::output::Output;
 use super::run::{Run, Teller, key};
+use super::{Content, Material, Unit};
 
 /// A folder that is read: its name, of which a model's name is made, and its files by their paths in it.
-struct Folder {
-    name: String,
-    files: Vec<(String, Entry)>,
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    pub(crate) name: String,
+    pub(crate) files: Vec<(String, Entry)>,
 }
 
 /// Converts a folder of the second input into the stage, the first one.
@@ -35,9 +36,8 @@ pub(super) fn run(
         inputs.next().zip(inputs.next()).expect("its inputs are the stage and the source");
     let source = folder(&from, &wanted.src)?;
     let base = wanted.base.as_ref().map(|path| folder(&state, path)).transpose()?;
-    let key = key_of(wanted, &source, base.as_ref());
-    let make = || convert(run, teller, wanted, &source, base.as_ref());
-    let (made, cached) = Made::of(run, &key, make)?;
+    let (made, cached) = run.backend.convert(run, teller, wanted, (&source, base.as_ref()))?;
+    teller.made(material(wanted, &source, base.as_ref(), &made));
     let name = format!("{}.gguf", source.name);
     let output = made.put(run, text, state, &name, &wanted.dest)?;
     Ok(Output { cached: cached && output.cached, ..output })
@@ -75,7 +75,22 @@ fn folder(input: &Output, source: &str) -> Result<Folder, Error> {
     Ok(Folder { name: if name.is_empty() { "model".to_owned() } else { name.to_owned() }, files })
 }
 
-fn key_of(wanted: &plan::Convert, source: &Folder, base: Option<&Folder>) -> Digest {
+/// What is said of it in the provenance.
+fn material(
+    wanted: &plan::Convert,
+    source: &Folder,
+    base: Option<&Folder>,
+    made: &Made,
+) -> Material {
+    let from = [Some(source), base].into_iter().flatten().flat_map(|folder| &folder.files);
+    let content = |(name, entry): &(String, Entry)| {
+        Content::of(entry).map(|content| Content { path: name.clone(), ..content })
+    };
+    let from = from.filter_map(content).collect();
+    Material::Converted { kind: wanted.kind.clone(), by: made.by, from, made: made.digest }
+}
+
+pub(super) fn key_of(wanted: &plan::Convert, source: &Folder, base: Option<&Folder>) -> Digest {
     let contents = |folder: &Folder| {
         let content = |(name, entry): &(String, Entry)| match &entry.kind {
             Kind::File { digest, .. } => (name.clone(), Some(*digest)),
@@ -87,7 +102,7 @@ fn key_of(wanted: &plan::Convert, source: &Folder, base: Option<&Folder>) -> Dig
     key("convert", &(&wanted.kind, contents(source), base.map(contents), version))
 }
 
-fn convert(
+pub(super) fn convert(
     run: &Run<'_>,
     teller: &Teller<'_>,
     wanted: &plan::Convert,
@@ -105,15 +120,16 @@ fn convert(
         note: &mut |text| teller.note(text),
         stop: &|| run.is_stopped(),
     };
-    if let Err(error) = (run.settings.converter)(&request, &mut watch) {
-        run.go_on()?;
-        return Err(named(
-            &error,
-            &[(&dir, Some(&wanted.src)), (base.as_ref().unwrap_or(&dir), wanted.base.as_ref())],
-        ));
-    }
+    let by = match (run.settings.converter)(&request, &mut watch) {
+        Ok(by) => by,
+        Err(error) => {
+            run.go_on()?;
+            let base = (base.as_ref().unwrap_or(&dir), wanted.base.as_ref());
+            return Err(named(&error, &[(&dir, Some(&wanted.src)), base]));
+        }
+    };
     let (digest, size) = run.store().take_file(&out)?;
-    Ok(Made { digest, size })
+    Ok(Made { digest, size, by: Some(by) })
 }
 
 /// The folder below `root`, on the disk under its own name.

@@ -49,7 +49,7 @@ fn bench() -> (Bench, Arc<AtomicUsize>) {
         (watch.note)("by hand");
         let base = request.base.map(|base| format!(" on {}", seen(base))).unwrap_or_default();
         fs::write(request.out, format!("{} {}{base}", request.kind, seen(request.dir))).unwrap();
-        Ok(())
+        Ok(crate::convert::By::Native)
     });
     bench.write("Qwen2/config.json", "{}");
     bench.write("Qwen2/deep/a", "1");

@@ -1,21 +1,11 @@
 //! Entries become layers: one for each file of weights, so that shards travel side by side, and one below
 //! them for everything else.
 
-use serde::{Deserialize, Serialize};
-
 use crate::Error;
-use crate::store::Layer;
 use crate::tree::{Entry, Kind, is_below};
 
 use super::BuiltLayer;
-use super::run::{Run, key};
-
-/// The layers of a step as they are remembered.
-#[derive(Debug, Serialize, Deserialize)]
-struct Made {
-    layer: Layer,
-    created: u64,
-}
+use super::run::Run;
 
 /// The layers of `entries`, which `text` made; tells whether all were there.
 pub(super) fn build(
@@ -26,19 +16,8 @@ pub(super) fn build(
     let (mut layers, mut cached) = (Vec::new(), true);
     for entries in split(entries) {
         run.go_on()?;
-        let key = key("layer", &entries);
-        let known = run.remembered::<Made>(&key).filter(|made| {
-            run.store().layer(&made.layer.diff_id).is_ok_and(|layer| layer == Some(made.layer))
-        });
-        let made = match known {
-            Some(made) => made,
-            None => {
-                cached = false;
-                let made = Made { layer: run.store().build_layer(&entries)?, created: run.now };
-                run.remember(&key, &made)?;
-                made
-            }
-        };
+        let made = run.backend.layer(run, text, &entries)?;
+        cached &= made.cached;
         let created = run.settings.source_date.unwrap_or(made.created);
         layers.push(BuiltLayer { layer: made.layer, created_by: text.to_owned(), created });
     }

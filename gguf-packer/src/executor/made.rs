@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::convert::By;
 use crate::digest::Digest;
 use crate::tree::{Entry, Kind};
 
@@ -16,9 +17,12 @@ use super::run::Run;
 
 /// A file that was made, as it is remembered.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Made {
-    pub(super) digest: Digest,
-    pub(super) size: u64,
+pub(crate) struct Made {
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
+    /// Who converted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) by: Option<By>,
 }
 
 impl Made {

@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::plan::{HuggingFace, Local, Node, Op};
+use crate::tree::Tree;
 
 use super::output::Output;
 use super::parallel::joined;
 use super::run::{Run, stopped};
-use super::{BaseImage, WORKING_FOLDER, convert, copy, place, quantize, source};
+use super::{BaseImage, WORKING_FOLDER, convert, copy, material, place, quantize, source};
 
 /// What is wrong before anything is done: missing files, permissions that are none.
 pub(super) fn check(run: &Run<'_>) -> Result<(), Error> {
     let mut errors = Vec::new();
     for node in &run.plan.nodes {
         let checked = match &node.op {
-            Op::Local(local) => source::local::check(run, local),
             Op::Place(place) => place::check(&place.placing),
-            _ => Ok(()),
+            op => run.backend.check(run, op),
         };
         if let Err(error) = checked {
             errors.push(run.locate(node, &error));
@@ -34,25 +34,19 @@ pub(super) fn run(run: &Run<'_>, index: usize, inputs: Vec<Output>) -> Result<Ou
     let teller = run.teller(index);
     teller.started(&title(node));
     let output = match &node.op {
-        Op::Scratch => Ok(Output::files(crate::tree::Tree::default(), true)),
-        Op::Image(image) => (run.settings.images.find)(&image.reference, image.platform.as_deref())
-            .and_then(|image| base(run, image)),
-        Op::Layout(layout) => {
-            let (tag, platform) = (layout.tag.as_deref(), layout.platform.as_deref());
-            (run.settings.images.layout)(&layout.folder, tag, platform)
-                .and_then(|image| base(run, image))
-        }
-        Op::Local(local) => source::local::load(run, &teller, local),
-        Op::Http(http) => source::http::load(run, &teller, http),
-        Op::HuggingFace(wanted) => source::hugging_face::load(run, &teller, wanted),
-        Op::Git(git) => source::git::load(run, &teller, git),
+        Op::Scratch => Ok(Output::files(Tree::default(), true)),
         Op::Inline(inline) => source::inline(run, &inline.files),
         Op::Place(place) => place::run(run, &node.text, place, inputs),
         Op::Quantize(quantize) => quantize::run(run, &teller, &node.text, quantize, inputs),
         Op::Convert(wanted) => convert::run(run, &teller, &node.text, wanted, inputs),
+        op => run.backend.source(run, &teller, op),
     };
     match output {
         Ok(output) => {
+            let pin = run.pins.lock().ok().and_then(|mut pins| pins.remove(&index));
+            if let Some(material) = material::brought(&node.op, pin, &output) {
+                teller.made(material);
+            }
             teller.done(output.cached);
             Ok(output)
         }
@@ -84,12 +78,17 @@ fn title(node: &Node) -> String {
     }
 }
 
-fn base(run: &Run<'_>, image: BaseImage) -> Result<Output, Error> {
+pub(super) fn base(run: &Run<'_>, image: BaseImage) -> Result<Output, Error> {
     let tree = run.store().tree(&image.layers)?;
+    Ok(based(image, tree))
+}
+
+/// A stage that begins with `image`, whose files are `tree`.
+pub(crate) fn based(image: BaseImage, tree: Tree) -> Output {
     let said = image.config["config"]["WorkingDir"].as_str().unwrap_or_default();
     // BuildKit writes `/` into each image, so it says nothing.
     let workdir = copy::path::clean(said).filter(|folder| !folder.is_empty());
     let workdir = workdir.unwrap_or_else(|| WORKING_FOLDER.to_owned());
     let base = Some(Arc::new(image));
-    Ok(Output { tree: Arc::new(tree), workdir, layers: Vec::new(), base, cached: false })
+    Output { tree: Arc::new(tree), workdir, layers: Vec::new(), base, cached: false }
 }

@@ -8,22 +8,22 @@ use super::{BaseImage, BuiltLayer, WORKING_FOLDER};
 
 /// Files of a source, or the state of a stage.
 #[derive(Debug, Clone)]
-pub(super) struct Output {
+pub(crate) struct Output {
     /// What is there.
-    pub(super) tree: Arc<Tree>,
+    pub(crate) tree: Arc<Tree>,
     /// Folder of relative paths.
-    pub(super) workdir: String,
+    pub(crate) workdir: String,
     /// The layers that instructions made, the lowest first; those of the base are not among them.
-    pub(super) layers: Vec<BuiltLayer>,
+    pub(crate) layers: Vec<BuiltLayer>,
     /// The image that the stage began with.
-    pub(super) base: Option<Arc<BaseImage>>,
+    pub(crate) base: Option<Arc<BaseImage>>,
     /// Nothing had to be done.
-    pub(super) cached: bool,
+    pub(crate) cached: bool,
 }
 
 impl Output {
     /// The files of a source.
-    pub(super) fn files(tree: Tree, cached: bool) -> Self {
+    pub(crate) fn files(tree: Tree, cached: bool) -> Self {
         let workdir = WORKING_FOLDER.to_owned();
         Self { tree: Arc::new(tree), workdir, layers: Vec::new(), base: None, cached }
     }

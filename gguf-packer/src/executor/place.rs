@@ -13,9 +13,9 @@ use super::copy::mode::Mode;
 use super::copy::place::{Item, Place};
 use super::copy::select::{Match, select, walk};
 use super::copy::{owner, path};
+use super::layers;
 use super::output::Output;
 use super::run::Run;
-use super::{layers, unpack};
 
 /// Most bytes of `/etc/passwd` or `/etc/group`.
 const MOST_NAMES: u64 = 1 << 20;
@@ -127,7 +127,8 @@ fn paths(
         let entries = walk(&*input.tree, found, exclude)?;
         let Some((_, first)) = entries.first() else { continue };
         let spread = first.kind == Kind::Folder;
-        if let Some(entries) = if wanted.unpack { unpack::unpacked(run, first)? } else { None } {
+        if let Some(entries) = if wanted.unpack { run.backend.unpacked(run, first)? } else { None }
+        {
             items.push(Item { name: String::new(), spread: true, entries });
         } else if found.pivot.is_some() {
             items.push(with_parents(&input.tree, found, entries)?);
@@ -186,6 +187,6 @@ fn owner_in(run: &Run<'_>, tree: &Tree, chown: &str) -> Result<(u64, u64), Error
 }
 
 fn read_text(run: &Run<'_>, digest: &Digest) -> Result<String, Error> {
-    let bytes = run.store().read_blob(digest, MOST_NAMES)?;
+    let bytes = run.backend.text(run, digest, MOST_NAMES)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -14,7 +14,7 @@ use super::copy::select::select;
 use super::made::{Made, lay};
 use super::output::Output;
 use super::run::{Run, Teller, key, stopped};
-use super::{ToolRun, Unit};
+use super::{Content, Material, ToolRun, Unit};
 
 pub mod dry_run;
 
@@ -35,16 +35,24 @@ pub(super) fn run(
     let mut inputs = inputs.into_iter();
     let (state, from) =
         inputs.next().zip(inputs.next()).expect("its inputs are the stage and the source");
-    let mut sources = vec![file(&from, &wanted.src)?];
-    if let Some(pattern) = shards(&wanted.src) {
-        sources = shard_files(&from, &pattern)?;
-    }
+    let sources = match shards(&wanted.src) {
+        Some(pattern) => shard_files(&from, &pattern)?,
+        None => vec![file(&from, &wanted.src)?],
+    };
     let matrix = wanted.options.imatrix.as_ref().map(|path| file(&state, path)).transpose()?;
-    let key = key_of(&wanted.options, &sources, matrix.as_ref());
-    let make = || quantize(run, teller, wanted, &sources, matrix.as_ref());
-    let (made, cached) = Made::of(run, &key, make)?;
+    let files = Files { sources, matrix };
+    let (made, cached) = run.backend.quantize(run, teller, wanted, &files)?;
+    teller.made(material(&wanted.options, &files, made.digest));
     let output = made.put(run, text, state, path::name(&wanted.src), &wanted.dest)?;
     Ok(Output { cached: cached && output.cached, ..output })
+}
+
+/// What the quantizer reads, each file under its own name.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    /// The model, with all of its shards, the first one first.
+    pub(crate) sources: Vec<Entry>,
+    pub(crate) matrix: Option<Entry>,
 }
 
 /// The one file that `path` names.
@@ -81,25 +89,34 @@ fn shard_files(input: &Output, pattern: &str) -> Result<Vec<Entry>, Error> {
     Ok(found.iter().filter_map(entry).collect())
 }
 
-fn key_of(options: &QuantizeOptions, sources: &[Entry], matrix: Option<&Entry>) -> Digest {
+/// What is said of it in the provenance.
+fn material(options: &QuantizeOptions, files: &Files, made: Digest) -> Material {
+    let matrix = files.matrix.as_ref();
+    let from = files.sources.iter().chain(matrix).filter_map(Content::of).collect();
+    let mut words = arguments(options, "", matrix.map(|entry| entry.path.as_str()), "");
+    // What it reads and writes, and the type.
+    words.truncate(words.len().saturating_sub(3));
+    Material::Quantized { kind: options.kind.clone(), options: words, from, made }
+}
+
+pub(super) fn key_of(options: &QuantizeOptions, files: &Files) -> Digest {
     let content = |entry: &Entry| match &entry.kind {
         Kind::File { digest, .. } => (entry.path.clone(), Some(*digest)),
         _ => (entry.path.clone(), None),
     };
-    let sources: Vec<_> = sources.iter().map(content).map(|(_, digest)| digest).collect();
+    let sources: Vec<_> = files.sources.iter().map(content).map(|(_, digest)| digest).collect();
     // The matrix's name stands in the file that is made.
-    let matrix = matrix.map(content);
+    let matrix = files.matrix.as_ref().map(content);
     let version = llama_src::Pin::load().tag;
     let options = QuantizeOptions { imatrix: None, ..options.clone() };
     key("quantize", &(options, sources, matrix, version))
 }
 
-fn quantize(
+pub(super) fn quantize(
     run: &Run<'_>,
     teller: &Teller<'_>,
     wanted: &plan::Quantize,
-    sources: &[Entry],
-    matrix: Option<&Entry>,
+    Files { sources, matrix }: &Files,
 ) -> Result<Made, Error> {
     let temp = run.store().temp_folder()?;
     for entry in sources {
@@ -111,7 +128,7 @@ fn quantize(
     let out = temp.path().join("out");
     fs::create_dir(&out).map_err(|e| Error::io("create the folder", &out, &e))?;
     let first = sources.first().map(|entry| entry.path.as_str()).unwrap_or_default();
-    let matrix = matrix.map(|entry| format!("imatrix/{}", entry.path));
+    let matrix = matrix.as_ref().map(|entry| format!("imatrix/{}", entry.path));
     let source = format!("in/{first}");
     let arguments = arguments(&wanted.options, &source, matrix.as_deref(), "out/model.gguf");
     let (done, lines) = follow(run, teller, temp.path(), &arguments);
@@ -124,7 +141,7 @@ fn quantize(
         return Err(failed(&Error::new("the quantizer made no file"), &lines, &wanted.options));
     }
     let (digest, size) = run.store().take_file(&made)?;
-    Ok(Made { digest, size })
+    Ok(Made { digest, size, by: None })
 }
 
 /// Runs the quantizer; what came of it and the last lines that it printed.

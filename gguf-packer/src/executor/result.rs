@@ -6,9 +6,9 @@ use crate::Error;
 use crate::store::Layer;
 use crate::tree::Tree;
 
-use super::BaseImage;
 use super::output::Output;
 use super::run::{Run, key};
+use super::{BaseImage, Material};
 
 /// A built stage: everything that an image's config is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct BuiltStage {
     pub working_folder: String,
     /// When this very result was made first, in seconds since 1970.
     pub created: u64,
+    /// What it was made of, inputs before what was made of them.
+    pub materials: Vec<Material>,
 }
 
 /// A layer and what made it.
@@ -50,6 +52,11 @@ pub(super) fn finish(run: &Run<'_>, output: Output) -> Result<BuiltStage, Error>
         base: output.base.as_deref().cloned(),
         working_folder: format!("/{}", output.workdir),
         created: run.now,
+        materials: run
+            .materials
+            .lock()
+            .map(|all| all.values().cloned().collect())
+            .unwrap_or_default(),
     };
     stage.created = created(run, &stage)?;
     Ok(stage)

@@ -1,7 +1,8 @@
 //! One build: what all its nodes share.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
@@ -14,30 +15,42 @@ use crate::language::instruction::Position;
 use crate::plan::{Node, Plan};
 use crate::store::Store;
 
+use super::backend::Backend;
 use super::source::web::Web;
-use super::{Event, Settings, Unit};
+use super::{Event, Material, Settings, Unit};
 
 /// Least time between two steps that are told, in milliseconds.
 const TICK: u128 = 50;
 
-pub(super) struct Run<'a> {
+pub(crate) struct Run<'a> {
     pub(super) plan: &'a Plan,
-    pub(super) settings: &'a Settings<'a>,
+    pub(crate) settings: &'a Settings<'a>,
+    pub(super) backend: &'a dyn Backend,
     /// Some node failed: the others end.
     pub(super) failed: AtomicBool,
     web: OnceLock<Web>,
+    /// What each node brought or made.
+    pub(super) materials: Mutex<BTreeMap<usize, Material>>,
+    /// The commit that a branch or tag was, or the digest of what an address sent.
+    pub(super) pins: Mutex<BTreeMap<usize, String>>,
     /// Time of what is made now.
     pub(super) now: u64,
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(plan: &'a Plan, settings: &'a Settings<'a>) -> Self {
+    pub(super) fn new(
+        plan: &'a Plan,
+        settings: &'a Settings<'a>,
+        backend: &'a dyn Backend,
+    ) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = settings.source_date.unwrap_or(since.map_or(0, |since| since.as_secs()));
-        Self { plan, settings, failed: AtomicBool::new(false), web: OnceLock::new(), now }
+        let (materials, pins) = (Mutex::default(), Mutex::default());
+        let (failed, web) = (AtomicBool::new(false), OnceLock::new());
+        Self { plan, settings, backend, failed, web, materials, pins, now }
     }
 
-    pub(super) fn store(&self) -> &'a Store {
+    pub(crate) fn store(&self) -> &'a Store {
         self.settings.store
     }
 
@@ -69,11 +82,11 @@ impl<'a> Run<'a> {
     }
 
     /// An error once the build is to end.
-    pub(super) fn go_on(&self) -> Result<(), Error> {
+    pub(crate) fn go_on(&self) -> Result<(), Error> {
         if self.is_stopped() { Err(stopped()) } else { Ok(()) }
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.failed.load(Ordering::Relaxed) || self.settings.stop.load(Ordering::Relaxed)
     }
 
@@ -82,14 +95,23 @@ impl<'a> Run<'a> {
         located(self.settings.file, node.at, &node.text, error)
     }
 
+    /// Where the instruction with this text stands, the first one.
+    pub(crate) fn place_of(&self, text: &str) -> Option<Position> {
+        self.plan.nodes.iter().find(|node| node.text == text).map(|node| node.at)
+    }
+
     /// Tells about the node `index`.
     pub(super) fn teller(&self, index: usize) -> Teller<'_> {
-        Teller { run: self, index, last: std::sync::Mutex::new(None) }
+        Teller { run: self, index, last: Mutex::new(None) }
     }
 }
 
 /// `error` with the place and the text of the instruction that it is about.
 pub(crate) fn located(file: &str, at: Position, instruction: &str, error: &Error) -> Error {
+    // A step that BuildKit runs has no place of its own.
+    if at.line == 0 {
+        return error.clone();
+    }
     let text = error.to_string();
     let (what, rest) = text.split_once('\n').unwrap_or((&text, ""));
     let line = format!("{file}:{}:{}: {what}\n  | {}", at.line, at.column, shortened(instruction));
@@ -114,10 +136,10 @@ fn shortened(text: &str) -> String {
 }
 
 /// Tells what a node does.
-pub(super) struct Teller<'a> {
+pub(crate) struct Teller<'a> {
     run: &'a Run<'a>,
     index: usize,
-    last: std::sync::Mutex<Option<Instant>>,
+    last: Mutex<Option<Instant>>,
 }
 
 impl Teller<'_> {
@@ -131,6 +153,18 @@ impl Teller<'_> {
 
     pub(super) fn done(&self, cached: bool) {
         self.tell(Event::Done { node: self.index, cached });
+    }
+
+    /// Keeps for the provenance which commit, or which digest, was taken.
+    pub(super) fn took(&self, pin: &str) {
+        let mut pins = self.run.pins.lock().expect("no one panics while it is locked");
+        pins.insert(self.index, pin.to_owned());
+    }
+
+    /// Keeps for the provenance what was made.
+    pub(super) fn made(&self, material: Material) {
+        let mut materials = self.run.materials.lock().expect("no one panics while it is locked");
+        materials.insert(self.index, material);
     }
 
     pub(super) fn note(&self, text: &str) {

@@ -8,10 +8,10 @@ use super::output::Output;
 use super::run::Run;
 
 mod download;
-pub(super) mod git;
-pub(super) mod http;
-pub(super) mod hugging_face;
-pub(super) mod local;
+pub(crate) mod git;
+pub(crate) mod http;
+pub(crate) mod hugging_face;
+pub(crate) mod local;
 mod proof;
 pub(super) mod web;
 

@@ -70,6 +70,17 @@ impl Bench {
     pub(crate) fn build_stages(&self, stages: &[Stage]) -> Result<BuiltStage, String> {
         self.news.lock().unwrap().clear();
         let plan = Plan::of(stages, stages.len() - 1, &self.outside).map_err(|e| e.to_string())?;
+        let on_event = |event: Event<'_>| self.hear(&plan, event);
+        let built = self.with_settings(&on_event, |settings| super::build(&plan, settings));
+        built.map_err(|e| e.to_string())
+    }
+
+    /// Calls `then` with what builds here need.
+    pub(crate) fn with_settings<T>(
+        &self,
+        on_event: &(dyn Fn(Event<'_>) + Sync),
+        then: impl FnOnce(&Settings<'_>) -> T,
+    ) -> T {
         let find = |name: &str, platform: Option<&str>| {
             let shown = format!("{name}{}", platform.map(|p| format!(" {p}")).unwrap_or_default());
             let image = self.images.get(&shown).cloned();
@@ -78,8 +89,7 @@ impl Bench {
         let layout = |folder: &str, tag: Option<&str>, platform: Option<&str>| {
             find(&format!("{folder}:{}", tag.unwrap_or("none")), platform)
         };
-        let on_event = |event: Event<'_>| self.hear(&plan, event);
-        let settings = Settings {
+        then(&Settings {
             store: &self.store,
             file: "GGUFPackerfile",
             folder: Folder {
@@ -95,10 +105,9 @@ impl Bench {
             source_date: self.source_date,
             token: self.token.clone(),
             endpoint: self.outside.hugging_face.clone(),
-            on_event: &on_event,
+            on_event,
             stop: &self.stop,
-        };
-        super::build(&plan, &settings).map_err(|e| e.to_string())
+        })
     }
 
     fn hear(&self, plan: &Plan, event: Event<'_>) {

@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
@@ -47,8 +47,8 @@ pub(super) fn unpacked(
     let mut start = Vec::new();
     (&mut file).take(8).read_to_end(&mut start).map_err(failed)?;
     let Some(packing) = packing(&start, shown)? else { return Ok(None) };
-    file.seek(SeekFrom::Start(0)).map_err(failed)?;
-    if !is_tar(packing, &file) {
+    let again = File::open(&blob).map_err(failed)?;
+    if !is_tar(packing, again) {
         return Ok(None);
     }
     let key = key("unpack", digest);
@@ -68,6 +68,12 @@ pub(super) fn unpacked(
 
 fn named(entries: Vec<Entry>) -> Vec<(String, Entry)> {
     entries.into_iter().map(|entry| (entry.path.clone(), entry)).collect()
+}
+
+/// Whether a file that begins so is an archive that we unpack.
+pub(crate) fn is_archive(beginning: Vec<u8>, name: &str) -> Result<bool, Error> {
+    let packing = packing(&beginning, name)?;
+    Ok(packing.is_some_and(|packing| is_tar(packing, io::Cursor::new(beginning))))
 }
 
 /// By the first bytes; an error for what Docker unpacks and we do not.
@@ -92,9 +98,8 @@ fn packing(start: &[u8], name: &str) -> Result<Option<Packing>, Error> {
 }
 
 /// Whether a whole header of a tar comes first.
-fn is_tar(packing: Packing, file: &File) -> bool {
+fn is_tar(packing: Packing, file: impl Read + 'static) -> bool {
     let mut head = [0; 512];
-    let Ok(file) = file.try_clone() else { return false };
     let read = opened(packing, file).and_then(|mut reader| reader.read_exact(&mut head));
     let sum =
         |byte: (usize, &u8)| if (148..156).contains(&byte.0) { 32 } else { u32::from(*byte.1) };
@@ -104,8 +109,8 @@ fn is_tar(packing: Packing, file: &File) -> bool {
         && header.cksum().is_ok_and(|said| said == head.iter().enumerate().map(sum).sum::<u32>())
 }
 
-fn opened(packing: Packing, file: File) -> io::Result<Box<dyn Read>> {
-    let file = BufReader::with_capacity(1 << 16, file);
+fn opened(packing: Packing, file: impl Read + 'static) -> io::Result<Box<dyn Read>> {
+    let file: Packed = BufReader::with_capacity(1 << 16, Box::new(file));
     Ok(match packing {
         Packing::Plain => Box::new(file),
         Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
@@ -113,9 +118,10 @@ fn opened(packing: Packing, file: File) -> io::Result<Box<dyn Read>> {
     })
 }
 
-type Frame = StreamingDecoder<BufReader<File>, FrameDecoder>;
+type Packed = BufReader<Box<dyn Read>>;
+type Frame = StreamingDecoder<Packed, FrameDecoder>;
 
-fn frame(from: BufReader<File>) -> io::Result<Frame> {
+fn frame(from: Packed) -> io::Result<Frame> {
     StreamingDecoder::new(from).map_err(io::Error::other)
 }
 

@@ -146,6 +146,22 @@ pub fn rename(
     if errors.is_empty() { Ok(renamed) } else { Err(Error::all(errors)) }
 }
 
+/// `args` without the options whose files have one of `roles`.
+#[must_use]
+pub fn without(args: &[String], roles: &[Role]) -> Vec<String> {
+    let mut gone = Vec::new();
+    for file in files(args).unwrap_or_default().iter().filter(|file| roles.contains(&file.role)) {
+        gone.extend([file.at - 1, file.at]);
+        let scaled = matches!(taking_file(&file.option), Some((_, Form::Scaled)));
+        let follows = scaled && scale_of(&args[file.at]).is_none();
+        if follows && args.get(file.at + 1).is_some_and(|scale| is_scale(scale)) {
+            gone.push(file.at + 1);
+        }
+    }
+    let kept = args.iter().enumerate().filter(|(at, _)| !gone.contains(at));
+    kept.map(|(_, arg)| arg.clone()).collect()
+}
+
 /// The role and form of an option that takes a file.
 fn taking_file(option: &str) -> Option<(Role, Form)> {
     let known = OPTIONS.iter().find(|(names, ..)| names.contains(&option));
@@ -244,6 +260,13 @@ mod tests {
         let expected = "-m /m --lora /a,/b --lora-scaled /c:0.5,/d:2 --control-vector-scaled /e 1.5 \
                         --chat-template -m -m /n";
         assert_eq!(renamed.join(" "), expected);
+    }
+
+    #[test]
+    fn options_go_with_their_files_and_scales() {
+        let line = "-md d -m m --lora a,b --lora-scaled c:0.5,d:2 --lora-scaled e 1.5 --temp 1";
+        let left = without(&args(line), &[Role::Drafter, Role::Adapter]);
+        assert_eq!(left.join(" "), "-m m --temp 1");
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub struct History {
 }
 
 /// Opens content of the store.
-pub type Open<'a> = dyn Fn(&Digest) -> Result<Box<dyn Read>, Error> + 'a;
+pub type Open<'a> = dyn Fn(&Digest) -> Result<Box<dyn Read + 'a>, Error> + 'a;
 
 /// An image that is described, for any platform.
 #[derive(Debug)]

@@ -8,16 +8,18 @@ mod source;
 mod write;
 
 pub use read::{Loaded, load};
-pub use write::{save, write_archive};
+pub(crate) use source::Content;
+pub(crate) use write::images_alone;
+pub use write::{Item, Saved, save, write_archive};
 
-/// How images are written.
+/// How images and artifacts are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// A folder with an OCI layout.
     OciDir,
     /// A tar with an OCI layout.
     OciArchive,
-    /// A tar with an OCI layout and what `docker load` of all versions reads.
+    /// A tar with an OCI layout and what `docker load` of all versions reads; of images alone.
     DockerArchive,
 }
 

@@ -37,6 +37,16 @@ pub fn inspect(config: &[u8]) -> Result<String, Error> {
     Ok(serde_json::to_string_pretty(&shown).expect("what was JSON is JSON"))
 }
 
+/// A document of JSON, indented.
+///
+/// # Errors
+/// When it is no JSON.
+pub fn indented(document: &[u8]) -> Result<String, Error> {
+    let parsed: Ordered = serde_json::from_slice(document)
+        .map_err(|e| Error::new(format!("the document cannot be read: {e}")))?;
+    Ok(serde_json::to_string_pretty(&parsed).expect("what was JSON is JSON"))
+}
+
 impl Serialize for Ordered {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

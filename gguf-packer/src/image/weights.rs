@@ -24,7 +24,7 @@ pub(super) fn check(command: &[String], files: &Tree) -> Result<(), Error> {
 }
 
 /// Where the image has the file; nothing when the machine that runs it may have it instead.
-pub(super) fn find(
+pub(crate) fn find(
     named: &Named,
     working_dir: &str,
     files: &Tree,

@@ -45,7 +45,7 @@ pub fn script(context: &Path, file: Option<&Path>) -> Result<Found, Error> {
             Error::new("there is no GGUFPackerfile").looked_in(context.display().to_string());
         return Err(error.hint("write a GGUFPackerfile, or name another file: -f FILE"));
     };
-    match Directives::syntax_of(&found.text) {
+    match syntax(&found.text) {
         Some(syntax) if is_ours(&syntax) => Ok(found),
         other => {
             let what = match other {
@@ -82,6 +82,12 @@ pub fn ignore(context: &Path, script: &Path) -> Result<Option<(PathBuf, Ignore)>
         }
     }
     Ok(None)
+}
+
+/// The image of `# syntax=` that a file names.
+#[must_use]
+pub fn syntax(text: &str) -> Option<String> {
+    Directives::syntax_of(text)
 }
 
 /// Whether the image of `# syntax=` is a packer of models.

@@ -163,7 +163,7 @@ pub struct Quantize {
 }
 
 /// What llama.cpp's quantizer is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct QuantizeOptions {
     /// Type of the file, upper case, `Q5_K_M` unless it is given.
     pub kind: String,

@@ -47,6 +47,33 @@ pub enum Rule {
     CopyIgnoredFile,
 }
 
+impl Rule {
+    /// What it wants.
+    #[must_use]
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::StageNameCasing => "Stage names should be lowercase",
+            Self::FromAsCasing => "The 'as' keyword should match the case of the 'from' keyword",
+            Self::NoEmptyContinuation => {
+                "Empty continuation lines will become errors in a future release"
+            }
+            Self::ConsistentInstructionCasing => "All commands should use the same casing",
+            Self::DuplicateStageName => "Stage names should be unique",
+            Self::ReservedStageName => "Reserved words should not be used as stage names",
+            Self::UndefinedArgInFrom => "FROM command must use declared ARGs",
+            Self::UndefinedVar => "Variables should be defined before their use",
+            Self::MultipleInstructionsDisallowed => "A stage should have one CMD",
+            Self::LegacyKeyValueFormat => "Labels should be written as key=value",
+            Self::InvalidBaseImagePlatform => {
+                "Base images should be of the platform that is built for"
+            }
+            Self::SecretsUsedInArgOrEnv => "Sensitive data should not be in ARG",
+            Self::InvalidDefaultArgInFrom => "FROM should name an image without any build argument",
+            Self::CopyIgnoredFile => "COPY should not name what the ignore file keeps out",
+        }
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)

@@ -39,6 +39,11 @@ impl Script {
         self.directives.syntax.as_deref()
     }
 
+    /// Checks as `check` says, whatever the file says.
+    pub fn set_check(&mut self, check: Check) {
+        self.directives.check = check;
+    }
+
     /// `# check=`.
     #[must_use]
     pub fn check(&self) -> &Check {

@@ -98,8 +98,15 @@ fn origin_mut(instruction: &mut Instruction) -> Option<&mut Origin> {
 }
 
 /// Names that `--build-arg` may give without an `ARG`, as in Docker.
-const PREDEFINED: [&str; 6] =
-    ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY", "SOURCE_DATE_EPOCH"];
+const PREDEFINED: [&str; 7] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "FTP_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "SOURCE_DATE_EPOCH",
+    "HF_ENDPOINT",
+];
 
 /// Build arguments that no `ARG` asks for.
 fn unused(script: &Script, settings: &Settings) -> Option<Warning> {

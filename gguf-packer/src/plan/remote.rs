@@ -1,12 +1,12 @@
 //! Addresses of repositories: Git's, and Hugging Face's, which is read file by file.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Hugging Face's own address.
 pub const HUGGING_FACE: &str = "https://huggingface.co";
 
 /// A repository of Hugging Face or of a server that speaks its language.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repository {
     /// Address of the server, without a slash at its end.
     pub endpoint: String,
@@ -31,6 +31,12 @@ pub(super) fn split(address: &str) -> Git {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let folder = some(folder.trim_matches('/'));
     Git { remote: remote.to_owned(), revision: some(revision), folder }
+}
+
+/// A Git address without what follows its `#`, its revision and its folder.
+pub(crate) fn parts(address: &str) -> (String, Option<String>, Option<String>) {
+    let Git { remote, revision, folder } = split(address);
+    (remote, revision, folder)
 }
 
 /// Whether an address is one of a Git repository.

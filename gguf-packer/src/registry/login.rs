@@ -34,7 +34,7 @@ impl Client {
         report: Report<'_>,
     ) -> Result<Kept, Error> {
         let name = placeholder(registry)?;
-        let session = Session { client: self, name: &name, push: false, report };
+        let session = self.session(&name, false, report);
         self.try_credentials(&session, user, password)?;
         let registry = name.registry();
         let server = auth::servers(registry).remove(0);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::Method;
 use reqwest::header::ACCEPT;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::ask::Ask;
@@ -41,6 +41,7 @@ pub(super) struct Manifest {
     pub(super) artifact_type: Option<String>,
     pub(super) config: Descriptor,
     pub(super) layers: Vec<Descriptor>,
+    pub(super) annotations: Option<BTreeMap<String, String>>,
 }
 
 /// An index.
@@ -53,7 +54,7 @@ pub(super) struct Index {
 /// What a name is in the registry.
 #[derive(Debug, Clone)]
 pub(super) enum Document {
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
     Index(Index),
 }
 
@@ -76,7 +77,7 @@ impl Descriptor {
 impl Session<'_> {
     /// The document that the name, or the manifest `digest` beside it, is; with its bytes.
     pub(super) fn manifest(&self, digest: Option<&Digest>) -> Result<(Vec<u8>, Document), Error> {
-        let wanted = digest.copied().or(match self.name.version() {
+        let wanted = digest.copied().or(self.pin).or(match self.name.version() {
             Version::Digest(digest) => Some(*digest),
             Version::Tag(_) => None,
         });
@@ -106,10 +107,27 @@ impl Session<'_> {
     }
 }
 
+impl Session<'_> {
+    /// The manifest that a tag has, when there is one.
+    pub(super) fn optional(&self, tag: &str) -> Result<Option<Vec<u8>>, Error> {
+        let accept = [media::MANIFEST, media::INDEX].join(", ");
+        let path = self.path(&format!("manifests/{tag}"));
+        let response = self.ask(&Ask::new(Method::GET, path).header(ACCEPT, accept))?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => {
+                let body = self.client.http.body(response, MOST);
+                body.map(Some).map_err(|silence| refusal::gone(self, &silence.why))
+            }
+            _ => Err(refusal::of(self, response)),
+        }
+    }
+}
+
 fn parse(body: &[u8]) -> serde_json::Result<Document> {
     let value: serde_json::Value = serde_json::from_slice(body)?;
     if value["manifests"].is_array() {
         return serde_json::from_value(value).map(Document::Index);
     }
-    serde_json::from_value(value).map(Document::Manifest)
+    serde_json::from_value(value).map(|manifest| Document::Manifest(Box::new(manifest)))
 }

@@ -45,7 +45,7 @@ impl Client {
         platform: Option<&Platform>,
         report: Report<'_>,
     ) -> Result<Peeked, Error> {
-        let session = Session { client: self, name, push: false, report };
+        let session = self.session(name, false, report);
         if name.is_hugging_face() {
             return match hugging_face_file(session) {
                 Some((url, file)) => of_files(session, &url, &file),
@@ -70,7 +70,7 @@ impl Client {
         }
         let name =
             Name::of(&host, parsed.path().trim_start_matches('/'), Version::Tag(String::new()));
-        let session = Session { client: self, name: &name, push: false, report };
+        let session = self.session(&name, false, report);
         let origin = parsed.origin().ascii_serialization();
         if parsed.scheme() == "http" && !session.host()?.insecure {
             return Err(refused("it is not https").hint("take it all the same: --insecure"));
@@ -120,8 +120,14 @@ pub(super) fn of_planned(session: Session<'_>, planned: &Planned) -> Result<Peek
     }
     let files: BTreeMap<String, &Wanted> =
         planned.files.iter().map(|(path, wanted)| (place(path), wanted)).collect();
-    let mut command = command_of(session, files.keys().chain(found.keys()))?;
-    command.extend(planned.arguments.iter().cloned());
+    let command = match &planned.command {
+        Some(command) => command.clone(),
+        None => {
+            let mut command = command_of(session, files.keys().chain(found.keys()))?;
+            command.extend(planned.arguments.iter().cloned());
+            command
+        }
+    };
     let header = |path: &str| match (found.get(path), files.get(path)) {
         (Some(header), _) => Ok(header.clone()),
         (None, Some(wanted)) => Remote::new(session, &wanted.url, Some(wanted.size)).header(),

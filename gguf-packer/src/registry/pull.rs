@@ -12,7 +12,19 @@ use super::{Session, formats};
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::{Platform, manifest as media};
+use crate::provenance::Kind;
 use crate::store::{Compression, Layer, NewImage, Store};
+
+/// What a name is in a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// Of a model that is no image: `modelpack`, `docker` or `ollama`.
+    pub format: Option<&'static str>,
+    /// The raw manifest.
+    pub manifest: Vec<u8>,
+    /// The raw config.
+    pub config: Vec<u8>,
+}
 
 /// A manifest that was chosen.
 struct Chosen {
@@ -30,8 +42,8 @@ pub(super) fn image(
     store: &Store,
 ) -> Result<Digest, Error> {
     let chosen = choose(&session, platform)?;
-    if let Some(plan) = formats::of(&chosen.manifest) {
-        return formats::pull(session, plan(session, &chosen.manifest)?, store);
+    if let Some(known) = formats::of(&chosen.manifest) {
+        return formats::pull(session, known.plan(session, &chosen.manifest)?, store);
     }
     let (config, parsed) = config(&session, &chosen)?;
     let layers = wanted(&session, &chosen.manifest, &parsed)?;
@@ -43,6 +55,8 @@ pub(super) fn image(
         chosen.manifest.layers.iter().all(|layer| layer.compression() == Some(Compression::None));
     let mut image = NewImage { config, layers, ..NewImage::default() };
     if plain {
+        let named = chosen.index.as_ref().map_or(&chosen.raw, |(raw, _)| raw);
+        image.attached = session.take_documents(store, &Digest::of(named));
         image.manifest = chosen.raw;
         if let Some((raw, index)) = chosen.index {
             beside(&session, &mut image, raw, &index)?;
@@ -58,22 +72,27 @@ pub(super) fn image(
 pub(super) fn inspect(
     session: Session<'_>,
     platform: Option<&Platform>,
-) -> Result<(Vec<u8>, Vec<u8>), Error> {
+) -> Result<Inspected, Error> {
     let chosen = choose(&session, platform)?;
-    if formats::of(&chosen.manifest).is_some() {
-        let text =
-            format!("`{}` is a model, no image: it has no config of an image yet", session.name);
-        return Err(Error::new(text).hint(format!("gguf-packer pull {}", session.name)));
-    }
-    let (config, _) = config(&session, &chosen)?;
-    Ok((chosen.raw, config))
+    let known = formats::of(&chosen.manifest);
+    let config = match known {
+        Some(_) => session.small(&chosen.manifest.config, "config")?,
+        None => config(&session, &chosen)?.0,
+    };
+    Ok(Inspected { format: known.map(|known| known.format), manifest: chosen.raw, config })
+}
+
+/// The documents about it.
+pub(super) fn documents(session: &Session<'_>) -> Result<Vec<(Kind, Vec<u8>)>, Error> {
+    let (raw, _) = session.manifest(None)?;
+    session.documents(&Digest::of(raw))
 }
 
 /// What it is, by its config or the beginnings of its files.
 pub(super) fn peek(session: Session<'_>, platform: Option<&Platform>) -> Result<Peeked, Error> {
     let chosen = choose(&session, platform)?;
-    if let Some(plan) = formats::of(&chosen.manifest) {
-        return peek::of_planned(session, &plan(session, &chosen.manifest)?);
+    if let Some(known) = formats::of(&chosen.manifest) {
+        return peek::of_planned(session, &known.plan(session, &chosen.manifest)?);
     }
     let raw = session.small(&chosen.manifest.config, "config")?;
     let config = serde_json::from_slice(&raw)
@@ -85,7 +104,7 @@ fn choose(session: &Session<'_>, platform: Option<&Platform>) -> Result<Chosen, 
     let (raw, document) = session.manifest(None)?;
     let index = match document {
         Document::Manifest(manifest) => {
-            return Ok(Chosen { raw, manifest, index: None, instead_of: None });
+            return Ok(Chosen { raw, manifest: *manifest, index: None, instead_of: None });
         }
         Document::Index(index) => index,
     };
@@ -100,7 +119,8 @@ fn choose(session: &Session<'_>, platform: Option<&Platform>) -> Result<Chosen, 
             format!("name the one: gguf-packer pull {}@{digest}", session.name.short_repository()),
         ));
     };
-    let mut chosen = Chosen { raw: of_platform, manifest, index: Some((raw, index)), instead_of };
+    let mut chosen =
+        Chosen { raw: of_platform, manifest: *manifest, index: Some((raw, index)), instead_of };
     if chosen.instead_of.is_some() && formats::of(&chosen.manifest).is_some() {
         session.note(&instead(&wanted));
         chosen.instead_of = None;

@@ -42,7 +42,7 @@ impl Bench {
         Self { folder, store, client, notes: Mutex::default(), ends: Mutex::default() }
     }
 
-    fn report(&self, event: Event<'_>) {
+    pub(super) fn report(&self, event: Event<'_>) {
         match event {
             Event::Note(text) => self.notes.lock().unwrap().push(text.to_owned()),
             Event::Done { text, .. } => self.ends.lock().unwrap().push(text.to_owned()),
@@ -60,7 +60,7 @@ impl Bench {
     }
 
     pub(super) fn push(&self, name: &Name) -> Result<Digest, Error> {
-        self.client.push(name, &self.store, &|event| self.report(event))
+        self.client.push(name, &self.store, None, &|event| self.report(event))
     }
 
     pub(super) fn refused(&self, name: &Name) -> String {
@@ -110,6 +110,7 @@ impl Bench {
             manifest,
             index: Some(index),
             others: vec![(arm64, other)],
+            attached: Vec::new(),
         };
         self.store.commit(&image, std::slice::from_ref(name)).unwrap()
     }

@@ -17,7 +17,7 @@ use super::{Session, auth, refusal};
 use crate::Error;
 use crate::digest::Digest;
 use crate::progress::Event;
-use crate::store::{LayerReader, Store};
+use crate::store::Store;
 
 /// Bytes that are read at a time.
 const PIECE: usize = 256 << 10;
@@ -29,6 +29,7 @@ const QUEUE: usize = 4;
 enum Content<'a> {
     Bytes(&'a [u8]),
     Layer(&'a Store),
+    File(&'a Store),
 }
 
 /// An upload that has begun: where it goes on, and from which byte.
@@ -46,13 +47,32 @@ impl Session<'_> {
         size: u64,
         known: &[String],
     ) -> Result<(), Error> {
+        self.push_content(Content::Layer(store), "layer", digest, size, known)
+    }
+
+    /// Uploads a file of the store as it is, unless the registry has it; `known` are repositories that may.
+    pub(super) fn push_file(
+        &self,
+        store: &Store,
+        digest: &Digest,
+        size: u64,
+        known: &[String],
+    ) -> Result<(), Error> {
+        self.push_content(Content::File(store), "file", digest, size, known)
+    }
+
+    fn push_content(
+        &self,
+        content: Content<'_>,
+        text: &str,
+        digest: &Digest,
+        size: u64,
+        known: &[String],
+    ) -> Result<(), Error> {
         let id = digest.short();
-        (self.report)(Event::Started { id: &id, text: "layer" });
-        let how = if self.has(digest)? {
-            "already there"
-        } else {
-            self.upload(Content::Layer(store), digest, size, known)?
-        };
+        (self.report)(Event::Started { id: &id, text });
+        let has = self.has(digest)?;
+        let how = if has { "already there" } else { self.upload(content, digest, size, known)? };
         (self.report)(Event::Done { id: &id, text: how });
         Ok(())
     }
@@ -254,11 +274,17 @@ fn body(
             sought.map_err(|e| Error::new(format!("cannot read the layer {digest}: {e}")))?;
             stream(reader, Arc::clone(sent))
         }
+        Content::File(store) => {
+            let mut file = store.open_blob(digest)?;
+            let sought = file.seek(SeekFrom::Start(from));
+            sought.map_err(|e| Error::io("read", &store.blob_path(digest), &e))?;
+            stream(file, Arc::clone(sent))
+        }
     }
 }
 
 /// A body that a thread reads from the store, a little ahead.
-fn stream(mut reader: LayerReader, sent: Arc<AtomicU64>) -> Result<Body, Error> {
+fn stream(mut reader: impl Read + Send + 'static, sent: Arc<AtomicU64>) -> Result<Body, Error> {
     let (pieces, queue) = mpsc::channel::<std::io::Result<Vec<u8>>>(QUEUE);
     let read = move || {
         loop {

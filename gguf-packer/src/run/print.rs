@@ -6,7 +6,8 @@ use super::container;
 use super::target::{Seen, Target};
 use crate::Error;
 
-/// Where a model image is mounted as a whole.
+/// Where a model image is mounted as a whole. containerd 2.1 mounts the whole image whatever folder of it is asked for
+/// (containerd/containerd#11580), podman's quadlets know no folders, so only Compose mounts one.
 const WHOLE: &str = "/model-image";
 
 /// What to print.
@@ -60,8 +61,7 @@ pub fn print(
     };
     let mut extra = extra.to_vec();
     let port = container::published(&mut extra)?;
-    // The podman of today mounts no folder of an image; it mounts images.
-    let of_models = format != Format::Quadlet && target.is_below("/models/");
+    let of_models = format == Format::Compose && target.is_below("/models/");
     let root = if of_models { "" } else { WHOLE };
     let all = [target.command_from(root), extra].concat();
     let Today { args, notes } = today(&all, &Seen { target, root })?;
@@ -110,13 +110,9 @@ impl Parts {
     fn kube(&self) -> String {
         // `$(NAME)` would become the value of a variable, and `$$` one sign.
         let args = self.list("            ", |arg| arg.replace('$', "$$"));
-        let mount = match self.folder {
-            Some(folder) => format!("mountPath: /models, subPath: {folder}, readOnly: true"),
-            None => format!("mountPath: {WHOLE}, readOnly: true"),
-        };
         let (memory, limit) = (self.memory + 1, 2 * (self.memory + 1));
         include_str!("print/kube.yaml")
-            .replace("@MOUNT@", &mount)
+            .replace("@ROOT@", WHOLE)
             .replace("@MEMORY@", &format!("{memory}Gi"))
             .replace("@LIMIT@", &format!("{limit}Gi"))
             .replace("@NAME@", &self.name)

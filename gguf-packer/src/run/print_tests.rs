@@ -27,7 +27,7 @@ fn printed(server: &str, extra: &str, format: Format) -> String {
 }
 
 #[test]
-fn kubernetes_mounts_the_models_of_the_image() {
+fn kubernetes_mounts_the_image() {
     let text = printed("llama-cpp-cpu:local", "-fa --port 80", Format::Kube);
     assert_eq!(text, include_str!("print/golden/kube.yaml"));
 }

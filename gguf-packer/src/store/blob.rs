@@ -101,7 +101,7 @@ impl Store {
     pub fn read_blob(&self, digest: &Digest, at_most: u64) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         let path = self.blob_path(digest);
-        let read = self.open_blob(digest)?.take(at_most + 1).read_to_end(&mut bytes);
+        let read = self.open_blob(digest)?.take(at_most.saturating_add(1)).read_to_end(&mut bytes);
         read.map_err(|e| Error::io("read", &path, &e))?;
         if bytes.len() as u64 > at_most {
             return Err(Error::new(format!("{digest} has more than {at_most} bytes")));

@@ -73,6 +73,12 @@ impl Store {
         if !image.folder.is_dir() {
             wrong.push(spoiled(&format!("the files of the image {} are gone", id.short())));
         }
+        for attached in &image.attached {
+            if self.blob_size(&attached.digest) != Some(attached.size) {
+                let (what, id) = (attached.kind.words(), id.short());
+                wrong.push(spoiled(&format!("the {what} of the image {id} is gone")));
+            }
+        }
         for Layer { diff_id, .. } in &image.layers {
             wrong.extend(self.known_layer(diff_id).err());
         }

@@ -1,4 +1,7 @@
-//! Headers of the tar archives that we write: the same bytes that GNU's and Go's tar write.
+//! Headers of the tar archives that we write: the same bytes that Go's tar writes for
+//! BuildKit and containerd, so that a layer is the same whoever made it.
+
+use std::collections::BTreeMap;
 
 use tar::{EntryType, Header};
 
@@ -13,7 +16,7 @@ pub(crate) const TRAILER: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 pub(crate) fn head(entry: &Entry) -> Result<Vec<u8>, Error> {
     let (path, kind, size, target) = described(entry)?;
     let mut header = Header::new_ustar();
-    let mut pax = Vec::new();
+    let mut pax = Records::new();
     header.set_entry_type(kind);
     header.set_mode(entry.mode & 0o7777);
     for (key, value, set) in [
@@ -30,23 +33,41 @@ pub(crate) fn head(entry: &Entry) -> Result<Vec<u8>, Error> {
     seal(&mut header);
     let mut bytes = Vec::new();
     if !pax.is_empty() {
-        let mut extension = Header::new_ustar();
-        extension.set_entry_type(EntryType::XHeader);
-        extension.set_mode(0o644);
-        extension.set_size(pax.len() as u64);
-        let fields = extension.as_ustar_mut().expect("it was made as one");
-        fields.name[..9].copy_from_slice(b"PaxHeader");
-        seal(&mut extension);
-        bytes.extend_from_slice(extension.as_bytes());
-        let pad = padding(pax.len() as u64);
-        bytes.append(&mut pax);
-        bytes.resize(bytes.len() + pad, 0);
+        bytes = extension(&path, &pax);
     }
     bytes.extend_from_slice(header.as_bytes());
     Ok(bytes)
 }
 
-/// Writes what is left of a header as GNU's and Go's tar do, so that layers are the same whoever makes them.
+/// What does not fit into a header, by its key.
+type Records = BTreeMap<&'static str, String>;
+
+/// The header of `records` and they themselves, which stand before the header of `path`.
+fn extension(path: &str, records: &Records) -> Vec<u8> {
+    let text: String = records.iter().map(|(key, value)| record(key, value)).collect();
+    let mut header = Header::new_ustar();
+    header.set_entry_type(EntryType::XHeader);
+    header.set_mode(0);
+    header.set_size(text.len() as u64);
+    let (folder, file) = path.rsplit_once('/').map_or(("", path), |(folder, file)| (folder, file));
+    let parts = [folder, "PaxHeaders.0", file];
+    let said = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
+    let fields = header.as_ustar_mut().expect("it was made as one");
+    plain(&mut fields.name, &said);
+    while let Some(last) = fields.name.iter().rposition(|byte| *byte != 0) {
+        if fields.name[last] != b'/' {
+            break;
+        }
+        fields.name[last] = 0;
+    }
+    seal(&mut header);
+    let mut bytes = header.as_bytes().to_vec();
+    bytes.extend_from_slice(text.as_bytes());
+    bytes.resize(bytes.len() + padding(text.len() as u64), 0);
+    bytes
+}
+
+/// Writes what is left of a header as GNU's and Go's tar do.
 fn seal(header: &mut Header) {
     let fields = header.as_ustar_mut().expect("it was made as one");
     fields.set_device_major(0);
@@ -84,12 +105,12 @@ const OPAQUE: &str = ".wh..wh..opq";
 /// A number in the header, or beside it where it is too large.
 fn fit(
     header: &mut Header,
-    pax: &mut Vec<u8>,
-    (key, value, most): (&str, u64, u64),
+    pax: &mut Records,
+    (key, value, most): (&'static str, u64, u64),
     set: fn(&mut Header, u64),
 ) {
     if value > most {
-        record(pax, key, &value.to_string());
+        pax.insert(key, value.to_string());
         set(header, 0);
     } else {
         set(header, value);
@@ -97,22 +118,31 @@ fn fit(
 }
 
 /// A name in the header, or beside it where it is too long or not plain.
-fn name(field: &mut [u8; 100], pax: &mut Vec<u8>, key: &str, value: &str) {
+fn name(field: &mut [u8; 100], pax: &mut Records, key: &'static str, value: &str) {
     if value.len() > field.len() || !value.is_ascii() {
-        record(pax, key, value);
-        let plain: Vec<u8> = value.bytes().filter(u8::is_ascii).take(field.len()).collect();
-        field[..plain.len()].copy_from_slice(&plain);
-    } else {
-        field[..value.len()].copy_from_slice(value.as_bytes());
+        pax.insert(key, value.to_owned());
+    }
+    plain(field, value);
+    // Some readers take what ends in a slash for a folder.
+    if value.len() > field.len() && field[99] == b'/' {
+        let end = field.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+        field[end..].fill(0);
+    }
+}
+
+/// As much of a text as a field holds, without what is not ASCII.
+fn plain(field: &mut [u8; 100], text: &str) {
+    for (to, from) in field.iter_mut().zip(text.bytes().filter(u8::is_ascii)) {
+        *to = from;
     }
 }
 
 /// `LENGTH KEY=VALUE\n`, whose length counts itself.
-fn record(pax: &mut Vec<u8>, key: &str, value: &str) {
+fn record(key: &str, value: &str) -> String {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
     while rest + length.to_string().len() != length {
         length += 1;
     }
-    pax.extend_from_slice(format!("{length} {key}={value}\n").as_bytes());
+    format!("{length} {key}={value}\n")
 }

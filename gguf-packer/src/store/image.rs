@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{Layer, Store, disk};
 use crate::Error;
 use crate::digest::Digest;
+use crate::provenance::Attached;
 use crate::reference::Name;
 
 /// An image to store. All of its layers are there already.
@@ -25,6 +26,8 @@ pub struct NewImage {
     pub index: Option<Vec<u8>>,
     /// Config and manifest of the other platforms.
     pub others: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Documents about it; where there are none, those that the store has stay.
+    pub attached: Vec<Attached>,
 }
 
 /// An image that the store has.
@@ -44,6 +47,8 @@ pub struct StoredImage {
     pub index: Option<Vec<u8>>,
     /// Config and manifest of the other platforms.
     pub others: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Documents about it.
+    pub attached: Vec<Attached>,
     /// Its files, for a container or a server to read.
     pub folder: PathBuf,
 }
@@ -88,6 +93,8 @@ struct Record {
     manifest: String,
     index: Option<String>,
     others: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attached: Vec<Attached>,
 }
 
 impl Store {
@@ -114,6 +121,8 @@ impl Store {
         }
         disk::replace(&self.temp_path(), &self.config_path(&id), &image.config)?;
         self.flatten(&id, &image.layers)?;
+        let known = || self.attached_of(&id);
+        let attached = if image.attached.is_empty() { known()? } else { image.attached.clone() };
         let record = Record {
             layers: image.layers.clone(),
             manifest: text(&image.manifest)?,
@@ -123,6 +132,7 @@ impl Store {
                 .iter()
                 .map(|(config, manifest)| Ok((text(config)?, text(manifest)?)))
                 .collect::<Result<_, Error>>()?,
+            attached,
         };
         let lines = format!("{}\n{}\n", json(&summary(&config, &image.layers)), json(&record));
         disk::replace(&self.temp_path(), &self.image_path(&id), lines.as_bytes())?;
@@ -234,6 +244,7 @@ impl Store {
             manifest: record.manifest.into(),
             index: record.index.map(String::into_bytes),
             others: others.collect(),
+            attached: record.attached,
             folder: self.flat_path(id),
         })
     }
@@ -241,6 +252,11 @@ impl Store {
     /// The layers of the image.
     pub(crate) fn layers_of(&self, id: &Digest) -> Result<Vec<Layer>, Error> {
         Ok(self.record(id)?.map(|record| record.layers).unwrap_or_default())
+    }
+
+    /// The documents about the image.
+    pub(crate) fn attached_of(&self, id: &Digest) -> Result<Vec<Attached>, Error> {
+        Ok(self.record(id)?.map(|record| record.attached).unwrap_or_default())
     }
 
     pub(crate) fn config_path(&self, id: &Digest) -> PathBuf {

@@ -135,6 +135,9 @@ impl Store {
         for id in &ids {
             layers.extend(self.layers_of(id)?.iter().map(|layer| layer.diff_id));
         }
+        for id in &ids {
+            blobs.extend(self.attached_of(id)?.iter().map(|attached| attached.digest));
+        }
         each_but(&self.root.join("layers/sha256"), &layers, |path| {
             swept.layers += 1;
             swept.freed += disk::size(path).unwrap_or(0);

@@ -29,7 +29,9 @@ fn cluster(dir: &Path, hub: &Hub, image: String) -> Cluster {
     for dir in [&model, &keys] {
         std::fs::create_dir_all(dir).unwrap();
     }
-    std::fs::copy(needs::demo_model().unwrap(), model.join("model.gguf")).unwrap();
+    // As an image has it.
+    std::fs::create_dir_all(model.join("models")).unwrap();
+    std::fs::copy(needs::demo_model().unwrap(), model.join("models/model.gguf")).unwrap();
     std::fs::write(keys.join("api-keys"), "# of the tests\nsesame\n").unwrap();
     Cluster {
         image,

@@ -12,7 +12,7 @@ use llama_tests::server::free_port;
 use llama_tests::{http, needs};
 
 /// The version whose habits these are.
-const VERSION: &str = "0.25.0";
+pub(super) const VERSION: &str = "0.25.0";
 
 const FILE: &str = "FROM scratch\nLABEL org.containers.type=ai.image.model.raw\n\
     COPY model.gguf model.file\nCMD [\"-m\", \"model.file\", \"-c\", \"256\"]\n";

@@ -122,7 +122,7 @@ fn label(variant: Variant, toolkit: Option<&str>) -> String {
     format!("{variant}{toolkit}")
 }
 
-fn name(choice: &Choice) -> String {
+pub(super) fn name(choice: &Choice) -> String {
     if choice.one_file {
         return format!("one-file-{}", choice.target);
     }
@@ -209,7 +209,7 @@ fn with_variables(line: &str) -> String {
     text
 }
 
-fn files(variant: Variant, one_file: bool) -> Vec<String> {
+pub(crate) fn files(variant: Variant, one_file: bool) -> Vec<String> {
     let mut files = vec![
         "llama-server",
         "llama-healthcheck",

@@ -7,13 +7,11 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
 
+use super::plan::Output;
 use super::semver::Semver;
 use super::tags::Scheme;
 use crate::setup;
 use crate::variant::Variant;
-
-/// Where an image goes that is neither loaded nor pushed: `oci:FILE`.
-const OCI: &str = "oci:";
 
 /// Words that only one of the commands knows.
 const OWN: &[(&str, &[&str])] = &[
@@ -59,7 +57,7 @@ pub(super) struct Args {
     /// Arguments of the Dockerfile that have no word of their own, as `NAME=VALUE`.
     pub(super) build_args: Vec<String>,
     pub(super) ca: Option<PathBuf>,
-    pub(super) archive: Option<PathBuf>,
+    pub(super) output: Option<Output>,
     pub(super) cache: Option<String>,
     pub(super) release_json: Option<PathBuf>,
     pub(super) attest: bool,
@@ -128,7 +126,7 @@ impl Args {
             "json" => self.json = true,
             "minimal" => self.minimal = true,
             "no-cache" => self.no_cache = true,
-            "output" => self.archive = Some(archive(&text()?)?),
+            "output" => self.output = Some(output(&text()?)?),
             "plan" => self.plan = true,
             "platform" => self.platforms = setup::split(&text()?),
             "push" => self.push = true,
@@ -146,7 +144,7 @@ impl Args {
 
     fn check(&self) -> Result<()> {
         let mut wrong = Vec::new();
-        if self.push && self.archive.is_some() {
+        if self.push && self.output.is_some() {
             wrong.push("--push and --output are two places\n  hint: leave one out".to_owned());
         }
         if self.push && self.registry.is_none() && self.tags.is_empty() {
@@ -162,7 +160,7 @@ impl Args {
         for (given, word) in [
             (self.from_dist.is_some(), "--from-dist"),
             (!self.tags.is_empty(), "--tag"),
-            (self.archive.is_some(), "--output"),
+            (self.output.is_some(), "--output"),
         ] {
             if several && given {
                 wrong.push(format!("{word} is of one image\n  hint: name one in place of `all`"));
@@ -172,10 +170,14 @@ impl Args {
     }
 }
 
-fn archive(output: &str) -> Result<PathBuf> {
-    match output.strip_prefix(OCI).filter(|file| !file.is_empty()) {
-        Some(file) => Ok(std::path::absolute(file)?),
-        None => bail!("--output is `{output}`\n  hint: --output oci:image.tar"),
+/// Where an image goes that is neither loaded nor pushed: `oci:FILE`, or `dir:FOLDER` for its distribution alone.
+fn output(text: &str) -> Result<Output> {
+    match text.split_once(':').filter(|(_, path)| !path.is_empty()) {
+        Some(("oci", file)) => Ok(Output::Archive(std::path::absolute(file)?)),
+        Some(("dir", dir)) => Ok(Output::Folder(std::path::absolute(dir)?)),
+        _ => bail!(
+            "--output is `{text}`\n  hint: --output oci:image.tar\n  hint: --output dir:folder"
+        ),
     }
 }
 

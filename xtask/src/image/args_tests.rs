@@ -27,7 +27,11 @@ fn words_that_cannot_be_meant_are_refused() {
             "--dev means nothing to `image manifest`\n  hint: it is of `image build` and `image tags`",
         ),
         ("build", "cpu --pull", "invalid option '--pull'\n  hint: cargo xtask image --help"),
-        ("build", "cpu --output x.tar", "--output is `x.tar`\n  hint: --output oci:image.tar"),
+        (
+            "build",
+            "cpu --output x.tar",
+            "--output is `x.tar`\n  hint: --output oci:image.tar\n  hint: --output dir:folder",
+        ),
         (
             "build",
             "cpu --registry https://GHCR.io/Me/",

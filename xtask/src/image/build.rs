@@ -65,8 +65,8 @@ impl<'a> World<'a> {
             Some(dist) => dist.identity(),
             None => Identity::find()?,
         };
-        let output = match &args.archive {
-            Some(file) => Output::Archive(file.clone()),
+        let output = match &args.output {
+            Some(output) => output.clone(),
             None if args.push => Output::Push,
             None => Output::Load,
         };
@@ -160,7 +160,7 @@ impl<'a> World<'a> {
         let what = match &self.output {
             Output::Load => names,
             Output::Push => format!("pushed {names}"),
-            Output::Archive(file) => file.display().to_string(),
+            Output::Archive(path) | Output::Folder(path) => path.display().to_string(),
         };
         format!("{what} ({seconds} s)")
     }

@@ -12,6 +12,9 @@ use super::subject::{Subject, architecture};
 use super::tags::REPOSITORY;
 use crate::variant::Variant;
 
+/// The stage that has the distribution and nothing else.
+const DIST: &str = "dist";
+
 /// Where an image goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Output {
@@ -21,6 +24,8 @@ pub(super) enum Output {
     Push,
     /// Into an OCI archive.
     Archive(PathBuf),
+    /// Only the distribution in it, as files in a folder.
+    Folder(PathBuf),
 }
 
 /// Where layers are kept from one build to the next.
@@ -69,7 +74,7 @@ pub(super) struct Manner<'a> {
     pub(super) cache: Option<Cache>,
     /// Whether the builder can set the times of files on the way to a registry.
     pub(super) rewrites: bool,
-    /// Bill of materials and provenance, attached.
+    /// Provenance, attached. The bill of materials is in the image, and whoever signs attaches it.
     pub(super) attest: bool,
     pub(super) no_cache: bool,
 }
@@ -82,7 +87,8 @@ impl Plan {
     pub(super) fn new(subject: &Subject, facts: &Facts<'_>, manner: &Manner<'_>) -> Self {
         let mut plan = Self(Vec::new());
         plan.add("--file", dockerfile(subject));
-        plan.add("--target", subject.stage());
+        let is_folder = matches!(manner.output, Output::Folder(_));
+        plan.add("--target", if is_folder { DIST } else { subject.stage() });
         plan.add("--platform", subject.platforms.join(","));
         let named = |(name, value): (&str, &str)| format!("{name}={value}");
         plan.add_all("--build-arg", facts.identity.variables().map(named));
@@ -104,15 +110,18 @@ impl Plan {
         plan.add_all("--secret", manner.ca.map(|file| format!("id=ca,src={}", file.display())));
         let labels = labels::labels(subject, facts);
         let label = |(name, value): &(String, String)| named((name, value));
-        plan.add_all("--label", labels.iter().map(label));
-        if manner.output != Output::Load {
+        if !is_folder {
+            plan.add_all("--label", labels.iter().map(label));
+        }
+        if matches!(manner.output, Output::Push | Output::Archive(_)) {
             plan.add_all("--annotation", labels.iter().map(label));
         }
-        plan.add_all("--tag", manner.tags.iter().cloned());
+        if !is_folder {
+            plan.add_all("--tag", manner.tags.iter().cloned());
+        }
         plan.cache(subject, manner);
         // Provenance has the time of the build in it, and with it no two images are the same.
         plan.add("--provenance", if manner.attest { "mode=max" } else { "false" });
-        plan.add_all("--sbom", manner.attest.then(|| "true".to_owned()));
         plan.add("--output", output(manner));
         plan
     }
@@ -190,6 +199,7 @@ fn output(manner: &Manner<'_>) -> String {
         Output::Archive(file) => {
             format!("type=oci,dest={},{small},rewrite-timestamp=true", file.display())
         }
+        Output::Folder(dir) => format!("type=local,dest={}", dir.display()),
     }
 }
 

@@ -48,6 +48,7 @@ fn lines_of_the_whole_matrix_are_as_checked_in() {
     #[expect(clippy::disallowed_methods, reason = "how golden files are written anew")]
     let update = std::env::var_os("UPDATE").is_some();
     let mut wrong = Vec::new();
+    let mut names = Vec::new();
     for row in matrix() {
         let subject = Subject {
             toolkit: row.toolkit.map(str::to_owned),
@@ -67,8 +68,13 @@ fn lines_of_the_whole_matrix_are_as_checked_in() {
             std::fs::write(&path, &plan).unwrap();
         }
         if std::fs::read_to_string(&path).unwrap_or_default() != plan {
-            wrong.push(name);
+            wrong.push(name.clone());
         }
+        names.push(name);
+    }
+    for file in std::fs::read_dir(&golden).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(names.contains(&name), "{name} is of no row");
     }
     assert!(
         wrong.is_empty(),
@@ -123,7 +129,6 @@ fn everything_that_can_be_asked_for_is_in_the_line() {
             "--cache-to type=gha,scope=cuda-13.0-amd64,mode=max",
             "--cache-from type=gha,scope=cuda-13.0-amd64",
             "--provenance mode=max",
-            "--sbom true",
         ]
     );
 }
@@ -148,6 +153,19 @@ fn what_leaves_the_engine_has_annotations_and_the_times_of_the_commit() {
         archive.last().unwrap(),
         "--output type=oci,dest=/x.tar,compression=gzip,compression-level=9,rewrite-timestamp=true"
     );
+}
+
+#[test]
+fn a_distribution_alone_is_files_in_a_folder_without_names_and_labels() {
+    let identity = identity();
+    let manner = manner(&["x:1"], Output::Folder("/d".into()));
+    let plan = Plan::new(&Subject::new(Variant::Cuda), &facts(&identity), &manner).to_string();
+    assert!(
+        plan.contains("--target dist \\\n") && plan.contains("--output type=local,dest=/d \\\n")
+    );
+    for option in ["--tag", "--label", "--annotation"] {
+        assert!(!plan.contains(option), "{plan}");
+    }
 }
 
 #[test]

@@ -11,11 +11,10 @@ use llama_src::sh::Cmd;
 
 use super::tags::REPOSITORY;
 use crate::identity::Identity;
+use crate::release::IMAGES_TAG as PREFIX;
 use crate::variant::Variant;
 use crate::{cargo, screen};
 
-/// What the names of release tags begin with; CI publishes what has one.
-const PREFIX: &str = "base-images/v";
 /// Where releases are pushed to.
 const REMOTE: &str = "origin";
 

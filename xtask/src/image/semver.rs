@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 /// Version of a release as [semver](https://semver.org) has it; without build metadata, which no tag
 /// can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Semver {
+pub(crate) struct Semver {
     numbers: [u64; 3],
     prerelease: String,
 }
@@ -17,7 +17,7 @@ impl Semver {
     ///
     /// # Errors
     /// When it is no such version.
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let (core, prerelease) = text.split_once('-').unwrap_or((text, ""));
         let numbers: Vec<u64> = core
             .strip_prefix('v')
@@ -34,9 +34,14 @@ impl Semver {
         }
     }
 
+    /// Major, minor and patch: the order of releases that are no prereleases.
+    pub(crate) fn numbers(&self) -> [u64; 3] {
+        self.numbers
+    }
+
     /// Itself and what it is the newest of. Nothing is promised about 0.x, and a prerelease is the
     /// newest of nothing.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let ([major, minor, _], mut names) = (self.numbers, vec![self.to_string()]);
         if self.prerelease.is_empty() {
             names.push(format!("{major}.{minor}"));

@@ -198,7 +198,6 @@ mod tests {
                 "cpu linux/amd64,linux/arm64 runtime",
                 "cuda13.0 linux/amd64 runtime",
                 "cuda12.8 linux/amd64 runtime",
-                "rocm6.4 linux/amd64 runtime",
                 "rocm7.2 linux/amd64 runtime",
                 "vulkan linux/amd64,linux/arm64 runtime",
             ]

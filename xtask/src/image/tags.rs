@@ -51,17 +51,39 @@ pub(super) struct Naming<'a> {
     pub(super) semver: Option<&'a Semver>,
 }
 
+/// How long a name means the same image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    /// Once given, for ever: it has a version in it, or a commit.
+    Once,
+    /// It moves to the newest release of its number: `1.2-cpu`.
+    Line,
+    /// It moves to the newest commit of the main branch: `latest`.
+    Newest,
+}
+
 /// One name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Tag {
     /// As `docker pull` takes it.
     pub(super) reference: String,
     pub(super) scheme: Scheme,
+    pub(super) kind: Kind,
     /// What is behind it: several are an index.
     pub(super) platforms: Vec<&'static str>,
 }
 
 impl Naming<'_> {
+    /// The repositories that have names of a variant.
+    pub(super) fn repositories(&self, subject: &Subject) -> [String; 2] {
+        let own = format!("{REPOSITORY}-{}", subject.variant);
+        [own, REPOSITORY.to_owned()].map(|name| match self.registry {
+            Some(host) => format!("{host}/{name}"),
+            None => name,
+        })
+    }
+
     /// Every name of `subject`, the most definite first, in one scheme or in all of them.
     pub(super) fn tags(&self, subject: &Subject, scheme: Option<Scheme>) -> Vec<Tag> {
         let mut tags: Vec<Tag> = Vec::new();
@@ -73,7 +95,8 @@ impl Naming<'_> {
             for name in self.names(subject, scheme) {
                 let reference = self.reference(&repository, &name);
                 if tags.iter().all(|tag| tag.reference != reference) {
-                    tags.push(Tag { reference, scheme, platforms: subject.platforms.clone() });
+                    let (platforms, kind) = (subject.platforms.clone(), self.kind(&name));
+                    tags.push(Tag { reference, scheme, kind, platforms });
                 }
             }
         }
@@ -191,11 +214,30 @@ impl Naming<'_> {
         names
     }
 
-    /// Names that move to the newest build do so for what is on the main branch; on a tag, as CI checks
-    /// it out, there is no branch.
+    /// Names that move to the newest build do so for what is on the main branch.
     fn moves(&self) -> bool {
         let branch = self.identity.branch.as_str();
-        !self.identity.commit.ends_with("-dirty") && matches!(branch, "main" | "master" | "HEAD")
+        !self.identity.commit.ends_with("-dirty") && matches!(branch, "main" | "master")
+    }
+
+    /// Of a name that [`Self::names`] gave.
+    fn kind(&self, name: &str) -> Kind {
+        let begins = |with: &String| {
+            name.strip_prefix(with.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let releases = self.semver.map(Semver::names).unwrap_or_default();
+        let commit = format!("sha-{}", self.commit());
+        if name.contains(&self.identity.version)
+            || begins(&commit)
+            || releases.first().is_some_and(begins)
+        {
+            Kind::Once
+        } else if releases.iter().any(begins) {
+            Kind::Line
+        } else {
+            Kind::Newest
+        }
     }
 
     fn commit(&self) -> &str {

@@ -127,18 +127,46 @@ fn local_images_are_told_apart() {
 #[test]
 fn only_the_main_branch_moves_the_names_of_the_newest() {
     let cpu = Subject::new(Variant::Cpu);
-    for branch in ["main", "master", "HEAD"] {
+    for branch in ["main", "master"] {
         assert!(tags(&cpu, "all", branch).iter().any(|tag| tag.ends_with("latest")), "{branch}");
     }
     let moving = ["latest", "cuda13", "cuda13.0", "cuda", "cuda-amd64"];
-    let of = tags(&cuda("13.0"), "all", "topic");
     let name = |tag: &String| tag.split(':').nth(1).unwrap().to_owned();
-    assert!(of.iter().map(name).all(|tag| !moving.contains(&tag.as_str())), "{of:?}");
+    // `HEAD`: a checkout of a tag, which need not be on the main branch.
+    for branch in ["topic", "HEAD"] {
+        let of = tags(&cuda("13.0"), "all", branch);
+        assert!(of.iter().map(name).all(|tag| !moving.contains(&tag.as_str())), "{of:?}");
+    }
     let dirty = Identity { commit: "abc1234-dirty".into(), ..identity("main") };
     let naming = Naming { identity: &dirty, registry: None, semver: None };
     let tags = naming.tags(&cpu, Some(Scheme::Repository));
     assert_eq!(tags.len(), 1);
     assert_eq!(tags[0].reference, format!("llama-cpp-cpu:{VERSION}"));
+}
+
+#[test]
+fn a_name_is_given_once_or_moves() {
+    let (identity, semver) = (identity("main"), Semver::parse("1.2.3").unwrap());
+    let naming = Naming { identity: &identity, registry: None, semver: Some(&semver) };
+    let subjects = [Subject::new(Variant::Cpu), Subject { minimal: true, ..cuda("12.8") }];
+    let tags: Vec<Tag> = subjects.iter().flat_map(|subject| naming.tags(subject, None)).collect();
+    let of = |kind: Kind| {
+        let tags = tags.iter().filter(|tag| tag.kind == kind);
+        let names = tags.map(|tag| tag.reference.split_once(':').unwrap().1.replace(VERSION, "V"));
+        names.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(
+        of(Kind::Once),
+        "V V-cpu cpu-V sha-abc1234-cpu 1.2.3-cpu sha-abc1234 1.2.3 V-cuda12.8-minimal V-cuda12.8-minimal \
+         cuda12.8-minimal-V V-cuda12.8-minimal-amd64 sha-abc1234-cuda12.8-minimal 1.2.3-cuda12.8-minimal"
+    );
+    assert_eq!(of(Kind::Line), "1.2-cpu 1-cpu 1.2 1 1.2-cuda12.8-minimal 1-cuda12.8-minimal");
+    assert_eq!(
+        of(Kind::Newest),
+        "latest latest-cpu cpu latest cuda12.8-minimal cuda12-minimal latest-cuda12.8-minimal \
+         cuda12.8-minimal-latest latest-cuda12.8-minimal-amd64 cuda12.8-minimal-amd64 cuda12.8-minimal \
+         cuda12-minimal"
+    );
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
     if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
 }
 
-fn parse(words: Vec<OsString>) -> Result<(Subject, Option<String>)> {
+pub(super) fn parse(words: Vec<OsString>) -> Result<(Subject, Option<String>)> {
     let mut words = lexopt::Parser::from_args(words);
     let (mut variant, mut toolkit, mut minimal, mut image) = (None, None, false, None);
     while let Some(word) = words.next()? {

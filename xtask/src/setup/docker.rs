@@ -4,6 +4,7 @@
 mod base_image;
 mod engine;
 mod oci;
+mod store;
 
 use std::path::Path;
 
@@ -40,6 +41,7 @@ pub(crate) fn run(yes: bool) -> Result<()> {
         }
         engine::install(found, yes, &mut screen)?;
     }
+    store::ensure(yes)?;
     emulate(yes)?;
     base_image::ensure(yes, &mut screen)?;
     let version = Cmd::new("docker").args(["version", "--format", "{{.Server.Version}}"]).read()?;

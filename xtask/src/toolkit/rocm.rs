@@ -17,7 +17,8 @@ use crate::variant::{Variant, major_minor};
 /// As in upstream's `ggml-hip/CMakeLists.txt` of b11549.
 const OLDEST: (u32, u32) = (6, 1);
 
-/// The version that [`ROOT`] has; sid moves on, so it is looked at after the root is made.
+/// The version that [`ROOT`] has; sid moves on, so it is looked at after the root is made. Releases have another
+/// one, AMD's (`Variant::toolkits`).
 const IN_SID: &str = "6.4";
 
 /// ROCm from sid on the C library of the images: whatever is linked here runs there, and what else is
@@ -83,6 +84,9 @@ pub(super) fn find(wanted: Option<&str>, setup: bool, screen: &mut Screen) -> Re
     match (wrong, &hipconfig) {
         (None, Some(hipconfig)) => describe(hipconfig),
         _ if in_sid && (setup || debian::folder(&ROOT).is_some()) => {
+            if wanted.is_none() {
+                eprintln!("{}", instead());
+            }
             let dir = debian::ensure(&ROOT, screen, is_expected)?;
             let version = major_minor(IN_SID).unwrap_or_default();
             // From outside, to see for which GPUs it has kernels.
@@ -92,6 +96,15 @@ pub(super) fn find(wanted: Option<&str>, setup: bool, screen: &mut Screen) -> Re
         }
         (wrong, _) => bail!("{}\n{}", wrong.unwrap_or_default(), repair(wanted, in_sid)),
     }
+}
+
+/// Which toolkit is taken where none is named and none is installed, and why it is not that of the releases.
+fn instead() -> String {
+    let releases = Variant::Rocm.toolkits().join(", ");
+    format!(
+        "no ROCm is installed: this build takes ROCm {IN_SID} from Debian's packages, and releases have {releases} \
+         from AMD's image\n  hint: for that one: cargo xtask image build rocm"
+    )
 }
 
 /// What a person can type when there is no such toolkit.
@@ -119,7 +132,7 @@ fn is_expected(root: &Path) -> Result<()> {
 fn moved_on(found: &str) -> String {
     format!(
         "Debian's ROCm is {found} by now, not {IN_SID}\n  hint: move IN_SID and the root's name in \
-         xtask/src/toolkit/rocm.rs, and `Variant::toolkits`"
+         xtask/src/toolkit/rocm.rs"
     )
 }
 

@@ -68,6 +68,6 @@ fn what_repairs_it_depends_on_what_can_be_installed() {
     assert_eq!(
         moved_on("7.1.2"),
         "Debian's ROCm is 7.1.2 by now, not 6.4\n  hint: move IN_SID and the root's name in \
-         xtask/src/toolkit/rocm.rs, and `Variant::toolkits`"
+         xtask/src/toolkit/rocm.rs"
     );
 }

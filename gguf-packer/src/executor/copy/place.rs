@@ -67,7 +67,10 @@ impl Place<'_> {
             }
         }
         self.add_folders(&mut new)?;
-        Ok(new.into_values().collect())
+        let mut entries: Vec<Entry> = new.into_values().collect();
+        // As one walks through folders: what is in `a` stands before `a-b`.
+        entries.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
+        Ok(entries)
     }
 
     /// The destination with its links followed.

@@ -19,9 +19,9 @@ use super::local::Disk;
 use super::tree;
 
 /// How a file begins that stands for a large one.
-const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+pub(crate) const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 /// Pointers are smaller than this.
-const POINTER_SIZE: u64 = 1024;
+pub(crate) const POINTER_SIZE: u64 = 1024;
 
 pub(in crate::executor) fn load(
     run: &Run<'_>,
@@ -30,6 +30,7 @@ pub(in crate::executor) fn load(
 ) -> Result<Output, Error> {
     let git = Repository { run, teller, wanted };
     let commit = git.commit()?;
+    teller.took(&commit);
     let key = key("git", &(wanted, &commit));
     if let Some(entries) = run.remembered::<Vec<Entry>>(&key) {
         if entries.iter().all(|entry| super::has_content(run, entry)) {
@@ -214,6 +215,12 @@ fn command(arguments: &[&str]) -> Cmd {
 }
 
 fn no_lfs(remote: &str, files: &[String]) -> Error {
+    let error = elsewhere(remote, files).hint("install Git LFS: apt-get install git-lfs");
+    error.hint("a repository of Hugging Face needs none: ADD https://huggingface.co/OWNER/NAME")
+}
+
+/// Says which files a repository has only pointers to.
+pub(crate) fn elsewhere(remote: &str, files: &[String]) -> Error {
     let shown: Vec<&str> = files.iter().take(3).map(String::as_str).collect();
     let more = if files.len() > shown.len() { ", …" } else { "" };
     Error::new(format!(
@@ -221,8 +228,6 @@ fn no_lfs(remote: &str, files: &[String]) -> Error {
         files.len(),
         shown.join(", ")
     ))
-    .hint("install Git LFS: apt-get install git-lfs")
-    .hint("a repository of Hugging Face needs none: ADD https://huggingface.co/OWNER/NAME")
 }
 
 #[cfg(all(test, unix))]

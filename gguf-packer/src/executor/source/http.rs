@@ -46,6 +46,7 @@ pub(in crate::executor) fn load(
             None => (known.ok_or_else(|| unasked(&wanted.url))?, true),
         },
     };
+    teller.took(&known.digest.to_string());
     let entry = file_entry(&known.name, known.digest, known.size);
     if wanted.unpack {
         if let Some(entries) = unpack::unpacked(run, &entry)? {
@@ -121,7 +122,7 @@ fn file_name(name: &str) -> Option<String> {
 }
 
 /// A text without `%41`.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {

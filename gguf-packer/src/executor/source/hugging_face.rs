@@ -43,34 +43,58 @@ pub(in crate::executor) fn load(
     let Repository { endpoint, kind, repository } = &wanted.repository;
     let hub = Hub { endpoint, kind, repository, get: &get };
     let commit = commit(&hub, revision)?;
+    teller.took(&commit);
     let key = key("hugging-face", &(&wanted.repository, &commit, &wanted.folder, &wanted.exclude));
     if let Some(entries) = run.remembered::<Vec<Entry>>(&key) {
         if entries.iter().all(|entry| super::has_content(run, entry)) {
             return Ok(output(&entries, true));
         }
     }
+    let files = listed(&hub, wanted, &commit)?;
+    let entries = parallel::map(&files, FILES, |(path, url, file)| {
+        let known = asker.file(url, file)?;
+        Ok(file_entry(path, known.digest, known.size))
+    })?;
+    run.remember(&key, &entries)?;
+    Ok(output(&entries, false))
+}
+
+/// The files that are wanted: paths in the folder that is, addresses, and what the tree says of them.
+fn listed(
+    hub: &Hub<'_>,
+    wanted: &HuggingFace,
+    commit: &str,
+) -> Result<Vec<(String, String, Listed)>, Error> {
     let folder = wanted.folder.as_deref().unwrap_or_default();
-    let mut files = hub.files(&commit, folder)?;
     let exclude = excludes(&wanted.exclude)?;
-    let inside = |file: &Listed| {
+    let inside = |file: Listed| {
         let rest = file.path.strip_prefix(folder)?;
-        path::clean(rest).filter(|rest| !rest.is_empty())
+        let path = path::clean(rest).filter(|rest| !rest.is_empty())?;
+        (!exclude.excludes(&path)).then(|| (path, hub.file(commit, &file.path), file))
     };
-    files.retain(|file| inside(file).is_some_and(|rest| !exclude.excludes(&rest)));
+    let files: Vec<_> = hub.files(commit, folder)?.into_iter().filter_map(inside).collect();
     if files.is_empty() {
         let what =
             if folder.is_empty() { "no files".to_owned() } else { format!("no folder `{folder}`") };
         return Err(Error::new(format!("{} has {what} at {commit}", hub.page())));
     }
-    let addresses = files.iter().map(|file| hub.file(&commit, &file.path));
-    let files: Vec<(String, &Listed)> = addresses.zip(&files).collect();
-    let entries = parallel::map(&files, FILES, |(url, file)| {
-        let known = asker.file(url, file)?;
-        let path = inside(file).expect("others were left out");
-        Ok(file_entry(&path, known.digest, known.size))
-    })?;
-    run.remember(&key, &entries)?;
-    Ok(output(&entries, false))
+    Ok(files)
+}
+
+/// Paths, sizes and addresses of the files of a repository.
+pub(in crate::executor) fn addresses(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    wanted: &HuggingFace,
+) -> Result<Vec<(String, u64, String)>, Error> {
+    let revision = wanted.revision.as_deref().unwrap_or("main");
+    let asker = Asker { run, teller, repository: &wanted.repository, revision };
+    let get = |url: &str| asker.ask(url);
+    let Repository { endpoint, kind, repository } = &wanted.repository;
+    let hub = Hub { endpoint, kind, repository, get: &get };
+    let commit = commit(&hub, revision)?;
+    let files = listed(&hub, wanted, &commit)?;
+    Ok(files.into_iter().map(|(path, url, file)| (path, file.size(), url)).collect())
 }
 
 fn output(entries: &[Entry], cached: bool) -> Output {
@@ -88,6 +112,19 @@ fn commit(hub: &Hub<'_>, revision: &str) -> Result<String, Error> {
         return Ok(revision.to_ascii_lowercase());
     }
     Ok(hub.revision(revision)?.sha)
+}
+
+/// The commit that a repository's branch or tag is at now.
+pub(in crate::executor) fn commit_now(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    wanted: &HuggingFace,
+) -> Result<String, Error> {
+    let revision = wanted.revision.as_deref().unwrap_or("main");
+    let asker = Asker { run, teller, repository: &wanted.repository, revision };
+    let get = |url: &str| asker.ask(url);
+    let Repository { endpoint, kind, repository } = &wanted.repository;
+    commit(&Hub { endpoint, kind, repository, get: &get }, revision)
 }
 
 /// Asks about a repository, and for its files.
@@ -165,4 +202,4 @@ impl Asker<'_> {
 
 #[cfg(test)]
 #[path = "hugging_face_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -15,7 +15,7 @@ const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// A repository `o/r`; what ends with `.gguf` is large.
 #[derive(Clone)]
-struct Served {
+pub(crate) struct Served {
     files: BTreeMap<&'static str, &'static str>,
     /// Address before `o/r`.
     kind: &'static str,
@@ -29,12 +29,12 @@ struct Served {
 }
 
 impl Served {
-    fn new(files: &[(&'static str, &'static str)]) -> Self {
+    pub(crate) fn new(files: &[(&'static str, &'static str)]) -> Self {
         let files = files.iter().copied().collect();
         Self { files, kind: "models", cut: None, wrong: None, token: None, page: 1000 }
     }
 
-    fn start(self) -> Site {
+    pub(crate) fn start(self) -> Site {
         let sent = AtomicUsize::new(0);
         Site::new(move |asked| self.answer(asked, &sent))
     }

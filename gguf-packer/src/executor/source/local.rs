@@ -30,7 +30,7 @@ const IGNORE_FILES: [&str; 2] = [".ggufpackerignore", ".dockerignore"];
 /// Whether everything that the node names is there.
 pub(in crate::executor) fn check(run: &Run<'_>, op: &Local) -> Result<(), Error> {
     let folder = folder_of(run, op)?;
-    named(&Disk::new(&folder), &folder, op).map(|_| ())
+    of_folder(&Disk::new(&folder), &folder, op).map(|_| ())
 }
 
 /// Reads what the node names.
@@ -41,7 +41,7 @@ pub(in crate::executor) fn load(
 ) -> Result<Output, Error> {
     let folder = folder_of(run, op)?;
     let disk = Disk::new(&folder);
-    let files = named(&disk, &folder, op)?;
+    let files = of_folder(&disk, &folder, op)?;
     let total = files.len() as u64;
     let done = std::sync::atomic::AtomicU64::new(0);
     let read = parallel::map(&files, READERS, |path| {
@@ -70,25 +70,35 @@ pub(in crate::executor) fn load(
     Ok(output)
 }
 
-/// The files that the node names, ordered.
-fn named(disk: &Disk<'_>, folder: &Folder, op: &Local) -> Result<Vec<String>, Error> {
+/// The files of a folder that the node names.
+fn of_folder(disk: &Disk<'_>, folder: &Folder, op: &Local) -> Result<Vec<String>, Error> {
+    named(disk, &folder.path.display().to_string(), op, &|source| ignored(folder, source))
+}
+
+/// The files that the node names, ordered. `shown` is what errors call the folder; `why` says why a source that is not
+/// there is not.
+pub(crate) fn named(
+    files_of: &dyn Files,
+    shown: &str,
+    op: &Local,
+    why: &dyn Fn(&str) -> Option<Error>,
+) -> Result<Vec<String>, Error> {
     let Local { sources, exclude, parents, .. } = op;
     let exclude = excludes(exclude)?;
     let (mut files, mut errors) = (Vec::new(), Vec::new());
     let mut any = false;
     for source in sources {
-        match one(disk, source, *parents, &exclude) {
+        match one(files_of, source, *parents, &exclude) {
             Ok(found) => {
                 any |= found.is_some();
                 files.extend(found.into_iter().flatten());
             }
-            Err(error) => errors.push(ignored(folder, source).unwrap_or(error)),
+            Err(error) => errors.push(why(source).unwrap_or(error)),
         }
     }
     if !any && errors.is_empty() {
         let patterns = sources.join(" ");
-        errors
-            .push(Error::new(format!("nothing in {} matches `{patterns}`", folder.path.display())));
+        errors.push(Error::new(format!("nothing in {shown} matches `{patterns}`")));
     }
     if !errors.is_empty() {
         return Err(Error::all(errors));
@@ -100,7 +110,7 @@ fn named(disk: &Disk<'_>, folder: &Folder, op: &Local) -> Result<Vec<String>, Er
 
 /// The files of one source; nothing when a pattern names nothing.
 fn one(
-    disk: &Disk<'_>,
+    disk: &dyn Files,
     source: &str,
     parents: bool,
     exclude: &Ignore,
@@ -131,7 +141,13 @@ fn special(path: &str) -> Error {
 fn ignored(folder: &Folder, source: &str) -> Option<Error> {
     let (file, path) = (folder.ignore_file.as_ref()?, path::clean(source)?);
     let there = !is_pattern(source) && folder.path.join(&path).exists();
-    (there && folder.ignore.excludes(&path)).then(|| {
+    if there { kept_out(source, file, &folder.ignore) } else { None }
+}
+
+/// Says that the patterns of `file` keep a source out, if they do.
+pub(crate) fn kept_out(source: &str, file: &str, ignore: &Ignore) -> Option<Error> {
+    let path = path::clean(source)?;
+    (!is_pattern(source) && ignore.excludes(&path)).then(|| {
         Error::new(format!("`{source}` is kept out by {file}"))
             .hint(format!("let it in: a line `!{path}` at the end of {file}"))
     })
@@ -168,7 +184,7 @@ fn named_folder(folder: &Path) -> Result<Folder, Error> {
 }
 
 /// A folder of the disk as files; contents have no digests yet.
-pub(super) struct Disk<'a> {
+pub(crate) struct Disk<'a> {
     root: PathBuf,
     ignore: &'a Ignore,
     /// Everything that was looked at.
@@ -189,7 +205,7 @@ impl Seen {
 }
 
 impl<'a> Disk<'a> {
-    pub(super) fn new(folder: &'a Folder) -> Self {
+    pub(crate) fn new(folder: &'a Folder) -> Self {
         Self { root: folder.path.clone(), ignore: &folder.ignore, seen: RefCell::default() }
     }
 

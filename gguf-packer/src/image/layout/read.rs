@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::image::manifest::{self, Descriptor};
 use crate::image::platform::Platform;
 use crate::reference::Name;
+use crate::registry;
 use crate::store::{Compression, Layer, NewImage, Store};
 
 /// Indexes in indexes.
@@ -111,6 +112,14 @@ fn take_oci(
         );
         names.sort();
         names.dedup();
+        if let [Found { manifest: None, config, .. }] = &found[..] {
+            let open = |digest: &Digest| {
+                source.content(&name(digest))?.ok_or_else(|| missing(&name(digest)))
+            };
+            if let Some(id) = registry::load_model(store, &names, (&bytes, config), &open)? {
+                return Ok(Loaded { id, names });
+            }
+        }
         let index = (found.len() > 1).then_some(bytes);
         store_image(store, source, found, index, names)
     });
@@ -186,6 +195,7 @@ fn store_image(
         },
         config: main.config,
         layers,
+        attached: Vec::new(),
     };
     let image = with_index(image, shared && !as_they_are, &found)?;
     Ok(Loaded { id: store.commit(&image, &names)?, names })

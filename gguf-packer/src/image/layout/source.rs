@@ -37,7 +37,7 @@ pub(super) enum Source {
 }
 
 /// The content of a file, and how many bytes it has.
-type Content = (Box<dyn Read>, u64);
+pub(crate) type Content = (Box<dyn Read>, u64);
 
 /// Where an entry's content lies.
 #[derive(Debug, Clone)]

@@ -53,7 +53,8 @@ impl Fixture {
         let ((config, manifest), other) = (of(&platforms[0]), of(&platforms[1]));
         let all = [(platforms[0].clone(), manifest.as_slice()), (platforms[1].clone(), &other.1)];
         let index = Some(manifest::index(&all));
-        let image = NewImage { config, layers, manifest, index, others: vec![other] };
+        let image =
+            NewImage { config, layers, manifest, index, others: vec![other], attached: vec![] };
         let names: Vec<Name> = names.iter().map(|name| name.parse().unwrap()).collect();
         let id = self.store.commit(&image, &names).unwrap();
         (self.store.find(&id.hex()).unwrap(), names)
@@ -66,6 +67,11 @@ fn config(platform: &Platform, ids: &[Digest]) -> Vec<u8> {
         "rootfs": {"type": "layers", "diff_ids": ids},
     });
     serde_json::to_vec(&config).unwrap()
+}
+
+fn saved(images: &[(StoredImage, Vec<Name>)]) -> Vec<Saved> {
+    let item = |(image, names): &(StoredImage, _)| (Item::Image(image.clone()), Vec::clone(names));
+    images.iter().map(item).collect()
 }
 
 /// Names and contents of a tar, in its order.
@@ -103,7 +109,7 @@ fn every_format_is_read_again_as_it_was() {
     let images = [from.image(&["qwen2:tiny", "registry.example/q:1"])];
     for format in [Format::OciDir, Format::OciArchive, Format::DockerArchive] {
         let path = from.path(&format!("{format:?}"));
-        save(&from.store, &images, format, &path).unwrap();
+        save(&from.store, &saved(&images), format, &path).unwrap();
         let to = Fixture::new();
         let loaded = load(&to.store, &path).unwrap();
         let mut names = images[0].1.clone();
@@ -128,7 +134,7 @@ fn an_archive_is_what_docker_and_others_read() {
     let from = Fixture::new();
     let images = [from.image(&["qwen2:tiny"])];
     let path = from.path("x.tar");
-    save(&from.store, &images, Format::DockerArchive, &path).unwrap();
+    save(&from.store, &saved(&images), Format::DockerArchive, &path).unwrap();
     let files = entries(&path);
     let image = &images[0].0;
     let blob = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
@@ -152,10 +158,10 @@ fn an_archive_is_what_docker_and_others_read() {
     }]});
     assert_eq!(parsed(&files, "index.json"), expected);
     let again = from.path("y.tar");
-    save(&from.store, &images, Format::DockerArchive, &again).unwrap();
+    save(&from.store, &saved(&images), Format::DockerArchive, &again).unwrap();
     assert_eq!(fs::read(&path).unwrap(), fs::read(&again).unwrap());
     let mut oci = Vec::new();
-    write_archive(&from.store, &images, Format::OciArchive, &mut oci).unwrap();
+    write_archive(&from.store, &saved(&images), Format::OciArchive, &mut oci).unwrap();
     assert!(oci.len() < usize::try_from(fs::metadata(&path).unwrap().len()).unwrap());
 }
 
@@ -223,7 +229,7 @@ fn layers_that_came_compressed_are_plain_afterwards() {
     let (image, names) = from.image(&["qwen2:tiny"]);
     let single = StoredImage { index: None, others: vec![], ..image.clone() };
     let path = from.path("x.tar");
-    save(&from.store, &[(single, names)], Format::OciArchive, &path).unwrap();
+    save(&from.store, &saved(&[(single, names)]), Format::OciArchive, &path).unwrap();
     // The same image with its layers by gzip.
     let mut files = entries(&path);
     let mut manifest: Value = serde_json::from_slice(&image.manifest).unwrap();
@@ -256,7 +262,7 @@ fn what_is_broken_is_refused_and_nothing_of_it_is_an_image() {
     let from = Fixture::new();
     let images = [from.image(&["qwen2:tiny"])];
     let path = from.path("x.tar");
-    save(&from.store, &images, Format::OciArchive, &path).unwrap();
+    save(&from.store, &saved(&images), Format::OciArchive, &path).unwrap();
     let files = entries(&path);
     let refused = |files: &[(String, Vec<u8>)]| {
         let to = Fixture::new();
@@ -297,7 +303,7 @@ fn what_is_broken_is_refused_and_nothing_of_it_is_an_image() {
 fn an_archive_that_was_cut_off_is_refused() {
     let from = Fixture::new();
     let path = from.path("x.tar");
-    save(&from.store, &[from.image(&[])], Format::OciArchive, &path).unwrap();
+    save(&from.store, &saved(&[from.image(&[])]), Format::OciArchive, &path).unwrap();
     let whole = fs::read(&path).unwrap();
     let cut = from.path("cut.tar");
     fs::write(&cut, &whole[..whole.len() - 2048]).unwrap();
@@ -312,13 +318,14 @@ fn a_folder_with_other_files_is_left_alone() {
     let folder = from.path("mine");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("thesis.txt"), "x").unwrap();
-    let error = save(&from.store, &images, Format::OciDir, &folder).unwrap_err().to_string();
+    let error =
+        save(&from.store, &saved(&images), Format::OciDir, &folder).unwrap_err().to_string();
     assert!(error.contains("mine has files, and is no OCI layout"), "{error}");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
     // What a killed process began with is no other file.
     fs::rename(folder.join("thesis.txt"), folder.join(".oci-layout.part")).unwrap();
     for _ in 0..2 {
-        save(&from.store, &images, Format::OciDir, &folder).unwrap();
+        save(&from.store, &saved(&images), Format::OciDir, &folder).unwrap();
     }
     assert_eq!(fs::read_dir(folder.join("blobs/sha256")).unwrap().count(), 5 + 2);
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 3);
@@ -330,6 +337,6 @@ fn an_archive_that_cannot_be_written_leaves_nothing() {
     let (mut image, names) = from.image(&["qwen2:tiny"]);
     image.layers[1].diff_id = Digest::of("lost");
     let path = from.path("x.tar");
-    assert!(save(&from.store, &[(image, names)], Format::OciArchive, &path).is_err());
+    assert!(save(&from.store, &saved(&[(image, names)]), Format::OciArchive, &path).is_err());
     assert!(!path.exists() && !from.path(".x.tar.part").exists());
 }

@@ -1,4 +1,4 @@
-//! Writes images of the store, layer by layer.
+//! Writes images of the store, layer by layer, and artifacts, file by file.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,32 +9,39 @@ use serde_json::{Value, json};
 
 use super::Format;
 use crate::Error;
+use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::image::manifest::{Descriptor, INDEX, MANIFEST};
 use crate::part::Part;
 use crate::reference::{Name, Version};
-use crate::store::{Layer, Store, StoredImage};
+use crate::store::{Store, StoredImage};
 
 /// Bytes that are copied at once.
 const BUFFER: usize = 1 << 20;
 
-/// Writes `images` to `path`, each with the names that it is to have there. The file, or the list of a folder,
-/// appears as a whole.
+/// What is written.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// An image, with its layers as tars.
+    Image(StoredImage),
+    /// A model as an artifact, with its files as they are.
+    Artifact(Artifact),
+}
+
+/// Something with the names that it is to have there.
+pub type Saved = (Item, Vec<Name>);
+
+/// Writes `items` to `path`. The file, or the list of a folder, appears as a whole.
 ///
 /// # Errors
 /// When a layer is missing, or the file cannot be written; then what was begun is removed.
-pub fn save(
-    store: &Store,
-    images: &[(StoredImage, Vec<Name>)],
-    format: Format,
-    path: &Path,
-) -> Result<(), Error> {
+pub fn save(store: &Store, items: &[Saved], format: Format, path: &Path) -> Result<(), Error> {
     if format == Format::OciDir {
-        return save_folder(store, images, path);
+        return save_folder(store, items, path);
     }
     let part = Part::begin(path)?;
     let mut out = BufWriter::with_capacity(BUFFER, part.file());
-    write_archive(store, images, format, &mut out)?;
+    write_archive(store, items, format, &mut out)?;
     drop(out);
     part.finish()
 }
@@ -42,18 +49,24 @@ pub fn save(
 /// Writes an archive.
 ///
 /// # Errors
-/// When a layer is missing, or `out` takes no more.
+/// When a layer is missing, `out` takes no more, or an artifact is to be in an archive of Docker's.
 pub fn write_archive(
     store: &Store,
-    images: &[(StoredImage, Vec<Name>)],
+    items: &[Saved],
     format: Format,
     out: &mut impl Write,
 ) -> Result<(), Error> {
+    let is_artifact = |(item, _): &&Saved| matches!(item, Item::Artifact(_));
+    if let Some((Item::Artifact(one), _)) = items.iter().find(is_artifact) {
+        if format == Format::DockerArchive {
+            return Err(images_alone(one.format));
+        }
+    }
     let mut archive = Archive { out };
     for folder in ["blobs/", "blobs/sha256/"] {
         archive.entry(folder, 0, &mut io::empty())?;
     }
-    let documents = Documents::of(images);
+    let documents = Documents::of(items);
     archive.text("index.json", &documents.index)?;
     if format == Format::DockerArchive {
         archive.text("manifest.json", &documents.docker)?;
@@ -62,23 +75,25 @@ pub fn write_archive(
     for (digest, bytes) in &documents.blobs {
         archive.text(&format!("blobs/sha256/{}", digest.hex()), bytes)?;
     }
-    for layer in documents.layers {
-        let name = format!("blobs/sha256/{}", layer.diff_id.hex());
-        archive.entry(&name, layer.size, &mut store.read_layer(&layer.diff_id)?)?;
+    for content in documents.contents {
+        let name = format!("blobs/sha256/{}", content.digest.hex());
+        archive.entry(&name, content.size, &mut content.open(store)?)?;
     }
     // The end of a tar.
     archive.write(&[0; 1024])?;
     archive.out.flush().map_err(|e| unwritten(&e))
 }
 
+/// An archive of Docker's cannot have what has this format.
+pub(crate) fn images_alone(format: crate::artifact::Format) -> Error {
+    Error::new(format!("a docker-archive has images alone, and no `{format}`"))
+        .hint("write oci-archive=PATH or oci-dir=PATH")
+}
+
 /// What says that a folder is an OCI layout.
 const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
-fn save_folder(
-    store: &Store,
-    images: &[(StoredImage, Vec<Name>)],
-    path: &Path,
-) -> Result<(), Error> {
+fn save_folder(store: &Store, items: &[Saved], path: &Path) -> Result<(), Error> {
     let layout = path.join("oci-layout");
     if !layout.is_file() && has_files(path) {
         return Err(Error::new(format!("{} has files, and is no OCI layout", path.display()))
@@ -91,15 +106,15 @@ fn save_folder(
     put(&layout, &mut &*LAYOUT)?;
     let blobs = path.join("blobs/sha256");
     make(&blobs)?;
-    let documents = Documents::of(images);
+    let documents = Documents::of(items);
     for (digest, bytes) in &documents.blobs {
         put(&blobs.join(digest.hex()), &mut bytes.as_slice())?;
     }
-    for layer in &documents.layers {
-        let place = blobs.join(layer.diff_id.hex());
+    for content in &documents.contents {
+        let place = blobs.join(content.digest.hex());
         // Named by its content, and renamed when it is whole.
-        if fs::metadata(&place).map_or(0, |known| known.len()) != layer.size {
-            put(&place, &mut store.read_layer(&layer.diff_id)?)?;
+        if fs::metadata(&place).ok().map(|known| known.len()) != Some(content.size) {
+            put(&place, &mut content.open(store)?)?;
         }
     }
     put(&path.join("index.json"), &mut documents.index.as_slice())
@@ -126,40 +141,98 @@ struct Documents {
     /// Docker's list.
     docker: Vec<u8>,
     blobs: Vec<(Digest, Vec<u8>)>,
-    layers: Vec<Layer>,
+    contents: Vec<Content>,
+}
+
+/// A layer, or a file of an artifact.
+struct Content {
+    digest: Digest,
+    size: u64,
+    is_layer: bool,
+}
+
+impl Content {
+    fn open(&self, store: &Store) -> Result<Box<dyn Read>, Error> {
+        Ok(match self {
+            Self { is_layer: true, .. } => Box::new(store.read_layer(&self.digest)?),
+            // An empty file may be none of the store.
+            Self { size: 0, .. } => Box::new(io::empty()),
+            _ => Box::new(store.open_blob(&self.digest)?),
+        })
+    }
+}
+
+impl Item {
+    /// All that is small.
+    fn documents(&self) -> Vec<&Vec<u8>> {
+        match self {
+            Self::Artifact(artifact) => vec![&artifact.manifest, &artifact.config],
+            Self::Image(image) => {
+                let others = image.others.iter().flat_map(|(config, manifest)| [manifest, config]);
+                [&image.manifest, &image.config]
+                    .into_iter()
+                    .chain(&image.index)
+                    .chain(others)
+                    .collect()
+            }
+        }
+    }
+
+    fn contents(&self) -> Vec<Content> {
+        let (all, is_layer): (Vec<_>, _) = match self {
+            Self::Artifact(artifact) => (artifact.blobs.clone(), false),
+            Self::Image(image) => {
+                (image.layers.iter().map(|layer| (layer.diff_id, layer.size)).collect(), true)
+            }
+        };
+        all.into_iter().map(|(digest, size)| Content { digest, size, is_layer }).collect()
+    }
+
+    /// What it is in a list.
+    fn descriptor(&self) -> Value {
+        let (descriptor, artifact_type) = match self {
+            Self::Image(StoredImage { index: Some(index), .. }) => {
+                (Descriptor::of(INDEX, index), None)
+            }
+            Self::Image(image) => (Descriptor::of(MANIFEST, &image.manifest), None),
+            Self::Artifact(artifact) => {
+                (Descriptor::of(MANIFEST, &artifact.manifest), Some(artifact.artifact_type()))
+            }
+        };
+        let mut value = serde_json::to_value(descriptor).expect("all keys are texts");
+        if let Some(artifact_type) = artifact_type {
+            value["artifactType"] = artifact_type.into();
+        }
+        value
+    }
 }
 
 impl Documents {
-    fn of(images: &[(StoredImage, Vec<Name>)]) -> Self {
+    fn of(items: &[Saved]) -> Self {
         let (mut entries, mut docker) = (Vec::new(), Vec::new());
-        let (mut blobs, mut layers, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for (image, names) in images {
-            entries.extend(index_entries(image, names));
-            docker.push(docker_entry(image, names));
-            let mut documents = vec![&image.manifest, &image.config];
-            documents.extend(&image.index);
-            documents.extend(image.others.iter().flat_map(|(config, manifest)| [manifest, config]));
-            for bytes in documents {
+        let (mut blobs, mut contents, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for (item, names) in items {
+            entries.extend(index_entries(item, names));
+            if let Item::Image(image) = item {
+                docker.push(docker_entry(image, names));
+            }
+            for bytes in item.documents() {
                 let digest = Digest::of(bytes);
                 if seen.insert(digest) {
                     blobs.push((digest, bytes.clone()));
                 }
             }
-            layers.extend(image.layers.iter().filter(|layer| seen.insert(layer.diff_id)));
+            contents.extend(item.contents().into_iter().filter(|one| seen.insert(one.digest)));
         }
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
         let text = |value: &Value| serde_json::to_vec(value).expect("all keys are texts");
-        Self { index: text(&index), docker: text(&docker.into()), blobs, layers }
+        Self { index: text(&index), docker: text(&docker.into()), blobs, contents }
     }
 }
 
-/// The image in `index.json`, once for each name.
-fn index_entries(image: &StoredImage, names: &[Name]) -> Vec<Value> {
-    let descriptor = match &image.index {
-        Some(index) => Descriptor::of(INDEX, index),
-        None => Descriptor::of(MANIFEST, &image.manifest),
-    };
-    let plain = serde_json::to_value(descriptor).expect("all keys are texts");
+/// The item in `index.json`, once for each name.
+fn index_entries(item: &Item, names: &[Name]) -> Vec<Value> {
+    let plain = item.descriptor();
     let named = |name: &Name| {
         let mut entry = plain.clone();
         let mut annotations = json!({"io.containerd.image.name": name.full()});

@@ -3,44 +3,68 @@
 
 use std::io::Read;
 
-use super::{Foreign, command};
+use serde_json::Value;
+
+use super::{Content, Planned, command};
 use crate::Error;
+use crate::artifact::FOLDER;
 use crate::digest::Digest;
 use crate::image::{ConfigInput, Described, History, Platform, manifest as media};
 use crate::reference::Name;
-use crate::store::{Layer, NewImage, Store};
+use crate::store::{Layer, NewImage, Store, StoredImage};
 use crate::tree::{Entry, Kind, Tree};
 
-/// Where the files are.
-const FOLDER: &str = "/models";
+/// The only step in the history of what is made here.
+const CREATED_BY: &str = "pull";
 
-/// Stores the model under `name`.
-pub(super) fn store(store: &Store, name: &Name, foreign: &Foreign) -> Result<Digest, Error> {
-    let paths: Vec<&str> = foreign.files.iter().map(|(path, ..)| path.as_str()).collect();
-    let explain = |error: Error| Error::new(format!("cannot make an image of `{name}`: {error}"));
-    let (mut arguments, _) = command::weights(FOLDER, &paths).map_err(explain)?;
-    arguments.extend(foreign.arguments.iter().cloned());
+/// Whether the image was made of a model of another format.
+pub(crate) fn is_of_other_format(image: &StoredImage) -> bool {
+    let config: Value = serde_json::from_slice(&image.config).unwrap_or_default();
+    let mut steps = config["history"].as_array().into_iter().flatten().peekable();
+    steps.peek().is_some() && steps.all(|step| step["created_by"] == CREATED_BY)
+}
+
+/// Stores the model `what`, which has `planned` and `more` files, under `names`.
+pub(super) fn store(
+    store: &Store,
+    (what, names): (&str, &[Name]),
+    planned: &Planned<(Digest, u64)>,
+    more: &[Content],
+) -> Result<Digest, Error> {
+    let own = planned.files.iter().map(|(path, (digest, size))| (path.clone(), *digest, *size));
+    let files: Vec<Content> = own.chain(more.iter().cloned()).collect();
+    let paths: Vec<&str> = files.iter().map(|(path, ..)| path.as_str()).collect();
+    let explain = |error: Error| Error::new(format!("cannot make an image of `{what}`: {error}"));
+    let command = match &planned.command {
+        Some(command) => command.clone(),
+        None => {
+            let (mut command, _) = command::weights(FOLDER, &paths).map_err(explain)?;
+            command.extend(planned.arguments.iter().cloned());
+            command
+        }
+    };
     let (mut tree, mut layers) = (Tree::default(), Vec::new());
-    for files in grouped(&foreign.files) {
+    for files in grouped(&files) {
         let entries = entries(&files);
         tree.apply(&entries);
         layers.push(store.build_layer(&entries)?);
     }
     let history = History {
-        created_by: format!("pull {name}"),
+        // A copy under another name is the same image.
+        created_by: CREATED_BY.to_owned(),
         layers: layers.iter().map(|layer| layer.diff_id).collect(),
     };
     let input = ConfigInput {
-        command: Some(&arguments),
-        labels: &foreign.labels,
+        command: Some(&command),
+        labels: &planned.labels,
         base: None,
         base_name: None,
         history: &[history],
         files: &tree,
-        created: foreign.created,
+        created: planned.created,
     };
     let described = described(store, &input).map_err(explain)?;
-    commit(store, name, &described, &Platform::defaults(), layers)
+    commit(store, names, &described, &Platform::defaults(), layers)
 }
 
 /// Describes an image whose files are in the store.
@@ -56,7 +80,7 @@ pub(super) fn described(store: &Store, input: &ConfigInput<'_>) -> Result<Descri
 /// Stores a described image for `platforms`.
 pub(super) fn commit(
     store: &Store,
-    name: &Name,
+    names: &[Name],
     described: &Described,
     platforms: &[Platform],
     layers: Vec<Layer>,
@@ -76,12 +100,12 @@ pub(super) fn commit(
     let own = all.iter().position(|(platform, ..)| *platform == here).unwrap_or(0);
     let (_, config, manifest) = all.remove(own);
     let others = all.into_iter().map(|(_, config, manifest)| (config, manifest)).collect();
-    let image = NewImage { config, layers, manifest, index, others };
-    store.commit(&image, std::slice::from_ref(name))
+    let image = NewImage { config, layers, manifest, index, others, attached: Vec::new() };
+    store.commit(&image, names)
 }
 
 /// Small files together, each file of weights by itself.
-fn grouped(files: &[(String, Digest, u64)]) -> Vec<Vec<&(String, Digest, u64)>> {
+fn grouped(files: &[Content]) -> Vec<Vec<&Content>> {
     let mut files: Vec<_> = files.iter().collect();
     files.sort_unstable();
     let is_weights = |path: &str| path.ends_with(".gguf") || path.ends_with(".safetensors");
@@ -92,7 +116,7 @@ fn grouped(files: &[(String, Digest, u64)]) -> Vec<Vec<&(String, Digest, u64)>> 
 }
 
 /// The files below `/models` with the folders above them.
-fn entries(files: &[&(String, Digest, u64)]) -> Vec<Entry> {
+fn entries(files: &[&Content]) -> Vec<Entry> {
     let entry = |path: &str, kind: Kind, mode| Entry {
         path: path.to_owned(),
         kind,

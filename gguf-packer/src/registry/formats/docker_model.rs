@@ -2,15 +2,18 @@
 
 use serde_json::Value;
 
-use super::{Planned, Session, command, model_pack};
+use super::{Described, Planned, command, model_pack};
 use crate::Error;
+use crate::artifact;
 use crate::registry::manifest::{Descriptor, Manifest};
 use crate::store::seconds;
 
-pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned, Error> {
-    let config = session.small(&manifest.config, "config")?;
-    let config: Value = serde_json::from_slice(&config).unwrap_or_default();
-    let named = named(session, manifest)?;
+/// Reads how the model `name` is made.
+pub(super) fn read(name: &str, config: &[u8], manifest: &Manifest) -> Result<Described, Error> {
+    let config: Value = serde_json::from_slice(config).unwrap_or_default();
+    let ours = artifact::ours(manifest.annotations.as_ref());
+    let named = named(name, manifest, ours.is_some())?;
+    let (command, labels) = ours.unzip();
     let mut arguments = Vec::new();
     let is_template = |layer: &Descriptor| layer.media_type.contains("chat.template");
     if let Some((path, _)) = named.iter().find(|(_, layer)| is_template(layer)) {
@@ -20,22 +23,21 @@ pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned,
         arguments.extend(["-c".to_owned(), size.to_string()]);
     }
     let created = config["descriptor"]["created"].as_str().and_then(seconds);
-    let file = |(path, layer): (String, &Descriptor)| {
-        let wanted = session.blob(layer, &path);
-        (path, wanted)
-    };
     Ok(Planned {
-        files: named.into_iter().map(file).collect(),
+        files: named.into_iter().map(|(path, layer)| (path, layer.clone())).collect(),
+        command,
         arguments,
+        labels: labels.unwrap_or_default(),
         created: created.unwrap_or_default(),
         ..Planned::default()
     })
 }
 
-/// The layers that are taken, and their paths.
+/// The layers that are taken, and their paths; of those that we made, the command says which is the projector.
 fn named<'a>(
-    session: Session<'_>,
+    name: &str,
     manifest: &'a Manifest,
+    ours: bool,
 ) -> Result<Vec<(String, &'a Descriptor)>, Error> {
     let shards = manifest.layers.iter().filter(|layer| layer.media_type.contains(".gguf")).count();
     let mut named: Vec<(String, &Descriptor)> = Vec::new();
@@ -52,12 +54,16 @@ fn named<'a>(
             "template.jinja".to_owned()
         } else if kind.contains("license") {
             if nth == 1 { "LICENSE".to_owned() } else { format!("LICENSE.{nth}") }
+        } else if kind.contains(".model.file")
+            && artifact::said(layer.annotations.as_ref()).is_some()
+        {
+            String::new()
         } else {
             continue;
         };
-        let mut path = model_pack::path(session, layer, &default)?;
+        let mut path = model_pack::path(name, layer, &default)?;
         // What is a projector is known by its kind alone.
-        if kind.contains("mmproj") && !command::is_projector(&path) {
+        if !ours && kind.contains("mmproj") && !command::is_projector(&path) {
             path = default;
         }
         named.push((path, layer));

@@ -43,7 +43,14 @@ pub(in crate::registry) fn without_command(
         created,
     };
     let described = compose::described(store, &input)?;
-    compose::commit(store, session.name, &described, &[platform(config)], layers.to_vec()).map(Some)
+    compose::commit(
+        store,
+        std::slice::from_ref(session.name),
+        &described,
+        &[platform(config)],
+        layers.to_vec(),
+    )
+    .map(Some)
 }
 
 fn platform(config: &Value) -> Platform {

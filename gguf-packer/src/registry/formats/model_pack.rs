@@ -2,13 +2,11 @@
 
 use serde::Deserialize;
 
-use super::{Planned, Session};
+use super::{Described, Planned};
 use crate::Error;
+use crate::artifact;
 use crate::registry::manifest::{Descriptor, Manifest};
 use crate::store::seconds;
-
-/// Where a layer says its path.
-const PATHS: [&str; 2] = ["org.cncf.model.filepath", "org.opencontainers.image.title"];
 
 /// What of a model is taken: not its data sets and its code.
 const KINDS: [&str; 3] = [".model.weight.v1.", ".model.weight.config.v1.", ".model.doc.v1."];
@@ -33,41 +31,34 @@ struct Told {
     licenses: Vec<String>,
 }
 
-pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned, Error> {
-    let config = session.small(&manifest.config, "config")?;
+/// Reads how the model `name` is made.
+pub(super) fn read(name: &str, config: &[u8], manifest: &Manifest) -> Result<Described, Error> {
     // What it says is told in labels; a model does without.
-    let told = serde_json::from_slice::<Config>(&config).unwrap_or_default().descriptor;
+    let told = serde_json::from_slice::<Config>(config).unwrap_or_default().descriptor;
     let created = told.created_at.as_deref().and_then(seconds).unwrap_or_default();
     let mut planned = Planned { labels: labels(told), created, ..Planned::default() };
+    if let Some((command, labels)) = artifact::ours(manifest.annotations.as_ref()) {
+        (planned.command, planned.labels) = (Some(command), labels);
+    }
     for layer in &manifest.layers {
         if !KINDS.iter().any(|kind| layer.media_type.contains(kind)) {
             continue;
         }
         match layer.compression() {
             Some(compression) => planned.archives.push((layer.clone(), compression)),
-            None => {
-                let path = path(session, layer, "model.gguf")?;
-                let wanted = session.blob(layer, &path);
-                planned.files.push((path, wanted));
-            }
+            None => planned.files.push((path(name, layer, "model.gguf")?, layer.clone())),
         }
     }
     Ok(planned)
 }
 
 /// The path that a layer says, which stays below the model's folder.
-pub(super) fn path(
-    session: Session<'_>,
-    layer: &Descriptor,
-    default: &str,
-) -> Result<String, Error> {
-    let told = layer.annotations.as_ref();
-    let said = PATHS.iter().find_map(|key| told?.get(*key));
-    let said = said.map_or(default, String::as_str);
+pub(super) fn path(name: &str, layer: &Descriptor, default: &str) -> Result<String, Error> {
+    let said = artifact::said(layer.annotations.as_ref()).unwrap_or(default);
     let parts: Vec<&str> =
         said.split(['/', '\\']).filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.is_empty() || parts.contains(&"..") || said.contains('\0') {
-        return Err(Error::new(format!("`{}` has a file with the path `{said}`", session.name)));
+        return Err(Error::new(format!("`{name}` has a file with the path `{said}`")));
     }
     Ok(parts.join("/"))
 }

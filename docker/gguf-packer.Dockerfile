@@ -1,0 +1,54 @@
+# gguf-packer: what `# syntax=gpustack/gguf-packer` names, the frontend of `docker build`, and the command line.
+#   docker buildx build -f docker/gguf-packer.Dockerfile .
+# toolchain, build: Cargo makes the program. packer: that program; `--build-context packer=DIR` gives a finished one.
+# The image has no shell: the program and the libraries that it opens.
+
+ARG BASE_IMAGE=debian:trixie-slim@sha256:a29215f6a35e51e22adffa17f89e9d2ef06214e64a2bad10d765c46aea49f11f
+# Where Cargo runs: a Debian of the same release, so that what is built runs there.
+ARG RUST_IMAGE=${BASE_IMAGE}
+
+FROM ${RUST_IMAGE} AS toolchain
+ENV CARGO_HOME=/cache/cargo CCACHE_DIR=/cache/ccache LLAMA_SYS_CACHE_DIR=/cache/llama-sys
+RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
+    ca-certificates cargo ccache cmake g++ git libssl-dev ninja-build
+
+# Behind a proxy with certificates of its own: --secret id=ca,src=FILE
+FROM toolchain AS build
+ARG TARGETARCH
+WORKDIR /checkout
+RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
+    --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
+    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo build --release --locked -p gguf-packer \
+    && install -D -t /out /cache/target-$TARGETARCH/release/gguf-packer
+
+FROM scratch AS packer
+COPY --from=build /out/ /
+
+FROM ${BASE_IMAGE} AS closure
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
+    --mount=type=tmpfs,target=/var/log \
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
+    ca-certificates libgomp1 libstdc++6
+RUN --mount=type=bind,from=packer,target=/packer \
+    mapfile -t libraries < <(ldd /packer/gguf-packer | sed -nE 's,.*(/lib[^/]*/[^ ]*) .*,/usr\1,p' | sort -u) \
+    && mkdir -p /closure/tmp /closure/data /closure/var/lib/dpkg/status.d && chmod 1777 /closure/tmp /closure/data \
+    && cp -L --parents "${libraries[@]}" /closure/ \
+    && for dir in /closure/usr/lib*; do ln -s "usr/${dir##*/}" /closure/; done \
+    && cp -a --parents /etc/ssl/certs/ca-certificates.crt /usr/lib/os-release /closure/ \
+    && for package in ca-certificates $(dpkg -S "${libraries[@]}" /usr/lib/os-release | cut -d: -f1 | sort -u); do \
+    dpkg -s "$package" > "/closure/var/lib/dpkg/status.d/$package" \
+    && cp -L --parents "/usr/share/doc/$package/copyright" /closure/ || exit; done \
+    && cp -a --parents /usr/share/common-licenses /closure/
+
+FROM scratch
+COPY --from=closure /closure/ /
+COPY --from=packer /gguf-packer /app/bin/
+COPY LICENSE THIRD-PARTY.md /app/
+# What BuildKit reads of a frontend: it needs no network itself, and what it takes and answers.
+LABEL moby.buildkit.frontend.network.none="true" \
+    moby.buildkit.frontend.caps="moby.buildkit.frontend.inputs,moby.buildkit.frontend.subrequests,moby.buildkit.frontend.contexts"
+ENV PATH=/app/bin HOME=/data GGUF_PACKER_STORE_PATH=/data/gguf-packer SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+# BuildKit starts the entry point as it is. The command line: `docker run --entrypoint gguf-packer … list`.
+ENTRYPOINT ["/app/bin/gguf-packer", "llb-frontend"]
