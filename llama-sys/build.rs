@@ -31,7 +31,8 @@ fn run() -> Result<(), Error> {
     }
     let flags = FlagSet::new(&config, &pin);
     if let Some(dir) = &config.overrides.prebuilt_dir {
-        let manifest = Manifest::prebuilt(dir, &flags)?;
+        let manifest = Manifest::prebuilt(dir, &pin, &flags)?;
+        manifest.watch();
         link::emit(&manifest);
         return declare(&[manifest.artifacts.include], &cargo::out_dir()?);
     }
@@ -41,7 +42,7 @@ fn run() -> Result<(), Error> {
     let source = Source::prepare(&layout, &config, &pin, &progress)?;
     let artifacts = cmake::build(&layout, &flags, &toolchain, &config, &progress)?;
     let include = artifacts.include.clone();
-    let manifest = source.manifest(artifacts, flags, toolchain.cmake_version, &config, &pin);
+    let manifest = source.manifest(artifacts, flags, toolchain.cmake_version, &config, &pin)?;
     manifest.write()?;
     link::emit(&manifest);
     declare(&[include], &layout.root)

@@ -50,7 +50,11 @@ fn source() -> Result<Option<PathBuf>, Error> {
     if request.source_dir.is_none() && !is_there {
         return Ok(None);
     }
-    Ok(Some(SourceTree::prepare(&request, &mut |_| ())?.dir))
+    let source = SourceTree::prepare(&request, &mut |_| ())?;
+    if source.verified {
+        source.check(&request.pin)?;
+    }
+    Ok(Some(source.dir))
 }
 
 /// The files of `part`, as paths in the source. Another release may lack some.

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::patch::Patch;
+use crate::stamp::Stamp;
 use crate::{Error, SourceTree, Ui, subset, tree};
 
 /// What [`SourceTree::copy_patched`] did.
@@ -24,12 +25,17 @@ pub struct Copied {
 
 impl SourceTree {
     /// Makes `to` the needed part of this tree, patched, with `ui` in `tools/ui/dist`. The tree itself is
-    /// never touched; everything else in `to` is removed.
+    /// never touched; everything else in `to` is removed. What is read of a verified tree is compared with the pin: its
+    /// stamp knows sizes and times, and both can be made.
     ///
     /// # Errors
-    /// When something cannot be read or written, or a patch does not apply to a verified tree.
+    /// When something cannot be read or written, a verified tree is another one by now, or a patch does not apply to it.
     pub fn copy_patched(&self, to: &Path, ui: Option<&Ui>) -> Result<Copied, Error> {
-        self.copy_part(to, ui, &subset::keeps)
+        let (copied, part) = self.copy(to, ui, &subset::keeps)?;
+        if self.verified && part != self.packaged_tree {
+            return Err(self.changed(&part));
+        }
+        Ok(copied)
     }
 
     /// The same with the part of this tree that `keeps` wants, which is asked as [`subset::keeps`] is.
@@ -42,17 +48,26 @@ impl SourceTree {
         ui: Option<&Ui>,
         keeps: &dyn Fn(&str) -> bool,
     ) -> Result<Copied, Error> {
+        self.copy(to, ui, keeps).map(|(copied, _)| copied)
+    }
+
+    /// The same; tells the git tree id of the part, without patches.
+    fn copy(
+        &self,
+        to: &Path,
+        ui: Option<&Ui>,
+        keeps: &dyn Fn(&str) -> bool,
+    ) -> Result<(Copied, String), Error> {
         let mut copied = Copied::default();
         let patched = self.patched(&mut copied)?;
-        let mut wanted = BTreeSet::new();
-        for entry in tree::walk(&self.dir, keeps)? {
-            let at = to.join(&entry.path);
-            let new = match patched.get(&entry.path) {
-                Some(text) => text.clone().into_bytes(),
-                None => read(&self.dir.join(&entry.path))?,
-            };
-            copied.written += usize::from(write_if_different(&at, &new)?);
-            wanted.insert(entry.path);
+        let (mut wanted, mut ids) = (BTreeSet::new(), BTreeMap::new());
+        let entries = tree::walk(&self.dir, keeps)?;
+        for entry in &entries {
+            let original = read(&self.dir.join(&entry.path))?;
+            ids.insert(entry.path.as_str(), tree::blob_of(&original));
+            let new = patched.get(&entry.path).map_or(&original[..], |text| text.as_bytes());
+            copied.written += usize::from(write_if_different(&to.join(&entry.path), new)?);
+            wanted.insert(entry.path.clone());
         }
         if let Some(ui) = ui {
             wanted.retain(|path: &String| !path.starts_with("tools/ui/dist/"));
@@ -64,7 +79,16 @@ impl SourceTree {
             }
         }
         copied.removed = remove_others(to, "", &wanted)?;
-        Ok(copied)
+        let executables = Stamp::last(&self.dir).and_then(|stamp| stamp.executables);
+        let part =
+            tree::id_of(&entries, executables.as_ref(), &|entry| Ok(ids[entry.path.as_str()]))?;
+        Ok((copied, part))
+    }
+
+    /// The git tree id of the part that is built.
+    fn part(&self) -> Result<String, Error> {
+        let executables = Stamp::last(&self.dir).and_then(|stamp| stamp.executables);
+        tree::id(&self.dir, &tree::walk(&self.dir, &subset::keeps)?, executables.as_ref())
     }
 
     /// Content of the files that patches change.
@@ -74,7 +98,13 @@ impl SourceTree {
             match patch.apply(&self.dir, &mut files) {
                 Ok(()) => copied.applied.push(patch.name),
                 Err(error) if self.verified => {
-                    return Err(error.hint("repair the patch: see vendor/README.md"));
+                    let part = self.part()?;
+                    let error = error.hint("repair the patch: see vendor/README.md");
+                    return Err(if part == self.packaged_tree {
+                        error
+                    } else {
+                        self.changed(&part)
+                    });
                 }
                 Err(error) => copied.skipped.push((patch.name, error.to_string())),
             }

@@ -133,7 +133,8 @@ fn from_mirror(
         Mirror::Pypi { package, version, sha256, folder } => {
             let dir = work.join("pypi");
             fs::create_dir(&dir).map_err(|e| Error::io("create the folder", &dir, &e))?;
-            let package = Package { name: package, version, sha256 };
+            let file = format!("{package}-{version}.tar.gz");
+            let package = Package { name: package, file: &file, sha256 };
             let archive = package.download(&request.pypi, &dir, &request.limits, report)?;
             (archive, Part::Folder(folder.clone()))
         }

@@ -12,6 +12,7 @@ mod copy;
 mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+pub mod node;
 mod patch;
 pub mod pin;
 pub mod place;

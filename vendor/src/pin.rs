@@ -21,9 +21,33 @@ pub struct Pin {
     pub packaged_tree: String,
     /// Git tree id of `tools/ui`, the source of the web UI.
     pub ui_tree: String,
+    /// Git tree id of the page that npm builds of it: the same bytes with any Node.js that Vite takes.
+    pub ui_page_tree: String,
     /// Places to fetch from, tried in this order.
     #[serde(rename = "mirror")]
     pub mirrors: Vec<Mirror>,
+    /// Archives of the page, tried in this order before npm is.
+    #[serde(rename = "ui_mirror", default)]
+    pub ui_mirrors: Vec<UiMirror>,
+}
+
+/// A `.tar.gz` of the page, in one folder.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UiMirror {
+    /// The address; `{tag}` stands for the tag, `{repository}` for the repository of this crate.
+    pub url: String,
+}
+
+impl UiMirror {
+    /// The address, if this crate says where its repository is.
+    pub(crate) fn address(&self, tag: &str) -> Option<String> {
+        let repository = env!("CARGO_PKG_REPOSITORY");
+        if repository.is_empty() && self.url.contains("{repository}") {
+            return None;
+        }
+        Some(self.url.replace("{repository}", repository).replace("{tag}", tag))
+    }
 }
 
 /// A place that has the release.
@@ -91,7 +115,7 @@ mod tests {
     fn the_pin_is_one_release_named_in_every_field() {
         let pin = Pin::load();
         assert_eq!(pin.tag, format!("b{}", pin.build_number));
-        for id in [&pin.tree, &pin.packaged_tree, &pin.ui_tree] {
+        for id in [&pin.tree, &pin.packaged_tree, &pin.ui_tree, &pin.ui_page_tree] {
             assert!(id.len() == 40 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
         }
         let [Mirror::Archive { strip: 1, .. }, Mirror::Pypi { version, folder, .. }] =

@@ -2,7 +2,7 @@
 //! to work in, and a rename at the end.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Progress, Report};
@@ -21,7 +21,7 @@ impl Lock {
     /// When the folder cannot be made or written.
     pub fn acquire(dir: &Path, report: &mut Report<'_>) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
-        let file = File::options().create(true).append(true).open(dir.join(".lock"))?;
+        let file = append(&dir.join(".lock"))?;
         match fs4::FileExt::try_lock(&file) {
             Ok(()) => {}
             Err(fs4::TryLockError::WouldBlock) => {
@@ -34,14 +34,25 @@ impl Lock {
         Ok(Self { dir: dir.to_owned(), _file: file })
     }
 
-    /// The first of `dirs` that can be written, locked.
+    /// The right to change `dir`, a cache: nobody else may have made it.
+    ///
+    /// # Errors
+    /// When the folder is another user's, or cannot be made or written.
+    pub fn acquire_cache(dir: &Path, report: &mut Report<'_>) -> io::Result<Self> {
+        check_owner(dir)?;
+        Self::acquire(dir, report)
+    }
+
+    /// The first of `dirs` that can be written, locked: the package's own folder, then caches.
     ///
     /// # Errors
     /// When none can be written.
     pub fn first(dirs: &[PathBuf], report: &mut Report<'_>) -> Result<Self, Error> {
         let mut failures = Vec::new();
-        for dir in dirs {
-            match Self::acquire(dir, report) {
+        for (index, dir) in dirs.iter().enumerate() {
+            // Whoever runs Cargo in a package's folder runs what its owner wrote.
+            let lock = if index == 0 { Self::acquire } else { Self::acquire_cache };
+            match lock(dir, report) {
                 Ok(lock) => return Ok(lock),
                 Err(e) => failures.push(format!("{}: {e}", dir.display())),
             }
@@ -105,12 +116,16 @@ impl Staging {
     /// When `to` is a root folder.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
         let old = self.dir.join("old");
-        if to.exists() {
+        let replaces = to.exists();
+        if replaces {
             fs::rename(to, &old).map_err(|e| Error::io("replace", to, &e))?;
         } else if let Some(parent) = to.parent() {
             fs::create_dir_all(parent).map_err(|e| Error::io("create the folder", parent, &e))?;
         }
-        fs::rename(from, to).map_err(|e| Error::io("rename to", to, &e))?;
+        if let Err(error) = fs::rename(from, to) {
+            let error = Error::io("rename to", to, &error);
+            return Err(if replaces { put_back(&old, to, error) } else { error });
+        }
         let parent = to.parent().expect("a destination is inside a folder");
         sync_dir(parent).map_err(|e| Error::io("write", parent, &e))
     }
@@ -121,6 +136,78 @@ impl Drop for Staging {
         // The next process tries again.
         let _ = fs::remove_dir_all(&self.dir);
     }
+}
+
+/// Gives the folder `old` its name `to` again, which nothing took after `error`.
+fn put_back(old: &Path, to: &Path, error: Error) -> Error {
+    let Err(again) = fs::rename(old, to) else { return error };
+    // Out of the folder that goes with the staging.
+    let mut kept = to.as_os_str().to_owned();
+    kept.push(".old");
+    let kept = PathBuf::from(kept);
+    match fs::rename(old, &kept) {
+        Ok(()) => error.hint(format!("what was there is in {}: {again}", kept.display())),
+        Err(_) => error.log([format!("what was there is lost: {again}")]),
+    }
+}
+
+/// Opens a file of ours for writing at its end: never one that a link, symbolic or hard, has put into a folder that
+/// others can write.
+///
+/// # Errors
+/// When it is a link, no file, another user's, or cannot be written.
+pub(crate) fn append(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // A pipe that nobody reads would not open.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.custom_flags(flags.bits() as i32);
+    }
+    let file = options.open(path)?;
+    let meta = file.metadata()?;
+    let refuse = |why: &str| Err(io::Error::other(format!("refused: {why}")));
+    if !meta.is_file() {
+        return refuse("it is no file");
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if meta.nlink() > 1 {
+            return refuse("the same file has another name");
+        }
+        let folder = path.parent().and_then(|dir| fs::metadata(dir).ok()).map(|dir| dir.uid());
+        if !trusted(meta.uid()) && folder != Some(meta.uid()) {
+            return refuse(&format!("it belongs to user {}", meta.uid()));
+        }
+    }
+    Ok(file)
+}
+
+/// Fails when `dir`, a cache, is another user's, who could change what is kept there; a folder that is not there is not.
+///
+/// # Errors
+/// Says whose it is.
+pub fn check_owner(dir: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    for meta in [fs::symlink_metadata(dir), fs::metadata(dir)].into_iter().flatten() {
+        use std::os::unix::fs::MetadataExt;
+        if !trusted(meta.uid()) {
+            let text = format!("refused: it belongs to user {}, who can change it", meta.uid());
+            return Err(io::Error::other(text));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = dir;
+    Ok(())
+}
+
+/// Whether files of `user` are as good as our own.
+#[cfg(unix)]
+fn trusted(user: u32) -> bool {
+    user == 0 || user == rustix::process::geteuid().as_raw()
 }
 
 /// Removes a folder if it is there.
@@ -139,8 +226,13 @@ pub fn write_whole(to: &Path, text: &str) -> io::Result<()> {
     let mut name = to.as_os_str().to_owned();
     name.push(format!(".{}", std::process::id()));
     let aside = PathBuf::from(name);
-    let written = fs::write(&aside, text)
-        .and_then(|()| File::options().append(true).open(&aside)?.sync_all())
+    // Left by a process of the same number, or put there as a link.
+    let _ = fs::remove_file(&aside);
+    let written = File::options()
+        .create_new(true)
+        .write(true)
+        .open(&aside)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&aside, to));
     if written.is_err() {
         let _ = fs::remove_file(&aside);
@@ -175,40 +267,5 @@ fn sync_dir(_: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_finished_folder_replaces_the_old_one_and_leaves_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let lock = Lock::acquire(dir.path(), &mut |_| ()).unwrap();
-        fs::create_dir_all(dir.path().join(".x.new/leftover")).unwrap();
-        fs::create_dir_all(dir.path().join("x/old")).unwrap();
-        let staging = Staging::new(&lock, "x").unwrap();
-        let from = staging.dir().join("tree");
-        fs::create_dir(&from).unwrap();
-        fs::write(from.join("file"), "new").unwrap();
-        staging.publish(&from, &dir.path().join("x")).unwrap();
-        drop(staging);
-        let mut names: Vec<_> =
-            fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, [".lock", "x"]);
-        assert!(!dir.path().join("x/old").exists() && dir.path().join("x/file").exists());
-    }
-
-    #[test]
-    fn nowhere_to_write_tells_every_place_and_the_way_out() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("file");
-        fs::write(&file, "").unwrap();
-        let error = Lock::first(&[file.join("a"), file.join("b")], &mut |_| ()).unwrap_err();
-        assert_eq!(
-            error.to_string().replace(&file.display().to_string(), "F"),
-            "no folder to put llama.cpp in can be written\n\
-             \x20 | F/a: Not a directory (os error 20)\n\
-             \x20 | F/b: Not a directory (os error 20)\n\
-             \x20 hint: name a folder for it: LLAMA_SYS_CACHE_DIR=/path/to/cache"
-        );
-    }
-}
+#[path = "place_tests.rs"]
+mod tests;

@@ -1,4 +1,4 @@
-//! Takes one source package from a Python package index, with the crate's own client: a hash of the pin proves it, and
+//! Takes one file of a package from a Python package index, with the crate's own client: a hash of the pin proves it, and
 //! no Python runs. pip would run the package's build script, and whatever that asks for, to read its metadata.
 
 mod settings;
@@ -16,29 +16,31 @@ use crate::{Error, Report, tree};
 /// The most bytes of a package's page: the longest on PyPI have a tenth of it.
 const PAGE: u64 = 64 << 20;
 
-/// A source package, whose bytes are known.
+/// A file of a package, whose bytes are known.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Package<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) version: &'a str,
-    pub(crate) sha256: &'a str,
+pub struct Package<'a> {
+    /// The package's name, as an index has it in addresses.
+    pub name: &'a str,
+    /// The name of the file.
+    pub file: &'a str,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: &'a str,
 }
 
 impl Package<'_> {
-    fn file(self) -> String {
-        format!("{}-{}.tar.gz", self.name, self.version)
-    }
-
     /// Downloads it into `dir`, from the first index that has it.
-    pub(crate) fn download(
+    ///
+    /// # Errors
+    /// When no index has it, or it is another file than the pinned one.
+    pub fn download(
         self,
         settings: &Settings,
         dir: &Path,
         limits: &Limits,
         report: &mut Report<'_>,
     ) -> Result<PathBuf, Error> {
-        let to = dir.join(self.file());
-        let local = settings.folders.iter().map(|folder| folder.join(self.file()));
+        let to = dir.join(self.file);
+        let local = settings.folders.iter().map(|folder| folder.join(self.file));
         if let Some(found) = local.into_iter().find(|path| path.is_file()) {
             fs::copy(&found, &to).map_err(|e| Error::io("read", &found, &e))?;
             return self.proved(to);
@@ -69,8 +71,8 @@ impl Package<'_> {
         let limited = Limits { bytes: PAGE, ..*limits };
         let base = fetch::download_from(&address, &page, &limited, Proof::Hash, &mut |_| ())?;
         let text = fs::read(&page).map_err(|e| Error::io("read", &page, &e))?;
-        let url = link(&String::from_utf8_lossy(&text), &base, &self.file())
-            .ok_or_else(|| Error::new(format!("it has no {}", self.file())))?;
+        let url = link(&String::from_utf8_lossy(&text), &base, self.file)
+            .ok_or_else(|| Error::new(format!("it has no {}", self.file)))?;
         fetch::download_from(url.as_str(), to, limits, Proof::Hash, report).map(drop)
     }
 
@@ -82,7 +84,7 @@ impl Package<'_> {
         if found == self.sha256 {
             return Ok(path);
         }
-        let (file, pinned) = (self.file(), self.sha256);
+        let (file, pinned) = (self.file, self.sha256);
         Err(Error::new(format!("the SHA-256 of {file} is {found}, the pin says {pinned}")))
     }
 }

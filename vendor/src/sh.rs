@@ -1,16 +1,18 @@
 //! Runs other programs: shows each command as a line that can be pasted, keeps its log, and explains
 //! its failure. The only place in the workspace that starts a process for the build.
 
+mod group;
+
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use crate::Error;
+use self::group::Group;
+use crate::{Error, place};
 
 /// Lines of a failed tool's log that an error shows; under `CI` all of them.
 const TAIL: usize = 100;
@@ -103,7 +105,7 @@ impl Cmd {
         self
     }
 
-    /// Ends [`Self::run_logged`] with an error after `limit`.
+    /// Ends [`Self::run_logged`] with an error after `limit`, and all that the program has started by then.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
@@ -138,21 +140,14 @@ impl Cmd {
     /// # Errors
     /// When the program cannot be started or fails; the error shows the end of the log.
     pub fn run_logged(&self, log: &Path, mut on_line: impl FnMut(&str)) -> Result<(), Error> {
-        let mut file = File::options()
-            .create(true)
-            .append(true)
-            .open(log)
-            .map_err(|e| Error::io("write the log", log, &e))?;
-        let mut child = self
-            .command()
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| self.no_start(&e))?;
+        let mut file = place::append(log).map_err(|e| Error::io("write the log", log, &e))?;
+        let mut command = self.command();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut group =
+            Group::spawn(command, self.limit.is_some()).map_err(|e| self.no_start(&e))?;
         let mut lines = vec![];
         let (output, deadline) =
-            (merged_output(&mut child), self.limit.map(|limit| Instant::now() + limit));
+            (merged_output(&mut group.leader), self.limit.map(|limit| Instant::now() + limit));
         loop {
             match next_line(&output, deadline) {
                 Ok(line) => {
@@ -162,10 +157,10 @@ impl Cmd {
                     lines.push(line);
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => return Err(self.too_long(&mut child, lines)),
+                Err(RecvTimeoutError::Timeout) => return Err(self.too_long(group, lines)),
             }
         }
-        let status = child.wait().map_err(|e| self.no_start(&e))?;
+        let status = group.wait().map_err(|e| self.no_start(&e))?;
         if status.success() {
             return Ok(());
         }
@@ -202,10 +197,8 @@ impl Cmd {
         Error::new(format!("cannot run `{}`: {error}", self.program.to_string_lossy()))
     }
 
-    fn too_long(&self, child: &mut Child, lines: Vec<String>) -> Error {
-        // Its own children may go on for a while; their output is not waited for.
-        let _ = child.kill();
-        let _ = child.wait();
+    fn too_long(&self, group: Group, lines: Vec<String>) -> Error {
+        group.kill();
         let seconds = self.limit.unwrap_or_default().as_secs_f32();
         Error::new(format!("a command took longer than {seconds} s: {self}")).log(tail(lines))
     }
@@ -283,50 +276,5 @@ fn merged_output(child: &mut Child) -> mpsc::Receiver<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_prints_as_a_line_that_can_be_pasted() {
-        let cmd = Cmd::new("cmake").args(["-B", "a b", "-DX='y'"]).env("CC", "gcc 12").dir("/s p");
-        assert_eq!(cmd.to_string(), r"cd '/s p' && CC='gcc 12' cmake -B 'a b' '-DX='\''y'\'''");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_secret_is_in_no_message() {
-        let cmd = Cmd::new("sh").args(["-c", "exit $1", "0"]).arg_shown_as("3", "***");
-        let shown = "sh -c 'exit $1' 0 '***'";
-        assert_eq!(cmd.to_string(), shown);
-        let error = cmd.run().unwrap_err().to_string();
-        assert_eq!(error, format!("a command failed with exit status: 3: {shown}"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_failure_shows_command_status_and_log() {
-        let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("log");
-        let cmd = Cmd::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]);
-        let error = cmd.run_logged(&log, |_| ()).unwrap_err().to_string();
-        assert!(
-            error.starts_with("a command failed with exit status: 3: sh -c 'echo out;"),
-            "{error}"
-        );
-        assert!(error.contains("\n  | out") && error.contains("\n  | err"), "{error}");
-        assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 2);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_command_that_takes_too_long_is_ended() {
-        let dir = tempfile::tempdir().unwrap();
-        let cmd = Cmd::new("sh").args(["-c", "echo begun; exec sleep 60"]);
-        let cmd = cmd.limit(Duration::from_millis(300));
-        let error = cmd.run_logged(&dir.path().join("log"), |_| ()).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "a command took longer than 0.3 s: sh -c 'echo begun; exec sleep 60'\n  | begun"
-        );
-    }
-}
+#[path = "sh_tests.rs"]
+mod tests;

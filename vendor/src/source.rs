@@ -32,8 +32,12 @@ pub struct Request {
     pub cache_dir: Option<PathBuf>,
     /// Where built web UIs are kept for the user's other clones.
     pub ui_cache: Option<PathBuf>,
+    /// A local archive of the built web UI (`LLAMA_SYS_UI_ARCHIVE`).
+    pub ui_archive: Option<PathBuf>,
     /// The npm that builds the web UI.
     pub npm: OsString,
+    /// The folder of a Node.js and its npm that are used instead of those in `PATH`.
+    pub node: Option<PathBuf>,
     /// How long and how much is waited for.
     #[cfg(feature = "fetch")]
     pub limits: crate::fetch::Limits,
@@ -53,6 +57,9 @@ pub struct SourceTree {
     pub origin: Origin,
     /// The folder of our patches.
     pub(crate) patches: PathBuf,
+    /// The release and the git tree id of the part of it that is built.
+    pub(crate) tag: String,
+    pub(crate) packaged_tree: String,
 }
 
 /// Where a tree comes from, for logs and manifests.
@@ -78,7 +85,9 @@ impl Default for Request {
             offline: false,
             cache_dir: None,
             ui_cache: None,
+            ui_archive: None,
             npm: if cfg!(windows) { "npm.cmd" } else { "npm" }.into(),
+            node: None,
             #[cfg(feature = "fetch")]
             limits: crate::fetch::Limits::default(),
             #[cfg(feature = "fetch")]
@@ -132,11 +141,20 @@ impl SourceTree {
         if pin.names(&stamp.tree) {
             return Ok(());
         }
-        Err(mismatch(pin, self.patches.parent(), &self.dir, &stamp.tree))
+        Err(another(pin, self.patches.parent(), &self.dir, &stamp.tree))
     }
 
     fn new(request: &Request, dir: PathBuf, verified: bool, origin: Origin) -> Self {
-        Self { dir, verified, origin, patches: request.root.join("patches") }
+        let (patches, pin) = (request.root.join("patches"), &request.pin);
+        let (tag, packaged_tree) = (pin.tag.clone(), pin.packaged_tree.clone());
+        Self { dir, verified, origin, patches, tag, packaged_tree }
+    }
+
+    /// The error for a tree whose packaged part is `found`.
+    pub(crate) fn changed(&self, found: &str) -> Error {
+        let pinned = &self.packaged_tree;
+        let what = format!("the part of it that is built is {found}, the pin says {pinned}");
+        mismatch(&self.tag, self.patches.parent(), &self.dir, what)
     }
 }
 
@@ -183,7 +201,7 @@ fn from_archive(
     let executables = archive::unpack(archive, &part, &tree, Bounds::default(), report)?;
     let stamp = Stamp::hash(&tree, Some(executables))?;
     if !request.pin.names(&stamp.tree) {
-        return Err(mismatch(&request.pin, Some(&request.root), archive, &stamp.tree));
+        return Err(another(&request.pin, Some(&request.root), archive, &stamp.tree));
     }
     if there.is_none() {
         staging.publish(&tree, &dest)?;
@@ -200,7 +218,7 @@ fn present(request: &Request, dir: &Path) -> Result<SourceTree, Error> {
         None => Stamp::hash(dir, Stamp::last(dir).and_then(|stamp| stamp.executables))?,
     };
     if !request.pin.names(&stamp.tree) {
-        return Err(mismatch(&request.pin, Some(&request.root), dir, &stamp.tree));
+        return Err(another(&request.pin, Some(&request.root), dir, &stamp.tree));
     }
     if !stamp::path(dir).is_file() || Stamp::last(dir).as_ref() != Some(&stamp) {
         stamp.write(dir);
@@ -208,15 +226,18 @@ fn present(request: &Request, dir: &Path) -> Result<SourceTree, Error> {
     Ok(SourceTree::new(request, dir.to_owned(), true, Origin::Present))
 }
 
-fn mismatch(pin: &Pin, root: Option<&Path>, at: &Path, found: &str) -> Error {
+fn another(pin: &Pin, root: Option<&Path>, at: &Path, found: &str) -> Error {
+    mismatch(&pin.tag, root, at, format!("its tree is {found}, the pin says {}", pin.tree))
+}
+
+fn mismatch(tag: &str, root: Option<&Path>, at: &Path, why: String) -> Error {
     let again = if root.is_some_and(crate::is_clone) {
         "fetch it again: cargo xtask vendor --force"
     } else {
         "remove it, and build with a network: it is fetched again"
     };
-    let what = format!("{} is not llama.cpp {} as released", at.display(), pin.tag);
-    Error::new(what)
-        .log([format!("its tree is {found}, the pin says {}", pin.tree)])
+    Error::new(format!("{} is not llama.cpp {tag} as released", at.display()))
+        .log([why])
         .hint(again)
         .hint("build a tree with changes of your own: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
 }

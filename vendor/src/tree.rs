@@ -50,11 +50,21 @@ pub fn id(
     entries: &[Entry],
     executables: Option<&BTreeSet<String>>,
 ) -> Result<String, Error> {
+    let blob = |entry: &Entry| blob(&dir.join(&entry.path));
+    id_of(entries, executables, &blob)
+}
+
+/// The same with the ids of the contents from `blob`.
+pub(crate) fn id_of(
+    entries: &[Entry],
+    executables: Option<&BTreeSet<String>>,
+    blob: &dyn Fn(&Entry) -> Result<[u8; 20], Error>,
+) -> Result<String, Error> {
     let executable = |entry: &Entry| match executables {
         Some(list) => list.contains(&entry.path),
         None => entry.executable,
     };
-    Ok(hex(&tree(dir, entries, 0, &executable)?))
+    Ok(hex(&tree(entries, 0, &executable, blob)?))
 }
 
 /// Lower-case hexadecimal text of `bytes`.
@@ -101,10 +111,10 @@ fn collect(
 
 /// Hashes the tree whose entries share the first `skip` bytes of their paths.
 fn tree(
-    dir: &Path,
     entries: &[Entry],
     skip: usize,
     executable: &dyn Fn(&Entry) -> bool,
+    blob: &dyn Fn(&Entry) -> Result<[u8; 20], Error>,
 ) -> Result<[u8; 20], Error> {
     let mut body = Vec::new();
     let mut rest = entries;
@@ -113,10 +123,10 @@ fn tree(
         let (mode, name, count, id) = if let Some((folder, _)) = name.split_once('/') {
             let inside = &first.path[..=skip + folder.len()];
             let count = rest.iter().take_while(|entry| entry.path.starts_with(inside)).count();
-            ("40000", folder, count, tree(dir, &rest[..count], inside.len(), executable)?)
+            ("40000", folder, count, tree(&rest[..count], inside.len(), executable, blob)?)
         } else {
             let mode = if executable(first) { "100755" } else { "100644" };
-            (mode, name, 1, blob(&dir.join(&first.path))?)
+            (mode, name, 1, blob(first)?)
         };
         body.extend_from_slice(format!("{mode} {name}\0").as_bytes());
         body.extend_from_slice(&id);
@@ -134,10 +144,23 @@ fn blob(path: &Path) -> Result<[u8; 20], Error> {
     let len = file.metadata().map_err(failed)?.len();
     let mut content = Vec::with_capacity(usize::try_from(len).unwrap_or_default() + 1);
     file.read_to_end(&mut content).map_err(failed)?;
+    Ok(blob_of(&content))
+}
+
+/// Git's id of the content of the file at `path`.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn file_id(path: &Path) -> Result<String, Error> {
+    Ok(hex(&blob(path)?))
+}
+
+/// Git's id of a file with this content.
+pub(crate) fn blob_of(content: &[u8]) -> [u8; 20] {
     let mut hash = Sha1::new();
     hash.update(format!("blob {}\0", content.len()));
-    hash.update(&content);
-    Ok(hash.finalize().into())
+    hash.update(content);
+    hash.finalize().into()
 }
 
 #[cfg(unix)]

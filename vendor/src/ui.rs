@@ -1,50 +1,36 @@
-//! The web UI: built once from the tree's `tools/ui` with npm, in a copy, and kept by content beside the
-//! source, and for the user's other clones if the request names a folder. Without it the server works, so
-//! the caller turns what goes wrong here into one warning.
+//! The web UI: kept by content beside the source and for the user's other clones, taken from an archive that the pin
+//! proves, or built from the tree's `tools/ui`. Without it the server works, so the caller turns what goes wrong here into
+//! one warning.
 
-use std::fs;
-use std::io;
+mod mirror;
+mod npm;
+mod page;
+
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
-use crate::place::{Lock, Staging};
-use crate::sh::Cmd;
+use crate::place::{self, Lock, Staging};
 use crate::{Error, Progress, Report, Request, SourceTree, tree};
 
-/// A built web UI.
+/// A web UI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ui {
     /// The folder with `index.html`; goes into `tools/ui/dist` of the copy that is built.
     pub dir: PathBuf,
+    /// Whether it is the page of the pin, byte for byte; otherwise it was built here.
+    pub pinned: bool,
 }
 
 /// Why there is no web UI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoUi {
-    /// npm is not installed.
+    /// There is no copy of it to be had, and npm is not installed.
     NoNpm,
+    /// There is no copy of it to be had, and the Node.js that is installed is too old to build it.
+    OldNode(Error),
     /// It could not be built.
     Failed(Error),
 }
-
-/// Oldest Node.js that the pinned Vite takes (`engines` in `tools/ui/package-lock.json`).
-const NODE: (u32, u32) = (20, 19);
-
-/// `npm ci` and the build take two minutes on two cores.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
-
-/// Files that the page needs, as upstream's `scripts/ui-assets.cmake` checks them: (start, end) of the name.
-const ASSETS: &[(&str, &str)] = &[
-    ("index", ".html"),
-    ("manifest", ".webmanifest"),
-    ("sw", ".js"),
-    ("build", ".json"),
-    ("version", ".json"),
-    ("bundle", ".js"),
-    ("bundle", ".css"),
-    ("workbox", ".js"),
-];
 
 impl From<Error> for NoUi {
     fn from(error: Error) -> Self {
@@ -52,8 +38,16 @@ impl From<Error> for NoUi {
     }
 }
 
+/// A page that is looked for: its name, and what proves it.
+struct Wanted<'a> {
+    name: String,
+    request: &'a Request,
+    /// Whether the source is the pinned one, so that the pin knows the page.
+    pinned: bool,
+}
+
 impl Ui {
-    /// The web UI of `tree`: the kept one, or a new one.
+    /// The web UI of `tree`: the kept one, a copy, or a new one.
     ///
     /// # Errors
     /// When there is none and none can be built.
@@ -62,42 +56,114 @@ impl Ui {
         request: &Request,
         report: &mut Report<'_>,
     ) -> Result<Self, NoUi> {
-        let name = name(tree, request)?;
-        if let Some(ui) = kept(request, &name) {
+        let wanted = Wanted { name: name(tree, request)?, request, pinned: tree.verified };
+        if let Some(ui) = wanted.kept(report) {
             return Ok(ui);
         }
-        let shared = request.ui_cache.as_ref().map(|cache| cache.join(&name));
-        let found = shared.as_ref().filter(|dir| validate(dir).is_ok());
-        if found.is_none() && request.offline {
-            return Err(Error::new("the web UI is not built yet, and offline mode is on")
-                .hint(format!("build it with a network: {}", again(request)))
-                .into());
-        }
-        if found.is_none() {
-            check_npm(request)?;
+        let shared = wanted.shared(report);
+        if shared.is_none() && !mirror::is_named(&wanted) {
+            npm::check(request)?;
         }
         let lock = Lock::first(&request.homes(), report)?;
-        // Another process may have built it while this one waited.
-        if let Some(ui) = kept(request, &name) {
+        // Another process may have brought it while this one waited.
+        if let Some(ui) = wanted.kept(&mut |_| ()) {
             return Ok(ui);
         }
         let staging = Staging::new(&lock, "ui")?;
-        let dist = if let Some(shared) = found {
-            let dist = staging.dir().join("dist");
-            copy(shared, &dist, &|_| true)?;
-            dist
-        } else {
-            let log = lock.dir().join(".ui.log");
-            build(tree, request, &name, staging.dir(), &log, report)?
-        };
-        validate(&dist)?;
-        let dir = lock.dir().join("ui").join(&name);
+        let dist = staging.dir().join("dist");
+        wanted.bring(tree, shared.as_deref(), &dist, lock.dir(), report)?;
+        page::validate(&dist)?;
+        let id = page::id(&dist)?;
+        let dir = lock.dir().join("ui").join(&wanted.name);
         staging.publish(&dist, &dir)?;
-        if let (None, Some(cache)) = (found, &request.ui_cache) {
-            // Without it another clone builds its own, which is only slower.
-            let _ = share(&dir, cache, &name, report);
+        let pinned = wanted.is_pinned(&id);
+        if !pinned {
+            page::note(lock.dir(), &wanted.name, &id);
         }
-        Ok(Self { dir })
+        if let (None, Some(cache)) = (shared, &request.ui_cache) {
+            // Without it another clone brings its own, which is only slower.
+            let _ = share(&dir, cache, &wanted.name, (!pinned).then_some(&id), report);
+        }
+        Ok(Self { dir, pinned })
+    }
+
+    /// Builds the web UI of `tree` with npm, whatever there is already, and tells its git tree id: what a pin says of it.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn build_again(
+        tree: &SourceTree,
+        request: &Request,
+        report: &mut Report<'_>,
+    ) -> Result<String, NoUi> {
+        npm::check(request)?;
+        let lock = Lock::first(&request.homes(), report)?;
+        let staging = Staging::new(&lock, "ui")?;
+        let dist = staging.dir().join("dist");
+        npm::build(tree, request, &name(tree, request)?, &dist, lock.dir(), report)?;
+        page::validate(&dist)?;
+        Ok(page::id(&dist)?)
+    }
+}
+
+impl Wanted<'_> {
+    fn is_pinned(&self, id: &str) -> bool {
+        self.pinned && id == self.request.pin.ui_page_tree
+    }
+
+    /// The page in one of our own folders.
+    fn kept(&self, report: &mut Report<'_>) -> Option<Ui> {
+        let homes = self.request.homes().into_iter();
+        let mut found = homes.map(|home| (home.join("ui").join(&self.name), home));
+        found.find_map(|(dir, home)| self.proved(&dir, &home, report))
+    }
+
+    /// The page in the folder that the user's clones share.
+    fn shared(&self, report: &mut Report<'_>) -> Option<PathBuf> {
+        let cache = self.request.ui_cache.as_ref().filter(|dir| place::check_owner(dir).is_ok())?;
+        Some(self.proved(&cache.join(&self.name), cache, report)?.dir)
+    }
+
+    /// The page in `dir` if it is the pinned one or, by the note in `home`, the one that was built here; says so of one
+    /// that is neither.
+    fn proved(&self, dir: &Path, home: &Path, report: &mut Report<'_>) -> Option<Ui> {
+        if page::validate(dir).is_err() {
+            return None;
+        }
+        let id = page::id(dir).ok()?;
+        let pinned = self.is_pinned(&id);
+        if pinned || page::noted(home, &self.name).is_some_and(|noted| noted == id) {
+            return Some(Ui { dir: dir.to_owned(), pinned });
+        }
+        let text =
+            format!("{} was changed since it was put there, so it is not used", dir.display());
+        report(Progress::Say(&text));
+        None
+    }
+
+    /// Fills `dist`.
+    fn bring(
+        &self,
+        tree: &SourceTree,
+        shared: Option<&Path>,
+        dist: &Path,
+        home: &Path,
+        report: &mut Report<'_>,
+    ) -> Result<(), NoUi> {
+        if let Some(shared) = shared {
+            return Ok(page::copy(shared, dist, &|_| true)?);
+        }
+        if mirror::is_named(self) && mirror::fetch(self, dist, report)? {
+            return Ok(());
+        }
+        if self.request.offline {
+            return Err(Error::new("the web UI is not there, and offline mode is on")
+                .hint(format!("bring it with a network: {}", again(self.request)))
+                .hint("with an archive of it: LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz")
+                .into());
+        }
+        npm::check(self.request)?;
+        Ok(npm::build(tree, self.request, &self.name, dist, home, report)?)
     }
 }
 
@@ -107,174 +173,42 @@ fn name(source: &SourceTree, request: &Request) -> Result<String, Error> {
         request.pin.ui_tree.clone()
     } else {
         let dir = source.dir.join("tools/ui");
-        tree::id(&dir, &tree::walk(&dir, &is_source)?, None)?
+        tree::id(&dir, &tree::walk(&dir, &npm::is_source)?, None)?
     };
     Ok(format!("{}-{}", request.pin.tag, &id[..12]))
 }
 
-/// False for what npm leaves in the folder.
-fn is_source(path: &str) -> bool {
-    !["node_modules/", ".svelte-kit/", "dist/"].contains(&path)
-}
-
-fn kept(request: &Request, name: &str) -> Option<Ui> {
-    let dirs = request.homes().into_iter().map(|home| home.join("ui").join(name));
-    dirs.filter(|dir| validate(dir).is_ok()).map(|dir| Ui { dir }).next()
-}
-
-fn check_npm(request: &Request) -> Result<(), NoUi> {
-    let npm = Cmd::new(&request.npm).arg("--version");
-    let mut command = npm.command();
-    match command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status() {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(NoUi::NoNpm),
-        _ => check_node(request, &Cmd::new("node").arg("--version").read().unwrap_or_default()),
-    }
-}
-
-/// An old Node.js fails only after minutes, with a text that does not say so.
-fn check_node(request: &Request, version: &str) -> Result<(), NoUi> {
-    let version = version.trim().trim_start_matches('v');
-    let mut parts = version.split('.').map_while(|part| part.parse().ok());
-    let (Some(major), Some(minor)) = (parts.next(), parts.next()) else { return Ok(()) };
-    if (major, minor) >= NODE {
-        return Ok(());
-    }
-    let what = format!("the web UI needs Node.js {}.{}, this is {version}", NODE.0, NODE.1);
-    Err(Error::new(what).hint(format!("install a newer Node.js, then: {}", again(request))).into())
-}
-
-/// What builds the page, where this is.
+/// What brings the page, where this is.
 fn again(request: &Request) -> &'static str {
     if crate::is_clone(&request.root) { "cargo xtask vendor" } else { "build again" }
 }
 
-fn build(
-    source: &SourceTree,
-    request: &Request,
+/// Keeps the page `dir` for the user's other clones; `id` where no pin knows it.
+fn share(
+    dir: &Path,
+    cache: &Path,
     name: &str,
-    work: &Path,
-    log: &Path,
+    id: Option<&String>,
     report: &mut Report<'_>,
-) -> Result<PathBuf, Error> {
-    let from = source.dir.join("tools/ui");
-    if !from.join("package.json").is_file() {
-        return Err(Error::new(format!("no source of the web UI in {}", source.dir.display()))
-            .looked_in(from.join("package.json").display().to_string())
-            .hint("fetch the whole release: cargo xtask vendor --force"));
-    }
-    let src = work.join("src");
-    copy(&from, &src, &is_source)?;
-    name_version(&src, name)?;
-    let _ = fs::remove_file(log);
-    for args in [&["ci", "--include=dev", "--no-audit", "--no-fund"][..], &["run", "build"][..]] {
-        let npm = npm(request, &src).args(args);
-        report(Progress::Say(&format!("building the web UI: npm {}", args.join(" "))));
-        npm.run_logged(log, |_| ())?;
-    }
-    Ok(src.join("dist"))
-}
-
-fn copy(from: &Path, to: &Path, keep: &dyn Fn(&str) -> bool) -> Result<(), Error> {
-    for entry in tree::walk(from, keep)? {
-        let to = to.join(&entry.path);
-        let folder = to.parent().expect("a file is inside a folder");
-        fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
-        fs::copy(from.join(&entry.path), &to).map_err(|e| Error::io("write", &to, &e))?;
+) -> Result<(), Error> {
+    let lock = Lock::acquire_cache(cache, report).map_err(|e| Error::io("write", cache, &e))?;
+    let staging = Staging::new(&lock, name)?;
+    let dist = staging.dir().join("dist");
+    page::copy(dir, &dist, &|_| true)?;
+    staging.publish(&dist, &cache.join(name))?;
+    if let Some(id) = id {
+        page::note(cache, name, id);
     }
     Ok(())
 }
 
-/// Keeps the built page `dir` for the user's other clones.
-fn share(dir: &Path, cache: &Path, name: &str, report: &mut Report<'_>) -> Result<(), Error> {
-    let lock = Lock::first(&[cache.to_owned()], report)?;
-    let staging = Staging::new(&lock, name)?;
-    let dist = staging.dir().join("dist");
-    copy(dir, &dist, &|_| true)?;
-    staging.publish(&dist, &cache.join(name))
-}
-
-/// SvelteKit puts the time of the build into the page unless its configuration names a version: every
-/// build would give another server.
-fn name_version(src: &Path, name: &str) -> Result<(), Error> {
-    let (config, own) = (src.join("svelte.config.js"), src.join("svelte.config.own.js"));
-    if !config.is_file() {
-        return Ok(());
-    }
-    fs::rename(&config, &own).map_err(|e| Error::io("rename", &config, &e))?;
-    let text = format!(
-        "import own from './svelte.config.own.js';\n\
-         export default {{ ...own, kit: {{ version: {{ name: '{name}' }}, ...own.kit }} }};\n"
-    );
-    fs::write(&config, text).map_err(|e| Error::io("write", &config, &e))
-}
-
-/// What npm and Node.js are told of the environment. The page's packages bring scripts of many hands: no key of a
-/// server or of a hub is any of their business.
-fn is_for_npm(name: &str) -> bool {
-    const NAMES: [&str; 22] = [
-        "ALL_PROXY",
-        "APPDATA",
-        "COLORTERM",
-        "COMSPEC",
-        "HOME",
-        "HTTPS_PROXY",
-        "HTTP_PROXY",
-        "LANG",
-        "LOCALAPPDATA",
-        "NO_PROXY",
-        "PATH",
-        "PATHEXT",
-        "SSL_CERT_DIR",
-        "SSL_CERT_FILE",
-        "SYSTEMROOT",
-        "TEMP",
-        "TERM",
-        "TMP",
-        "TMPDIR",
-        "TZ",
-        "USERPROFILE",
-        "WINDIR",
-    ];
-    // `~/.npmrc` may name a token by a variable of npm's or Node's.
-    const PREFIXES: [&str; 6] = ["LC_", "NODE_", "NPM_", "NVM_", "VOLTA_", "XDG_"];
-    let name = name.to_uppercase();
-    NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-fn npm(request: &Request, dir: &Path) -> Cmd {
-    Cmd::new(&request.npm)
-        .dir(dir)
-        .inherits(is_for_npm)
-        .limit(LIMIT)
-        // What upstream's Dockerfiles pass; the page shows it.
-        .env("LLAMA_BUILD_NUMBER", &request.pin.tag)
-        .env_remove("LLAMA_UI_OUT_DIR")
-        .env_remove("NODE_ENV")
-        // npm's own defaults wait for minutes on a network that is not there.
-        .env("npm_config_fetch_retries", "1")
-        .env("npm_config_fetch_retry_mintimeout", "1000")
-        .env("npm_config_fetch_retry_maxtimeout", "5000")
-        .env("npm_config_fetch_timeout", "60000")
-        .env("npm_config_update_notifier", "false")
-}
-
-/// Fails when `dir` lacks something that the page needs.
-fn validate(dir: &Path) -> Result<(), Error> {
-    let files = tree::walk(dir, &|_| true)?;
-    let names: Vec<&str> = files.iter().filter_map(|file| file.path.rsplit('/').next()).collect();
-    let has = |(start, end): &(&str, &str)| {
-        names.iter().any(|name| name.starts_with(start) && name.ends_with(end))
-    };
-    let missing: Vec<String> = ASSETS
-        .iter()
-        .filter(|asset| !has(asset))
-        .map(|(start, end)| format!("{start}*{end}"))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let missing = missing.join(", ");
-    Err(Error::new(format!("the web UI in {} lacks {missing}", dir.display())))
+/// Another folder for the programs that `PATH` names, before the others.
+pub(crate) fn path_with(first: Option<&PathBuf>) -> Option<OsString> {
+    let first = first?;
+    #[expect(clippy::disallowed_methods, reason = "where a user's programs are")]
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let all = std::iter::once(first.clone()).chain(std::env::split_paths(&path));
+    std::env::join_paths(all).ok()
 }
 
 #[cfg(test)]

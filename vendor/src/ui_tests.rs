@@ -1,5 +1,7 @@
 //! The web UI with a made-up npm.
 
+use std::fs;
+
 use super::*;
 use crate::Origin;
 
@@ -27,8 +29,12 @@ fn set_up(script: &str) -> (tempfile::TempDir, SourceTree, Request) {
         verified: true,
         origin: Origin::Present,
         patches: at("patches"),
+        tag: String::new(),
+        packaged_tree: String::new(),
     };
-    let request = Request { root: at("vendor ü"), npm: at("npm").into(), ..Request::default() };
+    let mut request =
+        Request { root: at("vendor ü"), npm: at("npm").into(), ..Request::default() };
+    request.pin.ui_mirrors.clear();
     (dir, tree, request)
 }
 
@@ -61,7 +67,9 @@ fn it_is_built_once_in_a_copy_and_then_kept() {
     request.offline = true;
     assert_eq!(prepare(&tree, &request).unwrap(), ui);
     let calls = fs::read_to_string(dir.path().join("calls")).unwrap();
-    assert_eq!(calls, "--version\nci --include=dev --no-audit --no-fund\nrun build\n");
+    // It is asked before the lock is waited for, and before it works.
+    let asked = "--version\n--version\n";
+    assert_eq!(calls, format!("{asked}ci --include=dev --no-audit --no-fund\nrun build\n"));
 }
 
 #[cfg(unix)]
@@ -88,7 +96,7 @@ fn npm_is_not_told_the_user_s_keys() {
         ("CARGO_REGISTRY_TOKEN", false),
         ("SSH_AUTH_SOCK", false),
     ] {
-        assert_eq!(is_for_npm(name), told, "{name}");
+        assert_eq!(npm::is_for_npm(name), told, "{name}");
     }
 }
 
@@ -135,8 +143,9 @@ fn no_npm_is_told_apart_from_a_failed_build() {
     let Err(NoUi::Failed(error)) = prepare(&tree, &request) else { panic!() };
     assert_eq!(
         error.to_string(),
-        "the web UI is not built yet, and offline mode is on\n  \
-         hint: build it with a network: build again"
+        "the web UI is not there, and offline mode is on\n  \
+         hint: bring it with a network: build again\n  \
+         hint: with an archive of it: LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz"
     );
 }
 
@@ -146,7 +155,7 @@ fn half_a_page_is_no_page() {
     let script = FILES.replace("sw.js", "").replace("_app/bundle.y.css", "");
     let (_dir, tree, request) = set_up(&format!("mkdir -p dist/_app && cd dist && touch {script}"));
     let Err(NoUi::Failed(error)) = prepare(&tree, &request) else { panic!() };
-    let dist = request.root.join(".ui.new/src/dist");
+    let dist = request.root.join(".ui.new/dist");
     assert_eq!(
         error.to_string(),
         format!("the web UI in {} lacks sw*.js, bundle*.css", dist.display())
@@ -172,14 +181,103 @@ fn a_published_crate_without_a_built_page_says_how_to_get_one() {
 #[test]
 fn an_old_node_is_told_before_it_fails() {
     let request = Request { root: "nowhere/vendor".into(), ..Request::default() };
-    assert!(check_node(&request, "v20.19.2\n").is_ok());
-    assert!(check_node(&request, "v24.1.0\n").is_ok());
-    assert!(check_node(&request, "not a version").is_ok());
-    let Err(NoUi::Failed(error)) = check_node(&request, "v18.20.4\n") else {
-        panic!("18 is too old")
-    };
+    assert!(npm::check_node(&request, "v20.19.2\n").is_ok());
+    assert!(npm::check_node(&request, "v24.1.0\n").is_ok());
+    assert!(npm::check_node(&request, "not a version").is_ok());
+    let error = npm::check_node(&request, "v18.20.4\n").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the web UI needs Node.js 20.19, this is 18.20.4\n  hint: install a newer Node.js, then: build again"
+        "the web UI needs Node.js 20.19 or 22.12, this is 18.20.4\n  hint: install a newer Node.js, then: build again"
     );
+}
+
+/// A `.tar.gz` with a page of these files in one folder; each has its own name for content.
+#[cfg(unix)]
+fn archive(files: &str) -> (tempfile::TempDir, PathBuf, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let page = dir.path().join("page");
+    for file in files.split_whitespace() {
+        let at = page.join(file);
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        fs::write(at, file).unwrap();
+    }
+    let gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut tar = tar::Builder::new(gz);
+    tar.append_dir_all("llama-ui-b1", &page).unwrap();
+    let path = dir.path().join("page.tar.gz");
+    fs::write(&path, tar.into_inner().unwrap().finish().unwrap()).unwrap();
+    let id = page::id(&page).unwrap();
+    (dir, path, id)
+}
+
+#[cfg(unix)]
+#[test]
+fn an_archive_that_the_pin_proves_needs_no_npm_and_no_network() {
+    let (_dir, tree, mut request) = set_up("exit 1");
+    let (_archive, path, id) = archive(FILES);
+    request.npm = "no-such-npm".into();
+    request.offline = true;
+    request.ui_archive = Some(path.clone());
+    request.pin.ui_page_tree = id.clone();
+    request.ui_cache = Some(_dir.path().join("shared"));
+    let ui = prepare(&tree, &request).unwrap();
+    assert!(ui.pinned && fs::read_to_string(ui.dir.join("sw.js")).unwrap() == "sw.js");
+    // The other clone of it knows it by the pin alone, without a note.
+    fs::remove_dir_all(request.root.join("ui")).unwrap();
+    request.ui_archive = None;
+    assert!(prepare(&tree, &request).unwrap().pinned);
+    // Another page is none, whoever names it.
+    let (_other, other, found) = archive(&format!("{FILES} more.js"));
+    fs::remove_dir_all(request.root.join("ui")).unwrap();
+    request.ui_cache = None;
+    request.ui_archive = Some(other.clone());
+    let Err(NoUi::Failed(error)) = prepare(&tree, &request) else { panic!() };
+    let other = other.display();
+    assert_eq!(
+        error.to_string(),
+        format!("LLAMA_SYS_UI_ARCHIVE={other}: its tree is {found}, the pin says {id}")
+    );
+    assert!(!request.root.join("ui").exists() && !request.root.join(".ui.new").exists());
+}
+
+/// A flipped byte, with the time that the file had.
+#[cfg(unix)]
+fn flip(file: &Path) {
+    let (mut bytes, time) = (fs::read(file).unwrap(), file.metadata().unwrap().modified().unwrap());
+    bytes[0] ^= 1;
+    fs::write(file, bytes).unwrap();
+    fs::File::options().append(true).open(file).unwrap().set_modified(time).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_page_in_which_a_byte_was_changed_is_brought_again() {
+    let script =
+        format!("mkdir -p dist/_app && cd dist && for f in {FILES}; do echo $f > $f; done");
+    for (pinned, script) in [(true, "exit 1".to_owned()), (false, script)] {
+        let (_dir, tree, mut request) = set_up(&script);
+        let (_archive, path, id) = archive(FILES);
+        if pinned {
+            request.ui_archive = Some(path);
+            request.pin.ui_page_tree = id;
+        }
+        let ui = prepare(&tree, &request).unwrap();
+        assert_eq!(ui.pinned, pinned);
+        flip(&ui.dir.join("sw.js"));
+        let mut said = Vec::new();
+        let again = Ui::prepare(&tree, &request, &mut |news| {
+            if let Progress::Say(text) = news {
+                said.push(text.to_owned());
+            }
+        });
+        assert_eq!(again.unwrap(), ui);
+        let text =
+            format!("{} was changed since it was put there, so it is not used", ui.dir.display());
+        assert_eq!(said[0], text);
+        assert_eq!(fs::read_to_string(ui.dir.join("sw.js")).unwrap().trim(), "sw.js");
+        // Where nothing can bring it there is none.
+        flip(&ui.dir.join("sw.js"));
+        let nowhere = Request { offline: true, ui_archive: None, ..request };
+        assert!(matches!(prepare(&tree, &nowhere), Err(NoUi::Failed(_))));
+    }
 }

@@ -69,7 +69,7 @@ fn the_web_ui_goes_where_cmake_looks() {
     set_up(&dir);
     fs::create_dir(dir.join("ui")).unwrap();
     fs::write(dir.join("ui/index.html"), "<html>").unwrap();
-    let ui = Ui { dir: dir.join("ui") };
+    let ui = Ui { dir: dir.join("ui"), pinned: false };
     let (source, to) = (tree(&dir, false), dir.join("to"));
     source.copy_patched(&to, Some(&ui)).unwrap();
     assert_eq!(fs::read(to.join("tools/ui/dist/index.html")).unwrap(), b"<html>");
@@ -88,4 +88,38 @@ fn a_patch_that_does_not_fit_stops_the_release_but_not_the_users_own_tree() {
     let copied = tree(&dir, true).copy_patched(&dir.join("to"), None).unwrap();
     assert_eq!(copied.skipped, [("0001-x.patch".to_owned(), why.to_owned())]);
     assert_eq!(fs::read_to_string(dir.join("to/src/llama.cpp")).unwrap(), "one\ntwo\nthree\n");
+}
+
+/// Size and time are what the stamp of a tree knows of its files.
+#[test]
+fn a_byte_that_was_changed_behind_the_stamp_is_refused() {
+    let (_temp, dir) = folder();
+    set_up(&dir);
+    let source = tree(&dir, false);
+    for (path, is_built) in [("src/llama.cpp", true), ("docs/much.md", false)] {
+        let file = dir.join("llama.cpp").join(path);
+        let (text, time) = (fs::read(&file).unwrap(), file.metadata().unwrap().modified().unwrap());
+        let flipped: Vec<u8> =
+            text.iter().map(|byte| if *byte == b'e' { b'a' } else { *byte }).collect();
+        fs::write(&file, flipped).unwrap();
+        fs::File::options().append(true).open(&file).unwrap().set_modified(time).unwrap();
+        let again = tree(&dir, false);
+        assert!(again.verified, "the stamp is fresh");
+        let request = request(&dir, "https://example.invalid/");
+        assert!(again.check(&request.pin).is_err(), "{path}");
+        let built = again.copy_patched(&dir.join("to"), None);
+        fs::write(&file, text).unwrap();
+        fs::File::options().append(true).open(&file).unwrap().set_modified(time).unwrap();
+        if !is_built {
+            built.unwrap();
+            continue;
+        }
+        let error = built.unwrap_err().to_string();
+        let start = format!(
+            "{}/llama.cpp is not llama.cpp b1 as released\n  | the part of it that is built is ",
+            dir.display()
+        );
+        assert!(error.starts_with(&start), "{error}");
+    }
+    source.copy_patched(&dir.join("to"), None).unwrap();
 }

@@ -65,7 +65,7 @@ pub(crate) fn cache() -> PathBuf {
 /// # Errors
 /// When it cannot be written.
 pub(crate) fn lock(folder: &Path, screen: &mut Screen) -> Result<Lock> {
-    Lock::acquire(folder, &mut |news| screen.news(news)).with_context(|| {
+    Lock::acquire_cache(folder, &mut |news| screen.news(news)).with_context(|| {
         format!(
             "cannot write {}\n  hint: name another folder: LLAMA_SYS_CACHE_DIR=/path/to/cache",
             folder.display()

@@ -1,6 +1,6 @@
 //! `cargo xtask dist`: turns builds into folders and archives that run anywhere.
 
-mod archive;
+pub(crate) mod archive;
 mod args;
 mod assemble;
 mod backend;
@@ -25,9 +25,8 @@ use crate::manifest::{self, LlamaCpp, Manifest};
 use crate::screen::{self, Screen};
 use crate::toolkit::{self, Toolkit};
 use crate::variant::{self, Variant};
-use crate::{
-    advisories, cargo, component, elf, licenses, requirements, sbom, setup, vendor, verify,
-};
+use crate::vendor::{self, WithoutPage};
+use crate::{advisories, cargo, component, elf, licenses, requirements, sbom, setup, verify};
 use args::Args;
 use payload::Payload;
 use plan::Plan;
@@ -105,7 +104,7 @@ pub(crate) fn run(words: Vec<OsString>) -> Result<()> {
     // What compiles is in the root then; what fetches the source and builds its web UI is not.
     let config = if root.is_some() { setup::config(&[])? } else { config };
     setup::ensure(&config, &[], args.setup)?;
-    let source = vendor::source(&mut screen)?.dir;
+    let source = vendor::source(&mut screen, args.setup, WithoutPage::Fail)?.dir;
     if let Some(root) = root {
         return inside::dist(root, &words, &args.out, &identity);
     }

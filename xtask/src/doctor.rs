@@ -66,11 +66,17 @@ fn table(findings: &[Finding], manager: Option<Manager>) -> String {
             Err(missing) => {
                 missing.too_old.iter().for_each(|why| text.push_str(&format!("    {why}\n")));
                 let managers = manager.map_or(Manager::ALL.to_vec(), |manager| vec![manager]);
-                for manager in managers {
-                    if let Some(packages) = row.packages.of(manager) {
-                        text.push_str(&format!("    {} {packages}\n", manager.install()));
-                    }
-                }
+                let mut commands = managers.into_iter().filter_map(|manager| {
+                    Some(format!("{} {}", manager.install(), row.packages.of(manager)?))
+                });
+                let hint = row
+                    .hint
+                    .clone()
+                    .filter(|_| manager.is_some_and(|m| row.packages.of(m).is_none()));
+                commands
+                    .by_ref()
+                    .chain(hint)
+                    .for_each(|line| text.push_str(&format!("    {line}\n")));
             }
         }
     }

@@ -10,7 +10,8 @@ use llama_src::sh::Cmd;
 
 use crate::built::Built;
 use crate::screen::Screen;
-use crate::{cargo, setup, vendor};
+use crate::vendor::{self, WithoutPage};
+use crate::{cargo, setup};
 
 /// Arguments of llama-server that name a model, or that need none.
 const NAMES_A_MODEL: &[&str] = &[
@@ -57,7 +58,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut screen = Screen::new();
     let toolkits = setup::toolkits(&mut config, args.yes, &mut screen)?;
     setup::ensure(&config, &[], args.yes)?;
-    vendor::source(&mut screen)?;
+    vendor::source(&mut screen, args.yes, WithoutPage::GoOn)?;
     let server = build(&mut screen, &args.features, &toolkits)?;
     if !names_a_model(&args.server) {
         let demo = cargo::root().join("tests/models/llama-demo.gguf");

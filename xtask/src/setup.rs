@@ -15,6 +15,7 @@ use llama_build::{Config, Features};
 use llama_src::sh::Cmd;
 
 use crate::screen::Screen;
+use crate::vendor::{self, WithoutPage};
 use crate::{cargo, toolkit};
 
 /// Features that a build has when nobody names any.
@@ -37,6 +38,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut config = config(&features)?;
     let env = toolkits(&mut config, yes, &mut Screen::new())?;
     ensure(&config, &[], yes)?;
+    vendor::source(&mut Screen::new(), yes, WithoutPage::GoOn)?;
     eprintln!("everything that a build needs is there");
     if !env.is_empty() {
         let build = Cmd::new("cargo").args(["build", "--release", "--features"]);
@@ -144,6 +146,8 @@ fn settle(yes: bool, look: impl Fn() -> Vec<Finding>) -> Result<()> {
 
 fn look(config: &Config, also: &[Requirement]) -> Vec<Finding> {
     let mut findings = toolchain::inspect(config);
+    // A system's own is often too old, and most often there is a copy of the page: `vendor` sees to it.
+    findings.retain(|finding| !["npm", "Node.js"].contains(&finding.requirement.name));
     findings.extend(also.iter().map(|requirement| toolchain::find(requirement.clone(), config)));
     findings
 }
@@ -169,7 +173,7 @@ fn sudo() -> &'static str {
 }
 
 /// Asks on a terminal; elsewhere nobody can answer.
-fn agreed(install: &str) -> Result<bool> {
+pub(crate) fn agreed(install: &str) -> Result<bool> {
     let input = std::io::stdin();
     if !input.is_terminal() || cargo::is_ci() {
         return Ok(false);

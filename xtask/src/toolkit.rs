@@ -7,6 +7,7 @@ mod cross;
 mod cuda;
 pub(crate) mod debian;
 mod kernels;
+pub(crate) mod node;
 mod rocm;
 mod stub;
 mod vulkan;

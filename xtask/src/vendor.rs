@@ -5,23 +5,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use llama_src::{NoUi, Patch, Progress, Report, Request, SourceTree, Ui, subset};
+use llama_src::{Patch, Progress, Request, SourceTree, subset};
 
 use crate::screen::Screen;
-use crate::{cargo, component, setup};
+use crate::{cargo, component, setup, toolkit};
 
+mod page;
 mod update;
 
 use update::Ids;
 
 const HELP: &str = "\
-cargo xtask vendor: fetch and verify the pinned llama.cpp, then build its web UI
+cargo xtask vendor: fetch and verify the pinned llama.cpp and its web UI
 
   --force              fetch it again, in place of what is there
   --check              prove that tree, pin, patches and the crate's list of files agree
   --update <tag>       move the pin to another release (as in b12000)
   --from <path>        with --update: read the release from this archive or folder
   --no-ui              leave the web UI alone
+  --ui-archive <file>  pack the built web UI as a .tar.gz, which LLAMA_SYS_UI_ARCHIVE takes
+  --pin-ui             build the web UI with npm and write what it is into the pin (after --update)
   --web-ui-packages    list the npm packages in the web UI anew (after --update)
 ";
 
@@ -31,6 +34,8 @@ struct Args {
     force: bool,
     no_ui: bool,
     web_ui_packages: bool,
+    pin_ui: bool,
+    ui_archive: Option<PathBuf>,
     update: Option<String>,
     from: Option<PathBuf>,
 }
@@ -46,6 +51,12 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     }
     if args.web_ui_packages {
         return list_web_ui_packages();
+    }
+    if args.pin_ui {
+        return page::pin();
+    }
+    if let Some(to) = &args.ui_archive {
+        return page::pack(to);
     }
     match args.update {
         Some(tag) => update::update(&tag, args.from.as_deref()),
@@ -65,6 +76,8 @@ fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
             Long("force") => parsed.force = true,
             Long("no-ui") => parsed.no_ui = true,
             Long("web-ui-packages") => parsed.web_ui_packages = true,
+            Long("pin-ui") => parsed.pin_ui = true,
+            Long("ui-archive") => parsed.ui_archive = Some(parser.value()?.into()),
             Long("update") => parsed.update = Some(parser.value()?.string()?),
             Long("from") => parsed.from = Some(parser.value()?.into()),
             _ => return Err(arg.unexpected().into()),
@@ -89,42 +102,45 @@ fn fill(force: bool, ui: bool) -> Result<()> {
         source.origin
     )));
     if ui {
-        web_ui(&source, &request, report)?;
+        page::ensure(&source, request, false, WithoutPage::GoOn, &mut screen)?;
     }
     Ok(())
 }
 
-/// For commands that need the source: fetches it where it is not, and builds the web UI, both in sight of the user.
-pub(crate) fn source(screen: &mut Screen) -> Result<SourceTree> {
+/// What a command makes of a machine on which the web UI can neither be had nor built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WithoutPage {
+    /// It says so and goes on.
+    GoOn,
+    /// It fails: what it makes has the page.
+    Fail,
+}
+
+/// For commands that need the source: fetches it where it is not, and brings the web UI, both in sight of the user. With
+/// `yes` a Node.js comes where the machine has none that is new enough.
+pub(crate) fn source(screen: &mut Screen, yes: bool, without: WithoutPage) -> Result<SourceTree> {
     let source = source_alone(screen)?;
-    web_ui(&source, &request()?, &mut |news| screen.news(news))?;
+    page::ensure(&source, request()?, yes, without, screen)?;
     Ok(source)
 }
 
-/// The same without the web UI.
+/// The same without the web UI. The whole tree is hashed, whatever its stamp says: half a second, before minutes.
 pub(crate) fn source_alone(screen: &mut Screen) -> Result<SourceTree> {
     let request = request()?;
     screen.step(&format!("llama.cpp {}", request.pin.tag));
-    Ok(SourceTree::prepare(&request, &mut |news| screen.news(news))?)
+    let source = SourceTree::prepare(&request, &mut |news| screen.news(news))?;
+    if source.verified {
+        source.check(&request.pin)?;
+    }
+    Ok(source)
 }
 
 /// The request that a build script would make, with the folder of web UIs that clones share: a build
 /// script writes nowhere but where Cargo tells it to.
 fn request() -> Result<Request> {
     let request = llama_build::source::request(&setup::config(&[])?, &llama_src::Pin::load());
-    Ok(Request { ui_cache: Some(cargo::cache().join("ui")), ..request })
-}
-
-fn web_ui(source: &SourceTree, request: &Request, report: &mut Report<'_>) -> Result<()> {
-    match Ui::prepare(source, request, report) {
-        Ok(ui) => remove_old_uis(&ui.dir)?,
-        Err(NoUi::NoNpm) => {
-            report(Progress::Say("no web UI: npm is not installed"));
-            report(Progress::Say("hint: install it: apt-get install npm"));
-        }
-        Err(NoUi::Failed(error)) => report(Progress::Say(&format!("no web UI: {error}"))),
-    }
-    Ok(())
+    let ui_cache = Some(cargo::cache().join("ui"));
+    Ok(Request { ui_cache, node: toolkit::node::folder(), ..request })
 }
 
 /// The published crate carries the `ui` folder, so it must hold the current one only.
@@ -172,6 +188,7 @@ fn check() -> Result<()> {
         let (is, should) = (&request.pin.packaged_tree, &ids.packaged);
         wrong.push(format!("the pin's packaged_tree is {is}, it should be {should}"));
     }
+    wrong.extend(page::check(&source, &request)?);
     wrong.extend(patch_failures(&request.root, &source.dir)?);
     if wrong.is_empty() {
         println!("llama.cpp {}: tree, pin, patches and package agree", request.pin.tag);

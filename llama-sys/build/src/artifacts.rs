@@ -1,5 +1,6 @@
 //! What a build gave: files and how to link them. Paths are learnt here and nowhere else.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -94,6 +95,27 @@ impl Artifacts {
             cpu_needs,
             link,
         })
+    }
+}
+
+impl Artifacts {
+    /// Git's ids of the files that are linked, read or run, by their paths in the root.
+    pub(crate) fn files(&self) -> Result<BTreeMap<String, String>, Error> {
+        let mut paths = BTreeSet::new();
+        for dir in [&self.include, &self.lib, &self.bin] {
+            if dir.is_dir() {
+                let files = llama_src::tree::walk(dir, &|_| true)?;
+                paths.extend(files.into_iter().map(|file| dir.join(file.path)));
+            }
+        }
+        let programs = [&self.server, &self.quantize].into_iter().flatten();
+        let words = programs.flat_map(|program| program.link_args.iter().map(PathBuf::from));
+        paths.extend(words.filter(|word| word.starts_with(&self.root) && word.is_file()));
+        let ids = paths.into_iter().map(|path| {
+            let inside = path.strip_prefix(&self.root).unwrap_or(&path).to_string_lossy();
+            Ok((inside.replace('\\', "/"), llama_src::tree::file_id(&path)?))
+        });
+        ids.collect()
     }
 }
 

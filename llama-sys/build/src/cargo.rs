@@ -15,6 +15,7 @@ use crate::target::{Os, Target};
 pub const VARIABLES: &[(&str, &str)] = &[
     ("SOURCE_DIR", "build this llama.cpp tree instead of the pinned one (recorded as unverified)"),
     ("SOURCE_ARCHIVE", "take the pinned tree from this local `.tar.gz` (verified)"),
+    ("UI_ARCHIVE", "take the built web UI of the pinned tree from this local `.tar.gz` (verified)"),
     (
         "OFFLINE",
         "`1`: reach for nothing outside this machine; `CARGO_NET_OFFLINE=true` does the same",
@@ -206,6 +207,7 @@ fn overrides(reader: &Reader) -> Result<Overrides, Error> {
     Ok(Overrides {
         source_dir: path("SOURCE_DIR"),
         source_archive: path("SOURCE_ARCHIVE"),
+        ui_archive: path("UI_ARCHIVE"),
         offline: offline || cargo_offline,
         cache_dir: path("CACHE_DIR"),
         prebuilt_dir: path("PREBUILT_DIR"),

@@ -78,6 +78,8 @@ pub struct Overrides {
     pub source_dir: Option<PathBuf>,
     /// A local archive of the pinned tree (`LLAMA_SYS_SOURCE_ARCHIVE`).
     pub source_archive: Option<PathBuf>,
+    /// A local archive of the built web UI (`LLAMA_SYS_UI_ARCHIVE`).
+    pub ui_archive: Option<PathBuf>,
     /// Reach for nothing outside this machine (`LLAMA_SYS_OFFLINE`, `CARGO_NET_OFFLINE`).
     pub offline: bool,
     /// Where downloads go when the package is read-only (`LLAMA_SYS_CACHE_DIR`).

@@ -1,13 +1,14 @@
 //! `llama-build.json`: what was built, from what and how. Written beside the build, read by crates
 //! that depend on `llama-sys`, by `cargo xtask` and by a later build that wants to use this one.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
 use crate::artifacts::Artifacts;
 use crate::flags::FlagSet;
+use crate::{Error, Pin, cargo, source};
 
 /// Changes when a reader of an older manifest would misunderstand a newer one.
 pub const SCHEMA: u32 = 1;
@@ -31,6 +32,9 @@ pub struct Manifest {
     pub verified: bool,
     /// Our patches that are in it.
     pub patches: Vec<String>,
+    /// Git tree id of the folder of patches; empty where a manifest has none, as those of before 2026-11-27.
+    #[serde(default)]
+    pub patches_tree: String,
     /// Target triple.
     pub target: String,
     /// Whether the server has the web UI.
@@ -41,6 +45,9 @@ pub struct Manifest {
     pub cmake: String,
     /// Files and link lines.
     pub artifacts: Artifacts,
+    /// Git's ids of the files that are linked, read or run, by their paths in [`Artifacts::root`].
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
 }
 
 impl Manifest {
@@ -63,12 +70,12 @@ impl Manifest {
         Err(Error::new(format!("{} has schema {}, not {SCHEMA}", path.display(), manifest.schema)))
     }
 
-    /// Reads the manifest of a finished build in `dir`, which may have been moved there, and checks
-    /// that it is the build that `flags` ask for.
+    /// Reads the manifest of a finished build in `dir`, which may have been moved there, and checks that it is whole and
+    /// the build that `pin`, its patches and `flags` ask for.
     ///
     /// # Errors
-    /// When there is none or it is another build; the differing definitions are named.
-    pub fn prebuilt(dir: &Path, flags: &FlagSet) -> Result<Self, Error> {
+    /// When there is none or it is another build, or files of it are others by now; what differs is named.
+    pub fn prebuilt(dir: &Path, pin: &Pin, flags: &FlagSet) -> Result<Self, Error> {
         let path = dir.join(FILE);
         let text = std::fs::read_to_string(&path).map_err(|e| {
             Error::io("read", &path, &e)
@@ -91,12 +98,45 @@ impl Manifest {
                 .filter(|(name, _)| flags.value(name).is_none())
                 .map(|(n, _)| format!("{n} is set")),
         );
+        differ.extend(built.differs_in_source(pin)?);
+        let what = if differ.is_empty() {
+            differ = built.changed_files()?;
+            "not what its llama-build.json says"
+        } else {
+            "another one"
+        };
         if differ.is_empty() {
             return Ok(built);
         }
-        Err(Error::new(format!("the build in {} is another one", dir.display()))
+        Err(Error::new(format!("the build in {} is {what}", dir.display()))
             .log(differ)
             .hint("unset LLAMA_SYS_PREBUILT_DIR, or choose the same features and variables"))
+    }
+
+    fn differs_in_source(&self, pin: &Pin) -> Result<Vec<String>, Error> {
+        let patches = source::patches_tree(&llama_src::root())?;
+        let facts = [
+            ("the tag", &self.tag, &pin.tag),
+            ("the tree", &self.tree, &pin.tree),
+            ("the tree of patches", &self.patches_tree, &patches),
+        ];
+        let differ = facts.into_iter().filter(|(_, is, wanted)| is != wanted);
+        Ok(differ.map(|(name, is, wanted)| format!("{name} is {is}, not {wanted}")).collect())
+    }
+
+    /// Paths of what is another file than at the end of the build, is missing, or came later.
+    fn changed_files(&self) -> Result<Vec<String>, Error> {
+        let now = self.artifacts.files()?;
+        let all: BTreeSet<&String> = self.files.keys().chain(now.keys()).collect();
+        let changed = all.into_iter().filter(|path| self.files.get(*path) != now.get(*path));
+        Ok(changed.cloned().collect())
+    }
+
+    /// Has Cargo look at the manifest and at the files that it names.
+    pub fn watch(&self) {
+        let root = &self.artifacts.root;
+        cargo::rerun_if_changed(&root.join(FILE));
+        self.files.keys().for_each(|path| cargo::rerun_if_changed(&root.join(path)));
     }
 
     /// Writes the manifest into its build.

@@ -88,6 +88,12 @@ pub enum Probe {
 /// 1.3.239 do not compile it.
 pub const OLDEST_VULKAN: [u32; 3] = [1, 3, 272];
 
+/// The oldest Node.js that builds the web UI; [`llama_src::node`] has the whole rule.
+const NODE_OLDEST: (u32, u32) = (20, 19);
+
+/// What npm and Node.js are for.
+const UI: &str = "the web UI (feature `ui`)";
+
 /// One thing that a configuration needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement {
@@ -150,9 +156,11 @@ fn basics(config: &Config) -> Vec<Requirement> {
         rows.push(Requirement { required: false, ..launcher });
     }
     if config.features.ui {
+        rows.push(Requirement { required: false, ..program("npm", &["npm"], None, UI, NPM) });
         rows.push(Requirement {
             required: false,
-            ..program("npm", &["npm"], None, "the web UI (feature `ui`)", NPM)
+            hint: Some("in a clone of this repository: cargo xtask setup --yes brings one".into()),
+            ..program("Node.js", &["node"], Some(NODE_OLDEST), UI, NODE)
         });
     }
     rows
@@ -315,6 +323,8 @@ const BINUTILS_ARM: Packages = Packages([
 ]);
 const CCACHE: Packages = Packages(["ccache", "ccache", "ccache", "ccache", "Ccache.Ccache"]);
 const NPM: Packages = Packages(["npm", "npm", "node", "npm", "OpenJS.NodeJS"]);
+// Debian's of before 13 and Ubuntu's of before 25.10 are too old.
+const NODE: Packages = Packages(["", "nodejs", "node", "nodejs", "OpenJS.NodeJS"]);
 const OPENSSL: Packages = Packages(["libssl-dev", "openssl-devel", "openssl@3", "openssl", ""]);
 const OPENMP: Packages = Packages(["libgomp1 g++", "libgomp gcc-c++", "libomp", "gcc", ""]);
 const PKG_CONFIG: Packages = Packages(["pkg-config", "pkgconf", "pkgconf", "pkgconf", ""]);

@@ -1,5 +1,9 @@
 //! The source of one build: the verified tree, copied, patched, with the web UI in it.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
 use llama_src::{NoUi, Origin, Request, SourceTree, Ui};
 
 use crate::cmake::Layout;
@@ -25,11 +29,12 @@ impl Source {
         pin: &Pin,
         progress: &Progress,
     ) -> Result<Self, Error> {
-        let request = request(config, pin);
+        let (request, started) = (request(config, pin), SystemTime::now());
         let report = &mut |news: llama_src::Progress<'_>| progress.news(news);
         let tree = SourceTree::prepare(&request, report)?;
         watch(&tree, &request);
         let ui = if config.features.ui { web_ui(&tree, &request, report) } else { None };
+        seem_older(&pages(&request), started);
         progress.say("llama.cpp: copying the source");
         let copied = tree.copy_patched(&layout.source, ui.as_ref())?;
         for (patch, why) in &copied.skipped {
@@ -41,7 +46,9 @@ impl Source {
     }
 
     /// The manifest of the build that came of this source.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When a file of the build cannot be read.
     pub fn manifest(
         self,
         artifacts: Artifacts,
@@ -49,8 +56,8 @@ impl Source {
         cmake: String,
         config: &Config,
         pin: &Pin,
-    ) -> Manifest {
-        Manifest {
+    ) -> Result<Manifest, Error> {
+        Ok(Manifest {
             schema: manifest::SCHEMA,
             tag: pin.tag.clone(),
             build_number: pin.build_number,
@@ -58,13 +65,22 @@ impl Source {
             tree: pin.tree.clone(),
             verified: self.verified,
             patches: self.patches,
+            patches_tree: patches_tree(&llama_src::root())?,
             target: config.target.to_string(),
             ui: self.ui,
             flags,
             cmake,
+            files: artifacts.files()?,
             artifacts,
-        }
+        })
     }
+}
+
+/// The git tree id of the patches in the vendor folder `root`.
+pub(crate) fn patches_tree(root: &Path) -> Result<String, Error> {
+    let dir = root.join("patches");
+    let patches = llama_src::tree::walk(&dir, &|_| true)?;
+    llama_src::tree::id(&dir, &patches, Some(&BTreeSet::new()))
 }
 
 /// What the environment says about the source.
@@ -77,6 +93,7 @@ pub fn request(config: &Config, pin: &Pin) -> Request {
         source_archive: overrides.source_archive.clone(),
         offline: overrides.offline,
         cache_dir: overrides.cache_dir.clone(),
+        ui_archive: overrides.ui_archive.clone(),
         ..Request::default()
     }
 }
@@ -91,9 +108,30 @@ fn watch(tree: &SourceTree, request: &Request) {
         Origin::Archive(path) => cargo::rerun_if_changed(path),
         Origin::Present | Origin::Mirror(_) => {}
     }
-    let ui = request.root.join("ui");
-    if ui.is_dir() {
+    if let Some(archive) = &request.ui_archive {
+        cargo::rerun_if_changed(archive);
+    }
+    // Cargo would build again each time for want of a folder that is not there; an empty one shows what comes into it.
+    let ui = pages(request);
+    if ui.is_dir() || std::fs::create_dir(&ui).is_ok() {
         cargo::rerun_if_changed(&ui);
+    }
+}
+
+/// Where web UIs are kept.
+fn pages(request: &Request) -> PathBuf {
+    request.root.join("ui")
+}
+
+/// Gives what was put into `path` since `started` an older time: what a build brought itself is no reason for Cargo to
+/// build again. What keeps its time is only built once more.
+fn seem_older(path: &Path, started: SystemTime) {
+    let Ok(meta) = path.symlink_metadata() else { return };
+    let inside = std::fs::read_dir(path).into_iter().flatten().flatten();
+    inside.for_each(|entry| seem_older(&entry.path(), started));
+    let older = started - Duration::from_secs(10);
+    if meta.modified().is_ok_and(|time| time > older) && !meta.is_symlink() {
+        let _ = std::fs::File::open(path).and_then(|file| file.set_modified(older));
     }
 }
 
@@ -113,7 +151,7 @@ fn web_ui(tree: &SourceTree, request: &Request, report: &mut llama_src::Report<'
             ));
             None
         }
-        Err(NoUi::Failed(error)) => {
+        Err(NoUi::Failed(error) | NoUi::OldNode(error)) => {
             cargo::warning(&format!("llama-server is built without its web UI: {error}"));
             None
         }

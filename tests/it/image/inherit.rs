@@ -80,42 +80,21 @@ fn a_minimal_image_gets_the_programs_that_are_asked_for() {
     assert!(size.parse::<u32>().unwrap() < 80, "{said}");
 }
 
-/// The documents that this project was asked to implement, where they are at hand: what they show of
-/// others' Dockerfiles is built as it stands there.
-fn source(number: &str) -> Option<String> {
-    let dir = root().parent()?.join("shared/sources");
-    let mut entries = std::fs::read_dir(dir).ok()?.map(|entry| entry.unwrap().path());
-    let file = entries.find(|path| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(number))
-    })?;
-    std::fs::read_to_string(file).ok()
-}
-
-/// The Dockerfile of a document that has `line` in it.
-fn dockerfile(document: &str, line: &str) -> String {
-    let blocks = document.split("```dockerfile").skip(1);
-    let mut blocks = blocks.filter_map(|block| block.split("```").next());
-    blocks.find(|block| block.contains(line)).expect("the document shows it").to_owned()
-}
-
+/// What others write on the published images builds on ours without a change.
 #[test]
-fn bodhi_builds_unchanged_on_ours() {
-    let (Some(llama), Some(document)) = (image("cpu"), source("000")) else { return };
+fn an_application_of_others_builds_unchanged() {
+    let Some(llama) = image("cpu") else { return };
     let dir = tempfile::tempdir().unwrap();
-    let app = dir.path().join("build/target/release/bodhi");
+    let app = dir.path().join("build/target/release/app");
     std::fs::create_dir_all(app.parent().unwrap()).unwrap();
-    program(&app, &APP.replace("LLAMA_SERVER", "BODHI_LLAMA_SERVER_PATH"));
-    let file = dir.path().join("Dockerfile");
-    std::fs::write(&file, dockerfile(&document, "# BodhiApp Dockerfile")).unwrap();
-    let name = format!("{REGISTRY}/bodhi");
-    // Rust's image has what its build would have made.
+    program(&app, &APP.replace("LLAMA_SERVER", "APP_LLAMA_SERVER"));
+    let name = format!("{REGISTRY}/application");
+    // The stage with the compiler has what its build would have made.
     build(
-        file.to_str().unwrap(),
+        "docker/tests/application.Dockerfile",
         &name,
         &[
-            &format!(
-                "--build-context=ghcr.io/bodhisearch/llama-cpp-cpu:latest=docker-image://{llama}"
-            ),
+            &format!("--build-context=ghcr.io/example/llama-cpp-cpu:latest=docker-image://{llama}"),
             &format!("--build-context=rust:1.87.0-bookworm={}", dir.path().display()),
         ],
     );
@@ -124,21 +103,16 @@ fn bodhi_builds_unchanged_on_ours() {
 }
 
 #[test]
-fn linnix_copies_unchanged_out_of_ours() {
-    let (Some(llama), Some(document)) = (image("cpu"), source("001")) else { return };
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("Dockerfile");
-    // What the document leaves out is Debian.
-    let packages = "ca-certificates libgomp1 libssl3t64 libstdc++6";
-    let debian =
-        format!("FROM {BASE}\nRUN apt-get update -qq && apt-get install -qq --yes {packages}");
-    let text = dockerfile(&document, "COPY --from=llama-base").replacen("# ...", &debian, 1);
-    std::fs::write(&file, text + "\nRUN ldconfig\nENTRYPOINT [\"llama-server\"]\n").unwrap();
-    let name = format!("{REGISTRY}/linnix");
+fn what_copies_out_of_upstream_s_image_copies_out_of_ours() {
+    let Some(llama) = image("cpu") else { return };
+    let name = format!("{REGISTRY}/copied");
     build(
-        file.to_str().unwrap(),
+        "docker/tests/copied.Dockerfile",
         &name,
-        &[&format!("--build-context=ghcr.io/ggerganov/llama.cpp:server=docker-image://{llama}")],
+        &[
+            &format!("--build-context=ghcr.io/ggml-org/llama.cpp:server=docker-image://{llama}"),
+            &format!("--build-arg=BASE_IMAGE={BASE}"),
+        ],
     );
     serves(&name);
 }

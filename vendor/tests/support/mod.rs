@@ -21,6 +21,8 @@ pub(crate) const FILES: &[(&str, &str)] = &[
 ];
 /// Its git tree id (`git write-tree`).
 pub(crate) const TREE: &str = "2bfae65b7e7409239f591605716dbb94f09865d2";
+/// The same without `docs`.
+pub(crate) const PACKAGED: &str = "a569a586b716c6a73d5593046da4948a08e62391";
 
 /// A folder with spaces and umlauts in its name, and the folder that goes with it.
 pub(crate) fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -64,7 +66,7 @@ pub(crate) fn request(root: &Path, url: &str) -> Request {
     let mut pin = Pin::load();
     pin.tag = "b1".into();
     pin.tree = TREE.into();
-    pin.packaged_tree = "0".repeat(40);
+    pin.packaged_tree = PACKAGED.into();
     pin.mirrors = vec![Mirror::Archive { url: url.into(), strip: 1 }];
     Request {
         root: root.to_owned(),

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use filetime::FileTime;
 
 use super::subject::{self, Subject};
+use crate::files;
 use crate::identity::Identity;
 use crate::manifest::{File, Manifest};
 
@@ -23,16 +24,16 @@ impl Dist {
     /// The distribution in `dir`.
     ///
     /// # Errors
-    /// When there is none, or files of it are missing or of another size.
+    /// When there is none, or what is in it is not what its manifest says: each file, and no other.
     pub(super) fn read(dir: &Path) -> Result<Self> {
         let manifest = Manifest::read(dir)?;
         let place = dir.display().to_string();
-        let wrong: Vec<&str> = manifest
-            .files
-            .iter()
-            .filter(|(path, file)| !is_there(&dir.join(path), file))
-            .map(|(path, _)| path.as_str())
-            .collect();
+        let files = manifest.files.iter();
+        let differ = files.filter(|(path, file)| !is_it(&dir.join(path), file));
+        let mut wrong: Vec<String> = differ.map(|(path, _)| path.clone()).collect();
+        // A library that nobody made would be loaded like the others.
+        let known = |path: &str| path == crate::manifest::FILE || manifest.files.contains_key(path);
+        wrong.extend(below(dir, "")?.into_iter().filter(|path| !known(path)));
         if wrong.is_empty() {
             return Ok(Self { place, manifest });
         }
@@ -131,12 +132,34 @@ fn renew_below(path: &Path, epoch: i64, new: FileTime) -> io::Result<()> {
     Ok(())
 }
 
-fn is_there(path: &Path, file: &File) -> bool {
+fn is_it(path: &Path, file: &File) -> bool {
     match (file, path.symlink_metadata()) {
-        (File::Regular { size, .. }, Ok(meta)) => meta.is_file() && meta.len() == *size,
-        (File::Link { .. }, Ok(meta)) => meta.is_symlink(),
+        (File::Regular { size, sha256 }, Ok(meta)) => {
+            meta.is_file()
+                && meta.len() == *size
+                && files::sha256(path).is_ok_and(|found| found == *sha256)
+        }
+        (File::Link { target }, Ok(_)) => {
+            fs::read_link(path).is_ok_and(|link| link == Path::new(target))
+        }
         (_, Err(_)) => false,
     }
+}
+
+/// Paths of all that is no folder below `dir`, in which `prefix` stands for it.
+fn below(dir: &Path, prefix: &str) -> Result<Vec<String>> {
+    let mut paths = Vec::new();
+    let at = dir.join(prefix);
+    for entry in fs::read_dir(&at).with_context(|| format!("cannot read {}", at.display()))? {
+        let entry = entry?;
+        let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            paths.extend(below(dir, &format!("{path}/"))?);
+        } else {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
 }
 
 #[cfg(test)]
@@ -144,13 +167,16 @@ mod tests {
     use super::*;
     use crate::variant::Variant;
 
+    /// The SHA-256 of `ab`.
+    const AB: &str = "fb8e20fc2e4c3f248c60c39bd652f3c1347298bb977b8b4d5903b85055620603";
+
     fn manifest(variant: &str, target: &str, more: &str) -> String {
         format!(
             r#"{{"version":"2508201420-abc1234","commit":"abc","timestamp":"2508201420",
             "variant":"{variant}","branch":"main","schema":1,"source_date_epoch":1755699600,
             "llama_cpp":{{"tag":"b1","build_number":1,"version":"1","tree":"t","verified":true,"patches":[]}},
             "target":"{target}","flags":{{}},"tools":{{}},"cpu_variants":["x64"],"symbol_versions":{{}},
-            "files":{{"llama-server":{{"sha256":"00","size":2}}}}{more}}}"#
+            "files":{{"llama-server":{{"sha256":"{AB}","size":2}}}}{more}}}"#
         )
     }
 
@@ -227,13 +253,23 @@ mod tests {
 
     #[test]
     fn half_a_distribution_is_refused() {
-        for server in [None, Some("abc")] {
+        // None, one of another size, and one in which a byte is another.
+        for server in [None, Some("abc"), Some("aB")] {
             let (dir, dist) = dist(&manifest("cpu", crate::variant::X86_64, ""), server);
             assert_eq!(
                 dist.unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR"),
                 "DIR is not what its version.json says: llama-server\n  hint: cargo xtask dist --variant cpu"
             );
         }
+        let (dir, whole) = dist(&manifest("cpu", crate::variant::X86_64, ""), Some("ab"));
+        assert!(whole.is_ok());
+        std::fs::create_dir(dir.path().join("lib")).unwrap();
+        std::fs::write(dir.path().join("lib/libggml-cpu-x.so"), "").unwrap();
+        let error = Dist::read(dir.path()).unwrap_err().to_string();
+        assert!(
+            error.contains(" is not what its version.json says: lib/libggml-cpu-x.so\n"),
+            "{error}"
+        );
         let dir = tempfile::tempdir().unwrap();
         let error = Dist::read(dir.path()).unwrap_err();
         assert!(error.to_string().ends_with(" is no distribution: no version.json"), "{error}");

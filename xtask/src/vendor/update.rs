@@ -55,6 +55,7 @@ pub(super) fn update(tag: &str, from: Option<&Path>) -> Result<()> {
         ("tree", format!("{:?}", ids.tree)),
         ("packaged_tree", format!("{:?}", ids.packaged)),
         ("ui_tree", format!("{:?}", ids.ui)),
+        ("ui_page_tree", "\"\"".to_owned()),
     ] {
         text = set(&text, key, &value)?;
     }
@@ -68,7 +69,10 @@ pub(super) fn update(tag: &str, from: Option<&Path>) -> Result<()> {
     println!(
         "to do by hand: version, sha256 and folder of the PyPI mirror in vendor/llama.cpp.toml"
     );
-    println!("next: cargo xtask vendor --force && cargo xtask bindings && cargo xtask check");
+    println!(
+        "next: cargo xtask vendor --force --no-ui && cargo xtask vendor --pin-ui && cargo xtask bindings && \
+         cargo xtask check"
+    );
     Ok(())
 }
 
@@ -116,7 +120,7 @@ fn version(cmake: &Path, name: &str) -> Result<String> {
 }
 
 /// Changes the value of a top-level key of a TOML text and nothing else.
-fn set(text: &str, key: &str, value: &str) -> Result<String> {
+pub(super) fn set(text: &str, key: &str, value: &str) -> Result<String> {
     let start = format!("{key} = ");
     let mut found = 0;
     let lines = text.lines().map(|line| {

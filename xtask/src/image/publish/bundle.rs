@@ -38,7 +38,7 @@ pub(crate) fn read_archive(path: &Path) -> Result<Descriptor> {
     let read = || format!("cannot read {}", path.display());
     let top = file(path, "index.json").with_context(read)?;
     let top: Value = serde_json::from_slice(&top).with_context(read)?;
-    let [one] = &top["manifests"].as_array().map(Vec::as_slice).unwrap_or_default()[..] else {
+    let [one] = top["manifests"].as_array().map(Vec::as_slice).unwrap_or_default() else {
         bail!("{} has not one image\n  hint: cargo xtask release build JOB", path.display());
     };
     let digest = text(one, "digest").with_context(read)?;
