@@ -1,4 +1,4 @@
-# docker buildx bake -f docker/docker-bake.hcl [cpu|cuda|rocm|vulkan|default|all|cpu-minimal|…]
+# docker buildx bake -f docker/docker-bake.hcl [cpu|cuda|rocm|vulkan|default|all|cpu-minimal|…|gguf-packer]
 # From a finished distribution: --set cpu.contexts.dist=dist/cpu-x86_64-unknown-linux-gnu
 # `cargo xtask image build` passes more: labels, caches, outputs. Values come from the environment.
 
@@ -82,4 +82,17 @@ target "vulkan-minimal" {
   inherits = ["vulkan"]
   target   = "minimal"
   tags     = tags("vulkan", "-minimal")
+}
+
+# The frontend of `docker build` for models. A finished program: --set gguf-packer.contexts.packer=target/release
+target "gguf-packer" {
+  context    = "."
+  dockerfile = "docker/gguf-packer.Dockerfile"
+  platforms  = ["linux/amd64", "linux/arm64"]
+  args = {
+    BASE_IMAGE = BASE_IMAGE == "" ? null : BASE_IMAGE
+    RUST_IMAGE = RUST_IMAGE == "" ? null : RUST_IMAGE
+  }
+  tags = [for version in BUILD_VERSION == "" ? ["local"] : ["latest", BUILD_VERSION] :
+    "${REGISTRY == "" ? "" : "${REGISTRY}/"}gguf-packer:${version}"]
 }

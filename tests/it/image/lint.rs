@@ -16,7 +16,7 @@ fn compose_and_bake_understand_their_files() {
         let images = read(&[&file[..], &["config", "--images"]].concat());
         assert_eq!(images, format!("llama-cpp-{profile}:local"));
     }
-    for target in ["cpu", "cuda", "rocm", "vulkan", "all", "minimal"] {
+    for target in ["cpu", "cuda", "rocm", "vulkan", "all", "minimal", "gguf-packer"] {
         let file = ["buildx", "bake", "--file", "docker/docker-bake.hcl", "--print", target];
         let plan: serde_json::Value = serde_json::from_str(&read(&file)).unwrap();
         for (name, target) in plan["target"].as_object().unwrap() {
