@@ -1,6 +1,7 @@
 //! How the build behaves: it does nothing twice, takes what changes, survives being killed, and says
 //! what is wrong.
 
+mod machines;
 mod proof;
 
 use std::os::unix::process::CommandExt;

@@ -23,11 +23,7 @@ fn a_clone_builds_the_pinned_source_or_says_what_to_type() {
         let error = run(args).fail();
         assert!(error.contains("cargo xtask vendor"), "{error}");
     }
-    for part in ["llama.cpp", ".llama.cpp.verified"] {
-        let from = root().join("vendor").join(part);
-        let to = clone.path().join("vendor").join(part);
-        assert!(command("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
-    }
+    source_into(clone.path());
     flip(&clone.path().join("vendor/llama.cpp/src/llama.cpp"));
     for args in [&library[..], &["xtask", "vendor", "--check"], &["xtask", "dist"]] {
         let error = run(args).fail();
@@ -116,8 +112,17 @@ fn flip(file: &Path) {
     file.set_modified(time).unwrap();
 }
 
+/// The verified source, as a clone has it that fetched it.
+pub(super) fn source_into(clone: &Path) {
+    for part in ["llama.cpp", ".llama.cpp.verified"] {
+        let from = root().join("vendor").join(part);
+        let to = clone.join("vendor").join(part);
+        assert!(command("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+    }
+}
+
 /// Tracked and new files, as a commit would have them.
-fn clone_into(to: &Path) {
+pub(super) fn clone_into(to: &Path) {
     let list = command("git")
         .args(["ls-files", "-co", "--exclude-standard"])
         .current_dir(root())
