@@ -39,6 +39,9 @@ mod network;
 /// One executable for every processor: what it picks, what it answers, what its objects are made of.
 #[cfg(target_os = "linux")]
 mod one_file;
+/// The example package for Debian.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod packaging;
 /// Models as images.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod packer;

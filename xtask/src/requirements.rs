@@ -44,6 +44,12 @@ pub(crate) fn pkg_config() -> Requirement {
     program("pkg-config", &["pkg-config", "pkgconf"], "the test of feature `system`", packages)
 }
 
+/// Makes the example package for Debian, which is tested on Debian and its kin.
+pub(crate) fn debhelper() -> Requirement {
+    let packages = Packages(["debhelper dpkg-dev", "", "", "", ""]);
+    program("debhelper", &["dh"], "the test of the Debian package", packages)
+}
+
 /// Makes Debian roots for toolkits that this machine's system has not (`dist --setup`).
 pub(crate) fn mmdebstrap() -> Requirement {
     let packages = Packages(["mmdebstrap debian-archive-keyring", "", "", "", ""]);

@@ -194,7 +194,8 @@ fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {
     ];
     let linux = linux.into_iter().filter(|_| cfg!(target_os = "linux"));
     let everywhere = [requirements::clang(), requirements::rustfmt(), requirements::clippy()];
-    let also: Vec<_> = linux.chain(everywhere).collect();
+    let debian = which::which("dpkg").is_ok().then(requirements::debhelper);
+    let also: Vec<_> = linux.chain(debian).chain(everywhere).collect();
     setup::ensure(&setup::config(&[])?, &also, yes)?;
     vendor::source_alone(screen)?;
     Ok(())
