@@ -170,3 +170,27 @@ fn documentation_needs_no_cmake_no_network_and_no_writable_source() {
     let page = target().join("doc/llama_sys/fn.llama_decode.html");
     assert!(page.is_file(), "{} is missing", page.display());
 }
+
+/// What docs/troubleshooting.md says of a program with two ggmls: nobody gets a program whose calls go astray.
+#[test]
+fn a_second_ggml_does_not_link() {
+    let Some(cc) = needs::c_compiler() else { return };
+    let _building = one_build_at_a_time();
+    let (_, out) = build("");
+    let dir = tempfile::tempdir().unwrap();
+    let second = "void *ggml_init(void *p) { return p; }\nvoid ggml_free(void *p) { (void)p; }\n\
+                  void second(void) { ggml_free(ggml_init(0)); }\n";
+    let main = "void llama_backend_init(void); void second(void);\n\
+                int main(void) { llama_backend_init(); second(); return 0; }\n";
+    std::fs::write(dir.path().join("second.c"), second).unwrap();
+    std::fs::write(dir.path().join("main.c"), main).unwrap();
+    let libraries = std::fs::read_dir(out.join("lib")).unwrap().map(|entry| entry.unwrap().path());
+    let mut link = command(&cc);
+    link.current_dir(dir.path()).args(["main.c", "second.c", "-o", "both", "-Wl,--start-group"]);
+    link.args(libraries).args(["-Wl,--end-group", "-lstdc++", "-lgomp", "-lm", "-lpthread"]);
+    let output = link.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "two ggmls are one program");
+    assert!(said.contains("ggml_init"), "{said}");
+    assert!(said.contains("multiple definition") || said.contains("duplicate symbol"), "{said}");
+}

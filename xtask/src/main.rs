@@ -51,7 +51,7 @@ cargo xtask COMMAND
   variants [--json]                          the release matrix
   doctor [--features LIST]                   what a build needs, found or not, and what installs it
   setup [--features LIST] [--yes]            install what is missing
-  setup docker [--yes]                       a Docker engine, running, with what images are built from
+  setup docker [--yes|--stop]                a Docker engine, running, with what images are built from
   vendor [--check] [--force]                 fetch and verify llama.cpp, build its web UI
   vendor --update TAG [--from PATH]          move the pin
   bindings [--check]                         write the Rust declarations of the C headers

@@ -23,17 +23,18 @@ pub(crate) const DEFAULT_FEATURES: &[&str] = &["server", "ui", "openmp", "tls"];
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut args = lexopt::Parser::from_args(args);
-    let (mut features, mut yes, mut engine) = (Vec::new(), false, false);
+    let (mut features, mut yes, mut engine, mut stop) = (Vec::new(), false, false, false);
     while let Some(arg) = args.next()? {
         match arg {
             Value(word) if word == "docker" => engine = true,
             Long("features") => features = split(&args.value()?.string()?),
             Long("yes") | Short('y') => yes = true,
+            Long("stop") if engine => stop = true,
             _ => return Err(arg.unexpected().into()),
         }
     }
     if engine {
-        return docker::run(yes);
+        return if stop { docker::stop() } else { docker::run(yes) };
     }
     let mut config = config(&features)?;
     let env = toolkits(&mut config, yes, &mut Screen::new())?;

@@ -25,6 +25,14 @@ struct Found {
     engine: bool,
 }
 
+/// Ends the engine that [`run`] has started.
+///
+/// # Errors
+/// When none of ours runs, or it does not end.
+pub(crate) fn stop() -> Result<()> {
+    engine::stop()
+}
+
 /// Gets what is missing, with `yes` also through the system's package manager.
 ///
 /// # Errors

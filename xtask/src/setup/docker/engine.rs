@@ -131,9 +131,50 @@ fn start(dir: &Path, own: Option<PathBuf>, screen: &mut Screen) -> Result<()> {
     Ok(())
 }
 
+/// Where an engine writes the number of its process.
+const PID: &str = "/var/run/docker.pid";
+
+/// Ends the engine that [`start`] has started; one of the system's is left alone.
+///
+/// # Errors
+/// When none of ours runs, or it does not end.
+pub(super) fn stop() -> Result<()> {
+    let pid = fs::read_to_string(PID).unwrap_or_default();
+    let pid = pid.trim();
+    let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    if pid.is_empty() || !is_ours(&program, &cargo::toolkits()) {
+        bail!(
+            "no Docker engine runs that `setup docker` has started\n  hint: one of the system's: systemctl stop docker"
+        );
+    }
+    Cmd::new("kill").arg(pid).run()?;
+    let began = Instant::now();
+    while Path::new(&format!("/proc/{pid}")).exists() {
+        if began.elapsed() > PATIENCE {
+            bail!("the Docker engine, process {pid}, does not end after {} s", PATIENCE.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    eprintln!("the Docker engine has ended; its images are kept in /var/lib/docker");
+    Ok(())
+}
+
+fn is_ours(program: &Path, toolkits: &Path) -> bool {
+    program.file_name().is_some_and(|name| name == "dockerd") && program.starts_with(toolkits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_engine_of_ours_is_ended() {
+        let toolkits = Path::new("/cache/toolkits");
+        assert!(is_ours(Path::new("/cache/toolkits/docker-engine-1/dockerd"), toolkits));
+        assert!(!is_ours(Path::new("/usr/sbin/dockerd"), toolkits));
+        assert!(!is_ours(Path::new("/cache/toolkits/docker-engine-1/containerd"), toolkits));
+        assert!(!is_ours(Path::new(""), toolkits));
+    }
 
     #[cfg(unix)]
     #[test]
