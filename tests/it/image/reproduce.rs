@@ -6,6 +6,7 @@ use llama_tests::docker::{Archive, BASE};
 use llama_tests::needs;
 use llama_tests::process::command;
 use llama_tests::workspace::{root, xtask};
+use sha2::{Digest, Sha256};
 
 /// The image of the distribution in `dist`, as a registry would get it.
 fn archive(variant: &str, dist: &Path, to: &Path, more: &[&str]) -> Archive {
@@ -74,5 +75,7 @@ fn pretend_newer(dist: &Path) {
         serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     manifest["version"] = "9912312359-0000000".into();
     manifest["files"]["libllama.so"]["size"] = bytes.len().into();
+    let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    manifest["files"]["libllama.so"]["sha256"] = sum.into();
     std::fs::write(&path, manifest.to_string()).unwrap();
 }
