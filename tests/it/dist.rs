@@ -226,8 +226,9 @@ fn another_folder_gives_the_same_bytes() {
 /// What git knows, and the verified source with its stamp, whose times a hard link keeps.
 fn copy_repository(to: &Path) {
     std::fs::create_dir_all(to).unwrap();
-    let script = "git ls-files -co --exclude-standard -z | xargs -0 cp -a --parents -u -t \"$1\" && \
-                  rm -rf \"$1/vendor/llama.cpp\" \"$1/vendor/ui\" && \
+    // What was compiled there before stays: times are kept, so Cargo knows it again.
+    let script = "find \"$1\" -mindepth 1 -maxdepth 1 ! -name target -exec rm -rf {} + && \
+                  git ls-files -co --exclude-standard -z | xargs -0 cp -a --parents -t \"$1\" && \
                   cp -al vendor/llama.cpp vendor/ui vendor/.llama.cpp.verified \"$1/vendor/\"";
     let mut copy = command("sh");
     copy.args(["-ec", script, "sh"]).arg(to).current_dir(root());
