@@ -109,7 +109,7 @@ fn workers(json: &str) -> Vec<Platform> {
 pub fn serve(environment: Environment) -> Result<(), Error> {
     if environment.session.is_empty() {
         return Err(Error::new("BuildKit starts this command, and nobody else").hint(
-            "docker build --build-arg BUILDKIT_SYNTAX=gpustack/gguf-packer -f GGUFPackerfile .",
+            "docker build --build-arg BUILDKIT_SYNTAX=REGISTRY/gguf-packer -f GGUFPackerfile .",
         ));
     }
     let pipe = tokio::io::join(tokio::io::stdin(), tokio::io::stdout());
@@ -229,7 +229,7 @@ fn own_image(daemon: &Daemon<'_>) -> Result<Output, Error> {
     // Daemons that do not lay it down say its name.
     let named = daemon.option("source").ok_or_else(|| {
         Error::new("BuildKit does not say which image the frontend is in")
-            .hint("docker build --build-arg BUILDKIT_SYNTAX=gpustack/gguf-packer …")
+            .hint("docker build --build-arg BUILDKIT_SYNTAX=REGISTRY/gguf-packer …")
     })?;
     let name: crate::reference::Name = named.parse()?;
     let (identifier, shown) = (format!("docker-image://{}", name.full()), name.to_string());

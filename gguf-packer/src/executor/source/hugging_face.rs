@@ -37,12 +37,32 @@ pub(in crate::executor) fn load(
     teller: &Teller<'_>,
     wanted: &HuggingFace,
 ) -> Result<Output, Error> {
+    asked(run, teller, wanted, |asker, hub, commit| at(asker, hub, commit, wanted))
+}
+
+/// Calls `then` with a repository, and the commit that it is at.
+fn asked<T>(
+    run: &Run<'_>,
+    teller: &Teller<'_>,
+    wanted: &HuggingFace,
+    then: impl FnOnce(Asker<'_>, &Hub<'_>, String) -> Result<T, Error>,
+) -> Result<T, Error> {
     let revision = wanted.revision.as_deref().unwrap_or("main");
     let asker = Asker { run, teller, repository: &wanted.repository, revision };
     let get = |url: &str| asker.ask(url);
     let Repository { endpoint, kind, repository } = &wanted.repository;
     let hub = Hub { endpoint, kind, repository, get: &get };
     let commit = commit(&hub, revision)?;
+    then(asker, &hub, commit)
+}
+
+fn at(
+    asker: Asker<'_>,
+    hub: &Hub<'_>,
+    commit: String,
+    wanted: &HuggingFace,
+) -> Result<Output, Error> {
+    let Asker { run, teller, .. } = asker;
     teller.took(&commit);
     let key = key("hugging-face", &(&wanted.repository, &commit, &wanted.folder, &wanted.exclude));
     if let Some(entries) = run.remembered::<Vec<Entry>>(&key) {
@@ -50,7 +70,7 @@ pub(in crate::executor) fn load(
             return Ok(output(&entries, true));
         }
     }
-    let files = listed(&hub, wanted, &commit)?;
+    let files = listed(hub, wanted, &commit)?;
     let entries = parallel::map(&files, FILES, |(path, url, file)| {
         let known = asker.file(url, file)?;
         Ok(file_entry(path, known.digest, known.size))
@@ -87,14 +107,10 @@ pub(in crate::executor) fn addresses(
     teller: &Teller<'_>,
     wanted: &HuggingFace,
 ) -> Result<Vec<(String, u64, String)>, Error> {
-    let revision = wanted.revision.as_deref().unwrap_or("main");
-    let asker = Asker { run, teller, repository: &wanted.repository, revision };
-    let get = |url: &str| asker.ask(url);
-    let Repository { endpoint, kind, repository } = &wanted.repository;
-    let hub = Hub { endpoint, kind, repository, get: &get };
-    let commit = commit(&hub, revision)?;
-    let files = listed(&hub, wanted, &commit)?;
-    Ok(files.into_iter().map(|(path, url, file)| (path, file.size(), url)).collect())
+    asked(run, teller, wanted, |_, hub, commit| {
+        let files = listed(hub, wanted, &commit)?;
+        Ok(files.into_iter().map(|(path, url, file)| (path, file.size(), url)).collect())
+    })
 }
 
 fn output(entries: &[Entry], cached: bool) -> Output {
@@ -120,11 +136,7 @@ pub(in crate::executor) fn commit_now(
     teller: &Teller<'_>,
     wanted: &HuggingFace,
 ) -> Result<String, Error> {
-    let revision = wanted.revision.as_deref().unwrap_or("main");
-    let asker = Asker { run, teller, repository: &wanted.repository, revision };
-    let get = |url: &str| asker.ask(url);
-    let Repository { endpoint, kind, repository } = &wanted.repository;
-    commit(&Hub { endpoint, kind, repository, get: &get }, revision)
+    asked(run, teller, wanted, |_, _, commit| Ok(commit))
 }
 
 /// Asks about a repository, and for its files.
