@@ -32,7 +32,8 @@ RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
     ca-certificates libgomp1 libstdc++6
 RUN --mount=type=bind,from=packer,target=/packer \
-    mapfile -t libraries < <(ldd /packer/gguf-packer | sed -nE 's,.*(/lib[^/]*/[^ ]*) .*,/usr\1,p' | sort -u) \
+    ! ldd /packer/gguf-packer | grep "not found" >&2 \
+    && mapfile -t libraries < <(ldd /packer/gguf-packer | sed -nE 's,.*(/lib[^/]*/[^ ]*) .*,/usr\1,p' | sort -u) \
     && mkdir -p /closure/tmp /closure/data /closure/var/lib/dpkg/status.d && chmod 1777 /closure/tmp /closure/data \
     && cp -L --parents "${libraries[@]}" /closure/ \
     && for dir in /closure/usr/lib*; do ln -s "usr/${dir##*/}" /closure/; done \

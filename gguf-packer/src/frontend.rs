@@ -241,6 +241,8 @@ struct Planned<'a> {
     backend: &'a BuildKit<'a>,
     store: &'a Store,
     built: executor::BuiltStage,
+    /// Gives an error about the command its place in the file.
+    at_command: &'a dyn Fn(&Error) -> Error,
 }
 
 /// A build, for any platform.
@@ -269,9 +271,7 @@ impl Job<'_> {
     }
 
     fn build(&self, program: &Program, platform: Platform) -> Result<result::Built, Error> {
-        self.planned(program, platform, |stage| {
-            result::finish(stage.backend, stage.store, stage.built, &self.options.labels)
-        })
+        self.planned(program, platform, |stage| result::finish(&stage, &self.options.labels))
     }
 
     /// The graph of the image.
@@ -321,8 +321,9 @@ impl Job<'_> {
             other_platform: &other_platform,
         };
         let built = self.stage(&plan, &store, &backend)?;
-        then(Planned { backend: &backend, store: &store, built })
-            .map_err(|error| crate::build::at_command(self.script.file(), &resolved, &error))
+        let at_command =
+            |error: &Error| crate::build::at_command(self.script.file(), &resolved, error);
+        then(Planned { backend: &backend, store: &store, built, at_command: &at_command })
     }
 
     fn stage(

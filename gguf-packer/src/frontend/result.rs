@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::Planned;
 use super::backend::BuildKit;
 use super::daemon::{Daemon, Held};
 use super::pb::{
@@ -46,19 +47,16 @@ pub(super) fn range(at: language::instruction::Position) -> Range {
 }
 
 /// Describes a stage for a platform, and hands over its file system.
-pub(super) fn finish(
-    backend: &BuildKit<'_>,
-    store: &Store,
-    mut stage: BuiltStage,
-    labels: &[(String, String)],
-) -> Result<Built, Error> {
+pub(super) fn finish(planned: &Planned<'_>, labels: &[(String, String)]) -> Result<Built, Error> {
+    let Planned { backend, store, built, at_command } = planned;
+    let mut stage = built.clone();
     let held = backend.daemon.solve(graph(backend, &stage), true)?;
     stage.entries = Arc::new(sized(backend, &stage.entries)?);
     if backend.options.source_date.is_none() {
         date(backend, &mut stage)?;
     }
     let open = |content: &Digest| open(backend, store, content);
-    let described = build::described(&stage, labels, &open)?;
+    let described = build::described(&stage, labels, &open).map_err(|error| at_command(&error))?;
     let base = stage.base.as_ref().map(|base| base.config.to_string().into_bytes());
     let platform = backend.platform.clone();
     Ok(Built { config: described.config(&platform), platform, held, base })

@@ -232,11 +232,13 @@ fn errors_are_the_same_through_docker() {
 fn a_tools_error_is_told_with_its_line() {
     let Some(bench) = Bench::new() else { return };
     bench.write("broken.gguf", "no model");
-    let file = "FROM scratch\nCOPY broken.gguf .\nQUANTIZE --type=Q4_0 broken.gguf small.gguf\n";
+    let file = "FROM scratch\nCOPY broken.gguf .\nQUANTIZE --type=Q4_0 broken.gguf small.gguf\n\
+                CMD [\"-m\", \"small.gguf\"]\n";
     bench.write("Dockerfile", file);
     let docker = bench.docker(&["."]);
     docker.assert_refused("docker build", "error: quantizing to Q4_0 failed: ");
     docker.assert_refused("docker build", "   3 | >>> QUANTIZE --type=Q4_0 broken.gguf small.gguf");
+    assert!(!docker.output.contains(">>> CMD"), "it is not about the command: {}", docker.output);
 }
 
 /// A private repository is read with the client's secret, which is nowhere afterwards.
