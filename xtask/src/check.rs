@@ -1,6 +1,7 @@
 //! `cargo xtask check`: everything that a machine can hold us to, in seconds once built.
 
 mod advisories;
+mod links;
 mod parity;
 mod pin;
 mod readme;
@@ -21,7 +22,7 @@ cargo xtask check [NAME...]: everything that a machine can hold us to, or only t
   style      the rules of CONTRIBUTING.md that a machine can hold
   pin        the version of llama-sys names the pinned release
   advisories vendor/advisories.toml is for the pinned release and agrees with the patches
-  readme     the tables of README.md, SECURITY.md and docs/gpu.md are those of the code
+  readme     tables of README.md, SECURITY.md and docs/ match the code, and every relative link resolves
   vendor     tree, pin, patches and the crate's list of files agree
   flags      our flag sets hold all of upstream's official ones
   bindings   the declarations are those of the pinned headers
@@ -47,7 +48,11 @@ const CHECKS: &[Check] = &[
         repair: "change vendor/advisories.toml: its head says how",
         run: advisories::run,
     },
-    Check { name: "readme", repair: "cargo xtask check --fix", run: readme::check },
+    Check {
+        name: "readme",
+        repair: "mend the links above; cargo xtask check --fix writes the tables",
+        run: readme::check,
+    },
     Check { name: "vendor", repair: "cargo xtask vendor --force", run: tree },
     Check {
         name: "flags",
