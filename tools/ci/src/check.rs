@@ -1,6 +1,7 @@
 //! `cargo xtask check`: everything that a machine can hold us to, in seconds once built.
 
 mod advisories;
+mod dockerfiles;
 mod parity;
 mod pin;
 mod readme;
@@ -23,12 +24,13 @@ cargo xtask check [NAME...]: everything that a machine can hold us to, or only t
   pin        the version of llama-sys names the pinned release
   advisories vendor/advisories.toml is for the pinned release and agrees with the patches
   readme     the tables of README.md, SECURITY.md and docs/gpu.md are those of the code
+  files      docker/{cpu,cuda,rocm,vulkan}.Dockerfile are what docker/Dockerfile.in says
   vendor     tree, pin, patches and the crate's list of files agree
   flags      our flag sets hold all of upstream's official ones
   bindings   the declarations are those of the pinned headers
   lints      clippy without a warning
 
-  --fix      write what can be written, those tables and the format, and check nothing
+  --fix      write what can be written: those tables, those Dockerfiles and the format; check nothing
 ";
 
 /// One thing that is held: its name, the command that repairs it, and how to find out.
@@ -49,6 +51,7 @@ const CHECKS: &[Check] = &[
         run: advisories::run,
     },
     Check { name: "readme", repair: "cargo xtask check --fix", run: readme::check },
+    Check { name: "files", repair: "cargo xtask check --fix", run: dockerfiles::check },
     Check { name: "vendor", repair: "cargo xtask vendor --force", run: tree },
     Check {
         name: "flags",
@@ -111,6 +114,7 @@ fn verdict(checks: &[&Check]) -> Result<()> {
 
 fn fix() -> Result<()> {
     readme::fix()?;
+    dockerfiles::fix()?;
     Ok(cargo::cargo("fmt").arg("--all").run()?)
 }
 
