@@ -1,6 +1,7 @@
 //! `cargo xtask check`: everything that a machine can hold us to, in seconds once built.
 
 mod advisories;
+mod dockerfiles;
 mod links;
 mod parity;
 mod pin;
@@ -24,12 +25,13 @@ cargo xtask check [NAME...]: everything that a machine can hold us to, or only t
   pin        the version of llama-sys names the pinned release
   advisories vendor/advisories.toml is for the pinned release and agrees with the patches
   readme     tables of README.md, SECURITY.md and docs/ match the code, and every relative link resolves
+  files      docker/{cpu,cuda,rocm,vulkan}.Dockerfile match docker/Dockerfile.in
   vendor     tree, pin, patches and the crate's list of files agree
   flags      our flag sets hold all of upstream's official ones
   bindings   the declarations are those of the pinned headers
   lints      clippy without a warning
 
-  --fix      write what can be written, those tables and the format, and check nothing
+  --fix      write what can be written: those tables, those Dockerfiles and the format; check nothing
 ";
 
 /// One thing that is held: its name, the command that repairs it, and how to find out.
@@ -54,6 +56,7 @@ const CHECKS: &[Check] = &[
         repair: "mend the links above; cargo xtask check --fix writes the tables",
         run: readme::check,
     },
+    Check { name: "files", repair: "cargo xtask check --fix", run: dockerfiles::check },
     Check { name: "vendor", repair: "cargo xtask vendor --force", run: tree },
     Check {
         name: "flags",
@@ -116,6 +119,7 @@ fn verdict(checks: &[&Check]) -> Result<()> {
 
 fn fix() -> Result<()> {
     readme::fix()?;
+    dockerfiles::fix()?;
     Ok(cargo::cargo("fmt").arg("--all").run()?)
 }
 

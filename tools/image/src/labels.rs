@@ -97,39 +97,20 @@ pub(super) fn argument<'a>(dockerfile: &'a str, name: &str) -> Option<&'a str> {
 /// compares), with texts in `/app/licenses`; of the GPU's vendor; and of Debian's packages, whose texts are in
 /// `/usr/share/doc`.
 fn licenses(variant: Variant) -> String {
-    let vendor = match variant {
-        Variant::Cpu | Variant::Vulkan => None,
-        Variant::Cuda => Some("LicenseRef-NVIDIA-CUDA-EULA"),
-        Variant::Rocm => Some("LicenseRef-ROCm"),
-    };
-    DISTRIBUTION
-        .iter()
-        .copied()
-        .chain(vendor)
-        .chain(["LicenseRef-Debian"])
-        .collect::<Vec<_>>()
-        .join(" AND ")
+    let vendor = variant.image().license;
+    let all = DISTRIBUTION.iter().copied().chain(vendor).chain(["LicenseRef-Debian"]);
+    all.collect::<Vec<_>>().join(" AND ")
 }
 
 fn title(subject: &Subject) -> String {
-    let what = match subject.variant {
-        Variant::Cpu => "CPU",
-        Variant::Cuda => "CUDA",
-        Variant::Rocm => "ROCm",
-        Variant::Vulkan => "Vulkan",
-    };
-    format!("llama-server, {what}")
+    format!("llama-server, {}", subject.variant.image().title)
 }
 
 fn description(subject: &Subject) -> String {
-    let runs_on = match subject.variant {
-        Variant::Cpu => "",
-        Variant::Cuda => ", NVIDIA GPUs",
-        Variant::Rocm => ", AMD GPUs",
-        Variant::Vulkan => ", GPUs through Vulkan",
-    };
+    let devices = subject.variant.image().devices.map(|devices| format!(", {devices}"));
+    let devices = devices.unwrap_or_default();
     let shell = if subject.minimal { "; no shell, no package manager" } else { "" };
-    format!("llama.cpp's HTTP server with its web UI; runs on any CPU{runs_on}{shell}")
+    format!("llama.cpp's HTTP server with its web UI; runs on any CPU{devices}{shell}")
 }
 
 #[cfg(test)]

@@ -56,6 +56,20 @@ pub fn architecture(target: &str) -> &'static str {
     if target == AARCH64 { "arm64" } else { "amd64" }
 }
 
+/// What an image of a variant has, or says of itself, that those of the others do not.
+#[derive(Debug, Clone, Copy)]
+pub struct Image {
+    pub title: &'static str,
+    /// What it runs on besides any CPU.
+    pub devices: Option<&'static str>,
+    /// Licence of the libraries of the GPU's vendor that are in it.
+    pub license: Option<&'static str>,
+    /// Debian's packages in the stage in which Cargo builds.
+    pub toolchain_packages: &'static str,
+    /// Debian's packages in the image.
+    pub system_packages: &'static str,
+}
+
 /// 64-bit x86, any such machine.
 pub const X86_64: &str = "x86_64-unknown-linux-gnu";
 /// 64-bit Arm, any such machine.
@@ -106,6 +120,42 @@ impl Variant {
             Self::Cuda => Some(Backend::Cuda),
             Self::Rocm => Some(Backend::Rocm),
             Self::Vulkan => Some(Backend::Vulkan),
+        }
+    }
+
+    /// Its image's own.
+    pub fn image(self) -> Image {
+        let every = Image {
+            title: "CPU",
+            devices: None,
+            license: None,
+            toolchain_packages: "",
+            system_packages: "",
+        };
+        match self {
+            Self::Cpu => every,
+            Self::Cuda => Image {
+                title: "CUDA",
+                devices: Some("NVIDIA GPUs"),
+                license: Some("LicenseRef-NVIDIA-CUDA-EULA"),
+                // pip gets NVIDIA's wheels.
+                toolchain_packages: "python3-pip",
+                ..every
+            },
+            Self::Rocm => Image {
+                title: "ROCm",
+                devices: Some("AMD GPUs"),
+                license: Some("LicenseRef-ROCm"),
+                toolchain_packages: "patchelf",
+                ..every
+            },
+            Self::Vulkan => Image {
+                title: "Vulkan",
+                devices: Some("GPUs through Vulkan"),
+                toolchain_packages: "glslc libvulkan-dev spirv-headers",
+                system_packages: "libvulkan1 mesa-vulkan-drivers",
+                ..every
+            },
         }
     }
 

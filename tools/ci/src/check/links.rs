@@ -18,7 +18,8 @@ pub(super) fn broken(root: &Path) -> Result<Vec<String>> {
     let files: BTreeSet<&str> = list.split('\0').collect();
     let mut broken = Vec::new();
     for page in files.iter().filter(|file| file.ends_with(".md") && root.join(file).is_file()) {
-        let text = fs::read_to_string(root.join(page)).with_context(|| format!("cannot read {page}"))?;
+        let text =
+            fs::read_to_string(root.join(page)).with_context(|| format!("cannot read {page}"))?;
         let links = links(&text).into_iter().map(|link| (link, fault(root, page, link)));
         let gone = sources(&text, &files).into_iter().filter(|name| !root.join(name).is_file());
         let gone = gone.map(|name| (name, Some("no such file".to_owned())));
@@ -118,7 +119,10 @@ mod tests {
              [d](docs/a.md#no-heading) [e](#nothing) [f](https://x.example/y) [g](docs)\n",
         );
         write("docs/b.md", "[up](../README.md) [own](a.md) [wrong](docs/a.md)\n");
-        write("docs/c.md", "`docs/b.md` `docs/d.rs` `docs/*.rs` `other/d.rs` `d.rs` `cat docs/e.md`\n");
+        write(
+            "docs/c.md",
+            "`docs/b.md` `docs/d.rs` `docs/*.rs` `other/d.rs` `d.rs` `cat docs/e.md`\n",
+        );
         assert_eq!(
             broken(dir.path()).unwrap(),
             [
