@@ -11,7 +11,7 @@ use crate::config::{Compilers, Config, Features, Overrides, Toolkits};
 use crate::refusal;
 use crate::target::{Os, Target};
 
-/// Our own variables: name without the prefix `LLAMA_SYS_`, meaning. README's table is made of it.
+/// Our own variables: name without the prefix `LLAMA_SYS_`, meaning. docs/build.md's table is made of it.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("SOURCE_DIR", "build this llama.cpp tree instead of the pinned one (recorded as unverified)"),
     ("SOURCE_ARCHIVE", "take the pinned tree from this local `.tar.gz` (verified)"),

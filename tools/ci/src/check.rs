@@ -2,6 +2,7 @@
 
 mod advisories;
 mod dockerfiles;
+mod links;
 mod parity;
 mod pin;
 mod readme;
@@ -23,8 +24,8 @@ cargo xtask check [NAME...]: everything that a machine can hold us to, or only t
   style      the rules of CONTRIBUTING.md that a machine can hold
   pin        the version of llama-sys names the pinned release
   advisories vendor/advisories.toml is for the pinned release and agrees with the patches
-  readme     the tables of README.md, SECURITY.md and docs/gpu.md are those of the code
-  files      docker/{cpu,cuda,rocm,vulkan}.Dockerfile are what docker/Dockerfile.in says
+  readme     tables of README.md, SECURITY.md and docs/ match the code, and every relative link resolves
+  files      docker/{cpu,cuda,rocm,vulkan}.Dockerfile match docker/Dockerfile.in
   vendor     tree, pin, patches and the crate's list of files agree
   flags      our flag sets hold all of upstream's official ones
   bindings   the declarations are those of the pinned headers
@@ -50,7 +51,11 @@ const CHECKS: &[Check] = &[
         repair: "change vendor/advisories.toml: its head says how",
         run: advisories::run,
     },
-    Check { name: "readme", repair: "cargo xtask check --fix", run: readme::check },
+    Check {
+        name: "readme",
+        repair: "mend the links above; cargo xtask check --fix writes the tables",
+        run: readme::check,
+    },
     Check { name: "files", repair: "cargo xtask check --fix", run: dockerfiles::check },
     Check { name: "vendor", repair: "cargo xtask vendor --force", run: tree },
     Check {

@@ -1,5 +1,6 @@
-//! Tables that are made from the code: commands, features and environment variables in README.md, advisories
-//! in SECURITY.md, results in docs/gpu.md. Each stands between two markers, `<!-- name -->` and `<!-- /name -->`.
+//! The pages: tables that are made from the code, and links. Tables are features in README.md, environment
+//! variables in docs/build.md, commands in docs/xtask.md, advisories in SECURITY.md, results in docs/gpu.md.
+//! Each stands between two markers, `<!-- name -->` and `<!-- /name -->`.
 
 use std::fs;
 
@@ -9,12 +10,14 @@ use llama_build::cargo::VARIABLES;
 use distribution::advisories::Advisories;
 use workspace::cargo;
 
+use super::links;
+
 /// A file, and its tables by name.
 type Page = (&'static str, Vec<(&'static str, String)>);
 
-/// Fails when a page has other tables than the code.
+/// Fails when a page has other tables than the code, or a link that leads nowhere.
 pub(super) fn check() -> Result<()> {
-    let mut wrong = Vec::new();
+    let mut wrong = links::broken(&cargo::root())?;
     for (file, tables) in pages()? {
         let stale = stale(file, &read(file)?, &tables)?;
         if !stale.is_empty() {
@@ -46,15 +49,13 @@ fn read(file: &str) -> Result<String> {
 fn pages() -> Result<Vec<Page>> {
     let manifest = cargo::root().join("llama-sys/Cargo.toml");
     let manifest = fs::read_to_string(manifest).context("cannot read llama-sys/Cargo.toml")?;
-    let readme = vec![
-        ("commands", format!("```\n{}```\n", workspace::tools::help())),
-        ("features", features(&manifest)?),
-        ("environment", environment(VARIABLES)),
-    ];
+    let commands = format!("```\n{}```\n", workspace::tools::help());
     let results = gpu_test::results(&cargo::root().join("docs/gpu"))?;
     let advisories = Advisories::load()?.table();
     Ok(vec![
-        ("README.md", readme),
+        ("README.md", vec![("features", features(&manifest)?)]),
+        ("docs/build.md", vec![("environment", environment(VARIABLES))]),
+        ("docs/xtask.md", vec![("commands", commands)]),
         ("SECURITY.md", vec![("advisories", advisories)]),
         ("docs/gpu.md", vec![("results", results)]),
     ])
