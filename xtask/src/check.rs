@@ -1,6 +1,7 @@
 //! `cargo xtask check`: everything that a machine can hold us to, in seconds once built.
 
 mod advisories;
+mod features;
 mod parity;
 mod pin;
 mod readme;
@@ -21,13 +22,14 @@ cargo xtask check [NAME...]: everything that a machine can hold us to, or only t
   style      the rules of CONTRIBUTING.md that a machine can hold
   pin        the version of llama-sys names the pinned release
   advisories vendor/advisories.toml is for the pinned release and agrees with the patches
+  features   both Cargo.toml have the features of llama-sys/build/src/feature.rs
   readme     the tables of README.md, SECURITY.md and docs/gpu.md are those of the code
   vendor     tree, pin, patches and the crate's list of files agree
   flags      our flag sets hold all of upstream's official ones
   bindings   the declarations are those of the pinned headers
   lints      clippy without a warning
 
-  --fix      write what can be written, those tables and the format, and check nothing
+  --fix      write what can be written, those features, tables and the format, and check nothing
 ";
 
 /// One thing that is held: its name, the command that repairs it, and how to find out.
@@ -47,6 +49,7 @@ const CHECKS: &[Check] = &[
         repair: "change vendor/advisories.toml: its head says how",
         run: advisories::run,
     },
+    Check { name: "features", repair: "cargo xtask check --fix", run: features::check },
     Check { name: "readme", repair: "cargo xtask check --fix", run: readme::check },
     Check { name: "vendor", repair: "cargo xtask vendor --force", run: tree },
     Check {
@@ -109,6 +112,7 @@ fn verdict(checks: &[&Check]) -> Result<()> {
 }
 
 fn fix() -> Result<()> {
+    features::fix()?;
     readme::fix()?;
     Ok(cargo::cargo("fmt").arg("--all").run()?)
 }

@@ -18,9 +18,6 @@ use crate::screen::Screen;
 use crate::vendor::{self, WithoutPage};
 use crate::{cargo, toolkit};
 
-/// Features that a build has when nobody names any.
-pub(crate) const DEFAULT_FEATURES: &[&str] = &["server", "ui", "openmp", "tls"];
-
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut args = lexopt::Parser::from_args(args);
     let (mut features, mut yes, mut engine, mut stop) = (Vec::new(), false, false, false);
@@ -94,7 +91,8 @@ pub(crate) fn split(list: &str) -> Vec<String> {
 
 /// The configuration of a build on this machine with the default features and `more`.
 pub(crate) fn config(more: &[String]) -> Result<Config> {
-    let names = DEFAULT_FEATURES.iter().copied().chain(more.iter().map(String::as_str));
+    let default: Vec<&str> = Features::on_by_default().names().collect();
+    let names = default.into_iter().chain(more.iter().map(String::as_str));
     let host = cargo::host();
     let config = llama_build::cargo::config_for(Features::parse(names)?, &host, &host)?;
     Ok(config.settle().0)
