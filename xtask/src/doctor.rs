@@ -23,7 +23,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     }
     // Without a word about features: every backend, so that a person sees what could be built.
     let asked = features.is_some();
-    let backends = || Backend::ALL.iter().map(|backend| backend.feature().to_owned()).collect();
+    let backends = || Backend::all().map(|backend| backend.feature().to_owned()).collect();
     let config = install::config(&features.unwrap_or_else(backends))?;
     let mut findings = toolchain::inspect(&config);
     findings.extend(

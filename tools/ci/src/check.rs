@@ -2,6 +2,7 @@
 
 mod advisories;
 mod dockerfiles;
+mod features;
 mod links;
 mod parity;
 mod pin;
@@ -26,12 +27,13 @@ cargo xtask check [NAME...]: everything that a machine can hold us to, or only t
   advisories vendor/advisories.toml is for the pinned release and agrees with the patches
   readme     tables of README.md, SECURITY.md and docs/ match the code, and every relative link resolves
   files      docker/{cpu,cuda,rocm,vulkan}.Dockerfile match docker/Dockerfile.in
+  features   both Cargo.toml have the features of llama-sys/build/src/feature.rs
   vendor     tree, pin, patches and the crate's list of files agree
   flags      our flag sets hold all of upstream's official ones
   bindings   the declarations are those of the pinned headers
   lints      clippy without a warning
 
-  --fix      write what can be written: those tables, those Dockerfiles and the format; check nothing
+  --fix      write those features, tables and Dockerfiles and the format; check nothing
 ";
 
 /// One thing that is held: its name, the command that repairs it, and how to find out.
@@ -57,6 +59,7 @@ const CHECKS: &[Check] = &[
         run: readme::check,
     },
     Check { name: "files", repair: "cargo xtask check --fix", run: dockerfiles::check },
+    Check { name: "features", repair: "cargo xtask check --fix", run: features::check },
     Check { name: "vendor", repair: "cargo xtask vendor --force", run: tree },
     Check {
         name: "flags",
@@ -118,6 +121,7 @@ fn verdict(checks: &[&Check]) -> Result<()> {
 }
 
 fn fix() -> Result<()> {
+    features::fix()?;
     readme::fix()?;
     dockerfiles::fix()?;
     Ok(cargo::cargo("fmt").arg("--all").run()?)

@@ -5,6 +5,7 @@ use std::fmt;
 
 use anyhow::{Result, bail};
 use llama_build::backend::Backend;
+use llama_build::{Feature, Features};
 use serde::Serialize;
 
 /// What a distribution computes on besides the CPU, which every one has.
@@ -104,7 +105,10 @@ impl Variant {
         let found = Self::ALL.into_iter().find(|variant| variant.name() == name);
         match found {
             Some(variant) => Ok(variant),
-            None => bail!("no variant `{name}`\n  hint: variants: cpu cuda rocm vulkan all"),
+            None => {
+                let known = Self::ALL.map(Self::name).join(" ");
+                bail!("no variant `{name}`\n  hint: variants: {known} all")
+            }
         }
     }
 
@@ -161,8 +165,10 @@ impl Variant {
 
     /// Features of `llama-sys` that its parts are built with, all together.
     pub fn features(self) -> Vec<&'static str> {
-        let cpu = ["server", "ui", "openmp", "tls", "backend-dl", "cpu-all-variants"];
-        cpu.into_iter().chain(self.backend().map(Backend::feature)).collect()
+        let default = Features::on_by_default();
+        let shared = [Feature::BackendDl, Feature::CpuAllVariants].map(Feature::name);
+        let backend = self.backend().map(Backend::feature);
+        default.names().chain(shared).chain(backend).collect()
     }
 
     /// Libraries that it may take from the system: the C and C++ runtimes, OpenMP, TLS, and the one
@@ -187,12 +193,7 @@ impl Variant {
 
     /// Libraries of the GPU's driver or loader: they may be missing where the CPU alone is used.
     pub fn driver_libraries(self) -> &'static [&'static str] {
-        match self {
-            // All of ROCm's user-space libraries are shipped.
-            Self::Cpu | Self::Rocm => &[],
-            Self::Cuda => &["libcuda.so.1"],
-            Self::Vulkan => &["libvulkan.so.1"],
-        }
+        self.backend().map_or(&[], |backend| backend.row().drivers)
     }
 
     /// Upstream's default GPU architectures for a toolkit

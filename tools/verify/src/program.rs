@@ -132,12 +132,7 @@ fn devices_missing(lines: &[String], devices: &[String]) -> bool {
 
 /// What a backend calls itself in `ggml_backend_reg_name`.
 pub fn registered_name(backend: Backend) -> &'static str {
-    match backend {
-        Backend::Cuda => "CUDA",
-        Backend::Rocm => "ROCm",
-        Backend::Vulkan => "Vulkan",
-        other => other.feature(),
-    }
+    backend.row().registered
 }
 
 /// Unlike the others, this backend does not register itself without a driver.

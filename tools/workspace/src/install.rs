@@ -11,9 +11,6 @@ use llama_src::sh::Cmd;
 use crate::cargo;
 use crate::screen::Screen;
 
-/// Features that a build has when nobody names any.
-pub const DEFAULT_FEATURES: &[&str] = &["server", "ui", "openmp", "tls"];
-
 /// Words of a list that commas or spaces separate.
 pub fn split(list: &str) -> Vec<String> {
     list.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
@@ -21,7 +18,8 @@ pub fn split(list: &str) -> Vec<String> {
 
 /// The configuration of a build on this machine with the default features and `more`.
 pub fn config(more: &[String]) -> Result<Config> {
-    let names = DEFAULT_FEATURES.iter().copied().chain(more.iter().map(String::as_str));
+    let default: Vec<&str> = Features::on_by_default().names().collect();
+    let names = default.into_iter().chain(more.iter().map(String::as_str));
     let host = cargo::host();
     let config = llama_build::cargo::config_for(Features::parse(names)?, &host, &host)?;
     Ok(config.settle().0)

@@ -9,68 +9,63 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result, bail};
-use llama_build::config::{Compilers, Overrides, Toolkits};
-use llama_build::target::{Os, Target};
-use llama_build::{Config, Features, FlagSet, Pin};
+use llama_build::target::Os;
+use llama_build::{Config, Feature, Features, FlagSet, Pin};
 use llama_src::{Request, SourceTree};
 
 use official::Definition;
+use product::variant::{AARCH64, Variant, X86_64};
 
-/// Our features of an official build, besides the backend.
-const FEATURES: &str = "server ui openmp tls";
 const RELEASE: &str = ".github/workflows/release.yml";
 
 /// An official build and the one of ours that it is compared with.
 struct Build {
-    file: &'static str,
+    file: String,
     /// Job of a workflow and the `build` of its matrix; empty for a Dockerfile.
     job: (&'static str, &'static str),
     target: &'static str,
-    features: &'static str,
+    features: Features,
 }
 
-const BUILDS: &[Build] = &[
-    dockerfile(".devops/cpu.Dockerfile", "x86_64-unknown-linux-gnu", "backend-dl cpu-all-variants"),
-    dockerfile(
-        ".devops/cpu.Dockerfile",
-        "aarch64-unknown-linux-gnu",
-        "backend-dl cpu-all-variants",
-    ),
-    dockerfile(
-        ".devops/cuda.Dockerfile",
-        "x86_64-unknown-linux-gnu",
-        "backend-dl cpu-all-variants cuda",
-    ),
-    dockerfile(
-        ".devops/rocm.Dockerfile",
-        "x86_64-unknown-linux-gnu",
-        "backend-dl cpu-all-variants rocm",
-    ),
-    dockerfile(
-        ".devops/vulkan.Dockerfile",
-        "x86_64-unknown-linux-gnu",
-        "backend-dl cpu-all-variants vulkan",
-    ),
-    release("ubuntu-cpu", "x64", "x86_64-unknown-linux-gnu", "backend-dl cpu-all-variants"),
-    release("ubuntu-cpu", "arm64", "aarch64-unknown-linux-gnu", "backend-dl cpu-all-variants"),
-    release(
-        "ubuntu-vulkan",
-        "x64",
-        "x86_64-unknown-linux-gnu",
-        "backend-dl cpu-all-variants vulkan",
-    ),
-    release("ubuntu-cuda", "x64", "x86_64-unknown-linux-gnu", "backend-dl cpu-all-variants cuda"),
-    release(
-        "ubuntu-24-rocm",
-        "x64",
-        "x86_64-unknown-linux-gnu",
-        "backend-dl cpu-all-variants rocm",
-    ),
-    // Upstream's macOS builds are shared libraries, but load no backend at run time.
-    release("macos-cpu", "arm64", "aarch64-apple-darwin", "backend-dl"),
-    release("macos-cpu", "x64", "x86_64-apple-darwin", "backend-dl"),
-    release("android-arm64", "", "aarch64-linux-android", "backend-dl cpu-all-variants"),
+/// Jobs of the release workflow: job, `build` of its matrix, our target, our variant, and whether upstream builds
+/// every CPU variant there. Its macOS builds have shared libraries, but load no backend at run time.
+const JOBS: &[(&str, &str, &str, Variant, bool)] = &[
+    ("ubuntu-cpu", "x64", X86_64, Variant::Cpu, true),
+    ("ubuntu-cpu", "arm64", AARCH64, Variant::Cpu, true),
+    ("ubuntu-vulkan", "x64", X86_64, Variant::Vulkan, true),
+    ("ubuntu-cuda", "x64", X86_64, Variant::Cuda, true),
+    ("ubuntu-24-rocm", "x64", X86_64, Variant::Rocm, true),
+    ("macos-cpu", "arm64", "aarch64-apple-darwin", Variant::Cpu, false),
+    ("macos-cpu", "x64", "x86_64-apple-darwin", Variant::Cpu, false),
+    ("android-arm64", "", "aarch64-linux-android", Variant::Cpu, true),
 ];
+
+/// Every official build that is compared: the Dockerfile of each variant, for each of its targets, and [`JOBS`].
+fn builds() -> Vec<Build> {
+    let features = |variant: Variant, cpu_variants: bool| {
+        let mut features =
+            Features::parse(variant.features()).expect("a variant has known features");
+        if !cpu_variants {
+            features.remove(Feature::CpuAllVariants);
+        }
+        features
+    };
+    let images = Variant::ALL.into_iter().flat_map(|variant| {
+        variant.targets().iter().map(move |target| Build {
+            file: format!(".devops/{variant}.Dockerfile"),
+            job: ("", ""),
+            target,
+            features: features(variant, true),
+        })
+    });
+    let jobs = JOBS.iter().map(|(job, matrix, target, variant, cpu_variants)| Build {
+        file: RELEASE.to_owned(),
+        job: (job, matrix),
+        target,
+        features: features(*variant, *cpu_variants),
+    });
+    images.chain(jobs).collect()
+}
 
 /// Official definitions that are not ours: name, reason.
 const EXCEPTIONS: &[(&str, &str)] = &[
@@ -80,26 +75,13 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("LLAMA_FATAL_WARNINGS", "for upstream's own CI: another compiler has other warnings"),
 ];
 
-const fn dockerfile(file: &'static str, target: &'static str, features: &'static str) -> Build {
-    Build { file, job: ("", ""), target, features }
-}
-
-const fn release(
-    job: &'static str,
-    matrix: &'static str,
-    target: &'static str,
-    features: &'static str,
-) -> Build {
-    Build { file: RELEASE, job: (job, matrix), target, features }
-}
-
 pub(super) fn run() -> Result<()> {
     let request = Request { offline: true, ..Request::default() };
     let tree = SourceTree::prepare(&request, &mut |_| ())?.dir;
     let mut wrong = Vec::new();
     let mut excepted = BTreeSet::new();
-    for build in BUILDS {
-        let text = fs::read_to_string(tree.join(build.file)).with_context(|| {
+    for build in builds() {
+        let text = fs::read_to_string(tree.join(&build.file)).with_context(|| {
             format!("cannot read {} of llama.cpp\n  hint: cargo xtask vendor --force", build.file)
         })?;
         let official = build.official(&text)?;
@@ -123,7 +105,7 @@ impl Build {
         };
         // A job that was renamed, or another way to write flags, must not pass for a build without flags.
         if !found.iter().any(|definition| definition.name.starts_with("GGML_")) {
-            bail!("no flags found in {}: is BUILDS in parity.rs still right?", self.name());
+            bail!("no flags found in {}: is JOBS in parity.rs still right?", self.name());
         }
         Ok(found)
     }
@@ -148,33 +130,25 @@ impl Build {
 
     fn name(&self) -> String {
         match self.job {
-            ("", _) => self.file.to_owned(),
+            ("", _) => self.file.clone(),
             (job, "") => format!("{}, job {job}", self.file),
             (job, matrix) => format!("{}, job {job} ({matrix})", self.file),
         }
     }
 
     fn config(&self) -> Config {
-        let target = Target::parse(self.target);
-        let names = FEATURES.split(' ').chain(self.features.split(' '));
-        let config = Config {
-            host: target.clone(),
-            features: Features::parse(names).expect("a test goes through all builds"),
-            overrides: Overrides::default(),
-            compilers: Compilers::default(),
-            toolkits: Toolkits::default(),
-            crt_static: false,
-            openssl_root: None,
-            android_ndk: (target.os == Os::Android).then(|| "ndk".into()),
-            cargo_jobs: 1,
-            target,
-        };
+        let mut config = Config::plain(self.features.clone(), self.target, self.target);
+        if config.target.os == Os::Android {
+            config.android_ndk = Some("ndk".into());
+        }
         config.settle().0
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use llama_build::backend::Backend;
+
     use super::*;
 
     const DOCKERFILE: &str = "\
@@ -183,7 +157,7 @@ RUN cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=OFF -DLLAMA_BUI
 ";
 
     fn drift(text: &str) -> Vec<String> {
-        let build = &BUILDS[0];
+        let build = &builds()[0];
         build.drift(&build.official(text).unwrap())
     }
 
@@ -209,15 +183,13 @@ RUN cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=OFF -DLLAMA_BUI
 
     #[test]
     fn a_file_without_flags_is_not_a_file_without_drift() {
-        for build in BUILDS {
+        for build in builds() {
             let error = build.official("FROM x\njobs:\n  other:\n    -DGGML_NATIVE=ON\n");
             match build.job {
                 ("", _) => assert_eq!(error.unwrap().len(), 1),
                 _ => assert!(error.unwrap_err().to_string().starts_with("no flags found in ")),
             }
-            assert!(
-                !build.config().features.backends.is_empty() || !build.features.contains("cuda")
-            );
+            assert_eq!(build.config().features.has(Backend::Cuda), build.name().contains("cuda"));
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use llama_build::cargo::VARIABLES;
 
 use distribution::advisories::Advisories;
@@ -47,13 +47,11 @@ fn read(file: &str) -> Result<String> {
 }
 
 fn pages() -> Result<Vec<Page>> {
-    let manifest = cargo::root().join("llama-sys/Cargo.toml");
-    let manifest = fs::read_to_string(manifest).context("cannot read llama-sys/Cargo.toml")?;
     let commands = format!("```\n{}```\n", workspace::tools::help());
     let results = gpu_test::results(&cargo::root().join("docs/gpu"))?;
     let advisories = Advisories::load()?.table();
     Ok(vec![
-        ("README.md", vec![("features", features(&manifest)?)]),
+        ("README.md", vec![("features", super::features::table())]),
         ("docs/build.md", vec![("environment", environment(VARIABLES))]),
         ("docs/xtask.md", vec![("commands", commands)]),
         ("SECURITY.md", vec![("advisories", advisories)]),
@@ -80,50 +78,6 @@ fn replace(file: &str, text: &str, name: &str, table: &str) -> Result<String> {
     Ok(format!("{before}{start}{table}{end}{after}"))
 }
 
-/// A row for each feature: its name, the comment above it, whether it is on by default, and what it
-/// switches on besides.
-fn features(manifest: &str) -> Result<String> {
-    let lines = manifest.lines().skip_while(|line| *line != "[features]").skip(1);
-    let mut table = String::from("| feature | means |\n|---|---|\n");
-    let (mut comment, mut default) = (Vec::new(), Vec::new());
-    for line in lines.take_while(|line| !line.starts_with('[')) {
-        if let Some(words) = line.strip_prefix("# ") {
-            comment.push(words);
-        } else if let Some((name, implied)) = line.split_once(" = ") {
-            let implied: Vec<&str> = implied.split('"').skip(1).step_by(2).collect();
-            if name == "default" {
-                default = implied;
-            } else if comment.is_empty() {
-                bail!("feature `{name}` has no comment in llama-sys/Cargo.toml");
-            } else {
-                table.push_str(&row(name, &comment.join(" "), default.contains(&name), &implied));
-            }
-            comment.clear();
-        } else {
-            comment.clear();
-            ensure!(
-                line.is_empty() || line.starts_with('#'),
-                "one line for each feature: `{line}`"
-            );
-        }
-        // `# --- heading ---` belongs to no feature.
-        comment.retain(|words| !words.starts_with("---"));
-    }
-    Ok(table)
-}
-
-fn row(name: &str, meaning: &str, default: bool, implied: &[&str]) -> String {
-    let default = if default { " (default)" } else { "" };
-    let own: Vec<String> = implied
-        .iter()
-        .filter(|other| !other.contains(['/', ':']))
-        .map(|other| format!("`{other}`"))
-        .collect();
-    let implies =
-        if own.is_empty() { String::new() } else { format!(" Implies {}.", own.join(", ")) };
-    format!("| `{name}`{default} | {meaning}{implies} |\n")
-}
-
 fn environment(variables: &[(&str, &str)]) -> String {
     let rows = variables.iter().map(|(name, meaning)| {
         // A bar inside of a cell would end it.
@@ -135,34 +89,6 @@ fn environment(variables: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn features_come_from_the_manifest_and_its_comments() {
-        let manifest = "\
-[package]
-name = \"x\"
-
-[features]
-default = [\"server\"]
-
-# --- parts ---
-# The server.
-server = []
-# Its page,
-# embedded.
-ui = [\"server\", \"dep:y\", \"z/w\"]
-
-[dependencies]
-a = \"1\"
-";
-        let expected = "| feature | means |\n|---|---|\n| `server` (default) | The server. |\n\
-                        | `ui` | Its page, embedded. Implies `server`. |\n";
-        assert_eq!(features(manifest).unwrap(), expected);
-        let error = features(&manifest.replace("# The server.\n", "")).unwrap_err().to_string();
-        assert_eq!(error, "feature `server` has no comment in llama-sys/Cargo.toml");
-        let long = manifest.replace("[\"server\", ", "[\n\"server\",\n");
-        assert!(features(&long).unwrap_err().to_string().starts_with("one line for each feature"));
-    }
 
     #[test]
     fn variables_have_their_prefix_and_bars_are_escaped() {

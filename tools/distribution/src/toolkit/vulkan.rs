@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use llama_build::Config;
+use llama_build::backend::OLDEST_VULKAN;
 use llama_build::config::Toolkits;
-use llama_build::requirement::OLDEST_VULKAN;
 use llama_build::toolchain;
 use llama_src::sh::Cmd;
 
