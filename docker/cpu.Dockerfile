@@ -11,7 +11,7 @@ FROM ${RUST_IMAGE} AS toolchain
 ENV CARGO_HOME=/cache/cargo CCACHE_DIR=/cache/ccache LLAMA_SYS_CACHE_DIR=/cache/llama-sys npm_config_cache=/cache/npm
 RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
-    ca-certificates cargo ccache cmake g++ git libssl-dev ninja-build npm python3-pip
+    ca-certificates cargo ccache cmake g++ git libssl-dev ninja-build npm
 
 # Behind a proxy with certificates of its own: --secret id=ca,src=FILE
 FROM toolchain AS build
