@@ -20,6 +20,7 @@ mod licenses;
 mod manifest;
 mod release;
 mod requirements;
+mod root;
 mod sbom;
 mod screen;
 mod serve;
@@ -69,6 +70,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
+            if error.is::<root::NeedsRoot>() {
+                return ExitCode::from(root::NEEDS_ROOT);
+            }
             ExitCode::FAILURE
         }
     }

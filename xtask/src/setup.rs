@@ -14,6 +14,7 @@ use llama_build::toolchain::{self, Finding};
 use llama_build::{Config, Features};
 use llama_src::sh::Cmd;
 
+use crate::root::{User, sudo};
 use crate::screen::Screen;
 use crate::vendor::{self, WithoutPage};
 use crate::{cargo, toolkit};
@@ -168,11 +169,6 @@ fn packages(missing: &[&Finding], manager: Option<Manager>) -> Vec<&'static str>
     packages
 }
 
-fn sudo() -> &'static str {
-    let root = Cmd::new("id").arg("-u").read().is_ok_and(|id| id.trim() == "0");
-    if root { "" } else { "sudo " }
-}
-
 /// Asks on a terminal; elsewhere nobody can answer.
 pub(crate) fn agreed(install: &str) -> Result<bool> {
     let input = std::io::stdin();
@@ -189,16 +185,14 @@ pub(crate) fn agreed(install: &str) -> Result<bool> {
 fn apt(packages: &[&str]) -> Result<()> {
     // Of two at once, apt-get refuses one.
     let _lock = cargo::lock(&cargo::cache().join("apt"), &mut Screen::new())?;
-    let apt = |words: &[&str]| {
-        let cmd = match sudo() {
-            "" => Cmd::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive"),
-            _ => Cmd::new("sudo").args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]),
-        };
-        let cmd = cmd.args(words);
+    let (user, what) = (User::find()?, format!("install packages: {}", packages.join(" ")));
+    let apt = |words: &[&str]| -> Result<()> {
+        let cmd = Cmd::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(words);
+        let cmd = user.as_root(&cmd, &what)?;
         eprintln!("==> {cmd}");
-        cmd.run()
+        Ok(cmd.run()?)
     };
     apt(&["-qq", "update"])?;
     let install = ["-qq", "install", "--yes", "--no-install-recommends"];
-    Ok(apt(&[&install, packages].concat())?)
+    apt(&[&install, packages].concat())
 }

@@ -8,6 +8,7 @@ use lexopt::prelude::*;
 use llama_src::sh::Cmd;
 
 use crate::built::Built;
+use crate::root::{NEEDS_ROOT, NeedsRoot, User};
 use crate::screen::Screen;
 use crate::variant::{self, Variant};
 use crate::{cargo, check, dist, requirements, serve, setup, vendor};
@@ -31,8 +32,9 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     let (checked, web_ui) = beside("vendor", &[&["vendor"]], || check::run(Vec::new()));
     checked?;
     web_ui?;
-    let Subjects { own, shared, programs, mut dists } =
-        with_engine(yes, ci, || build(&mut screen, &test, yes))?;
+    let (subjects, mut left_out) = with_engine(yes, ci, || build(&mut screen, &test, yes))?;
+    let Subjects { own, shared, programs, mut dists, left_out: of_build } = subjects;
+    left_out.extend(of_build);
     if ci && cargo::host() == variant::X86_64 {
         let name = format!("{}-{}", Variant::Cpu, variant::AARCH64);
         dists.push(("LLAMA_TEST_DIST_ARM64", beside_out().join(name)));
@@ -55,7 +57,25 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     if ci {
         cmd = cmd.env("CI", "true");
     }
-    screen.build(&cmd)
+    let of_tests = cargo::target_dir().join("xtask/left-out.txt");
+    let _ = std::fs::remove_file(&of_tests);
+    if User::find()?.must_become_root("run some of the tests").is_err() {
+        cmd = cmd.env("LLAMA_TEST_LEFT_OUT", &of_tests);
+    }
+    let tested = screen.build(&cmd);
+    let of_tests = std::fs::read_to_string(&of_tests).unwrap_or_default();
+    left_out.extend(of_tests.lines().map(str::to_owned));
+    if let Some(text) = told(&left_out) {
+        eprintln!("{text}");
+    }
+    tested
+}
+
+/// What a run without root's rights says at its end.
+fn told(left_out: &[String]) -> Option<String> {
+    let lines: String = left_out.iter().map(|what| format!("\n  {what}")).collect();
+    let whose = "left out, as only root can do it and this user may not use sudo:";
+    (!left_out.is_empty()).then(|| format!("{whose}{lines}"))
 }
 
 /// What is tested.
@@ -65,6 +85,8 @@ struct Subjects {
     programs: Built,
     /// By the variables that name them.
     dists: Vec<(&'static str, PathBuf)>,
+    /// What only root could have made.
+    left_out: Option<String>,
 }
 
 fn build(screen: &mut Screen, test: &Cmd, yes: bool) -> Result<Subjects> {
@@ -77,7 +99,8 @@ fn build(screen: &mut Screen, test: &Cmd, yes: bool) -> Result<Subjects> {
     // and llama.cpp is not built once more.
     let programs = Built::by(screen, test.clone().arg("--no-run"))?;
     let own = keep(programs.program("llama-server")?, "llama-server")?;
-    Ok(Subjects { own, shared, programs, dists: distributions(yes)? })
+    let (dists, left_out) = distributions(yes)?;
+    Ok(Subjects { own, shared, programs, dists, left_out })
 }
 
 fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
@@ -102,37 +125,59 @@ fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
 }
 
 /// The distributions of this machine that are tested, by the variables that name them: the CPU's, and
-/// on x86-64 the one for Vulkan, which runs without a GPU too.
-fn distributions(yes: bool) -> Result<Vec<(&'static str, PathBuf)>> {
+/// on x86-64 the one for Vulkan, which runs without a GPU too; and what only root could have made.
+fn distributions(yes: bool) -> Result<(Vec<(&'static str, PathBuf)>, Option<String>)> {
     let host = cargo::host();
     if !Variant::Cpu.targets().contains(&host.as_str()) {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     let folder = |variant: Variant| cargo::root().join("dist").join(format!("{variant}-{host}"));
     let mut dists = vec![("LLAMA_TEST_DIST", folder(Variant::Cpu))];
-    let mut words = vec!["--variant".to_owned(), "cpu".to_owned()];
-    if host == variant::X86_64 {
+    let setup = yes.then_some("--setup");
+    let dist = |list| ["dist", "--variant", list].into_iter().chain(setup).collect::<Vec<_>>();
+    let run = |words: &[&str]| dist::run(words[1..].iter().map(OsString::from).collect());
+    let left_out = if host == variant::X86_64 {
+        let both = dist("cpu,vulkan");
+        let left_out = unless_roots(&both, run(&both))?;
         dists.push(("LLAMA_TEST_DIST_VULKAN", folder(Variant::Vulkan)));
-        words[1].push_str(",vulkan");
+        left_out
+    } else {
+        None
+    };
+    if left_out.is_some() || host != variant::X86_64 {
+        run(&dist("cpu"))?;
     }
-    if yes {
-        words.push("--setup".to_owned());
-    }
-    dist::run(words.into_iter().map(OsString::from).collect())?;
     // Its CPU variants are what the compiler cache has of the others.
     let out = cargo::target_dir().join("xtask/one-file");
     dists.push(("LLAMA_TEST_DIST_ONE_FILE", out.join(format!("one-file-{host}"))));
     dist::run(vec!["--one-file".into(), "--out".into(), out.into()])?;
-    Ok(dists)
+    Ok((dists, left_out))
+}
+
+/// What a command was that only root could have done; its error otherwise.
+fn unless_roots(words: &[&str], done: Result<()>) -> Result<Option<String>> {
+    match done {
+        Err(error) if error.is::<NeedsRoot>() => Ok(Some(left_out(words, &error.to_string()))),
+        done => done.map(|()| None),
+    }
+}
+
+/// One line: the command, and what it needs root for.
+fn left_out(words: &[&str], error: &str) -> String {
+    format!("cargo xtask {}: {}", words.join(" "), error.lines().next().unwrap_or_default())
 }
 
 /// `work`, and beside it a Docker engine for the tests of images. Outside CI it is none of the tests' errors
 /// when there is none: they say what they skip. In CI also what is fuzzed, and what takes gigabytes of toolkits: the
 /// distribution for arm64, and the variants that take too long to be built here, configured and one kernel of each
-/// compiled.
-fn with_engine<T>(yes: bool, ci: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
+/// compiled. The second result names what only root could have done.
+fn with_engine<T>(
+    yes: bool,
+    ci: bool,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<(T, Vec<String>)> {
     if !cfg!(target_os = "linux") || !(yes || ci) {
-        return work();
+        return Ok((work()?, Vec::new()));
     }
     let setup = ["setup", "docker", "--yes"];
     let mut commands = vec![if yes { &setup[..] } else { &setup[..2] }];
@@ -153,11 +198,14 @@ fn with_engine<T>(yes: bool, ci: bool, work: impl FnOnce() -> Result<T>) -> Resu
     }
     let (done, engine) = beside("engine", &commands, work);
     let done = done?;
-    match engine {
-        Err(error) if !ci => eprintln!("images are not tested: {error:#}"),
+    let left_out = match engine {
+        Err(error) if !ci => {
+            eprintln!("images are not tested: {error:#}");
+            Vec::new()
+        }
         engine => engine?,
-    }
-    Ok(done)
+    };
+    Ok((done, left_out))
 }
 
 /// Where distributions go that are made beside others: a run holds its folder.
@@ -166,17 +214,32 @@ fn beside_out() -> PathBuf {
 }
 
 /// `work`, and beside it other commands of this program, one after the other, which are heard only when one
-/// fails: while one waits, for the network or a compiler with one long file, the other goes on.
-fn beside<T>(name: &str, commands: &[&[&str]], work: impl FnOnce() -> T) -> (T, Result<()>) {
+/// fails: while one waits, for the network or a compiler with one long file, the other goes on. Those that only root
+/// could have done are named.
+fn beside<T>(
+    name: &str,
+    commands: &[&[&str]],
+    work: impl FnOnce() -> T,
+) -> (T, Result<Vec<String>>) {
     let log = cargo::target_dir().join("xtask").join(format!("{name}.log"));
-    let others = || -> Result<()> {
+    let others = || -> Result<Vec<String>> {
         std::fs::create_dir_all(cargo::target_dir().join("xtask"))?;
         // The last run's; whether there was one does not matter.
         let _ = std::fs::remove_file(&log);
+        let mut all = Vec::new();
         for words in commands {
-            Cmd::new(std::env::current_exe()?).args(*words).run_logged(&log, |_| ())?;
+            let mut error = String::new();
+            let done = Cmd::new(std::env::current_exe()?).args(*words).run_logged(&log, |line| {
+                line.strip_prefix("error: ").into_iter().for_each(|last| error = last.to_owned());
+            });
+            match done {
+                Err(failed) if failed.status() == Some(NEEDS_ROOT.into()) => {
+                    all.push(left_out(words, &error));
+                }
+                done => done?,
+            }
         }
-        Ok(())
+        Ok(all)
     };
     std::thread::scope(|scope| {
         let others = scope.spawn(others);
@@ -209,4 +272,30 @@ fn keep(built: PathBuf, name: &str) -> Result<PathBuf> {
     let _ = std::fs::remove_file(&kept);
     std::fs::copy(&built, &kept).with_context(|| format!("cannot copy {}", built.display()))?;
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root::tests::ordinary;
+
+    #[test]
+    fn what_only_root_can_do_is_left_out_and_named_at_the_end() {
+        let words = ["dist", "--variant", "cpu,vulkan"];
+        let refused = ordinary(false).must_become_root("make the Debian root vulkan-trixie");
+        let left_out = unless_roots(&words, refused.map_err(Into::into)).unwrap();
+        let line = "cargo xtask dist --variant cpu,vulkan: only root can make the Debian root vulkan-trixie, and this \
+                    user may not use sudo";
+        assert_eq!(left_out.as_deref(), Some(line));
+        let told = told(&[line.to_owned(), "the test x: it needs y".to_owned()]).unwrap();
+        let first = "left out, as only root can do it and this user may not use sudo:\n";
+        assert_eq!(told, format!("{first}  {line}\n  the test x: it needs y"));
+        assert_eq!(super::told(&[]), None);
+    }
+
+    #[test]
+    fn other_failures_are_not_left_out() {
+        assert_eq!(unless_roots(&["dist"], Ok(())).unwrap(), None);
+        assert!(unless_roots(&["dist"], Err(anyhow::anyhow!("no space"))).is_err());
+    }
 }
