@@ -10,14 +10,30 @@ use crate::needs;
 use crate::process::{Finished, command, finish, wait_for};
 use crate::workspace::{root, xtask};
 
-/// What `cargo xtask setup docker` makes sure of: the Debian that the images stand on.
-pub const BASE: &str = "debian:trixie-slim";
 /// What the names of the tests' images begin with; nobody's images are overwritten.
 pub const REGISTRY: &str = "llama-it";
 
 /// What the engine says now and then when its collector has taken a layer that the image stands on
 /// (<https://github.com/moby/buildkit/issues/6521>); asked again, it has it.
 const COLLECTED: &str = "parent snapshot sha256:";
+
+/// The Debian that images stand on, as `cargo xtask image base` finds it.
+///
+/// # Panics
+/// When there is none; [`needs::docker`] makes sure of it.
+pub fn base() -> &'static str {
+    found_base().expect("a test that needs the base has asked for Docker")
+}
+
+pub(crate) fn found_base() -> Option<&'static str> {
+    static BASE: OnceLock<Option<String>> = OnceLock::new();
+    let find = || {
+        let output = xtask(&["image", "base"]).output();
+        let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        output.status.success().then_some(name)
+    };
+    BASE.get_or_init(find).as_deref()
+}
 
 /// `docker` with these arguments.
 pub fn docker(args: &[&str]) -> Command {
@@ -63,8 +79,7 @@ pub fn image(variant: &str) -> Option<String> {
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     if !built.contains(&image) {
         let dist = dist.to_str().expect("the tests' paths are text");
-        let mut args = vec!["image", "build", name, "--from-dist", dist, "--base-image", BASE];
-        args.extend(["--tag", &image]);
+        let mut args = vec!["image", "build", name, "--from-dist", dist, "--tag", &image];
         args.extend(minimal.then_some("--minimal"));
         let first = xtask(&args).output();
         if !first.status.success() {
@@ -226,7 +241,8 @@ pub fn tools() -> Option<String> {
     let image = format!("{REGISTRY}/tools");
     BUILT.get_or_init(|| {
         let file = "docker/tests/tools.Dockerfile";
-        build(&["--file", file, "--tag", &image, "--load", "docker/tests"]);
+        let base = format!("BASE_IMAGE={}", base());
+        build(&["--file", file, "--build-arg", &base, "--tag", &image, "--load", "docker/tests"]);
     });
     Some(image)
 }

@@ -54,13 +54,13 @@ pub fn one_file_dist() -> Option<PathBuf> {
 /// The folder of the Vulkan distribution: `$LLAMA_TEST_DIST_VULKAN`, set by `cargo xtask test`.
 pub fn vulkan_dist() -> Option<PathBuf> {
     let dir = variable("LLAMA_TEST_DIST_VULKAN").map(PathBuf::from).filter(|path| path.is_dir());
-    need("$LLAMA_TEST_DIST_VULKAN, the Vulkan distribution; run `cargo xtask test --yes`", dir)
+    need_root("$LLAMA_TEST_DIST_VULKAN, the Vulkan distribution; run `cargo xtask test --yes`", dir)
 }
 
 /// The folder of the CPU distribution for arm64: `$LLAMA_TEST_DIST_ARM64`, set by `cargo xtask test` in CI.
 pub fn arm64_dist() -> Option<PathBuf> {
     let dir = variable("LLAMA_TEST_DIST_ARM64").map(PathBuf::from).filter(|path| path.is_dir());
-    need("$LLAMA_TEST_DIST_ARM64, a distribution for arm64; run `cargo xtask ci`", dir)
+    need_root("$LLAMA_TEST_DIST_ARM64, a distribution for arm64; run `cargo xtask ci`", dir)
 }
 
 /// A Docker engine that keeps images as containerd does, with the base of our images.
@@ -71,8 +71,8 @@ pub fn docker() -> Option<()> {
     };
     let info = says(&["info", "--format", "{{json .DriverStatus}}"]);
     let store = info.is_some_and(|info| info.contains("io.containerd.snapshotter"));
-    let found = store && says(&["image", "inspect", crate::docker::BASE]).is_some();
-    need(
+    let found = store && crate::docker::found_base().is_some();
+    need_root(
         "a Docker engine with containerd's image store; run `cargo xtask setup docker --yes`, and give an \
          engine of your own `\"features\": {\"containerd-snapshotter\": true}` in /etc/docker/daemon.json",
         found.then_some(()),
@@ -149,14 +149,54 @@ pub fn program_of(name: &str, package: &str) -> Option<PathBuf> {
     need(&format!("{name}; run `apt-get install {package}`"), program(name))
 }
 
-/// `setpriv` of util-linux, where it may change the user.
+/// `setpriv` of util-linux, which may change the user.
+///
+/// # Panics
+/// When the script that calls it through `sudo` cannot be written.
 pub fn setpriv() -> Option<PathBuf> {
-    let found = program("setpriv").filter(|setpriv| {
-        let mut trial = crate::workspace::command(setpriv);
-        trial.args(["--reuid=65534", "--regid=65534", "--clear-groups", "true"]);
-        trial.output().is_ok_and(|output| output.status.success())
+    as_root("true")?;
+    let found = program("setpriv").map(|own| if is_root() { own } else { setpriv_through_sudo() });
+    need("setpriv; run `apt-get install util-linux`", found)
+}
+
+/// For tests that start it where a program is wanted.
+fn setpriv_through_sudo() -> PathBuf {
+    let file = crate::workspace::scratch("sudo").join("setpriv");
+    let text = format!("#!/bin/sh\nexec {} setpriv \"$@\"\n", SUDO.join(" "));
+    let new = tempfile::NamedTempFile::new_in(file.parent().expect("it is in a folder"));
+    let new = new.expect("the target folder can be written").into_temp_path();
+    std::fs::write(&new, text).expect("the target folder can be written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&new, mode).expect("it is ours");
+    // Another test may be starting it.
+    new.persist(&file).expect("both are in one folder");
+    file
+}
+
+/// A command that root runs: this user is root, or may become root without a password.
+pub fn as_root(program: &str) -> Option<std::process::Command> {
+    if is_root() {
+        return Some(crate::workspace::command(program));
+    }
+    let sudo = || {
+        let mut sudo = crate::workspace::command(SUDO[0]);
+        sudo.args(&SUDO[1..]);
+        sudo
+    };
+    let may = sudo().arg("true").output().is_ok_and(|output| output.status.success());
+    let found = may.then(|| {
+        let mut command = sudo();
+        command.arg(program);
+        command
     });
-    need("`setpriv --reuid`, as root", found)
+    need_root("root, or `sudo` without a password", found)
+}
+
+const SUDO: [&str; 3] = ["sudo", "--non-interactive", "--preserve-env"];
+
+fn is_root() -> bool {
+    let id = crate::workspace::command("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 /// `unshare` of util-linux, where it may make network and mount namespaces.
@@ -184,6 +224,26 @@ pub fn need<T>(what: &str, found: Option<T>) -> Option<T> {
         eprintln!("skipped: needs {what}");
     }
     found
+}
+
+/// The same for what is not there without root's rights: `cargo xtask test`, run by a user who has none, names a file in
+/// `$LLAMA_TEST_LEFT_OUT`, and says at its end what was left out.
+///
+/// # Panics
+/// As [`need`], for everybody else.
+pub fn need_root<T>(what: &str, found: Option<T>) -> Option<T> {
+    let Some(file) = variable("LLAMA_TEST_LEFT_OUT").filter(|_| found.is_none()) else {
+        return need(what, found);
+    };
+    let thread = std::thread::current();
+    let line = format!("the test {}: it needs {what}\n", thread.name().unwrap_or_default());
+    let mut options = std::fs::File::options();
+    let file = options.create(true).append(true).open(file);
+    // One write: tests run side by side.
+    let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes()));
+    written.expect("`cargo xtask test` names a file that can be written");
+    eprint!("skipped: {line}");
+    None
 }
 
 fn file_in(name: &str) -> Option<PathBuf> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::docker::{self, BASE, docker, read};
+use crate::docker::{self, docker, read};
 use crate::http;
 use crate::manifest::Rendered;
 use crate::manifest::pod_spec::{Container, Mount, PodSpec, Probe, Volume};
@@ -222,7 +222,7 @@ fn mount(volume: &Volume, mount: &Mount, group: u32, cluster: &Cluster) -> Mount
     } else {
         assert!(volume.persistent_volume_claim.is_some(), "{volume:?}");
     }
-    run.extend([BASE, "sh", "-ec", &script].map(str::to_owned));
+    run.extend([docker::base(), "sh", "-ec", &script].map(str::to_owned));
     let words: Vec<&str> = run.iter().map(String::as_str).collect();
     read(&words);
     let options = ["--volume".into(), format!("{name}:{path}:nocopy{own}")];

@@ -9,12 +9,19 @@ pub struct Error {
     looked_in: Vec<String>,
     hints: Vec<String>,
     log: Vec<String>,
+    status: Option<i32>,
 }
 
 impl Error {
     /// An error that says `what`: lower case, no full stop.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), looked_in: Vec::new(), hints: Vec::new(), log: Vec::new() }
+        Self {
+            what: what.into(),
+            looked_in: Vec::new(),
+            hints: Vec::new(),
+            log: Vec::new(),
+            status: None,
+        }
     }
 
     /// An input or output error at `path` while doing `what`.
@@ -48,6 +55,19 @@ impl Error {
     pub fn log(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         self.log.extend(lines);
         self
+    }
+
+    /// Notes with which status a tool ended; messages have it in their words already.
+    #[must_use]
+    pub fn with_status(mut self, status: Option<i32>) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The status with which a tool ended; `None` when none did, or a signal ended it.
+    #[must_use]
+    pub fn status(&self) -> Option<i32> {
+        self.status
     }
 
     /// Joins several errors, so that everything that is wrong is told at once.

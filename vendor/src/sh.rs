@@ -204,7 +204,8 @@ impl Cmd {
     }
 
     fn failed(&self, status: ExitStatus, lines: Vec<String>) -> Error {
-        Error::new(format!("a command failed with {status}: {self}")).log(tail(lines))
+        let failed = Error::new(format!("a command failed with {status}: {self}"));
+        failed.with_status(status.code()).log(tail(lines))
     }
 }
 

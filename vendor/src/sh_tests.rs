@@ -24,7 +24,9 @@ fn a_failure_shows_command_status_and_log() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
     let cmd = Cmd::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]);
-    let error = cmd.run_logged(&log, |_| ()).unwrap_err().to_string();
+    let error = cmd.run_logged(&log, |_| ()).unwrap_err();
+    assert_eq!(error.status(), Some(3));
+    let error = error.to_string();
     assert!(error.starts_with("a command failed with exit status: 3: sh -c 'echo out;"), "{error}");
     assert!(error.contains("\n  | out") && error.contains("\n  | err"), "{error}");
     assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 2);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use llama_tests::docker::{BASE, Container, REGISTRY, docker, read};
+use llama_tests::docker::{Container, REGISTRY, base, docker, read};
 use llama_tests::needs;
 use llama_tests::process::{Finished, command, finish};
 use llama_tests::server::greedy_tokens_of;
@@ -26,7 +26,7 @@ fn a_clone_and_docker_are_enough() {
     let image = format!("{REGISTRY}/llama-cpp-cpu:cargo-stage");
     let mut build =
         docker(&["buildx", "build", "--file", "docker/cpu.Dockerfile", "--progress=plain"]);
-    let base = format!("BASE_IMAGE={BASE}");
+    let base = format!("BASE_IMAGE={}", base());
     // The network of this machine may have certificates of its own.
     build.args(["--secret", "id=ca,src=/etc/ssl/certs/ca-certificates.crt", "--build-arg", &base]);
     build.args(["--load", "--tag", &image, "."]).current_dir(&clone);

@@ -125,9 +125,7 @@ fn the_image_for_arm64_runs() {
     let (Some(dist), Some(())) = (needs::arm64_dist(), needs::docker()) else { return };
     let image = format!("{}/llama-cpp-cpu:arm64", docker::REGISTRY);
     let dist = dist.to_str().unwrap();
-    let base = docker::BASE;
-    let args =
-        ["image", "build", "cpu", "--from-dist", dist, "--base-image", base, "--tag", &image];
+    let args = ["image", "build", "cpu", "--from-dist", dist, "--tag", &image];
     xtask(&args).succeed();
     let platform = docker::read(&["image", "inspect", "--format", "{{.Architecture}}", &image]);
     assert_eq!(platform, "arm64");

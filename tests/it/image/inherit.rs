@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use llama_tests::docker::{self, BASE, REGISTRY, image, read};
+use llama_tests::docker::{self, REGISTRY, image, read};
 use llama_tests::needs;
 use llama_tests::workspace::{root, xtask};
 
@@ -34,7 +34,10 @@ fn the_server_is_copied_out_of_an_image() {
     build(
         "docker/examples/copy.Dockerfile",
         &name,
-        &[&format!("--build-arg=LLAMA_IMAGE={llama}"), &format!("--build-arg=BASE_IMAGE={BASE}")],
+        &[
+            &format!("--build-arg=LLAMA_IMAGE={llama}"),
+            &format!("--build-arg=BASE_IMAGE={}", docker::base()),
+        ],
     );
     serves(&name);
 }
@@ -57,7 +60,7 @@ fn a_static_server_runs_in_a_slim_image_with_the_packages_that_the_documents_nam
         &name,
         &[
             &format!("--build-context=server={}", dir.path().display()),
-            &format!("--build-arg=BASE_IMAGE={BASE}"),
+            &format!("--build-arg=BASE_IMAGE={}", docker::base()),
         ],
     );
     serves(&name);
@@ -68,7 +71,7 @@ fn a_static_server_runs_in_a_slim_image_with_the_packages_that_the_documents_nam
 fn a_minimal_image_gets_the_programs_that_are_asked_for() {
     let (Some(dist), Some(())) = (needs::dist(), needs::docker()) else { return };
     let name = format!("{REGISTRY}/minimal-with-shell");
-    let args = ["image", "build", "cpu", "--minimal", "--base-image", BASE, "--tag", &name];
+    let args = ["image", "build", "cpu", "--minimal", "--tag", &name];
     let more = ["--build-arg", "EXTRA_PACKAGES=dash coreutils", "--from-dist"];
     xtask(&[&args[..], &more, &[dist.to_str().unwrap()]].concat()).succeed();
     let script = "/app/bin/llama-server --version 2>&1; type apt-get; du -sx --block-size=1MB /";
@@ -111,7 +114,7 @@ fn what_copies_out_of_upstream_s_image_copies_out_of_ours() {
         &name,
         &[
             &format!("--build-context=ghcr.io/ggml-org/llama.cpp:server=docker-image://{llama}"),
-            &format!("--build-arg=BASE_IMAGE={BASE}"),
+            &format!("--build-arg=BASE_IMAGE={}", docker::base()),
         ],
     );
     serves(&name);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use llama_tests::docker::{self, BASE, docker, read};
+use llama_tests::docker::{self, docker, read};
 use llama_tests::manifest::Rendered;
 use llama_tests::needs;
 use llama_tests::process::{Finished, finish};
@@ -76,7 +76,7 @@ fn the_documented_line_names_an_image_that_a_cluster_can_pull() {
 
 fn push(dist: &Path, to: &[&str]) {
     let dist = dist.to_str().unwrap();
-    let args = ["image", "build", "cpu", "--from-dist", dist, "--base-image", BASE, "--push"];
+    let args = ["image", "build", "cpu", "--from-dist", dist, "--push"];
     xtask(&[&args[..], to].concat()).succeed();
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use llama_tests::docker::{Archive, BASE};
+use llama_tests::docker::Archive;
 use llama_tests::needs;
 use llama_tests::process::command;
 use llama_tests::workspace::{root, xtask};
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 fn archive(variant: &str, dist: &Path, to: &Path, more: &[&str]) -> Archive {
     let output = format!("oci:{}", to.display());
     let dist = dist.to_str().unwrap();
-    let args = ["image", "build", variant, "--from-dist", dist, "--base-image", BASE];
+    let args = ["image", "build", variant, "--from-dist", dist];
     xtask(&[&args[..], &["--output", &output], more].concat()).succeed();
     Archive::read(to)
 }

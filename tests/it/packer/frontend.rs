@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use llama_tests::checkpoints::Checkpoint;
-use llama_tests::docker::{self, BASE, REGISTRY};
+use llama_tests::docker::{self, REGISTRY};
 use llama_tests::hub::{Hub, TOKEN};
 use llama_tests::packer::Packer;
 use llama_tests::process::{Finished, command, finish};
@@ -25,7 +25,8 @@ fn frontend() -> Option<String> {
         std::fs::copy(program, dir.path().join("gguf-packer")).unwrap();
         let context = format!("packer={}", dir.path().display());
         let image = format!("{REGISTRY}/gguf-packer:frontend");
-        let (file, base) = ("docker/gguf-packer.Dockerfile", format!("BASE_IMAGE={BASE}"));
+        let (file, base) =
+            ("docker/gguf-packer.Dockerfile", format!("BASE_IMAGE={}", docker::base()));
         let words = ["--file", file, "--build-context", &context, "--build-arg", &base];
         docker::build(&[&words[..], &["--load", "--tag", &image, "."]].concat());
         Some(image)

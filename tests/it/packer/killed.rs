@@ -193,13 +193,18 @@ pub(super) struct Small(tempfile::TempDir);
 impl Small {
     pub(super) fn mount(size: &str) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
-        let mut mount = command("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(dir.path());
+        let mut mount = needs::as_root("mount")?;
+        let options = format!("size={size},mode=1777");
+        mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(dir.path());
         let done = finish(&mut mount);
-        if !done.status.success() {
-            eprintln!("skipped: no small file system can be mounted: {}", done.output);
-        }
-        done.status.success().then_some(Self(dir))
+        let why = format!("a small file system: {}", done.output);
+        needs::need(&why, done.status.success().then_some(Self(dir)))
+    }
+
+    pub(super) fn remount(&self, options: &str) {
+        let mut mount = needs::as_root("mount").expect("it was mounted");
+        let done = finish(mount.args(["-o", &format!("remount,{options}")]).arg(self.path()));
+        assert!(done.status.success(), "{}", done.output);
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -209,7 +214,8 @@ impl Small {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        let done = finish(command("umount").arg(self.0.path()));
+        let mut umount = needs::as_root("umount").expect("it was mounted");
+        let done = finish(umount.arg(self.0.path()));
         assert!(done.status.success() || thread::panicking(), "{}", done.output);
     }
 }
@@ -236,8 +242,7 @@ fn a_full_disk_is_told_and_once_there_is_room_the_same_command_succeeds() {
         assert_eq!(names(&small.0.path().join("store/temp")), [""; 0]);
         assert!(run(&["prune"]).status.success());
     }
-    let done = finish(command("mount").args(["-o", "remount,size=100m"]).arg(small.0.path()));
-    assert!(done.status.success(), "{}", done.output);
+    small.remount("size=100m");
     for words in [&["load", "out/a.tar"][..], &["build", "--tag", "t:2", "."]] {
         let done = run(words);
         assert!(done.status.success(), "{words:?}: {}", done.output);

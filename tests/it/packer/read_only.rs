@@ -77,8 +77,7 @@ fn a_store_on_a_read_only_file_system_is_read() {
     let store = small.path().join("store");
     let store = store.to_str().unwrap();
     built(&packer, dir.path(), store);
-    let done = finish(command("mount").args(["-o", "remount,ro"]).arg(small.path()));
-    assert!(done.status.success(), "{}", done.output);
+    small.remount("ro");
     let start = |words: &[&str]| packer.command(&[&["--store", store], words].concat());
     is_read_only(&start, dir.path(), &dir.path().join("a.tar"), "ead-only file system");
 }

@@ -14,6 +14,7 @@ use workspace::built::Built;
 use workspace::cargo;
 use workspace::install;
 use workspace::requirements;
+use workspace::root::{NEEDS_ROOT, User};
 use workspace::screen::Screen;
 use workspace::source;
 use workspace::tools;
@@ -42,8 +43,10 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     let (checked, web_ui) = beside("vendor", &vendor, || check::run(Vec::new()));
     checked?;
     web_ui?;
-    let Subjects { own, shared, programs, mut dists } =
+    let (subjects, mut left_out) =
         with_engine(&tools, yes, ci, || build(&mut screen, &tools, &test, yes))?;
+    let Subjects { own, shared, programs, mut dists, left_out: of_build } = subjects;
+    left_out.extend(of_build);
     if ci && cargo::host() == variant::X86_64 {
         let name = format!("{}-{}", Variant::Cpu, variant::AARCH64);
         dists.push(("LLAMA_TEST_DIST_ARM64", beside_out().join(name)));
@@ -66,7 +69,25 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     if ci {
         cmd = cmd.env("CI", "true");
     }
-    screen.build(&cmd)
+    let of_tests = cargo::target_dir().join("xtask/left-out.txt");
+    let _ = std::fs::remove_file(&of_tests);
+    if User::find()?.must_become_root("run some of the tests").is_err() {
+        cmd = cmd.env("LLAMA_TEST_LEFT_OUT", &of_tests);
+    }
+    let tested = screen.build(&cmd);
+    let of_tests = std::fs::read_to_string(&of_tests).unwrap_or_default();
+    left_out.extend(of_tests.lines().map(str::to_owned));
+    if let Some(text) = told(&left_out) {
+        eprintln!("{text}");
+    }
+    tested
+}
+
+/// What a run without root's rights says at its end.
+fn told(left_out: &[String]) -> Option<String> {
+    let lines: String = left_out.iter().map(|what| format!("\n  {what}")).collect();
+    let whose = "left out, as only root can do it and this user may not use sudo:";
+    (!left_out.is_empty()).then(|| format!("{whose}{lines}"))
 }
 
 /// What is tested.
@@ -76,6 +97,8 @@ struct Subjects {
     programs: Built,
     /// By the variables that name them.
     dists: Vec<(&'static str, PathBuf)>,
+    /// What only root could have made.
+    left_out: Option<String>,
 }
 
 fn build(screen: &mut Screen, tools: &Tools, test: &Cmd, yes: bool) -> Result<Subjects> {
@@ -88,7 +111,8 @@ fn build(screen: &mut Screen, tools: &Tools, test: &Cmd, yes: bool) -> Result<Su
     // and llama.cpp is not built once more.
     let programs = Built::by(screen, test.clone().arg("--no-run"))?;
     let own = keep(programs.program("llama-server")?, "llama-server")?;
-    Ok(Subjects { own, shared, programs, dists: distributions(tools, yes)? })
+    let (dists, left_out) = distributions(tools, yes)?;
+    Ok(Subjects { own, shared, programs, dists, left_out })
 }
 
 fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
@@ -113,42 +137,55 @@ fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
 }
 
 /// The distributions of this machine that are tested, by the variables that name them: the CPU's, and
-/// on x86-64 the one for Vulkan, which runs without a GPU too.
-fn distributions(tools: &Tools, yes: bool) -> Result<Vec<(&'static str, PathBuf)>> {
+/// on x86-64 the one for Vulkan, which runs without a GPU too; and what only root could have made.
+fn distributions(
+    tools: &Tools,
+    yes: bool,
+) -> Result<(Vec<(&'static str, PathBuf)>, Option<String>)> {
     let host = cargo::host();
     if !Variant::Cpu.targets().contains(&host.as_str()) {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
     let folder = |variant: Variant| cargo::root().join("dist").join(format!("{variant}-{host}"));
     let mut dists = vec![("LLAMA_TEST_DIST", folder(Variant::Cpu))];
-    let mut words = vec!["--variant", "cpu"];
-    if host == variant::X86_64 {
+    let dist = |list| tools.cmd("dist").args(["--variant", list]).args(yes.then_some("--setup"));
+    let left_out = if host == variant::X86_64 {
         dists.push(("LLAMA_TEST_DIST_VULKAN", folder(Variant::Vulkan)));
-        words[1] = "cpu,vulkan";
+        let both = dist("cpu,vulkan");
+        unless_roots(&both, both.run())?
+    } else {
+        None
+    };
+    if left_out.is_some() || host != variant::X86_64 {
+        dist("cpu").run()?;
     }
-    if yes {
-        words.push("--setup");
-    }
-    tools.cmd("dist").args(words).run()?;
     // Its CPU variants are what the compiler cache has of the others.
     let out = cargo::target_dir().join("xtask/one-file");
     dists.push(("LLAMA_TEST_DIST_ONE_FILE", out.join(format!("one-file-{host}"))));
     tools.cmd("dist").args(["--one-file", "--out"]).arg(out).run()?;
-    Ok(dists)
+    Ok((dists, left_out))
+}
+
+/// One line about a command that only root could have done; its error otherwise.
+fn unless_roots(cmd: &Cmd, done: Result<(), llama_src::Error>) -> Result<Option<String>> {
+    match done {
+        Err(error) if error.status() == Some(NEEDS_ROOT.into()) => Ok(Some(cmd.to_string())),
+        done => Ok(done.map(|()| None)?),
+    }
 }
 
 /// `work`, and beside it a Docker engine for the tests of images. Outside CI it is none of the tests' errors
 /// when there is none: they say what they skip. In CI also what is fuzzed, and what takes gigabytes of toolkits: the
 /// distribution for arm64, and the variants that take too long to be built here, configured and one kernel of each
-/// compiled.
+/// compiled. The second result names what only root could have done.
 fn with_engine<T>(
     tools: &Tools,
     yes: bool,
     ci: bool,
     work: impl FnOnce() -> Result<T>,
-) -> Result<T> {
+) -> Result<(T, Vec<String>)> {
     if !cfg!(target_os = "linux") || !(yes || ci) {
-        return work();
+        return Ok((work()?, Vec::new()));
     }
     let engine = tools.cmd("provision").arg("docker");
     let mut commands = vec![if yes { engine.arg("--yes") } else { engine }];
@@ -164,11 +201,14 @@ fn with_engine<T>(
     }
     let (done, engine) = beside("engine", &commands, work);
     let done = done?;
-    match engine {
-        Err(error) if !ci => eprintln!("images are not tested: {error:#}"),
+    let left_out = match engine {
+        Err(error) if !ci => {
+            eprintln!("images are not tested: {error:#}");
+            Vec::new()
+        }
         engine => engine?,
-    }
-    Ok(done)
+    };
+    Ok((done, left_out))
 }
 
 /// The tools that this one starts, where no build of Cargo's replaces them.
@@ -197,16 +237,17 @@ fn beside_out() -> PathBuf {
 
 /// `work`, and beside it other commands, one after the other, which are heard only when one
 /// fails: while one waits, for the network or a compiler with one long file, the other goes on.
-fn beside<T>(name: &str, commands: &[Cmd], work: impl FnOnce() -> T) -> (T, Result<()>) {
+fn beside<T>(name: &str, commands: &[Cmd], work: impl FnOnce() -> T) -> (T, Result<Vec<String>>) {
     let log = cargo::target_dir().join("xtask").join(format!("{name}.log"));
-    let others = || -> Result<()> {
+    let others = || -> Result<Vec<String>> {
         std::fs::create_dir_all(cargo::target_dir().join("xtask"))?;
         // The last run's; whether there was one does not matter.
         let _ = std::fs::remove_file(&log);
+        let mut all = Vec::new();
         for command in commands {
-            command.run_logged(&log, |_| ())?;
+            all.extend(unless_roots(command, command.run_logged(&log, |_| ()))?);
         }
-        Ok(())
+        Ok(all)
     };
     std::thread::scope(|scope| {
         let others = scope.spawn(others);
@@ -243,4 +284,27 @@ fn keep(built: PathBuf, name: &str) -> Result<PathBuf> {
 
 fn kept(name: &str) -> PathBuf {
     cargo::target_dir().join("xtask").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_root_can_do_is_left_out_and_named_at_the_end() {
+        let needs_root = Cmd::new("sh").args(["-c", "exit 77"]);
+        let left_out = unless_roots(&needs_root, needs_root.run()).unwrap();
+        assert_eq!(left_out.as_deref(), Some("sh -c 'exit 77'"));
+        let told = told(&[left_out.unwrap(), "the test x: it needs y".to_owned()]).unwrap();
+        let first = "left out, as only root can do it and this user may not use sudo:\n";
+        assert_eq!(told, format!("{first}  sh -c 'exit 77'\n  the test x: it needs y"));
+        assert_eq!(super::told(&[]), None);
+    }
+
+    #[test]
+    fn other_failures_are_not_left_out() {
+        let [good, bad] = ["true", "false"].map(Cmd::new);
+        assert_eq!(unless_roots(&good, good.run()).unwrap(), None);
+        assert!(unless_roots(&bad, bad.run()).is_err());
+    }
 }

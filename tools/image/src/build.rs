@@ -11,7 +11,7 @@ use super::args::{self, Args};
 use super::base;
 use super::dist::{self, Dist};
 use super::engine::{Engine, Wish};
-use super::labels::{self, Facts};
+use super::labels::Facts;
 use super::plan::{self, Cache, Manner, Output, Plan};
 use super::subject::{Platforms, Subject};
 use super::tags::Naming;
@@ -26,13 +26,16 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
     if let Some(dist) = &dist {
         subjects = vec![dist.subject(subjects.remove(0), !args.platforms.is_empty())?];
     }
-    let world = World::read(&args, dist)?;
+    let mut world = World::read(&args, dist)?;
+    if !args.plan {
+        world.ready(&subjects)?;
+    }
+    world.base = base::instead(args.base_image.as_deref(), args.plan)?;
     let plans = subjects.iter().map(|subject| world.plan(subject)).collect::<Result<Vec<_>>>()?;
     if args.plan {
         plans.iter().for_each(|(plan, _)| screen::print(plan));
         return Ok(());
     }
-    world.ready(&subjects)?;
     let mut screen = Screen::new();
     for (subject, (plan, epoch)) in subjects.iter().zip(&plans) {
         screen.step(&format!("building the image of {}", subject.variant));
@@ -56,6 +59,8 @@ struct World<'a> {
     /// Page of this repository.
     source: Option<String>,
     engine: Engine,
+    /// In place of the Dockerfile's.
+    base: Option<String>,
 }
 
 impl<'a> World<'a> {
@@ -80,6 +85,7 @@ impl<'a> World<'a> {
             cache: cache.transpose()?,
             source,
             engine: Engine::find(),
+            base: None,
         })
     }
 
@@ -88,7 +94,7 @@ impl<'a> World<'a> {
         let file = plan::dockerfile(subject);
         let text = fs::read_to_string(cargo::root().join(&file))
             .with_context(|| format!("cannot read {file}"))?;
-        let base = self.args.base_image.as_deref().or(labels::argument(&text, "BASE_IMAGE"));
+        let base = self.base.as_deref().or(product::base::argument(&text, "BASE_IMAGE"));
         let Some(base) = base else { bail!("{file} has no line `ARG BASE_IMAGE=…`") };
         // With the commit's time, every commit would give the layers of Debian's packages other bytes.
         let epoch = base::made(base).unwrap_or(self.identity.epoch);
@@ -101,7 +107,7 @@ impl<'a> World<'a> {
             cpu_variants: self.dist.as_ref().map_or(&[][..], |dist| &dist.manifest.cpu_variants),
         };
         let manner = Manner {
-            base_image: self.args.base_image.as_deref(),
+            base_image: self.base.as_deref(),
             rust_image: self.args.rust_image.as_deref(),
             epoch,
             build_args: &self.args.build_args,

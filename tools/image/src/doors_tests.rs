@@ -26,7 +26,7 @@ impl Dockerfile {
     }
 
     fn default(&self, name: &str) -> Option<&str> {
-        super::labels::argument(&self.text, name)
+        product::base::argument(&self.text, name)
     }
 
     /// The stage that the toolkit is taken from when TOOLKIT is `toolkit`.

@@ -86,13 +86,6 @@ pub(super) fn page(remote: &str) -> Option<String> {
     (!host.is_empty() && !path.is_empty()).then(|| format!("https://{host}/{path}"))
 }
 
-/// The default of the argument `name` of a Dockerfile.
-pub(super) fn argument<'a>(dockerfile: &'a str, name: &str) -> Option<&'a str> {
-    let words = dockerfile.lines().filter_map(|line| line.trim().strip_prefix("ARG "));
-    let values = words.filter_map(|word| word.trim().strip_prefix(name)?.strip_prefix('='));
-    values.map(|value| value.trim_matches('"')).next()
-}
-
 /// What holds for all that is in an image: of the distribution, as its bill of materials says (`contract.rs`
 /// compares), with texts in `/app/licenses`; of the GPU's vendor; and of Debian's packages, whose texts are in
 /// `/usr/share/doc`.
@@ -132,15 +125,6 @@ mod tests {
         {
             assert_eq!(page(remote), None, "{remote}");
         }
-    }
-
-    #[test]
-    fn arguments_of_a_dockerfile_have_defaults() {
-        let text = "ARG BASE_IMAGE=debian:trixie-slim@sha256:0a\nARG TOOLKIT\nFROM ${BASE_IMAGE}\n\
-                    ARG BASE_IMAGE_2=no\n  ARG RUST_IMAGE=\"rust:1\"\n";
-        assert_eq!(argument(text, "BASE_IMAGE"), Some("debian:trixie-slim@sha256:0a"));
-        assert_eq!(argument(text, "RUST_IMAGE"), Some("rust:1"));
-        assert_eq!(argument(text, "TOOLKIT"), None);
     }
 
     #[test]

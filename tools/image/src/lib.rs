@@ -33,7 +33,6 @@ use anyhow::{Context, Result, bail};
 use llama_src::sh::Cmd;
 
 use product::identity::Identity;
-use product::variant::Variant;
 use subject::{Platforms, Subject};
 use workspace::cargo;
 use workspace::screen;
@@ -47,6 +46,7 @@ cargo xtask image COMMAND: container images with llama-server
   tags VARIANT|all      every name of an image, for the commit that is here
   manifest VARIANT|all  join what was pushed for each platform under one name
   test VARIANT          run an image and hold it to what it promises
+  base                  the Debian that images stand on, as this machine has it
   size IMAGE|ARCHIVE    what is in it, layer by layer; an error when over budget
   version               the version that this commit gives
   info                  commit, branch, version, last and next release
@@ -75,7 +75,7 @@ build:
   --attest              attach the provenance
   --cache gha|registry  keep layers there from one build to the next
   --no-cache            build every layer anew
-  --base-image NAME     in place of the Dockerfile's; --rust-image likewise
+  --base-image NAME     in place of `image base`'s; --rust-image likewise
   --build-arg NAME=VAL  another argument of the Dockerfile; may be repeated
   --ca FILE             trust these certificates: a proxy's, for one
   --plan                show the command and run nothing; manifest has it too
@@ -106,6 +106,7 @@ pub fn run(words: Vec<OsString>) -> Result<()> {
         "tags" => tags(rest),
         "manifest" => index::run(rest),
         "test" => test::run(rest),
+        "base" => base::run(rest),
         "size" => size::run(rest),
         "version" => release::version(rest),
         "info" => release::info(rest),
@@ -169,12 +170,8 @@ pub fn source() -> Option<String> {
 /// # Errors
 /// When the registry does not answer.
 pub fn newest_base() -> Result<String> {
-    let file = plan::dockerfile(&Subject::new(Variant::Cpu));
-    let text = std::fs::read_to_string(cargo::root().join(&file));
-    let text = text.with_context(|| format!("cannot read {file}"))?;
-    let base = labels::argument(&text, "BASE_IMAGE");
-    let base = base.with_context(|| format!("{file} has no line `ARG BASE_IMAGE=…`"))?;
-    let name = base.split('@').next().unwrap_or(base);
+    let base = product::base::pinned()?;
+    let name = base.split('@').next().unwrap_or(&base);
     let inspect = ["buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}", name];
     let digest = Cmd::new("docker").args(inspect).read();
     let digest = digest.with_context(|| format!("nobody says which the newest {name} is"))?;

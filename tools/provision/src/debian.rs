@@ -4,7 +4,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use llama_src::Error;
 use llama_src::place::Staging;
 use llama_src::sh::Cmd;
 use llama_src::tree::hex;
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 use workspace::cargo;
 use workspace::install;
 use workspace::requirements;
+use workspace::root::User;
 use workspace::screen::Screen;
 
 /// What a root is made of.
@@ -59,18 +61,22 @@ const ALONE: &[&str] = &[
 const NOT_INSIDE: &[&str] =
     &["CARGO", "RUSTC", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "LD_LIBRARY_PATH", "CC", "CXX"];
 
-/// Mounts the shared folders in the root. Arguments: root, directory, shared folders, `--`, command.
+/// Mounts the shared folders in the root, then runs the command as the user. Arguments: root, the user as `UID:GID`,
+/// directory, shared folders, `--`, command.
 const ENTER: &str = r#"set -e
-root=$1 dir=$2; shift 2
+root=$1 user=$2 dir=$3; shift 3
 while [ "$1" != -- ]; do
-    mkdir -p "$root$1"
+    setpriv --reuid="${user%:*}" --regid="${user#*:}" --clear-groups mkdir -p "$root$1"
     mount --rbind "$1" "$root$1"
     shift
 done
 shift
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
-exec chroot "$root" env --chdir="$dir" "$@""#;
+exec chroot --userspec="$user" "$root" env --chdir="$dir" "$@""#;
+
+/// How apt is told to take what a mirror has whose lists have run out. Signatures still count.
+const STALE: &str = "--aptopt=Acquire::Check-Valid-Until \"false\"";
 
 /// Adds sid, from which only the named packages are taken. Arguments: root, suite, packages.
 const ADD_SID: &str = r#"set -e
@@ -80,9 +86,20 @@ printf '%s\n' 'Package: *' 'Pin: release n=sid' 'Pin-Priority: 100' '' \
     "Package: $3" 'Pin: release n=sid' 'Pin-Priority: 990' > "$apt/preferences.d/sid""#;
 
 impl Root {
-    /// `cmd` as it is run in the root, with the folders `shared` at their own places.
-    #[must_use]
-    pub fn enter(&self, shared: &[&Path], cmd: &Cmd) -> Cmd {
+    /// `cmd` as this user runs it in the root, with the folders `shared` at their own places.
+    ///
+    /// # Errors
+    /// When this user cannot become root, who alone can enter one.
+    pub fn enter(&self, shared: &[&Path], cmd: &Cmd) -> Result<Cmd> {
+        let user = User::find()?;
+        let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
+        user.as_root_here(
+            &self.entered(&user, shared, cmd),
+            &format!("enter the Debian root {name}"),
+        )
+    }
+
+    fn entered(&self, user: &User, shared: &[&Path], cmd: &Cmd) -> Cmd {
         let inner = cmd.command();
         let here = cargo::root();
         let dir = inner.get_current_dir().unwrap_or(&here);
@@ -90,6 +107,7 @@ impl Root {
             .args(ALONE)
             .args(["sh", "-c", ENTER, "enter"])
             .arg(&self.dir)
+            .arg(user.owner())
             .arg(dir)
             .args(shared)
             .arg("--");
@@ -116,7 +134,7 @@ pub fn folder(recipe: &Recipe) -> Option<PathBuf> {
 
 /// The recipe's name and a hash of what makes the root: another recipe is another root.
 fn folder_name(recipe: &Recipe) -> String {
-    let made_by = command(recipe, Path::new("/")).to_string();
+    let made_by = command(recipe, Path::new("/"), false).to_string();
     format!("{}-{}", recipe.name, &hex(&Sha256::digest(made_by))[..8])
 }
 
@@ -124,7 +142,7 @@ fn folder_name(recipe: &Recipe) -> String {
 /// gets its name.
 ///
 /// # Errors
-/// Without root's rights; when mmdebstrap or what it needs is missing or fails.
+/// When this user cannot become root; when mmdebstrap or what it needs is missing or fails.
 pub fn ensure(
     recipe: &Recipe,
     screen: &mut Screen,
@@ -135,9 +153,8 @@ pub fn ensure(
     if let Some(dir) = folder(recipe) {
         return Ok(dir);
     }
-    if Cmd::new("id").arg("-u").read()?.trim() != "0" {
-        bail!("{}", needs_root(recipe.name));
-    }
+    let (user, what) = (User::find()?, format!("make the Debian root {}", recipe.name));
+    user.must_become_root(&what)?;
     install::ensure_only(&[requirements::mmdebstrap()], true)?;
     screen.step(&format!("making the Debian root {}", recipe.name));
     let lock = cargo::lock(&toolkits, &mut |news| screen.news(news))?;
@@ -147,28 +164,38 @@ pub fn ensure(
     let staging = Staging::new(&lock, recipe.name)?;
     let root = staging.dir().join("root");
     let log = toolkits.join(format!("{}.log", recipe.name));
-    command(recipe, &root).run_logged(&log, |line| screen.show(line))?;
+    let make = user.as_root_here(&command(recipe, &root, cargo::takes_stale_mirror()), &what)?;
+    let made = make.run_logged(&log, |line| screen.show(line)).map_err(explain);
+    user.take_over(&root)?;
+    made?;
     finish(&root)?;
     Cmd::new("sync").arg("--file-system").arg(&root).run()?;
     staging.rename(&root, &dir)?;
     Ok(dir)
 }
 
-fn needs_root(name: &str) -> String {
-    format!(
-        "only root can make the Debian root {name}\n  hint: the same command after: sudo env \
-         PATH=\"$PATH\""
-    )
+/// With the way on where a mirror is behind.
+pub fn explain(error: Error) -> Error {
+    if !error.to_string().contains("is expired") {
+        return error;
+    }
+    error
+        .hint("the lists of this mirror have run out: name one that is up to date in /etc/apt")
+        .hint("or take what it has, with the holes that Debian has closed since: LLAMA_SYS_STALE_MIRROR=1")
+}
+
+/// What mmdebstrap is told besides, where the user wants it so.
+pub fn stale(wanted: bool) -> Option<&'static str> {
+    wanted.then_some(STALE)
 }
 
 /// mmdebstrap's command.
-fn command(recipe: &Recipe, root: &Path) -> Cmd {
+fn command(recipe: &Recipe, root: &Path, stale_mirror: bool) -> Cmd {
     let mut cmd = Cmd::new("setpriv")
         .args(ALONE)
         .args(["mmdebstrap", "--mode=root"])
         .arg(format!("--variant={}", recipe.variant))
-        // Mirrors are at times behind what the lists say of their own age; signatures still count.
-        .arg("--aptopt=Acquire::Check-Valid-Until \"false\"")
+        .args(stale(stale_mirror))
         .arg("--aptopt=APT::Install-Recommends \"false\"")
         .arg(format!("--include={}", recipe.packages.join(",")));
     if let Some(foreign) = recipe.foreign {
@@ -195,7 +222,8 @@ mod tests {
     fn a_command_enters_a_root_with_its_folder_and_variables() {
         let root = Root { dir: "/t/arm64-root".into() };
         let cmd = Cmd::new("cargo").arg("build").env("CARGO_NET_OFFLINE", "true").dir("/src");
-        let entered = root.enter(&[Path::new("/src"), Path::new("/c r")], &cmd);
+        let user = User::ordinary(true);
+        let entered = root.entered(&user, &[Path::new("/src"), Path::new("/c r")], &cmd);
         let words: Vec<String> = entered
             .command()
             .get_args()
@@ -205,6 +233,7 @@ mod tests {
         let expected = [
             "enter",
             "/t/arm64-root",
+            "1000:1001",
             "/src",
             "/src",
             "/c r",
@@ -212,8 +241,8 @@ mod tests {
             "CARGO_NET_OFFLINE=true",
             "cargo",
         ];
-        assert_eq!(words[..8], expected);
-        assert_eq!(words[8..], ["build"]);
+        assert_eq!(words[..9], expected);
+        assert_eq!(words[9..], ["build"]);
         let text = entered.to_string();
         assert!(
             text.contains("env -u RUSTUP_TOOLCHAIN")
@@ -231,7 +260,7 @@ mod tests {
             packages: &["hipcc", "libssl-dev:arm64"],
             from_sid: &["hip*", "roc*"],
         };
-        let text = command(&recipe, Path::new("/t/x")).to_string();
+        let text = command(&recipe, Path::new("/t/x"), false).to_string();
         assert!(text.contains("--include=hipcc,libssl-dev:arm64"), "{text}");
         assert!(text.contains("--architectures=amd64,arm64"), "{text}");
         assert!(text.contains("Pin-Priority: 990"), "{text}");
@@ -244,11 +273,26 @@ mod tests {
     }
 
     #[test]
-    fn without_roots_rights_the_way_to_them_is_told() {
-        assert_eq!(
-            needs_root("arm64-root"),
-            "only root can make the Debian root arm64-root\n  hint: the same command after: sudo env \
-             PATH=\"$PATH\""
+    fn lists_that_have_run_out_are_taken_only_when_asked_for() {
+        let recipe = Recipe {
+            name: "x",
+            variant: "extract",
+            foreign: None,
+            packages: &["y"],
+            from_sid: &[],
+        };
+        let text = |stale| command(&recipe, Path::new("/t"), stale).to_string();
+        assert!(!text(false).contains("Check-Valid-Until"), "{}", text(false));
+        assert!(
+            text(true).contains("'--aptopt=Acquire::Check-Valid-Until \"false\"'"),
+            "{}",
+            text(true)
         );
+        let said = "E: Release file for http://d/InRelease is expired (invalid since 3d). Updates for this repository \
+                    will not be applied.";
+        let error = explain(Error::new("a command failed").log([said.to_owned()])).to_string();
+        assert!(error.ends_with(": LLAMA_SYS_STALE_MIRROR=1"), "{error}");
+        let other = Error::new("a command failed").log(["E: no space".to_owned()]);
+        assert_eq!(explain(other.clone()), other);
     }
 }

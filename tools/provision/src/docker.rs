@@ -13,6 +13,7 @@ use llama_build::requirement::Requirement;
 use llama_src::sh::Cmd;
 
 use workspace::requirements;
+use workspace::root::User;
 use workspace::screen::Screen;
 
 /// What is there of it.
@@ -42,16 +43,18 @@ pub fn run(yes: bool) -> Result<()> {
     let found = look();
     let missing = missing(found);
     if !missing.is_empty() {
-        let root = Cmd::new("id").arg("-u").read()?.trim() == "0";
-        let apt = which::which("apt-get").is_ok();
-        if let Some(advice) = advice(&missing, root, apt) {
-            bail!("{advice}");
+        if which::which("apt-get").is_err() {
+            bail!("{}", advice(&missing));
         }
-        engine::install(found, yes, &mut screen)?;
+        let user = User::find()?;
+        user.must_become_root(&format!("set up Docker here ({})", missing.join(", ")))?;
+        engine::install(&user, found, yes, &mut screen)?;
     }
     store::ensure(yes)?;
-    emulate(yes)?;
+    // Who may not do the one may still do the other.
+    let emulated = emulate(yes);
     base_image::ensure(yes, &mut screen)?;
+    emulated?;
     let version = Cmd::new("docker").args(["version", "--format", "{{.Server.Version}}"]).read()?;
     eprintln!("Docker {} answers, with buildx and compose", version.trim());
     Ok(())
@@ -78,18 +81,12 @@ fn missing(found: Found) -> Vec<&'static str> {
 }
 
 /// Why this command cannot help, and what can.
-fn advice(missing: &[&str], root: bool, apt: bool) -> Option<String> {
-    let hint = match (apt, root) {
-        (true, true) => return None,
-        (true, false) => {
-            "only root can install it\n  hint: the same command after: sudo env PATH=\"$PATH\""
-        }
-        (false, _) => {
-            "it is installed from Debian's packages, and there is no apt-get\n  hint: install Docker \
-             Engine 23 or newer with buildx and compose: https://docs.docker.com/engine/install/"
-        }
-    };
-    Some(format!("{}\n  {hint}", missing.join("\n")))
+fn advice(missing: &[&str]) -> String {
+    format!(
+        "{}\n  it is installed from Debian's packages, and there is no apt-get\n  hint: install Docker Engine 23 or \
+         newer with buildx and compose: https://docs.docker.com/engine/install/",
+        missing.join("\n")
+    )
 }
 
 /// Lets this machine run programs for arm64, which the images of that platform are tried with.
@@ -99,13 +96,16 @@ fn emulate(yes: bool) -> Result<()> {
         return Ok(());
     }
     let table = "/proc/sys/fs/binfmt_misc";
+    let (user, what) = (User::find()?, "let this machine run programs for arm64");
     if !Path::new(table).join("register").exists() {
-        Cmd::new("mount").args(["-t", "binfmt_misc", "binfmt_misc", table]).read()?;
+        let mount = Cmd::new("mount").args(["-t", "binfmt_misc", "binfmt_misc", table]);
+        user.as_root(&mount, what)?.read()?;
     }
     let row: Requirement = requirements::qemu_binfmt();
     workspace::install::ensure_only(&[row], yes)?;
     if !registered.exists() {
-        Cmd::new("update-binfmts").args(["--enable", "qemu-aarch64"]).read()?;
+        let enable = Cmd::new("update-binfmts").args(["--enable", "qemu-aarch64"]);
+        user.as_root(&enable, what)?.read()?;
     }
     Ok(())
 }
@@ -128,16 +128,10 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_install_it_is_told_who_can() {
+    fn where_it_cannot_be_installed_the_other_way_is_told() {
         let missing = ["no `docker buildx`"];
-        assert_eq!(advice(&missing, true, true), None);
         assert_eq!(
-            advice(&missing, false, true).unwrap(),
-            "no `docker buildx`\n  only root can install it\n  hint: the same command after: sudo env \
-             PATH=\"$PATH\""
-        );
-        assert_eq!(
-            advice(&missing, true, false).unwrap(),
+            advice(&missing),
             "no `docker buildx`\n  it is installed from Debian's packages, and there is no apt-get\n  \
              hint: install Docker Engine 23 or newer with buildx and compose: \
              https://docs.docker.com/engine/install/"

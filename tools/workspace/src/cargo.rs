@@ -59,6 +59,13 @@ pub fn cache() -> PathBuf {
     root().join(cache)
 }
 
+/// Whether packages are taken from a Debian mirror whose lists have run out: `LLAMA_SYS_STALE_MIRROR=1`.
+pub fn takes_stale_mirror() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a setting of the user's")]
+    let set = std::env::var_os("LLAMA_SYS_STALE_MIRROR");
+    set.is_some_and(|value| !value.is_empty() && value != "0")
+}
+
 /// The right to change `folder` of the [`cache`]; reports when it waits for it.
 ///
 /// # Errors

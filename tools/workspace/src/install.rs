@@ -9,6 +9,7 @@ use llama_build::{Config, Features};
 use llama_src::sh::Cmd;
 
 use crate::cargo;
+use crate::root::{User, sudo};
 use crate::screen::Screen;
 
 /// Words of a list that commas or spaces separate.
@@ -93,11 +94,6 @@ fn packages(missing: &[&Finding], manager: Option<Manager>) -> Vec<&'static str>
     packages
 }
 
-fn sudo() -> &'static str {
-    let root = Cmd::new("id").arg("-u").read().is_ok_and(|id| id.trim() == "0");
-    if root { "" } else { "sudo " }
-}
-
 /// Asks on a terminal; elsewhere nobody can answer.
 pub fn agreed(install: &str) -> Result<bool> {
     let input = std::io::stdin();
@@ -115,16 +111,14 @@ fn apt(packages: &[&str]) -> Result<()> {
     // apt-get fails while another one holds its lock.
     let mut screen = Screen::new();
     let _lock = cargo::lock(&cargo::cache().join("apt"), &mut |news| screen.news(news))?;
-    let apt = |words: &[&str]| {
-        let cmd = match sudo() {
-            "" => Cmd::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive"),
-            _ => Cmd::new("sudo").args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]),
-        };
-        let cmd = cmd.args(words);
+    let (user, what) = (User::find()?, format!("install packages: {}", packages.join(" ")));
+    let apt = |words: &[&str]| -> Result<()> {
+        let cmd = Cmd::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(words);
+        let cmd = user.as_root(&cmd, &what)?;
         eprintln!("==> {cmd}");
-        cmd.run()
+        Ok(cmd.run()?)
     };
     apt(&["-qq", "update"])?;
     let install = ["-qq", "install", "--yes", "--no-install-recommends"];
-    Ok(apt(&[&install, packages].concat())?)
+    apt(&[&install, packages].concat())
 }

@@ -8,6 +8,7 @@ pub mod http;
 pub mod install;
 pub mod node;
 pub mod requirements;
+pub mod root;
 pub mod screen;
 pub mod source;
 pub mod time;

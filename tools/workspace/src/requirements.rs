@@ -1,5 +1,7 @@
 //! What the workspace's own commands need besides what a build needs.
 
+use std::path::PathBuf;
+
 use llama_build::requirement::{Packages, Probe, Requirement};
 
 /// The web page is tested in a real browser, which ChromeDriver drives.
@@ -122,6 +124,12 @@ pub fn clippy() -> Requirement {
     program("clippy", &["cargo-clippy"], "`cargo xtask check`", packages)
 }
 
+/// Where programs are that root starts, which users often have not in their `PATH`.
+fn system() -> Vec<(String, Option<PathBuf>)> {
+    let folders = ["/usr/sbin", "/sbin"].into_iter().filter(|_| cfg!(target_os = "linux"));
+    folders.map(|dir| (dir.to_owned(), Some(dir.into()))).collect()
+}
+
 fn program(
     name: &'static str,
     names: &'static [&'static str],
@@ -132,7 +140,7 @@ fn program(
         name,
         needed_for: needed_for.into(),
         required: true,
-        probe: Probe::Program { names, version: &["--version"], minimum: None, places: Vec::new() },
+        probe: Probe::Program { names, version: &["--version"], minimum: None, places: system() },
         packages,
         hint: None,
     }

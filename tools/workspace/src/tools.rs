@@ -8,6 +8,7 @@ use llama_src::sh::Cmd;
 
 use crate::built::Built;
 use crate::cargo;
+use crate::root::{NEEDS_ROOT, NeedsRoot};
 use crate::screen::{Screen, print};
 
 /// A word of `cargo xtask` that a tool answers.
@@ -154,7 +155,7 @@ pub fn main(run: impl FnOnce(&str, Vec<OsString>) -> Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<NeedsRoot>() { ExitCode::from(NEEDS_ROOT) } else { ExitCode::FAILURE }
         }
     }
 }

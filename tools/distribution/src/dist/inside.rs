@@ -62,7 +62,7 @@ pub(crate) fn dist(root: &Root, args: &[OsString], out: &Path, identity: &Identi
     for (name, value) in identity.variables() {
         cmd = cmd.env(name, value);
     }
-    Ok(root.enter(&[&workspace, &target, &crates, out], &cmd).run()?)
+    Ok(root.enter(&[&workspace, &target, &crates, out], &cmd)?.run()?)
 }
 
 /// The backend of `plan`; the arguments are those of [`backend::build`].
@@ -97,7 +97,7 @@ pub(super) fn probe(screen: &mut Screen, root: &Root, plan: &Plan, payload: &Pat
 pub(super) fn verify(root: &Root, dir: &Path, out: &Path) -> Result<()> {
     let (workspace, target) = (cargo::root(), cargo::target_dir());
     let cmd = myself()?.arg("verify").arg(dir).dir(cargo::root());
-    Ok(root.enter(&[&workspace, &target, out], &cmd).run()?)
+    Ok(root.enter(&[&workspace, &target, out], &cmd)?.run()?)
 }
 
 fn job(root: &Root, plan: &Plan, payload: &Path, own: &[String]) -> Job {
@@ -123,7 +123,7 @@ fn ask(screen: &mut Screen, root: &Root, job: Job) -> Result<PathBuf> {
     let (workspace, target) = (cargo::root(), cargo::target_dir());
     let cmd = myself()?.arg(WORD).arg(&question).dir(cargo::root());
     screen.clear();
-    root.enter(&[&workspace, &target], &cmd).run()?;
+    root.enter(&[&workspace, &target], &cmd)?.run()?;
     Ok(job.answer)
 }
 

@@ -122,7 +122,7 @@ fn repair(wanted: Option<&str>, in_sid: bool) -> String {
 
 fn is_expected(root: &Path) -> Result<()> {
     let root = Root { dir: root.into() };
-    let found = version(&root.enter(&[], &Cmd::new("hipconfig").arg("--version").dir("/")))?;
+    let found = version(&root.enter(&[], &Cmd::new("hipconfig").arg("--version").dir("/"))?)?;
     if major_minor(&found) == major_minor(IN_SID) {
         return Ok(());
     }

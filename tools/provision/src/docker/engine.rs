@@ -10,9 +10,9 @@ use llama_src::sh::Cmd;
 use super::{Found, look};
 use crate::debian::{self, Recipe};
 use workspace::cargo;
-use workspace::files;
 use workspace::install;
 use workspace::requirements;
+use workspace::root::User;
 use workspace::screen::Screen;
 
 /// The engine that the images are tried with. Debian 12's own is too old for named build contexts, and
@@ -47,6 +47,12 @@ const BINARIES: &str = "/usr/local/bin";
 /// Starts a program that goes on without us. Arguments: log, program and its arguments.
 const DETACH: &str = r#"exec "$@" >>"$0" 2>&1 </dev/null"#;
 
+/// Where programs of the system's are that users often have not in their `PATH`.
+const PATH: &str = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const NOT_FOR_USER: &str = "the Docker engine runs, and this user may not use it\n  hint: sudo groupadd --system --force \
+                            docker && sudo usermod -aG docker \"$(id -un)\", then log in again";
+
 /// How long an engine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -54,8 +60,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// When something cannot be installed or does not start.
-pub(super) fn install(found: Found, yes: bool, screen: &mut Screen) -> Result<()> {
-    let own_engine = which::which("dockerd").ok();
+pub(super) fn install(user: &User, found: Found, yes: bool, screen: &mut Screen) -> Result<()> {
+    let own_engine = which::which_in("dockerd", Some(PATH), "/").ok();
     if !found.engine && own_engine.is_none() {
         install::ensure_only(&[requirements::runc(), requirements::iptables()], yes)?;
     }
@@ -66,10 +72,10 @@ pub(super) fn install(found: Found, yes: bool, screen: &mut Screen) -> Result<()
         (found.compose, "docker-compose", PLUGINS),
     ] {
         if !there {
-            link(&dir.join(name), &Path::new(to).join(name))?;
+            link(user, &dir.join(name), &Path::new(to).join(name))?;
         }
     }
-    if found.engine { Ok(()) } else { start(&dir, own_engine, screen) }
+    if found.engine { Ok(()) } else { start(user, &dir, own_engine, screen) }
 }
 
 /// Programs side by side, and nothing else.
@@ -98,31 +104,49 @@ fn arrange(root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn link(program: &Path, at: &Path) -> Result<()> {
+fn link(user: &User, program: &Path, at: &Path) -> Result<()> {
     let parent = at.parent().context("a program is in a folder")?;
-    let made = fs::create_dir_all(parent).and_then(|()| match fs::symlink_metadata(at) {
-        Ok(there) if there.is_symlink() => fs::remove_file(at),
-        _ => Ok(()),
-    });
-    made.and_then(|()| files::symlink(program, at))
-        .with_context(|| format!("cannot create {}", at.display()))
+    if fs::symlink_metadata(at).is_ok_and(|there| !there.is_symlink()) {
+        bail!("{} is there, and it is no link of ours\n  hint: remove it", at.display());
+    }
+    let what = format!("create {}", at.display());
+    let folder = Cmd::new("install").arg("-d").arg(parent);
+    let link = Cmd::new("ln").args(["--symbolic", "--force", "--no-dereference"]);
+    for cmd in [folder, link.arg(program).arg(at)] {
+        user.as_root(&cmd, &what)?.read().with_context(|| format!("cannot {what}"))?;
+    }
+    Ok(())
 }
 
 /// Starts an engine that outlives this command, the system's own where there is one.
-fn start(dir: &Path, own: Option<PathBuf>, screen: &mut Screen) -> Result<()> {
+fn start(user: &User, dir: &Path, own: Option<PathBuf>, screen: &mut Screen) -> Result<()> {
     screen.step("starting the Docker engine");
     let log = cargo::toolkits().join("dockerd.log");
-    let path = format!("{}:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", dir.display());
+    // Root goes on writing into a file of the user's.
+    fs::File::options()
+        .append(true)
+        .create(true)
+        .open(&log)
+        .with_context(|| format!("cannot write {}", log.display()))?;
     let config = dir.join("daemon.json");
     let dockerd = own.clone().unwrap_or_else(|| dir.join("dockerd"));
     let mut cmd = Cmd::new("setsid").args(["--fork", "sh", "-c", DETACH]).arg(&log).arg(dockerd);
     if own.is_none() {
+        let path = format!("{}:{PATH}", dir.display());
         cmd = cmd.env("PATH", path).arg("--config-file").arg(config);
     }
-    cmd.run()?;
+    if let Some(group) = user.own_group().filter(|_| !user.is_root()) {
+        cmd = cmd.args(["--group", group]);
+    }
+    user.as_root(&cmd, "start the Docker engine")?.run()?;
     let began = Instant::now();
     while !look().engine {
         if began.elapsed() > PATIENCE {
+            let version =
+                user.as_root(&Cmd::new("docker").arg("version"), "ask the Docker engine")?;
+            if version.read().is_ok() {
+                bail!("{NOT_FOR_USER}");
+            }
             bail!(
                 "the Docker engine does not answer after {} s\n  hint: it says why: tail {}",
                 PATIENCE.as_secs(),
@@ -144,13 +168,15 @@ const PID: &str = "/var/run/docker.pid";
 pub(super) fn stop() -> Result<()> {
     let pid = fs::read_to_string(PID).unwrap_or_default();
     let pid = pid.trim();
-    let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    let exe = Cmd::new("readlink").arg(format!("/proc/{pid}/exe"));
+    let exe = User::find()?.as_root(&exe, "see whose the Docker engine is")?.read();
+    let program = PathBuf::from(exe.unwrap_or_default().trim_end());
     if pid.is_empty() || !is_ours(&program, &cargo::toolkits()) {
         bail!(
             "no Docker engine runs that `setup docker` has started\n  hint: one of the system's: systemctl stop docker"
         );
     }
-    Cmd::new("kill").arg(pid).run()?;
+    User::find()?.as_root(&Cmd::new("kill").arg(pid), "end the Docker engine")?.run()?;
     let began = Instant::now();
     while Path::new(&format!("/proc/{pid}")).exists() {
         if began.elapsed() > PATIENCE {
@@ -204,9 +230,16 @@ mod tests {
     #[test]
     fn a_link_of_an_older_setup_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
-        let at = dir.path().join("a/docker");
-        link(Path::new("old"), &at).unwrap();
-        link(Path::new("new"), &at).unwrap();
+        let (user, at) = (User::root(), dir.path().join("a/docker"));
+        link(&user, Path::new("old"), &at).unwrap();
+        link(&user, Path::new("new"), &at).unwrap();
         assert_eq!(fs::read_link(&at).unwrap(), Path::new("new"));
+        let own = dir.path().join("own");
+        fs::write(&own, "").unwrap();
+        let error = link(&user, Path::new("new"), &own).unwrap_err().to_string();
+        assert!(
+            error.ends_with("own is there, and it is no link of ours\n  hint: remove it"),
+            "{error}"
+        );
     }
 }

@@ -17,6 +17,9 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
+/// What the history of such an image says.
+pub(super) const CREATED_BY: &str = "mmdebstrap";
+
 /// Writes into the new folder `dir` the image `image`, made at `created` (RFC 3339), of the tar archives `roots` by
 /// Docker's name of their architecture; those are used up.
 ///
@@ -59,7 +62,7 @@ impl Layout {
             "architecture": architecture, "os": "linux", "created": created,
             "config": { "Cmd": ["bash"] },
             "rootfs": { "type": "layers", "diff_ids": [diff_id] },
-            "history": [{ "created": created, "created_by": "mmdebstrap" }],
+            "history": [{ "created": created, "created_by": CREATED_BY }],
         });
         let config = self.json(CONFIG, &config)?;
         let manifest = json!({

@@ -1,11 +1,12 @@
 //! containerd's image store of an engine that was there before: images of several platforms need it.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use llama_src::sh::Cmd;
 use serde_json::{Value, json};
+
+use workspace::root::User;
 
 /// Where an engine of the system is told what it does.
 const CONFIG: &str = "/etc/docker/daemon.json";
@@ -30,20 +31,11 @@ pub(super) fn ensure(yes: bool) -> Result<()> {
     let dir = tempfile::tempdir().context("there is no folder to work in")?;
     let file = dir.path().join("daemon.json");
     fs::write(&file, after).with_context(|| format!("cannot write {}", file.display()))?;
-    root(&["install", "-D", "-m", "644"])?.arg(&file).arg(CONFIG).run()?;
-    root(&["systemctl", "restart", "docker"])?.run()?;
+    let (user, what) = (User::find()?, "change the Docker engine");
+    let install = Cmd::new("install").args(["-D", "-m", "644"]).arg(&file).arg(CONFIG);
+    user.as_root(&install, what)?.run()?;
+    user.as_root(&Cmd::new("systemctl").args(["restart", "docker"]), what)?.run()?;
     Ok(())
-}
-
-/// A command of root's.
-fn root(words: &[&str]) -> Result<Cmd> {
-    if Cmd::new("id").arg("-u").read()?.trim() == "0" {
-        return Ok(Cmd::new(words[0]).args(&words[1..]));
-    }
-    if which::which("sudo").is_err() || !Path::new("/etc/sudoers").exists() {
-        bail!("only root can change the Docker engine, and there is no sudo");
-    }
-    Ok(Cmd::new("sudo").args(words))
 }
 
 /// The engine's configuration with the store in it, and all else as it is.
