@@ -17,26 +17,29 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("SOURCE_DIR", "build this llama.cpp tree instead of the pinned one (recorded as unverified)"),
     ("SOURCE_ARCHIVE", "take the pinned tree from this local `.tar.gz` (verified)"),
     ("UI_ARCHIVE", "take the built web UI of the pinned tree from this local `.tar.gz` (verified)"),
+    ("OFFLINE", "`1`: use no network; `CARGO_NET_OFFLINE=true` does the same"),
     (
-        "OFFLINE",
-        "`1`: reach for nothing outside this machine; `CARGO_NET_OFFLINE=true` does the same",
+        "CACHE_DIR",
+        "the folder for fetched sources and the built web UI if the package is read-only",
     ),
-    ("CACHE_DIR", "where fetched sources and the built web UI go when the package is read-only"),
     (
         "PREBUILT_DIR",
-        "use a finished build with the same flags: a folder that holds `llama-build.json`",
+        "use a finished build with the same flags: the folder of its `llama-build.json`",
     ),
     (
         "RELOCATABLE",
-        "`1`: a shared `llama-server` looks for its libraries beside itself only, not in the build",
+        "`1`: a shared `llama-server` looks for its libraries in its own folder only, not in the build",
     ),
-    ("CMAKE_ARGS", "more `-DNAME=VALUE` words for CMake, last word; recorded in the manifest"),
-    ("CUDA_ARCHITECTURES", "as CMake takes them: `86;90`, `all-major`; default: upstream's list"),
-    ("ROCM_TARGETS", "as CMake takes them: `gfx1100;gfx1201`; default: upstream's list"),
-    ("JOBS", "compile jobs at once; default: Cargo's, capped by free memory"),
+    (
+        "CMAKE_ARGS",
+        "more `-DNAME=VALUE` words for CMake, which override all others; recorded in the manifest",
+    ),
+    ("CUDA_ARCHITECTURES", "in CMake's form: `86;90`, `all-major`; default: upstream's list"),
+    ("ROCM_TARGETS", "in CMake's form: `gfx1100;gfx1201`; default: upstream's list"),
+    ("JOBS", "number of parallel compile jobs; default: Cargo's, capped by free memory"),
     (
         "COMPILER_LAUNCHER",
-        "`ccache`, `sccache`, a path, or `none`; default: whichever is installed",
+        "`ccache`, `sccache`, a path, or `none`; default: the one that is installed",
     ),
 ];
 

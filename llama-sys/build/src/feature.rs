@@ -97,13 +97,13 @@ const OTHERS: [FeatureRow; 12] = [
         ..row(
             Feature::CpuAllVariants,
             "cpu-all-variants",
-            "CPU code for every instruction set, the best chosen at run time: in one file, with `backend-dl` in \
-             libraries.",
+            "CPU code for every instruction set, in one file or with `backend-dl` in libraries; the best is chosen at \
+             run time.",
         )
     },
     FeatureRow {
         section: Section::Linkage,
-        ..row(Feature::Native, "native", "Tune for the machine that builds, and run nowhere else.")
+        ..row(Feature::Native, "native", "Tune for the build machine only.")
     },
     FeatureRow {
         default: DefaultIn::Both,
@@ -116,7 +116,7 @@ const OTHERS: [FeatureRow; 12] = [
         ..row(
             Feature::Quantize,
             "quantize",
-            "The quantizer, and the planner of memory with it, for a program that links them.",
+            "The quantizer and the memory planner, for a program that links them.",
         )
     },
     FeatureRow {
@@ -143,7 +143,7 @@ const OTHERS: [FeatureRow; 12] = [
         ..row(
             Feature::Bindgen,
             "bindgen",
-            "Write the declarations anew from the headers; needs libclang.",
+            "Generate the declarations from the headers; needs libclang.",
         )
     },
     FeatureRow {
@@ -153,7 +153,7 @@ const OTHERS: [FeatureRow; 12] = [
         ..row(
             Feature::Fetch,
             "fetch",
-            "Download llama.cpp when the source is not there: a clone or a git dependency, never a published crate.",
+            "Download llama.cpp if a clone or a git dependency lacks it; a published crate contains it.",
         )
     },
     FeatureRow {

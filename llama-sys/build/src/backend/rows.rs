@@ -68,7 +68,7 @@ pub const ROWS: [BackendRow; 8] = [
     },
     BackendRow {
         feature: "metal",
-        help: "Apple GPUs; on by itself on Apple silicon.",
+        help: "Apple GPUs; on by default on Apple silicon.",
         switch: "GGML_METAL",
         library: "ggml-metal",
         registered: "MTL",
