@@ -1,10 +1,11 @@
 #!/bin/bash
-# What an image without a shell takes from Debian, into /closure: closure.sh PROGRAM... -- FILE...
-# The libraries that the programs open, and with them those of Debian's own programs; the files, or folders;
-# certificates; what scanners read about the packages of all these, and their licences. The programs and
-# libraries of EXTRA_PACKAGES belong to the programs.
+# closure.sh PROGRAM... -- FILE...: puts into /closure what an image without a shell takes from Debian: the libraries that
+# the programs open, and the programs where they are Debian's own; the files or folders; certificates; what scanners read
+# about the packages of all these, and their licences. Programs and libraries of EXTRA_PACKAGES are programs, too.
 set -euo pipefail
 
+# The first program must start; a library beside it may want a driver, which the host has.
+if ldd "$1" | grep "not found" >&2; then exit 1; fi
 programs=()
 while [ "$1" != -- ]; do
     programs+=("$1")
@@ -31,7 +32,8 @@ done
 cp -a --parents "${files[@]}" /etc/ssl/certs/ca-certificates.crt /closure/
 
 mapfile -t owned < <(find "${files[@]}" -path '/usr/*' ! -type d)
-packages=$(dpkg -S "${libraries[@]}" "${owned[@]}" | cut -d: -f1 | sort -u)
+# A link that update-alternatives made belongs to no package: dpkg says so and tells the others.
+packages=$({ dpkg -S "${libraries[@]}" "${owned[@]}" || true; } | cut -d: -f1 | sort -u)
 for package in ca-certificates $packages; do
     dpkg -s "$package" > "/closure/var/lib/dpkg/status.d/$package"
     cp -L --parents "/usr/share/doc/$package/copyright" /closure/
