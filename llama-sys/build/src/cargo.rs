@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::compiler::{self, Named};
-use crate::config::{Compilers, Config, Features, Overrides, Toolkits};
+use crate::config::{Compilers, Config, Overrides, Toolkits};
+use crate::feature::{Feature, Features};
 use crate::refusal;
 use crate::target::{Os, Target};
 
-/// Our own variables: name without the prefix `LLAMA_SYS_`, meaning. README's table is made of it.
+/// Our own variables: name without the prefix `LLAMA_SYS_`, meaning. docs/build.md's table is made of it.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("SOURCE_DIR", "build this llama.cpp tree instead of the pinned one (recorded as unverified)"),
     ("SOURCE_ARCHIVE", "take the pinned tree from this local `.tar.gz` (verified)"),
@@ -99,11 +100,11 @@ pub fn read_config() -> Result<Config, Error> {
         let name = format!("CARGO_FEATURE_{}", feature.to_uppercase().replace('-', "_"));
         std::env::var_os(name).is_some()
     };
-    let features = Features::parse(FEATURES.iter().copied().filter(|feature| on(feature)))?;
+    let features = Features::parse(Feature::rows().map(|row| row.name).filter(|name| on(name)))?;
     let target = Target::parse(&cargo("TARGET")?);
     let crt = std::env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
     let crt_static = crt.split(',').any(|feature| feature == "crt-static");
-    if crt_static && !features.system {
+    if crt_static && !features.has(Feature::System) {
         refusal::static_glibc(&target)?;
     }
     config(features, target, Target::parse(&cargo("HOST")?), crt_static, true)
@@ -117,28 +118,6 @@ pub fn read_config() -> Result<Config, Error> {
 pub fn config_for(features: Features, target: &str, host: &str) -> Result<Config, Error> {
     config(features, Target::parse(target), Target::parse(host), false, false)
 }
-
-/// Features of `llama-sys` that Cargo tells a build script about.
-pub const FEATURES: &[&str] = &[
-    "blas",
-    "cuda",
-    "metal",
-    "opencl",
-    "rocm",
-    "rpc",
-    "sycl",
-    "vulkan",
-    "backend-dl",
-    "cpu-all-variants",
-    "native",
-    "server",
-    "quantize",
-    "ui",
-    "openmp",
-    "tls",
-    "mtmd",
-    "system",
-];
 
 fn config(
     features: Features,
