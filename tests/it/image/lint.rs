@@ -27,9 +27,9 @@ fn compose_and_bake_understand_their_files() {
     }
 }
 
-/// The targets that bake makes of one or of a group.
-fn baked(target: &str) -> BTreeMap<String, Value> {
-    let file = ["buildx", "bake", "--file", "docker/docker-bake.hcl", "--print", target];
+/// Bake's plan for each target of a group, by name.
+fn baked(group: &str) -> BTreeMap<String, Value> {
+    let file = ["buildx", "bake", "--file", "docker/docker-bake.hcl", "--print", group];
     let plan: Value = serde_json::from_str(&read(&file)).unwrap();
     serde_json::from_value(plan["target"].clone()).unwrap()
 }
@@ -53,7 +53,7 @@ fn bake_has_the_variants_of_the_release_matrix() {
             let target = &targets[&format!("{variant}{suffix}")];
             assert_eq!(target["target"], stage, "{target}");
             assert_eq!(target["dockerfile"], format!("docker/{variant}.Dockerfile"));
-            // Without any it is this machine's, which must be one of them.
+            // Without `platforms`, bake builds for the machine that it runs on.
             let wanted = if platforms.len() == 1 { json!(platforms) } else { Value::Null };
             assert_eq!(target["platforms"], wanted, "{target}");
         }
