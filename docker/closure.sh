@@ -1,10 +1,12 @@
 #!/bin/bash
-# What an image without a shell takes from Debian, into /closure: closure.sh PROGRAM... -- FILE...
-# The libraries that the programs open, and with them those of Debian's own programs; the files, or folders;
-# certificates; what scanners read about the packages of all these, and their licences. The programs and
-# libraries of EXTRA_PACKAGES belong to the programs.
+# closure.sh PROGRAM... -- FILE...
+# Copies Debian's part of an image without a shell into /closure: the libraries that the programs open, those programs
+# that are Debian's own, the files or folders, certificates, the records of packages that scanners read, and licences.
+# EXTRA_PACKAGES names packages whose programs and libraries count as programs, too.
 set -euo pipefail
 
+# The first program must start. A library may need a driver, which only the host has.
+if ldd "$1" | grep "not found" >&2; then exit 1; fi
 programs=()
 while [ "$1" != -- ]; do
     programs+=("$1")
@@ -13,14 +15,14 @@ done
 files=("${@:2}" /usr/lib/os-release)
 
 for package in ${EXTRA_PACKAGES:-}; do
-    # Without its version or release, as in `curl=8.14.1` and `curl/trixie-backports`.
+    # dpkg knows `curl`, not `curl=8.14.1` or `curl/trixie-backports`.
     contents=$(dpkg -L "${package%%[=/]*}")
     while read -r file; do
         if [[ $file =~ ^/usr/(s?bin|lib)/. && ! -d $file ]]; then programs+=("$file"); fi
     done <<< "$contents"
 done
 
-# `ldd` has the name of each of several programs in a line of its own.
+# If there are several programs, `ldd` writes the name of each in a line of its own.
 mapfile -t libraries < <(ldd "${programs[@]}" | sed -nE 's,.*(/lib[^/]*/[^ ]*) .*,/usr\1,p; s,^(/usr/.*):$,\1,p' | sort -u)
 mkdir -p /closure/tmp /closure/var/lib/dpkg/status.d
 chmod 1777 /closure/tmp
@@ -31,7 +33,8 @@ done
 cp -a --parents "${files[@]}" /etc/ssl/certs/ca-certificates.crt /closure/
 
 mapfile -t owned < <(find "${files[@]}" -path '/usr/*' ! -type d)
-packages=$(dpkg -S "${libraries[@]}" "${owned[@]}" | cut -d: -f1 | sort -u)
+# No package owns a link of update-alternatives. dpkg reports that, and the build goes on.
+packages=$({ dpkg -S "${libraries[@]}" "${owned[@]}" || true; } | cut -d: -f1 | sort -u)
 for package in ca-certificates $packages; do
     dpkg -s "$package" > "/closure/var/lib/dpkg/status.d/$package"
     cp -L --parents "/usr/share/doc/$package/copyright" /closure/

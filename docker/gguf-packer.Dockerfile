@@ -32,8 +32,7 @@ RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/
     ca-certificates libgomp1 libstdc++6 \
     && install -d -m 1777 /data
 RUN --mount=type=bind,source=docker/closure.sh,target=/closure.sh --mount=type=bind,from=packer,target=/packer \
-    ! ldd /packer/gguf-packer | grep "not found" >&2 \
-    && bash /closure.sh /packer/gguf-packer -- /data
+    bash /closure.sh /packer/gguf-packer -- /data
 
 FROM scratch
 COPY --from=closure /closure/ /

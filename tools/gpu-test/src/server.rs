@@ -54,7 +54,7 @@ impl Running {
     /// When it gives none.
     pub(super) fn complete(&self, body: &Value) -> Result<Value> {
         let url = format!("{}/completion", self.server.url());
-        let answer = http::client(PATIENCE).and_then(|client| http::post(&client, &url, body));
+        let answer = http::post(&http::client(PATIENCE), &url, body);
         answer.and_then(http::json).with_context(|| {
             let log = self.server.log();
             let last = log.last().map(|line| format!(" (its last line: {line})"));

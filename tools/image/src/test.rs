@@ -129,12 +129,13 @@ impl Test {
         let container = Container::new(self.server(model))?;
         container.wait_until_healthy()?;
         let url = format!("http://{}", container.address()?);
-        let client = http::client(PATIENCE)?;
-        let health = client.get(format!("{url}/health")).send()?;
+        let client = http::client(PATIENCE);
+        let health = client.get(format!("{url}/health")).call()?;
         ensure!(health.status().is_success(), "/health answers {}", health.status());
         // It does not end by itself.
         let work = json!({"prompt": "Once", "n_predict": -1, "ignore_eos": true, "stream": true});
-        let mut work = http::post(&client, &format!("{url}/completion"), &work)?;
+        let work = http::post(&client, &format!("{url}/completion"), &work)?;
+        let mut work = work.into_body().into_reader();
         let mut first = [0; 64];
         work.read_exact(&mut first).context("no text is generated")?;
         let started = Instant::now();
