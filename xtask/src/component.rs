@@ -14,7 +14,9 @@ mod crates;
 pub(crate) mod measure;
 mod web_ui;
 
-pub(crate) use crates::ROOT as OWN_PROGRAM;
+#[cfg(test)]
+pub(crate) use crates::SERVER;
+pub(crate) use crates::{PACKER, Program};
 
 /// How a part comes into a distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,10 +96,12 @@ pub(crate) fn all(
     vendor: &[VendorLibrary],
 ) -> Result<Vec<Component>> {
     let rustc = manifest.tools.get("rustc").map(String::as_str).unwrap_or_default();
+    let program = Program::of(manifest);
+    let page = || web_ui::read(source, &manifest.llama_cpp.tag);
     let gathered = [
-        crates::read(&manifest.target, rustc),
+        crates::read(program, &manifest.target, rustc),
         carried::read(source, &manifest.llama_cpp),
-        web_ui::read(source, &manifest.llama_cpp.tag),
+        if program.has_page { page() } else { Ok(Vec::new()) },
         vendor.iter().map(vendor_component).collect(),
     ];
     let (mut components, mut wrong) = (Vec::new(), Vec::new());

@@ -20,6 +20,7 @@ cargo xtask dist: folders and archives with llama-server that run anywhere
   --arch LIST       GPU architectures as CMake takes them, as in `90` or `gfx1100;gfx1201`;
                     default: upstream's list for the toolkit
   --one-file        one llama-server for every CPU in place of libraries; cpu alone
+  --packer          gguf-packer in place of llama-server, for this machine
   --setup           install what the variant needs; --yes means the same
   --out DIR         where it goes; default: dist
   --probe           only see whether the toolkit works: configure the backend, compile one kernel
@@ -34,6 +35,7 @@ pub(super) struct Args {
     pub(super) toolkit: Option<String>,
     pub(super) architectures: Option<String>,
     pub(super) one_file: bool,
+    pub(super) packer: bool,
     pub(super) setup: bool,
     pub(super) out: PathBuf,
     pub(super) probe: bool,
@@ -53,6 +55,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
         toolkit: None,
         architectures: None,
         one_file: false,
+        packer: false,
         setup: false,
         out: cargo::root().join("dist"),
         probe: false,
@@ -71,6 +74,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
             Long("toolkit") => parsed.toolkit = Some(parser.value()?.string()?),
             Long("arch") => parsed.architectures = Some(parser.value()?.string()?),
             Long("one-file") => parsed.one_file = true,
+            Long("packer") => parsed.packer = true,
             Long("setup" | "yes") => parsed.setup = true,
             Long("out") => parsed.out = std::path::absolute(PathBuf::from(parser.value()?))?,
             Long("probe") => parsed.probe = true,
@@ -144,6 +148,14 @@ impl Args {
         if self.one_file && self.variants != [Variant::Cpu] {
             wrong.push(
                 "--one-file is for cpu alone\n  hint: leave out --one-file or --variant".to_owned(),
+            );
+        }
+        let others = self.variants != [Variant::Cpu] || self.one_file || self.probe;
+        if self.packer && (others || self.target.is_some()) {
+            wrong.push(
+                "--packer is gguf-packer for this machine\n  hint: leave out the words of llama-server: --variant, \
+                 --one-file, --probe, --target"
+                    .to_owned(),
             );
         }
         let several = self.variants.len() > 1;
@@ -226,6 +238,12 @@ mod tests {
                 "--variant vulkan --one-file",
                 x86,
                 "--one-file is for cpu alone\n  hint: leave out --one-file or --variant",
+            ),
+            (
+                "--packer --one-file",
+                x86,
+                "--packer is gguf-packer for this machine\n  hint: leave out the words of llama-server: --variant, \
+                 --one-file, --probe, --target",
             ),
             ("--json", x86, "--json goes with --plan\n  hint: cargo xtask dist --plan --json"),
         ] {

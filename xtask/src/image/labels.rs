@@ -1,6 +1,7 @@
 //! What an image says about itself to whoever inspects it: the labels that OCI names, and our own. Pure.
 
 use super::subject::Subject;
+use crate::dist::packer;
 use crate::identity::Identity;
 use crate::sbom;
 use crate::variant::Variant;
@@ -68,6 +69,26 @@ pub(super) fn labels(subject: &Subject, facts: &Facts<'_>) -> Vec<(String, Strin
     let named = |prefix: &'static str| move |(name, value)| (format!("{prefix}{name}"), value);
     let standard = standard.into_iter().map(named("org.opencontainers.image."));
     let all = standard.chain(own.into_iter().map(named(OWN)));
+    all.filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// The labels of gguf-packer's image, likewise.
+pub(super) fn of_packer(facts: &Facts<'_>) -> Vec<(String, String)> {
+    let (base, digest) = facts.base.split_once('@').unwrap_or((facts.base, ""));
+    let identity = facts.identity;
+    let about = "Packs, ships, sizes and runs GGUF models as container images: a frontend of docker build, and a command";
+    let all = [
+        ("org.opencontainers.image.created", sbom::rfc3339(identity.epoch)),
+        ("org.opencontainers.image.version", identity.version.clone()),
+        ("org.opencontainers.image.revision", identity.commit.clone()),
+        ("org.opencontainers.image.source", facts.source.unwrap_or_default().to_owned()),
+        ("org.opencontainers.image.title", packer::NAME.to_owned()),
+        ("org.opencontainers.image.description", about.to_owned()),
+        ("org.opencontainers.image.base.name", base.to_owned()),
+        ("org.opencontainers.image.base.digest", digest.to_owned()),
+        ("llama-server.llama-cpp", facts.llama_cpp.to_owned()),
+    ];
+    let all = all.into_iter().map(|(name, value)| (name.to_owned(), value));
     all.filter(|(_, value)| !value.is_empty()).collect()
 }
 

@@ -13,7 +13,8 @@ use super::jobs::{self, DIR, What};
 use super::{archives, crates};
 use crate::cargo;
 use crate::identity::Identity;
-use crate::image::publish::{Built, Release};
+use crate::image::platform_of;
+use crate::image::publish::{Built, Of, Release};
 use crate::image::semver::Semver;
 
 /// The branch that moves names.
@@ -143,14 +144,18 @@ impl Plan {
         let mut built = Vec::new();
         for job in jobs::all(&Policy::default()) {
             let papers = archives::papers(&job.what, self.version());
-            if let What::Images(row) = job.what {
-                built.extend([false, true].map(|minimal| Built {
-                    row: row.clone(),
-                    minimal,
-                    archive: PathBuf::from(jobs::image(&job.id, minimal)),
-                    papers: papers.clone(),
-                }));
-            }
+            let of: Vec<Of> = match job.what {
+                What::Images(row) => {
+                    [false, true].map(|minimal| Of::Server { row: row.clone(), minimal }).into()
+                }
+                What::Packer(target) => platform_of(target).map(Of::Packer).into_iter().collect(),
+                What::OneFile(_) => continue,
+            };
+            built.extend(of.into_iter().map(|of| Built {
+                archive: PathBuf::from(jobs::image(&job.id, of.is_minimal())),
+                papers: papers.clone(),
+                of,
+            }));
         }
         built
     }
