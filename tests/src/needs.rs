@@ -236,14 +236,17 @@ pub fn need_root<T>(what: &str, found: Option<T>) -> Option<T> {
         return need(what, found);
     };
     let thread = std::thread::current();
-    let line = format!("the test {}: it needs {what}\n", thread.name().unwrap_or_default());
-    let mut options = std::fs::File::options();
-    let file = options.create(true).append(true).open(file);
+    note(file.as_ref(), thread.name().unwrap_or_default(), what);
+    None
+}
+
+fn note(file: &Path, test: &str, what: &str) {
+    let line = format!("the test {test}: it needs {what}\n");
+    let file = std::fs::File::options().create(true).append(true).open(file);
     // One write: tests run side by side.
     let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes()));
     written.expect("`cargo xtask test` names a file that can be written");
     eprint!("skipped: {line}");
-    None
 }
 
 fn file_in(name: &str) -> Option<PathBuf> {
@@ -256,4 +259,17 @@ fn variable(name: &str) -> Option<std::ffi::OsString> {
         reason = "the tests' own inputs, which no build depends on"
     )]
     std::env::var_os(name)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_left_out_is_noted_line_by_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("left-out.txt");
+        super::note(&file, "a::b", "root");
+        super::note(&file, "c", "a thing");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text, "the test a::b: it needs root\nthe test c: it needs a thing\n");
+    }
 }

@@ -37,6 +37,7 @@ enum Rights {
 /// Who runs this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct User {
+    name: String,
     uid: String,
     gid: String,
     rights: Rights,
@@ -47,15 +48,17 @@ pub(crate) struct User {
 pub(crate) struct NeedsRoot {
     /// As in `make the Debian root arm64-root`.
     what: String,
+    /// The user's name.
+    name: String,
 }
 
 impl fmt::Display for NeedsRoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "only root can {}, and this user may not use sudo\n  hint: let root allow it, then run the same command \
-             again: usermod -aG sudo \"$(id -un)\"",
-            self.what
+            "only root can {}, and this user may not use sudo\n  hint: root types: usermod -aG sudo {}\n  hint: then log \
+             in again, and run the same command",
+            self.what, self.name
         )
     }
 }
@@ -69,7 +72,7 @@ impl User {
     /// When the system does not say who it is.
     pub(crate) fn find() -> Result<Self> {
         let id = |of: &str| Cmd::new("id").arg(of).read().map(|id| id.trim().to_owned());
-        let (uid, gid) = (id("-u")?, id("-g")?);
+        let (name, uid, gid) = (id("-un")?, id("-u")?, id("-g")?);
         let rights = if uid == "0" {
             Rights::Root
         } else if Cmd::new("sudo").args(["--non-interactive", "true"]).read().is_ok()
@@ -79,7 +82,7 @@ impl User {
         } else {
             Rights::None
         };
-        Ok(Self { uid, gid, rights })
+        Ok(Self { name, uid, gid, rights })
     }
 
     /// Whether files that this user makes are root's.
@@ -94,8 +97,8 @@ impl User {
 
     /// The group of a user who shares it with nobody.
     pub(crate) fn own_group(&self) -> Option<&str> {
-        let name = |of: &str| Cmd::new("id").arg(of).read().ok();
-        (name("-un")? == name("-gn")?).then_some(&self.gid)
+        let group = Cmd::new("id").arg("-gn").read().ok()?;
+        (self.name == group.trim()).then_some(&self.gid)
     }
 
     /// Whether this user can become root.
@@ -105,7 +108,7 @@ impl User {
     pub(crate) fn must_become_root(&self, what: &str) -> Result<(), NeedsRoot> {
         match self.rights {
             Rights::Root | Rights::Sudo => Ok(()),
-            Rights::None => Err(NeedsRoot { what: what.to_owned() }),
+            Rights::None => Err(NeedsRoot { what: what.to_owned(), name: self.name.clone() }),
         }
     }
 
@@ -185,12 +188,12 @@ pub(crate) mod tests {
     /// An ordinary user, with or without `sudo`.
     pub(crate) fn ordinary(sudo: bool) -> User {
         let rights = if sudo { Rights::Sudo } else { Rights::None };
-        User { uid: "1000".into(), gid: "1001".into(), rights }
+        User { name: "me".into(), uid: "1000".into(), gid: "1001".into(), rights }
     }
 
     /// Root.
     pub(crate) fn root() -> User {
-        User { uid: "0".into(), gid: "0".into(), rights: Rights::Root }
+        User { name: "root".into(), uid: "0".into(), gid: "0".into(), rights: Rights::Root }
     }
 
     #[test]
@@ -220,8 +223,8 @@ pub(crate) mod tests {
         assert!(error.is::<NeedsRoot>());
         assert_eq!(
             error.to_string(),
-            "only root can make the Debian root y, and this user may not use sudo\n  hint: let root allow it, then run \
-             the same command again: usermod -aG sudo \"$(id -un)\""
+            "only root can make the Debian root y, and this user may not use sudo\n  hint: root types: usermod -aG sudo \
+             me\n  hint: then log in again, and run the same command"
         );
     }
 

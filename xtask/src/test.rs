@@ -1,7 +1,7 @@
 //! `cargo xtask test`: sets up, builds both kinds of server, runs every test.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use lexopt::prelude::*;
@@ -226,25 +226,30 @@ fn beside<T>(
         std::fs::create_dir_all(cargo::target_dir().join("xtask"))?;
         // The last run's; whether there was one does not matter.
         let _ = std::fs::remove_file(&log);
-        let mut all = Vec::new();
-        for words in commands {
-            let mut error = String::new();
-            let done = Cmd::new(std::env::current_exe()?).args(*words).run_logged(&log, |line| {
-                line.strip_prefix("error: ").into_iter().for_each(|last| error = last.to_owned());
-            });
-            match done {
-                Err(failed) if failed.status() == Some(NEEDS_ROOT.into()) => {
-                    all.push(left_out(words, &error));
-                }
-                done => done?,
-            }
-        }
-        Ok(all)
+        each(&std::env::current_exe()?, commands, &log)
     };
     std::thread::scope(|scope| {
         let others = scope.spawn(others);
         (work(), others.join().expect("it does not panic"))
     })
+}
+
+/// Runs `program` with each of the `commands`; names those that only root can run.
+fn each(program: &Path, commands: &[&[&str]], log: &Path) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for words in commands {
+        let mut error = String::new();
+        let done = Cmd::new(program).args(*words).run_logged(log, |line| {
+            line.strip_prefix("error: ").into_iter().for_each(|last| error = last.to_owned());
+        });
+        match done {
+            Err(failed) if failed.status() == Some(NEEDS_ROOT.into()) => {
+                all.push(left_out(words, &error));
+            }
+            done => done?,
+        }
+    }
+    Ok(all)
 }
 
 fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {
@@ -291,6 +296,22 @@ mod tests {
         let first = "left out, as only root can do it and this user may not use sudo:\n";
         assert_eq!(told, format!("{first}  {line}\n  the test x: it needs y"));
         assert_eq!(super::told(&[]), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn after_a_step_of_roots_the_others_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, made) = (dir.path().join("log"), dir.path().join("made"));
+        let refused = "echo error: only root can x >&2; echo '  hint: y' >&2; exit 77";
+        let touch = format!("touch {}", made.display());
+        let commands: [&[&str]; 2] = [&["-c", refused], &["-c", &touch]];
+        let left_out = each(Path::new("sh"), &commands, &log).unwrap();
+        assert_eq!(left_out, [format!("cargo xtask -c {refused}: only root can x")]);
+        assert!(made.is_file());
+        std::fs::remove_file(&made).unwrap();
+        let commands: [&[&str]; 2] = [&["-c", "exit 1"], &["-c", &touch]];
+        assert!(each(Path::new("sh"), &commands, &log).is_err() && !made.exists());
     }
 
     #[test]
