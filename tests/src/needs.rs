@@ -173,6 +173,19 @@ fn setpriv_through_sudo() -> PathBuf {
     file
 }
 
+/// A copy of `program` where every user comes: the folders of a home may be closed to others.
+///
+/// # Panics
+/// When it cannot be copied.
+pub fn open_copy(program: &Path) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir_in("/var/tmp").expect("/var/tmp can be written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(dir.path(), mode).expect("it is ours");
+    let copy = dir.path().join(program.file_name().expect("a program has a name"));
+    std::fs::copy(program, &copy).expect("/var/tmp has room");
+    (dir, copy)
+}
+
 /// A command that root runs: this user is root, or may become root without a password.
 pub fn as_root(program: &str) -> Option<std::process::Command> {
     if is_root() {
@@ -226,8 +239,8 @@ pub fn need<T>(what: &str, found: Option<T>) -> Option<T> {
     found
 }
 
-/// The same for what is not there without root's rights: `cargo xtask test`, run by a user who has none, names a file in
-/// `$LLAMA_TEST_LEFT_OUT`, and says at its end what was left out.
+/// The same for what is not there without root's rights: `cargo xtask test`, run by a user who has none, names a file
+/// in `$LLAMA_TEST_LEFT_OUT`, and says at its end what was left out.
 ///
 /// # Panics
 /// As [`need`], for everybody else.

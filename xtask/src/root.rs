@@ -56,8 +56,8 @@ impl fmt::Display for NeedsRoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "only root can {}, and this user may not use sudo\n  hint: root types: usermod -aG sudo {}\n  hint: then log \
-             in again, and run the same command",
+            "only root can {}, and this user may not use sudo\n  hint: root types: usermod -aG sudo {}\n  hint: then \
+             log in again, and run the same command",
             self.what, self.name
         )
     }
@@ -223,8 +223,8 @@ pub(crate) mod tests {
         assert!(error.is::<NeedsRoot>());
         assert_eq!(
             error.to_string(),
-            "only root can make the Debian root y, and this user may not use sudo\n  hint: root types: usermod -aG sudo \
-             me\n  hint: then log in again, and run the same command"
+            "only root can make the Debian root y, and this user may not use sudo\n  hint: root types: usermod -aG \
+             sudo me\n  hint: then log in again, and run the same command"
         );
     }
 

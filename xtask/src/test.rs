@@ -33,30 +33,9 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     checked?;
     web_ui?;
     let (subjects, mut left_out) = with_engine(yes, ci, || build(&mut screen, &test, yes))?;
-    let Subjects { own, shared, programs, mut dists, left_out: of_build } = subjects;
-    left_out.extend(of_build);
-    if ci && cargo::host() == variant::X86_64 {
-        let name = format!("{}-{}", Variant::Cpu, variant::AARCH64);
-        dists.push(("LLAMA_TEST_DIST_ARM64", beside_out().join(name)));
-    }
+    left_out.extend(subjects.left_out.clone());
     screen.step("testing");
-    let mut cmd = test
-        .env("RUST_TEST_THREADS", cargo::test_threads())
-        .args(rest)
-        .env("LLAMA_TEST_HEALTHCHECK", programs.program("llama-healthcheck")?)
-        .env("LLAMA_TEST_GGUF_PACKER", programs.program("gguf-packer")?)
-        .env(
-            "LLAMA_TEST_LLAMA_SYS",
-            programs.llama_sys.context("cargo names no build of `llama-sys`")?,
-        )
-        .env("LLAMA_TEST_SERVER", own)
-        .env("LLAMA_TEST_SERVER_DL", shared);
-    for (name, dir) in dists {
-        cmd = cmd.env(name, dir);
-    }
-    if ci {
-        cmd = cmd.env("CI", "true");
-    }
+    let mut cmd = subjects.tested(test, ci)?.args(rest);
     let of_tests = cargo::target_dir().join("xtask/left-out.txt");
     let _ = std::fs::remove_file(&of_tests);
     if User::find()?.must_become_root("run some of the tests").is_err() {
@@ -87,6 +66,29 @@ struct Subjects {
     dists: Vec<(&'static str, PathBuf)>,
     /// What only root could have made.
     left_out: Option<String>,
+}
+
+impl Subjects {
+    /// `test` with the variables that name them.
+    fn tested(self, test: Cmd, ci: bool) -> Result<Cmd> {
+        let Self { own, shared, programs, mut dists, left_out: _ } = self;
+        if ci && cargo::host() == variant::X86_64 {
+            let name = format!("{}-{}", Variant::Cpu, variant::AARCH64);
+            dists.push(("LLAMA_TEST_DIST_ARM64", beside_out().join(name)));
+        }
+        let cmd = test
+            .env("RUST_TEST_THREADS", cargo::test_threads())
+            .env("LLAMA_TEST_HEALTHCHECK", programs.program("llama-healthcheck")?)
+            .env("LLAMA_TEST_GGUF_PACKER", programs.program("gguf-packer")?)
+            .env(
+                "LLAMA_TEST_LLAMA_SYS",
+                programs.llama_sys.context("cargo names no build of `llama-sys`")?,
+            )
+            .env("LLAMA_TEST_SERVER", own)
+            .env("LLAMA_TEST_SERVER_DL", shared);
+        let cmd = dists.into_iter().fold(cmd, |cmd, (name, dir)| cmd.env(name, dir));
+        Ok(if ci { cmd.env("CI", "true") } else { cmd })
+    }
 }
 
 fn build(screen: &mut Screen, test: &Cmd, yes: bool) -> Result<Subjects> {

@@ -28,7 +28,7 @@ cargo xtask dist: folders and archives with llama-server that run anywhere
   --json            with --plan: as JSON
 ";
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Args {
     pub(super) variants: Vec<Variant>,
     pub(super) target: Option<String>,
@@ -49,19 +49,8 @@ pub(super) struct Args {
 /// Names a word that means nothing.
 pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
     let mut parser = lexopt::Parser::from_args(args);
-    let mut parsed = Args {
-        variants: vec![Variant::Cpu],
-        target: None,
-        toolkit: None,
-        architectures: None,
-        one_file: false,
-        packer: false,
-        setup: false,
-        out: cargo::root().join("dist"),
-        probe: false,
-        plan: false,
-        json: false,
-    };
+    let mut parsed =
+        Args { variants: vec![Variant::Cpu], out: cargo::root().join("dist"), ..Args::default() };
     let mut all = false;
     while let Some(arg) = parser.next()? {
         match arg {
@@ -150,14 +139,7 @@ impl Args {
                 "--one-file is for cpu alone\n  hint: leave out --one-file or --variant".to_owned(),
             );
         }
-        let others = self.variants != [Variant::Cpu] || self.one_file || self.probe;
-        if self.packer && (others || self.target.is_some()) {
-            wrong.push(
-                "--packer is gguf-packer for this machine\n  hint: leave out the words of llama-server: --variant, \
-                 --one-file, --probe, --target"
-                    .to_owned(),
-            );
-        }
+        wrong.extend(self.packer_with_others());
         let several = self.variants.len() > 1;
         if several && (self.toolkit.is_some() || self.architectures.is_some()) {
             wrong
@@ -171,6 +153,13 @@ impl Args {
                 .push("--json goes with --plan\n  hint: cargo xtask dist --plan --json".to_owned());
         }
         if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+    }
+
+    fn packer_with_others(&self) -> Option<String> {
+        let others = self.variants != [Variant::Cpu] || self.one_file || self.probe;
+        let text = "--packer is gguf-packer for this machine\n  hint: leave out the words of llama-server: --variant, \
+                    --one-file, --probe, --target";
+        (self.packer && (others || self.target.is_some())).then(|| text.to_owned())
     }
 }
 

@@ -191,8 +191,8 @@ pub(super) fn remapped(root: &str, cargo_home: &str) -> String {
     maps.map(|(from, to)| format!("'--remap-path-prefix={from}={to}'")).join(",")
 }
 
-/// Cargo's build of a package for `target` with these features, these flags of rustc's, a list in TOML, and nothing of the
-/// user's.
+/// Cargo's build of a package for `target` with these features, these flags of rustc's (a list in TOML), and nothing of
+/// the user's.
 pub(super) fn cargo_build(package: &str, features: &str, target: &str, flags: &str) -> Cmd {
     Cmd::new("cargo")
         .env_remove("RUSTFLAGS")

@@ -76,7 +76,7 @@ pub(super) fn labels(subject: &Subject, facts: &Facts<'_>) -> Vec<(String, Strin
 pub(super) fn of_packer(facts: &Facts<'_>) -> Vec<(String, String)> {
     let (base, digest) = facts.base.split_once('@').unwrap_or((facts.base, ""));
     let identity = facts.identity;
-    let about = "Packs, ships, sizes and runs GGUF models as container images: a frontend of docker build, and a command";
+    let about = "Packs, ships, sizes and runs GGUF models as images: a frontend of docker build, and a command";
     let all = [
         ("org.opencontainers.image.created", sbom::rfc3339(identity.epoch)),
         ("org.opencontainers.image.version", identity.version.clone()),

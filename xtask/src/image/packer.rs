@@ -1,5 +1,5 @@
-//! The image of gguf-packer, which is a frontend of `docker build` and a command line: built of a finished distribution,
-//! and tried as both.
+//! The image of gguf-packer, which is a frontend of `docker build` and a command line: built of a finished
+//! distribution, and tried as both.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

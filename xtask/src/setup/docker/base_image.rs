@@ -86,8 +86,8 @@ fn former() -> Option<String> {
     let history = Cmd::new("docker").args(history).read().ok()?;
     is_former(&history).then(|| {
         format!(
-            "this engine's {FORMER} is not Docker Hub's: an older version of this command made it, and our images stand \
-             on {OWN} now\n  hint: docker image rm {FORMER}"
+            "this engine's {FORMER} is not Docker Hub's: an older version of this command made it, and our images \
+             stand on {OWN} now\n  hint: docker image rm {FORMER}"
         )
     })
 }
