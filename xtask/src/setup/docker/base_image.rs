@@ -61,6 +61,7 @@ pub(super) fn ensure(yes: bool, screen: &mut Screen) -> Result<()> {
     // Of its own: the toolkits' is free meanwhile.
     let folder = cargo::toolkits().join("base-image");
     let lock = cargo::lock(&folder, screen)?;
+    user.take_over(&Staging::path(&lock, "new"))?;
     let staging = Staging::new(&lock, "new")?;
     let log = folder.join("log");
     let mut roots = Vec::new();
