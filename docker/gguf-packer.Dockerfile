@@ -1,6 +1,7 @@
 # gguf-packer: what `# syntax=gpustack/gguf-packer` names, the frontend of `docker build`, and the command line.
 #   docker buildx build -f docker/gguf-packer.Dockerfile .
-# toolchain, build: Cargo makes the program. packer: that program; `--build-context packer=DIR` gives a finished one.
+# toolchain, build: Cargo makes the program. packer: that program; `--build-context packer=DIR` gives a finished one, such
+# as the distribution that `cargo xtask dist --packer` makes.
 # The image has no shell: the program and the libraries that it opens.
 
 ARG BASE_IMAGE=debian:trixie-slim@sha256:a29215f6a35e51e22adffa17f89e9d2ef06214e64a2bad10d765c46aea49f11f
@@ -37,6 +38,9 @@ RUN --mount=type=bind,source=docker/closure.sh,target=/closure.sh --mount=type=b
 FROM scratch
 COPY --from=closure /closure/ /
 COPY --from=packer /gguf-packer /app/bin/
+# Of a distribution (`cargo xtask dist --packer`); a program alone has none of these.
+COPY --from=packer /license[s] /app/licenses
+COPY --from=packer /*.json /app/
 COPY LICENSE THIRD-PARTY.md /app/
 # What BuildKit reads of a frontend: it needs no network itself, and what it takes and answers.
 LABEL moby.buildkit.frontend.network.none="true" \

@@ -173,6 +173,19 @@ fn setpriv_through_sudo() -> PathBuf {
     file
 }
 
+/// A copy of `program` where every user comes: the folders of a home may be closed to others.
+///
+/// # Panics
+/// When it cannot be copied.
+pub fn open_copy(program: &Path) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir_in("/var/tmp").expect("/var/tmp can be written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(dir.path(), mode).expect("it is ours");
+    let copy = dir.path().join(program.file_name().expect("a program has a name"));
+    std::fs::copy(program, &copy).expect("/var/tmp has room");
+    (dir, copy)
+}
+
 /// A command that root runs: this user is root, or may become root without a password.
 pub fn as_root(program: &str) -> Option<std::process::Command> {
     if is_root() {
@@ -226,8 +239,8 @@ pub fn need<T>(what: &str, found: Option<T>) -> Option<T> {
     found
 }
 
-/// The same for what is not there without root's rights: `cargo xtask test`, run by a user who has none, names a file in
-/// `$LLAMA_TEST_LEFT_OUT`, and says at its end what was left out.
+/// The same for what is not there without root's rights: `cargo xtask test`, run by a user who has none, names a file
+/// in `$LLAMA_TEST_LEFT_OUT`, and says at its end what was left out.
 ///
 /// # Panics
 /// As [`need`], for everybody else.
@@ -236,14 +249,17 @@ pub fn need_root<T>(what: &str, found: Option<T>) -> Option<T> {
         return need(what, found);
     };
     let thread = std::thread::current();
-    let line = format!("the test {}: it needs {what}\n", thread.name().unwrap_or_default());
-    let mut options = std::fs::File::options();
-    let file = options.create(true).append(true).open(file);
+    note(file.as_ref(), thread.name().unwrap_or_default(), what);
+    None
+}
+
+fn note(file: &Path, test: &str, what: &str) {
+    let line = format!("the test {test}: it needs {what}\n");
+    let file = std::fs::File::options().create(true).append(true).open(file);
     // One write: tests run side by side.
     let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes()));
     written.expect("`cargo xtask test` names a file that can be written");
     eprint!("skipped: {line}");
-    None
 }
 
 fn file_in(name: &str) -> Option<PathBuf> {
@@ -256,4 +272,17 @@ fn variable(name: &str) -> Option<std::ffi::OsString> {
         reason = "the tests' own inputs, which no build depends on"
     )]
     std::env::var_os(name)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_left_out_is_noted_line_by_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("left-out.txt");
+        super::note(&file, "a::b", "root");
+        super::note(&file, "c", "a thing");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text, "the test a::b: it needs root\nthe test c: it needs a thing\n");
+    }
 }

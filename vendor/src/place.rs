@@ -82,10 +82,16 @@ impl Staging {
     /// # Errors
     /// When it cannot be made.
     pub fn new(lock: &Lock, name: &str) -> Result<Self, Error> {
-        let dir = lock.dir().join(format!(".{name}.new"));
+        let dir = Self::path(lock, name);
         remove(&dir)?;
         fs::create_dir(&dir).map_err(|e| Error::io("create the folder", &dir, &e))?;
         Ok(Self { dir })
+    }
+
+    /// Where the folder for filling `name` is, or was left by a process that was killed.
+    #[must_use]
+    pub fn path(lock: &Lock, name: &str) -> PathBuf {
+        lock.dir().join(format!(".{name}.new"))
     }
 
     /// The folder.

@@ -220,6 +220,7 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
 #[test]
 fn a_folder_that_cannot_be_written_is_named_before_a_download() {
     let (Some(program), Some(setpriv)) = (needs::server(), needs::setpriv()) else { return };
+    let (_dir, program) = needs::open_copy(&program);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let folder = tempfile::tempdir_in("/var/tmp").unwrap();
@@ -234,7 +235,11 @@ fn a_folder_that_cannot_be_written_is_named_before_a_download() {
         let mut server = command(&setpriv);
         server.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
         server.args(["--port", "0"]).args(args).env("LLAMA_CACHE", &cache);
-        server.env("MODEL_ENDPOINT", &endpoint).env_remove("http_proxy").env_remove("HTTP_PROXY");
+        server
+            .current_dir("/")
+            .env("MODEL_ENDPOINT", &endpoint)
+            .env_remove("http_proxy")
+            .env_remove("HTTP_PROXY");
         let finished = finish(&mut server);
         let folder = cache.display();
         let message =
@@ -252,6 +257,7 @@ fn a_folder_that_cannot_be_written_is_named_before_a_download() {
 #[test]
 fn what_is_in_a_cache_is_served_from_a_folder_that_cannot_be_written() {
     let (Some(program), Some(setpriv)) = (needs::server(), needs::setpriv()) else { return };
+    let (_dir, program) = needs::open_copy(&program);
     let Some(model) = needs::demo_model() else { return };
     let folder = tempfile::tempdir_in("/var/tmp").unwrap();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);

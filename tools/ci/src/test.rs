@@ -1,7 +1,7 @@
 //! `cargo xtask test`: sets up, builds both kinds of server, runs every test.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use lexopt::prelude::*;
@@ -45,30 +45,9 @@ fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     web_ui?;
     let (subjects, mut left_out) =
         with_engine(&tools, yes, ci, || build(&mut screen, &tools, &test, yes))?;
-    let Subjects { own, shared, programs, mut dists, left_out: of_build } = subjects;
-    left_out.extend(of_build);
-    if ci && cargo::host() == variant::X86_64 {
-        let name = format!("{}-{}", Variant::Cpu, variant::AARCH64);
-        dists.push(("LLAMA_TEST_DIST_ARM64", beside_out().join(name)));
-    }
+    left_out.extend(subjects.left_out.clone());
     screen.step("testing");
-    let mut cmd = test
-        .env("RUST_TEST_THREADS", cargo::test_threads())
-        .args(rest)
-        .env("LLAMA_TEST_HEALTHCHECK", programs.program("llama-healthcheck")?)
-        .env("LLAMA_TEST_GGUF_PACKER", programs.program("gguf-packer")?)
-        .env(
-            "LLAMA_TEST_LLAMA_SYS",
-            programs.llama_sys.context("cargo names no build of `llama-sys`")?,
-        )
-        .env("LLAMA_TEST_SERVER", own)
-        .env("LLAMA_TEST_SERVER_DL", shared);
-    for (name, dir) in dists {
-        cmd = cmd.env(name, dir);
-    }
-    if ci {
-        cmd = cmd.env("CI", "true");
-    }
+    let mut cmd = subjects.tested(test, ci)?.args(rest);
     let of_tests = cargo::target_dir().join("xtask/left-out.txt");
     let _ = std::fs::remove_file(&of_tests);
     if User::find()?.must_become_root("run some of the tests").is_err() {
@@ -99,6 +78,29 @@ struct Subjects {
     dists: Vec<(&'static str, PathBuf)>,
     /// What only root could have made.
     left_out: Option<String>,
+}
+
+impl Subjects {
+    /// `test` with the variables that name them.
+    fn tested(self, test: Cmd, ci: bool) -> Result<Cmd> {
+        let Self { own, shared, programs, mut dists, left_out: _ } = self;
+        if ci && cargo::host() == variant::X86_64 {
+            let name = format!("{}-{}", Variant::Cpu, variant::AARCH64);
+            dists.push(("LLAMA_TEST_DIST_ARM64", beside_out().join(name)));
+        }
+        let cmd = test
+            .env("RUST_TEST_THREADS", cargo::test_threads())
+            .env("LLAMA_TEST_HEALTHCHECK", programs.program("llama-healthcheck")?)
+            .env("LLAMA_TEST_GGUF_PACKER", programs.program("gguf-packer")?)
+            .env(
+                "LLAMA_TEST_LLAMA_SYS",
+                programs.llama_sys.context("cargo names no build of `llama-sys`")?,
+            )
+            .env("LLAMA_TEST_SERVER", own)
+            .env("LLAMA_TEST_SERVER_DL", shared);
+        let cmd = dists.into_iter().fold(cmd, |cmd, (name, dir)| cmd.env(name, dir));
+        Ok(if ci { cmd.env("CI", "true") } else { cmd })
+    }
 }
 
 fn build(screen: &mut Screen, tools: &Tools, test: &Cmd, yes: bool) -> Result<Subjects> {
@@ -243,16 +245,25 @@ fn beside<T>(name: &str, commands: &[Cmd], work: impl FnOnce() -> T) -> (T, Resu
         std::fs::create_dir_all(cargo::target_dir().join("xtask"))?;
         // The last run's; whether there was one does not matter.
         let _ = std::fs::remove_file(&log);
-        let mut all = Vec::new();
-        for command in commands {
-            all.extend(unless_roots(command, command.run_logged(&log, |_| ()))?);
-        }
-        Ok(all)
+        each(commands, &log)
     };
     std::thread::scope(|scope| {
         let others = scope.spawn(others);
         (work(), others.join().expect("it does not panic"))
     })
+}
+
+/// Runs each of the `commands`; names those that only root can run, with what for.
+fn each(commands: &[Cmd], log: &Path) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for command in commands {
+        let mut error = String::new();
+        let done = command.run_logged(log, |line| {
+            line.strip_prefix("error: ").into_iter().for_each(|last| error = last.to_owned());
+        });
+        all.extend(unless_roots(command, done)?.map(|command| format!("{command}: {error}")));
+    }
+    Ok(all)
 }
 
 fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {
@@ -299,6 +310,21 @@ mod tests {
         let first = "left out, as only root can do it and this user may not use sudo:\n";
         assert_eq!(told, format!("{first}  sh -c 'exit 77'\n  the test x: it needs y"));
         assert_eq!(super::told(&[]), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn after_a_step_of_roots_the_others_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let (log, made) = (dir.path().join("log"), dir.path().join("made"));
+        let refused = "echo error: only root can x >&2; echo '  hint: y' >&2; exit 77";
+        let sh = |line: &str| Cmd::new("sh").args(["-c", line]);
+        let touch = || Cmd::new("touch").arg(&made);
+        let left_out = each(&[sh(refused), touch()], &log).unwrap();
+        assert_eq!(left_out, [format!("{}: only root can x", sh(refused))]);
+        assert!(made.is_file());
+        std::fs::remove_file(&made).unwrap();
+        assert!(each(&[sh("exit 1"), touch()], &log).is_err() && !made.exists());
     }
 
     #[test]

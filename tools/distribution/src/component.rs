@@ -14,7 +14,9 @@ mod crates;
 pub mod measure;
 mod web_ui;
 
-pub use crates::ROOT as OWN_PROGRAM;
+#[cfg(test)]
+pub use crates::SERVER;
+pub use crates::{PACKER, Program};
 
 /// How a part comes into a distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,10 +92,12 @@ impl Component {
 /// When a part's version or licence text is not where it should be; all such parts are named.
 pub fn all(source: &Path, manifest: &Manifest, vendor: &[VendorLibrary]) -> Result<Vec<Component>> {
     let rustc = manifest.tools.get("rustc").map(String::as_str).unwrap_or_default();
+    let program = Program::of(manifest);
+    let page = || web_ui::read(source, &manifest.llama_cpp.tag);
     let gathered = [
-        crates::read(&manifest.target, rustc),
+        crates::read(program, &manifest.target, rustc),
         carried::read(source, &manifest.llama_cpp),
-        web_ui::read(source, &manifest.llama_cpp.tag),
+        if program.has_page { page() } else { Ok(Vec::new()) },
         vendor.iter().map(vendor_component).collect(),
     ];
     let (mut components, mut wrong) = (Vec::new(), Vec::new());

@@ -5,6 +5,7 @@ mod args;
 mod assemble;
 mod backend;
 mod inside;
+pub mod packer;
 mod payload;
 pub mod plan;
 mod report;
@@ -16,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use llama_build::Pin;
 use llama_build::config::Overrides;
-use llama_build::{FlagSet, Pin};
 use llama_src::place::{Lock, Staging};
 
 use crate::advisories;
@@ -29,7 +30,7 @@ use args::Args;
 use payload::Payload;
 use plan::Plan;
 use product::identity::Identity;
-use product::manifest::{self, LlamaCpp, Manifest};
+use product::manifest::{self, Manifest};
 use product::variant::{self, Variant};
 use report::Row;
 use workspace::cargo;
@@ -58,7 +59,10 @@ pub fn one_file_folder(target: &str) -> String {
 
 /// What the archive of a distribution is called, without its ending, and the folder in it.
 pub fn stem(version: &str, folder: &str) -> String {
-    format!("llama-server-{version}-{folder}")
+    match folder.strip_prefix(packer::NAME) {
+        Some(target) => format!("{}-{version}{target}", packer::NAME),
+        None => format!("llama-server-{version}-{folder}"),
+    }
 }
 
 /// Packs the distribution `dir` as `version` into the folder `out`; the archive, whose SHA-256 lies beside it.
@@ -100,6 +104,9 @@ pub fn run(words: Vec<OsString>) -> Result<()> {
     }
     let identity = Identity::find()?;
     let mut screen = Screen::new();
+    if args.packer {
+        return packer::dist(&args, &identity, &host, &mut screen);
+    }
     let toolkits = toolkits(&args, &target, &mut screen)?;
     let mut config = plan::payload_config(&target, &host, args.one_file)?;
     refuse_other_sources(&config.overrides)?;
@@ -162,6 +169,10 @@ fn toolkits(args: &Args, target: &str, screen: &mut Screen) -> Result<Vec<Toolki
 }
 
 fn show(args: &Args, target: &str, host: &str) -> Result<()> {
+    if args.packer {
+        screen::print(format!("{}\n", packer::command(target, "$PWD", "$CARGO_HOME")));
+        return Ok(());
+    }
     let pin = Pin::load();
     let plans = args.variants.iter().map(|variant| {
         let default = variant.toolkits().first().map(|version| (*version).to_owned());
@@ -331,54 +342,21 @@ impl Dist<'_> {
         backend: Option<&backend::Built>,
     ) -> Result<Manifest> {
         let (identity, build) = (&self.identity, &payload.build);
-        let mut flags = BTreeMap::from([("llama-server".to_owned(), by_name(&build.flags))]);
+        let mut flags =
+            BTreeMap::from([("llama-server".to_owned(), assemble::by_name(&build.flags))]);
         if let (Some(built), Some(backend)) = (backend, plan.variant.backend()) {
-            flags.insert(backend.library().to_owned(), by_name(&built.flags));
+            flags.insert(backend.library().to_owned(), assemble::by_name(&built.flags));
         }
+        let variant = plan.variant.name();
         Ok(Manifest {
-            version: identity.version.clone(),
-            commit: identity.commit.clone(),
-            timestamp: identity.timestamp.clone(),
-            variant: plan.variant.to_string(),
-            branch: identity.branch.clone(),
-            schema: manifest::SCHEMA,
-            source_date_epoch: identity.epoch,
-            llama_cpp: LlamaCpp {
-                tag: build.tag.clone(),
-                build_number: build.build_number,
-                version: build.version.clone(),
-                tree: build.tree.clone(),
-                verified: build.verified,
-                patches: build.patches.clone(),
-            },
-            target: plan.target.clone(),
             flags,
-            tools: tools(build)?,
             toolkit: Some(toolkit.name.clone()).filter(|name| !name.is_empty()),
             gpu_architectures: plan.gpu_architectures.clone(),
             minimum_driver: plan.minimum_driver.map(str::to_owned),
             cpu_variants: build.artifacts.cpu_variants.clone(),
-            symbol_versions: BTreeMap::new(),
-            files: BTreeMap::new(),
+            ..assemble::manifest(identity, build, variant, &plan.target)?
         })
     }
-}
-
-/// Definitions as the manifest has them: without the place of this machine's toolkits.
-fn by_name(flags: &FlagSet) -> BTreeMap<String, String> {
-    let toolkits = cargo::toolkits().display().to_string();
-    let portable = |value: &str| value.replace(&toolkits, "$TOOLKITS");
-    flags.iter().map(|(name, value)| (name.to_owned(), portable(value))).collect()
-}
-
-/// Versions of what compiled it.
-fn tools(build: &llama_build::Manifest) -> Result<BTreeMap<String, String>> {
-    let rustc = llama_src::sh::Cmd::new("rustc").arg("--version").read()?;
-    let cxx = build.flags.value("CMAKE_CXX_COMPILER").unwrap_or("c++");
-    let cxx = llama_src::sh::Cmd::new(cxx).arg("--version").read()?;
-    let first = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
-    let tools = [("cmake", build.cmake.clone()), ("c++", first(&cxx)), ("rustc", first(&rustc))];
-    Ok(tools.map(|(name, version)| (name.to_owned(), version)).into())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::component::{Component, Group};
+use crate::component::{Component, Group, Program};
 use product::manifest::{self, Manifest};
 
 mod files;
@@ -40,7 +40,7 @@ pub fn write(dir: &Path, manifest: &Manifest, components: &[Component]) -> Resul
 
 fn document(manifest: &Manifest, components: &[Component], files: &[Hashed]) -> Result<Document> {
     check_files(components, files)?;
-    let Manifest { version, variant, target, .. } = manifest;
+    let version = &manifest.version;
     let list: String = files.iter().map(|f| format!("{}  {}\n", f.sha256, f.path)).collect();
     let mut packages = vec![distribution(manifest, components, files)];
     packages.extend(components.iter().map(package));
@@ -48,9 +48,10 @@ fn document(manifest: &Manifest, components: &[Component], files: &[Hashed]) -> 
         spdx_version: "SPDX-2.3",
         data_license: "CC0-1.0",
         id: DOCUMENT,
-        name: format!("llama-server {version} {variant} {target}"),
+        name: manifest.title(" "),
         document_namespace: format!(
-            "https://spdx.org/spdxdocs/llama-server-{version}-{variant}-{target}-{}",
+            "https://spdx.org/spdxdocs/{}-{}",
+            manifest.title("-"),
             files::sha256(&list)
         ),
         creation_info: CreationInfo {
@@ -59,7 +60,7 @@ fn document(manifest: &Manifest, components: &[Component], files: &[Hashed]) -> 
         },
         packages,
         files: files.iter().enumerate().map(|(at, hashed)| file(at, hashed)).collect(),
-        relationships: relations::all(components, files),
+        relationships: relations::all(Program::of(manifest), components, files),
         has_extracted_licensing_infos: extracted_licenses(components),
     })
 }
@@ -82,10 +83,10 @@ fn is_in(path: &str, name: &str) -> bool {
 fn distribution(manifest: &Manifest, components: &[Component], files: &[Hashed]) -> Package {
     let mut hashes: Vec<&str> = files.iter().map(|file| file.sha1.as_str()).collect();
     hashes.sort_unstable();
-    let Manifest { version, variant, target, commit, .. } = manifest;
+    let Manifest { version, target, commit, .. } = manifest;
     Package {
         id: DISTRIBUTION.to_owned(),
-        name: format!("llama-server-{variant}-{target}"),
+        name: format!("{}-{target}", manifest.product()),
         version_info: Some(version.clone()),
         supplier: NOTHING.to_owned(),
         download_location: NOTHING.to_owned(),
@@ -185,4 +186,4 @@ fn extracted_licenses(components: &[Component]) -> Vec<ExtractedLicense> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -171,7 +171,7 @@ impl Args {
 }
 
 /// Where an image goes that is neither loaded nor pushed: `oci:FILE`, or `dir:FOLDER` for its distribution alone.
-fn output(text: &str) -> Result<Output> {
+pub(super) fn output(text: &str) -> Result<Output> {
     match text.split_once(':').filter(|(_, path)| !path.is_empty()) {
         Some(("oci", file)) => Ok(Output::Archive(std::path::absolute(file)?)),
         Some(("dir", dir)) => Ok(Output::Folder(std::path::absolute(dir)?)),

@@ -47,14 +47,7 @@ impl Dist {
 
     /// Whence it comes, and so the image.
     pub(super) fn identity(&self) -> Identity {
-        let manifest = &self.manifest;
-        Identity {
-            version: manifest.version.clone(),
-            commit: manifest.commit.clone(),
-            timestamp: manifest.timestamp.clone(),
-            branch: manifest.branch.clone(),
-            epoch: manifest.source_date_epoch,
-        }
+        self.manifest.identity()
     }
 
     /// `subject` as this distribution makes it. A platform that nobody `named` is the distribution's.

@@ -2,6 +2,7 @@
 
 use super::subject::Subject;
 use product::identity::Identity;
+use product::variant::PACKER;
 use product::variant::Variant;
 
 /// What the names of our own labels begin with.
@@ -67,6 +68,26 @@ pub(super) fn labels(subject: &Subject, facts: &Facts<'_>) -> Vec<(String, Strin
     let named = |prefix: &'static str| move |(name, value)| (format!("{prefix}{name}"), value);
     let standard = standard.into_iter().map(named("org.opencontainers.image."));
     let all = standard.chain(own.into_iter().map(named(OWN)));
+    all.filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// The labels of gguf-packer's image, likewise.
+pub(super) fn of_packer(facts: &Facts<'_>) -> Vec<(String, String)> {
+    let (base, digest) = facts.base.split_once('@').unwrap_or((facts.base, ""));
+    let identity = facts.identity;
+    let about = "Packs, ships, sizes and runs GGUF models as images: a frontend of docker build, and a command";
+    let all = [
+        ("org.opencontainers.image.created", workspace::time::rfc3339(identity.epoch)),
+        ("org.opencontainers.image.version", identity.version.clone()),
+        ("org.opencontainers.image.revision", identity.commit.clone()),
+        ("org.opencontainers.image.source", facts.source.unwrap_or_default().to_owned()),
+        ("org.opencontainers.image.title", PACKER.to_owned()),
+        ("org.opencontainers.image.description", about.to_owned()),
+        ("org.opencontainers.image.base.name", base.to_owned()),
+        ("org.opencontainers.image.base.digest", digest.to_owned()),
+        ("llama-server.llama-cpp", facts.llama_cpp.to_owned()),
+    ];
+    let all = all.into_iter().map(|(name, value)| (name.to_owned(), value));
     all.filter(|(_, value)| !value.is_empty()).collect()
 }
 

@@ -18,6 +18,7 @@ mod labels;
 mod layers;
 mod layout;
 pub mod line;
+mod packer;
 mod plan;
 pub mod publish;
 mod release;
@@ -38,14 +39,17 @@ use workspace::cargo;
 use workspace::screen;
 
 pub use release::IMAGES_TAG;
+pub use subject::platform_of;
 
 const HELP: &str = "\
 cargo xtask image COMMAND: container images with llama-server
 
   build VARIANT|all     build images; VARIANT is cpu, cuda, rocm or vulkan
+  build gguf-packer     of the folder that `cargo xtask dist --packer` made
   tags VARIANT|all      every name of an image, for the commit that is here
   manifest VARIANT|all  join what was pushed for each platform under one name
-  test VARIANT          run an image and hold it to what it promises
+  test VARIANT|gguf-packer
+                        run an image and hold it to what it promises
   base                  the Debian that images stand on, as this machine has it
   size IMAGE|ARCHIVE    what is in it, layer by layer; an error when over budget
   version               the version that this commit gives
@@ -102,6 +106,8 @@ pub fn run(words: Vec<OsString>) -> Result<()> {
         return Ok(());
     }
     match command.as_str() {
+        "build" if packer::is_meant(&rest) => packer::build(rest),
+        "test" if packer::is_meant(&rest) => packer::test(rest),
         "build" => build::run(rest),
         "tags" => tags(rest),
         "manifest" => index::run(rest),
@@ -118,8 +124,9 @@ pub fn run(words: Vec<OsString>) -> Result<()> {
 
 /// Whether `image` takes these words, for the tests of those who type them.
 pub fn takes(words: &[&str]) -> Result<()> {
-    let rest = words[1..].iter().map(Into::into).collect();
+    let rest: Vec<OsString> = words[1..].iter().map(Into::into).collect();
     match words[0] {
+        "build" | "test" if packer::is_meant(&rest) => packer::parse(words[0], rest).map(drop),
         "test" => test::parse(rest).map(drop),
         "build" => {
             let args = args::parse("build", rest)?;

@@ -122,7 +122,7 @@ impl Plan {
         plan.cache(subject, manner);
         // Provenance has the time of the build in it, and with it no two images are the same.
         plan.add("--provenance", if manner.attest { "mode=max" } else { "false" });
-        plan.add("--output", output(manner));
+        plan.add("--output", output(&manner.output, manner.rewrites));
         plan
     }
 
@@ -187,12 +187,12 @@ pub(super) fn dockerfile(subject: &Subject) -> String {
 
 /// Packed as small as gzip can, with the times of files set where that can be: then the same content gives
 /// the same digest.
-fn output(manner: &Manner<'_>) -> String {
+pub(super) fn output(output: &Output, rewrites: bool) -> String {
     let small = "compression=gzip,compression-level=9";
-    match &manner.output {
+    match output {
         Output::Load => "type=docker".to_owned(),
         // Docker's own types have no annotations.
-        Output::Push if manner.rewrites => {
+        Output::Push if rewrites => {
             format!("type=registry,oci-mediatypes=true,{small},rewrite-timestamp=true")
         }
         Output::Push => format!("type=registry,oci-mediatypes=true,{small}"),

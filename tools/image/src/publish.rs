@@ -2,6 +2,7 @@
 //! scanned; then named. Skopeo does it, which keeps every byte, and so every digest.
 
 mod bundle;
+mod kind;
 mod names;
 
 use std::fs;
@@ -11,14 +12,14 @@ use anyhow::{Context, Result};
 use llama_src::place;
 use serde::{Deserialize, Serialize};
 
-use super::subject::Subject;
 use super::tags::Naming;
 use crate::line::Line;
 use crate::semver::Semver;
+use kind::Image;
 use product::identity::Identity;
-use product::variant::Row;
 
 pub use bundle::{Descriptor, read_archive};
+pub use kind::Of;
 pub use names::{Current, current, nobody};
 
 /// What all images of a release have in common.
@@ -35,8 +36,7 @@ pub struct Release {
 /// An image that was built and tested: one platform.
 #[derive(Debug, Clone)]
 pub struct Built {
-    pub row: Row,
-    pub minimal: bool,
+    pub of: Of,
     /// An OCI archive.
     pub archive: PathBuf,
     /// Bill of materials and VEX, with cosign's words for them.
@@ -46,6 +46,7 @@ pub struct Built {
 /// An index that gets names: all platforms of an image, or one of several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pushed {
+    /// Or `gguf-packer`.
     pub variant: String,
     pub toolkit: Option<String>,
     pub minimal: bool,
@@ -96,30 +97,20 @@ pub fn push(release: &Release, built: &[Built], dir: &Path, read: Reader<'_>) ->
         push.archive(release, one, &descriptor);
         read_once.push((one, descriptor));
     }
-    let mut done: Vec<Subject> = Vec::new();
+    let mut done: Vec<Image> = Vec::new();
     for (one, _) in &read_once {
-        for subject in [whole(one), single(one)] {
-            if done.contains(&subject) {
+        for image in [one.of.whole(), one.of.single()] {
+            if done.contains(&image) {
                 continue;
             }
             let parts = read_once.iter().filter(|(part, _)| {
-                whole(part) == whole(one) && subject.platforms.contains(&part.row.platform)
+                part.of.whole() == one.of.whole() && image.platforms().contains(&part.of.platform())
             });
-            push.index(release, &subject, &parts.collect::<Vec<_>>(), dir);
-            done.push(subject);
+            push.index(release, &image, &parts.collect::<Vec<_>>(), dir);
+            done.push(image);
         }
     }
     Ok(push)
-}
-
-/// The image of all platforms of a row.
-fn whole(built: &Built) -> Subject {
-    let toolkit = built.row.toolkit.map(str::to_owned);
-    Subject { toolkit, minimal: built.minimal, ..Subject::new(built.row.variant) }
-}
-
-fn single(built: &Built) -> Subject {
-    Subject { platforms: vec![built.row.platform], ..whole(built) }
 }
 
 impl Release {
@@ -153,7 +144,8 @@ impl Push {
     /// One platform, into each repository that will name it.
     fn archive(&mut self, release: &Release, built: &Built, descriptor: &Descriptor) {
         let from = format!("oci-archive:{}", built.archive.display());
-        for repository in release.naming().repositories(&whole(built)) {
+        let repositories = built.of.whole().repositories(release);
+        for repository in &repositories {
             let to = format!("docker://{repository}@{}", descriptor.digest);
             self.lines.push(release.copy(&["--all"], from.clone(), to));
             for (kind, file) in &built.papers {
@@ -162,42 +154,32 @@ impl Push {
                 self.sign.push(attest.and([file.clone(), image]));
             }
         }
-        let [repository, _] = release.naming().repositories(&whole(built));
-        let minimal = if built.minimal { "-minimal" } else { "" };
-        self.scan.push(Scanned {
-            name: format!("{}{minimal}", built.row.id()),
-            image: format!("{repository}@{}", descriptor.image),
-        });
+        let image = format!("{}@{}", repositories[0], descriptor.image);
+        self.scan.push(Scanned { name: built.of.id(), image });
     }
 
     /// The index of `parts`, likewise.
     fn index(
         &mut self,
         release: &Release,
-        subject: &Subject,
+        image: &Image,
         parts: &[&(&Built, Descriptor)],
         dir: &Path,
     ) {
         let entries = parts.iter().flat_map(|(_, descriptor)| descriptor.entries.clone());
-        let annotations = bundle::annotations(release, subject);
+        let annotations = bundle::annotations(release, image);
         let index = bundle::Index::new(entries.collect(), annotations);
         let layout = dir.join(self.pushed.len().to_string());
         self.files.extend(index.files(&layout));
-        for repository in release.naming().repositories(subject) {
-            let image = format!("{repository}@{}", index.digest);
-            let (from, to) = (format!("oci:{}", layout.display()), format!("docker://{image}"));
+        for repository in image.repositories(release) {
+            let by_digest = format!("{repository}@{}", index.digest);
+            let (from, to) = (format!("oci:{}", layout.display()), format!("docker://{by_digest}"));
             self.lines.push(release.copy(&["--multi-arch", "index-only"], from, to));
             // Its platforms are signed with the first index that has them, which is the one of all.
-            let recursive = subject.is_whole().then_some("--recursive");
-            self.sign.push(Line::of("sign --yes").and(recursive).and([image]));
+            let recursive = image.is_whole().then_some("--recursive");
+            self.sign.push(Line::of("sign --yes").and(recursive).and([by_digest]));
         }
-        self.pushed.push(Pushed {
-            variant: subject.variant.to_string(),
-            toolkit: subject.toolkit.clone(),
-            minimal: subject.minimal,
-            platforms: subject.platforms.iter().map(|name| (*name).to_owned()).collect(),
-            digest: index.digest,
-        });
+        self.pushed.push(image.pushed(index.digest));
     }
 
     /// Writes the indexes.

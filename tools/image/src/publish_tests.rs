@@ -25,13 +25,50 @@ fn release(semver: Option<&str>) -> Release {
 fn built() -> Vec<Built> {
     let rows = product::variant::matrix().into_iter();
     let rows = rows.filter(|row| row.variant == product::variant::Variant::Cpu);
-    rows.map(|row| Built {
-        archive: format!("{}.tar", row.platform.replace('/', "-")).into(),
+    rows.map(|row| of(Of::Server { row, minimal: false }, "")).collect()
+}
+
+fn of(of: Of, name: &str) -> Built {
+    Built {
+        archive: format!("{}{name}.tar", of.platform().replace('/', "-")).into(),
         papers: [("spdxjson", "x.spdx.json".into()), ("openvex", "x.openvex.json".into())],
-        minimal: false,
-        row,
-    })
-    .collect()
+        of,
+    }
+}
+
+#[test]
+fn the_packer_has_one_repository_and_names_of_its_own() {
+    let release = release(Some("1.2.3"));
+    let built = ["linux/amd64", "linux/arm64"].map(|platform| of(Of::Packer(platform), "-packer"));
+    let push = push(&release, &built, Path::new("indexes"), &read).unwrap();
+    let scanned: Vec<&str> = push.scan.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(scanned, ["gguf-packer-amd64", "gguf-packer-arm64"]);
+    for line in push.lines.iter().chain(&push.sign) {
+        let to = line.0.last().unwrap();
+        assert!(to.contains("ghcr.io/me/gguf-packer@sha256:"), "{to}");
+    }
+    // The index of both, which is signed with its platforms, and one for each alone.
+    let recursive = push.sign.iter().filter(|line| line.0.contains(&"--recursive".to_owned()));
+    assert_eq!((recursive.count(), push.pushed.len()), (1, 3));
+    let named = name(&release, &push.pushed, &nobody).unwrap();
+    let document: Value = serde_json::from_str(&named.document).unwrap();
+    let tags = |at: usize| -> Vec<&str> {
+        let tags = document["images"][at]["tags"].as_array().unwrap().iter();
+        tags.map(|tag| tag.as_str().unwrap().strip_prefix("ghcr.io/me/gguf-packer:").unwrap())
+            .collect()
+    };
+    assert_eq!(tags(0), ["2508201420-abc1234", "1.2.3", "1.2", "1", "latest"]);
+    assert_eq!(tags(1)[4], "latest-amd64");
+    assert_eq!(document["images"][0]["variant"], "gguf-packer");
+    // A version's names are given once, the others only forward.
+    let newer = now("other", "2099-01-01T00:00:00Z", Some("9.0.0"));
+    let named = name(&release, &push.pushed, &|_| Ok(Some(newer.clone()))).unwrap();
+    assert!(named.lines.is_empty(), "{:?}", named.lines);
+    assert!(
+        named
+            .kept
+            .contains(&"ghcr.io/me/gguf-packer:1.2.3: a version's name is given once".to_owned())
+    );
 }
 
 fn read(archive: &Path) -> Result<Descriptor> {

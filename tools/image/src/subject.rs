@@ -103,7 +103,7 @@ pub(super) fn platforms(variant: Variant) -> Vec<&'static str> {
 }
 
 /// Docker's name of the platform of a target triple.
-pub(super) fn platform_of(target: &str) -> Option<&'static str> {
+pub fn platform_of(target: &str) -> Option<&'static str> {
     variant::matrix().into_iter().find(|row| row.target == target).map(|row| row.platform)
 }
 

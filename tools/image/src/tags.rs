@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::semver::Semver;
 use super::subject::{Subject, architecture, platforms};
 use product::identity::Identity;
+use product::variant::PACKER;
 
 /// Repository of the schemes that have one for everything; with `-cpu` and so on, of the one that has
 /// one for each variant.
@@ -101,6 +102,16 @@ impl Naming<'_> {
             }
         }
         tags
+    }
+
+    /// Every name of gguf-packer's image: of all platforms, or of the one called `architecture`.
+    pub(super) fn packer_tags(&self, architecture: Option<&str>) -> Vec<(String, Kind)> {
+        let mut names = vec![self.identity.version.clone()];
+        names.extend(self.semver.map(Semver::names).unwrap_or_default());
+        names.extend(self.moves().then(|| "latest".to_owned()));
+        let end = architecture.map(|name| format!("-{name}")).unwrap_or_default();
+        let names = names.into_iter().map(|name| format!("{name}{end}"));
+        names.map(|name| (self.reference(PACKER, &name), self.kind(&name))).collect()
     }
 
     /// The names of a build that somebody tries out.

@@ -7,6 +7,9 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::identity::Identity;
+use crate::variant::PACKER;
+
 /// Name of the file in a distribution.
 pub const FILE: &str = "version.json";
 /// Changes when a reader of an older manifest would misunderstand a newer one.
@@ -21,7 +24,7 @@ pub struct Manifest {
     pub commit: String,
     /// `yymmddhhmm` of our commit, in UTC.
     pub timestamp: String,
-    /// `cpu`, `cuda`, `rocm` or `vulkan`.
+    /// `cpu`, `cuda`, `rocm` or `vulkan`; `gguf-packer`.
     pub variant: String,
     /// Our branch.
     pub branch: String,
@@ -137,6 +140,33 @@ impl Manifest {
             manifest.schema
         );
         Ok(manifest)
+    }
+
+    /// Ours, when it was made.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            version: self.version.clone(),
+            commit: self.commit.clone(),
+            timestamp: self.timestamp.clone(),
+            branch: self.branch.clone(),
+            epoch: self.source_date_epoch,
+        }
+    }
+
+    /// What it is a distribution of: `llama-server-cuda`, `gguf-packer`.
+    pub fn product(&self) -> String {
+        let own = self.variant == PACKER;
+        if own { self.variant.clone() } else { format!("llama-server-{}", self.variant) }
+    }
+
+    /// Product, version and target, with `gap` between the words.
+    pub fn title(&self, gap: &str) -> String {
+        let (version, target) = (self.version.as_str(), self.target.as_str());
+        let words: &[&str] = match self.variant.as_str() {
+            PACKER => &[PACKER, version, target],
+            variant => &["llama-server", version, variant, target],
+        };
+        words.join(gap)
     }
 
     /// Its text.

@@ -71,6 +71,10 @@ pub struct Image {
     pub system_packages: &'static str,
 }
 
+/// The packer of models, which is released too: its crate, its program, and what the names of its folders, archives
+/// and images begin with.
+pub const PACKER: &str = "gguf-packer";
+
 /// 64-bit x86, any such machine.
 pub const X86_64: &str = "x86_64-unknown-linux-gnu";
 /// 64-bit Arm, any such machine.

@@ -161,6 +161,8 @@ pub fn ensure(
     if dir.is_dir() {
         return Ok(dir);
     }
+    // Of a setup that was killed.
+    user.take_over(&Staging::path(&lock, recipe.name))?;
     let staging = Staging::new(&lock, recipe.name)?;
     let root = staging.dir().join("root");
     let log = toolkits.join(format!("{}.log", recipe.name));

@@ -44,6 +44,7 @@ pub(super) fn stem(what: &What, version: &str) -> String {
     let folder = match what {
         What::Images(row) => dist::folder_of(row),
         What::OneFile(target) => dist::one_file_folder(target),
+        What::Packer(target) => dist::packer::folder(target),
     };
     dist::stem(version, &folder)
 }

@@ -74,12 +74,37 @@ fn filled(template: &str, target: &str, bin: &str) -> String {
     text
 }
 
+/// What `cargo binstall gguf-packer` asks for, likewise.
+#[test]
+fn cargo_binstall_finds_the_packer() {
+    let manifest = manifest("gguf-packer");
+    let binstall = &manifest["package"]["metadata"]["binstall"];
+    assert_eq!(binstall["pkg-fmt"].as_str(), Some("tgz"));
+    let archives = archives::archives("1.2.3");
+    let packers: Vec<_> = archives.iter().filter(|path| path.contains("/gguf-packer-")).collect();
+    assert_eq!(packers.len(), 2);
+    for target in [product::variant::X86_64, product::variant::AARCH64] {
+        let url = filled(binstall["pkg-url"].as_str().unwrap(), target, "");
+        let file = url.rsplit('/').next().unwrap();
+        assert!(
+            packers.iter().any(|path| path.ends_with(&format!("/{file}"))),
+            "{file}: {packers:?}"
+        );
+        let place = filled(binstall["bin-dir"].as_str().unwrap(), target, "gguf-packer");
+        assert_eq!(place, format!("{}/gguf-packer", file.trim_end_matches(".tar.gz")));
+    }
+}
+
+fn manifest(name: &str) -> Value {
+    let manifest = cargo::root().join(name).join("Cargo.toml");
+    toml::from_str(&fs::read_to_string(manifest).unwrap()).unwrap()
+}
+
 /// The address that `cargo binstall llama-server-bin` asks for is that of an archive of the release, and the programs
 /// lie in it where it looks.
 #[test]
 fn cargo_binstall_finds_the_archives_of_a_release() {
-    let manifest = cargo::root().join("llama-server-bin/Cargo.toml");
-    let manifest: Value = toml::from_str(&fs::read_to_string(manifest).unwrap()).unwrap();
+    let manifest = manifest("llama-server-bin");
     let binstall = &manifest["package"]["metadata"]["binstall"];
     assert_eq!(binstall["pkg-fmt"].as_str(), Some("tgz"));
     let (url, place) =

@@ -1,11 +1,11 @@
-//! The jobs that build a release: one for each row of the release matrix, and one for each one-file server; and
-//! the commands of each. Pure.
+//! The jobs that build a release: one for each row of the release matrix, each one-file server and each gguf-packer;
+//! and the commands of each. Pure.
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::event::Policy;
-use distribution::dist;
+use distribution::dist::{self, packer};
 use image::line::Line;
 use product::variant::{self, AARCH64, Row, Variant, X86_64};
 
@@ -21,6 +21,8 @@ pub(super) enum What {
     Images(Row),
     /// The server of one file.
     OneFile(&'static str),
+    /// gguf-packer and its image.
+    Packer(&'static str),
 }
 
 /// One job.
@@ -41,11 +43,14 @@ pub(super) struct Entry {
 pub(super) fn all(policy: &Policy) -> Vec<Job> {
     let images =
         variant::matrix().into_iter().map(|row| Job { id: row.id(), what: What::Images(row) });
-    let one_file = [X86_64, AARCH64].map(|target| Job {
-        id: format!("one-file-{}", variant::architecture(target)),
-        what: What::OneFile(target),
-    });
-    images.chain(one_file.into_iter().filter(|_| policy.packs)).collect()
+    let each = |name: &str, what: fn(&'static str) -> What| {
+        [X86_64, AARCH64].map(|target| Job {
+            id: format!("{name}-{}", variant::architecture(target)),
+            what: what(target),
+        })
+    };
+    let one_file = each("one-file", What::OneFile).into_iter().filter(|_| policy.packs);
+    images.chain(one_file).chain(each(packer::NAME, What::Packer)).collect()
 }
 
 /// The job called `id`, whatever the event.
@@ -75,7 +80,7 @@ impl Job {
     fn runner(&self) -> &'static str {
         let target = match &self.what {
             What::Images(row) => row.target,
-            What::OneFile(target) => target,
+            What::OneFile(target) | What::Packer(target) => target,
         };
         if target == AARCH64 { "ubuntu-24.04-arm" } else { "ubuntu-24.04" }
     }
@@ -92,7 +97,34 @@ impl Job {
                     pack(&format!("{out}/{name}"), version),
                 ]
             }
+            What::Packer(target) => self.packer(target, policy, version, base),
         }
+    }
+
+    /// Built on the machine itself, as the server of one file is; the image holds the archive's program.
+    fn packer(
+        &self,
+        target: &str,
+        policy: &Policy,
+        version: &str,
+        base: Option<&str>,
+    ) -> Vec<Line> {
+        let (out, file) = (format!("{DIR}/dists"), image(&self.id, false));
+        let folder = format!("{out}/{}", packer::folder(target));
+        let name = packer::NAME;
+        let build = Line::of(&format!(
+            "cargo xtask image build {name} --from-dist {folder} --output oci:{file} --attest"
+        ));
+        let base = base.into_iter().flat_map(|base| ["--base-image", base]);
+        let mut lines = vec![
+            Line::of("cargo xtask setup docker --yes"),
+            Line::of(&format!("cargo xtask dist --packer --setup --out {out}")),
+            build.and(base).and(policy.new_base.then_some("--no-cache")),
+            Line::of(&format!("docker load --input {file}")),
+            Line::of(&format!("cargo xtask image test {name}")),
+        ];
+        lines.extend(policy.packs.then(|| pack(&folder, version)));
+        lines
     }
 
     /// The distribution is built once, in the Dockerfile's own stages, and is what both images and the archive hold.

@@ -47,6 +47,25 @@ fn a_release_builds_once_and_tests_what_it_publishes() {
     );
 }
 
+#[test]
+fn the_packer_is_built_once_and_its_image_is_tried_before_it_leaves() {
+    let base = Some("debian:trixie-slim@sha256:0a");
+    let rebuild = policy("schedule", "refs/heads/main");
+    assert_eq!(
+        shown("gguf-packer-arm64", &rebuild, base),
+        "cargo xtask setup docker --yes\n\
+         cargo xtask dist --packer --setup --out dists\n\
+         cargo xtask image build gguf-packer --from-dist dists/gguf-packer-aarch64-unknown-linux-gnu --output \
+         oci:images/gguf-packer-arm64.tar --attest --base-image debian:trixie-slim@sha256:0a --no-cache\n\
+         docker load --input images/gguf-packer-arm64.tar\n\
+         cargo xtask image test gguf-packer\n\
+         cargo xtask release pack dists/gguf-packer-aarch64-unknown-linux-gnu --version 1.2.3"
+    );
+    let change = policy("pull_request", "refs/pull/7/merge");
+    let shown = shown("gguf-packer-amd64", &change, None);
+    assert!(shown.ends_with("\ncargo xtask image test gguf-packer"), "{shown}");
+}
+
 /// Every command is one that its own parser takes.
 #[test]
 fn every_command_of_every_row_and_event_can_be_meant() {

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::event::{Event, Policy};
 use super::jobs::{self, DIR, What};
 use super::{archives, crates};
-use image::publish::{Built, Release};
+use image::platform_of;
+use image::publish::{Built, Of, Release};
 use image::semver::Semver;
 use product::identity::Identity;
 use workspace::cargo;
@@ -143,14 +144,18 @@ impl Plan {
         let mut built = Vec::new();
         for job in jobs::all(&Policy::default()) {
             let papers = archives::papers(&job.what, self.version());
-            if let What::Images(row) = job.what {
-                built.extend([false, true].map(|minimal| Built {
-                    row: row.clone(),
-                    minimal,
-                    archive: PathBuf::from(jobs::image(&job.id, minimal)),
-                    papers: papers.clone(),
-                }));
-            }
+            let of: Vec<Of> = match job.what {
+                What::Images(row) => {
+                    [false, true].map(|minimal| Of::Server { row: row.clone(), minimal }).into()
+                }
+                What::Packer(target) => platform_of(target).map(Of::Packer).into_iter().collect(),
+                What::OneFile(_) => continue,
+            };
+            built.extend(of.into_iter().map(|of| Built {
+                archive: PathBuf::from(jobs::image(&job.id, of.is_minimal())),
+                papers: papers.clone(),
+                of,
+            }));
         }
         built
     }

@@ -43,8 +43,13 @@ fn a_plan_is_read_as_it_was_written() {
     assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
     let images = Plan::new(&told, &event("push", "refs/heads/main"), identity("main"), true);
     assert_eq!(images.version(), "2508201420-abc1234");
-    // Both flavours of every row.
-    assert_eq!(images.built().len(), 2 * product::variant::matrix().len());
+    // Both flavours of every row, and gguf-packer's for two platforms.
+    assert_eq!(images.built().len(), 2 * product::variant::matrix().len() + 2);
+    let packer =
+        images.built().into_iter().find(|one| one.archive.ends_with("gguf-packer-amd64.tar"));
+    let papers = packer.unwrap().papers.map(|(_, path)| path);
+    let stem = "dist/release/archives/gguf-packer-2508201420-abc1234-x86_64-unknown-linux-gnu";
+    assert_eq!(papers, [".spdx.json", ".openvex.json"].map(|ending| format!("{stem}{ending}")));
 }
 
 #[test]

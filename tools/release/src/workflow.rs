@@ -224,7 +224,8 @@ fn triggers_are_those_of_the_table() {
     assert_eq!(on["schedule"].as_sequence().unwrap().len(), 1);
     // Never `pull_request_target`, which gives strangers our rights.
     let paths: BTreeSet<String> = list(&on["pull_request"]["paths"]).into_iter().collect();
-    for folder in super::crates::folders_of(&["xtask", "llama-server-bin"]).unwrap() {
+    for folder in super::crates::folders_of(&["xtask", "llama-server-bin", "gguf-packer"]).unwrap()
+    {
         let top = folder.split('/').next().unwrap();
         assert!(paths.contains(&format!("{top}/**")), "a change of {folder} starts nothing");
     }
@@ -257,8 +258,8 @@ fn a_fixable_hole_stops_the_names() {
         .iter()
         .map(|row| row.fill(trivy["with"]["image-ref"].as_str().unwrap()))
         .collect();
-    // Each row of the matrix, with a shell and without, by digest.
-    assert_eq!(images.len(), 2 * product::variant::matrix().len());
+    // Each row of the matrix, with a shell and without, and gguf-packer's for two platforms, by digest.
+    assert_eq!(images.len(), 2 * product::variant::matrix().len() + 2);
     assert!(images.iter().all(|image| image.contains("@sha256:")), "{images:?}");
 }
 

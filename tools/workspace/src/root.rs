@@ -37,6 +37,7 @@ enum Rights {
 /// Who runs this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
+    name: String,
     uid: String,
     gid: String,
     rights: Rights,
@@ -47,15 +48,17 @@ pub struct User {
 pub struct NeedsRoot {
     /// As in `make the Debian root arm64-root`.
     what: String,
+    /// The user's name.
+    name: String,
 }
 
 impl fmt::Display for NeedsRoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "only root can {}, and this user may not use sudo\n  hint: let root allow it, then run the same command \
-             again: usermod -aG sudo \"$(id -un)\"",
-            self.what
+            "only root can {}, and this user may not use sudo\n  hint: root types: usermod -aG sudo {}\n  hint: then \
+             log in again, and run the same command",
+            self.what, self.name
         )
     }
 }
@@ -69,7 +72,7 @@ impl User {
     /// When the system does not say who it is.
     pub fn find() -> Result<Self> {
         let id = |of: &str| Cmd::new("id").arg(of).read().map(|id| id.trim().to_owned());
-        let (uid, gid) = (id("-u")?, id("-g")?);
+        let (name, uid, gid) = (id("-un")?, id("-u")?, id("-g")?);
         let rights = if uid == "0" {
             Rights::Root
         } else if Cmd::new("sudo").args(["--non-interactive", "true"]).read().is_ok()
@@ -79,18 +82,18 @@ impl User {
         } else {
             Rights::None
         };
-        Ok(Self { uid, gid, rights })
+        Ok(Self { name, uid, gid, rights })
     }
 
     /// A made-up ordinary user, with or without `sudo`, for tests.
     pub fn ordinary(sudo: bool) -> Self {
         let rights = if sudo { Rights::Sudo } else { Rights::None };
-        Self { uid: "1000".into(), gid: "1001".into(), rights }
+        Self { name: "me".into(), uid: "1000".into(), gid: "1001".into(), rights }
     }
 
     /// A made-up root, for tests.
     pub fn root() -> Self {
-        Self { uid: "0".into(), gid: "0".into(), rights: Rights::Root }
+        Self { name: "root".into(), uid: "0".into(), gid: "0".into(), rights: Rights::Root }
     }
 
     /// Whether files that this user makes are root's.
@@ -105,8 +108,8 @@ impl User {
 
     /// The group of a user who shares it with nobody.
     pub fn own_group(&self) -> Option<&str> {
-        let name = |of: &str| Cmd::new("id").arg(of).read().ok();
-        (name("-un")? == name("-gn")?).then_some(&self.gid)
+        let group = Cmd::new("id").arg("-gn").read().ok()?;
+        (self.name == group.trim()).then_some(&self.gid)
     }
 
     /// Whether this user can become root.
@@ -116,7 +119,7 @@ impl User {
     pub fn must_become_root(&self, what: &str) -> Result<(), NeedsRoot> {
         match self.rights {
             Rights::Root | Rights::Sudo => Ok(()),
-            Rights::None => Err(NeedsRoot { what: what.to_owned() }),
+            Rights::None => Err(NeedsRoot { what: what.to_owned(), name: self.name.clone() }),
         }
     }
 
@@ -220,8 +223,8 @@ mod tests {
         assert!(error.is::<NeedsRoot>());
         assert_eq!(
             error.to_string(),
-            "only root can make the Debian root y, and this user may not use sudo\n  hint: let root allow it, then run \
-             the same command again: usermod -aG sudo \"$(id -un)\""
+            "only root can make the Debian root y, and this user may not use sudo\n  hint: root types: usermod -aG \
+             sudo me\n  hint: then log in again, and run the same command"
         );
     }
 

@@ -8,12 +8,44 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::{Component, Group, Text, joined, license_files};
+use crate::dist::packer;
+use product::manifest::Manifest;
 use workspace::cargo;
 
-/// The crate of our programs.
-pub const ROOT: &str = "llama-server-bin";
-/// What it is compiled with; its other features choose what is in llama.cpp.
-const FEATURES: &str = "build";
+/// What a distribution is of.
+#[derive(Debug)]
+pub struct Program {
+    /// Its crate.
+    pub package: &'static str,
+    /// What that is compiled with.
+    pub features: &'static str,
+    /// What its licence is called in `licenses/`.
+    license: &'static str,
+    /// Whether llama.cpp's web UI is in it.
+    pub has_page: bool,
+}
+
+/// llama-server and its health check. Other features choose what is in llama.cpp.
+pub const SERVER: Program = Program {
+    package: "llama-server-bin",
+    features: "build",
+    license: "llama-server.txt",
+    has_page: true,
+};
+
+pub const PACKER: Program = Program {
+    package: packer::NAME,
+    features: "quantize,fetch,openmp",
+    license: "gguf-packer.txt",
+    has_page: false,
+};
+
+impl Program {
+    /// Of the distribution that `manifest` describes.
+    pub fn of(manifest: &Manifest) -> &'static Self {
+        if manifest.variant == packer::NAME { &PACKER } else { &SERVER }
+    }
+}
 
 const RUST_STD: &str = "\
 The Rust standard library, copyright (c) The Rust Project Contributors, is licensed under the Apache
@@ -38,13 +70,19 @@ struct Package {
     manifest_path: PathBuf,
 }
 
-/// Crates in our programs for `target`, and the standard library of `rustc`.
+/// Crates in `program` for `target`, and the standard library of `rustc`.
 ///
 /// # Errors
 /// When Cargo fails or a crate has no licence or no licence text.
-pub(super) fn read(target: &str, rustc: &str) -> Result<Vec<Component>> {
+pub(super) fn read(program: &Program, target: &str, rustc: &str) -> Result<Vec<Component>> {
     let tree = cargo::cargo("tree")
-        .args(["--package", ROOT, "--no-default-features", "--features", FEATURES])
+        .args([
+            "--package",
+            program.package,
+            "--no-default-features",
+            "--features",
+            program.features,
+        ])
         .args(["--edges", "normal,no-proc-macro", "--target", target])
         .args(["--prefix", "none", "--format", "{p}", "--locked"])
         .read()?;
@@ -55,7 +93,7 @@ pub(super) fn read(target: &str, rustc: &str) -> Result<Vec<Component>> {
     let mut components = vec![rust_std(rustc)?];
     let mut wrong = Vec::new();
     for package in &packages {
-        match component(package) {
+        match component(program, package) {
             Ok(component) => components.push(component),
             Err(error) => wrong.push(format!("{error:#}")),
         }
@@ -78,11 +116,12 @@ fn select(tree: &str, metadata: &str) -> Result<Vec<Package>> {
     Ok(packages)
 }
 
-fn component(package: &Package) -> Result<Component> {
+fn component(program: &Program, package: &Package) -> Result<Component> {
     let Package { name, version, .. } = package;
     let Some(license) = &package.license else {
         bail!(
-            "the crate {name} {version} states no licence\n  hint: cargo tree -p {ROOT} -i {name}"
+            "the crate {name} {version} states no licence\n  hint: cargo tree -p {} -i {name}",
+            program.package
         );
     };
     // Old crates write a choice with a slash.
@@ -92,10 +131,10 @@ fn component(package: &Package) -> Result<Component> {
     let texts = match third {
         true => vec![Text {
             path: format!("crates/{name}-{version}.txt"),
-            content: crate_text(package)?,
+            content: crate_text(program, package)?,
         }],
-        false if name == ROOT => vec![Text {
-            path: "llama-server.txt".to_owned(),
+        false if name == program.package => vec![Text {
+            path: program.license.to_owned(),
             content: super::read_text(&cargo::root().join("LICENSE"))?,
         }],
         false => Vec::new(),
@@ -108,7 +147,7 @@ fn component(package: &Package) -> Result<Component> {
     })
 }
 
-fn crate_text(package: &Package) -> Result<String> {
+fn crate_text(program: &Program, package: &Package) -> Result<String> {
     let Package { name, version, .. } = package;
     let folder = package.manifest_path.parent().unwrap_or(Path::new(""));
     let mut files = license_files(folder)?;
@@ -116,7 +155,8 @@ fn crate_text(package: &Package) -> Result<String> {
     files.extend(named.filter(|file| !files.contains(file)));
     if files.is_empty() {
         bail!(
-            "the crate {name} {version} has no licence text\n  hint: cargo tree -p {ROOT} -i {name}"
+            "the crate {name} {version} has no licence text\n  hint: cargo tree -p {} -i {name}",
+            program.package
         );
     }
     joined(&files)
@@ -179,15 +219,15 @@ mod tests {
     fn a_crate_without_licence_or_text_is_named() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(
-            component(&package(dir.path(), None)).unwrap_err().to_string(),
+            component(&SERVER, &package(dir.path(), None)).unwrap_err().to_string(),
             "the crate a 1.0.0 states no licence\n  hint: cargo tree -p llama-server-bin -i a"
         );
         assert_eq!(
-            component(&package(dir.path(), Some("MIT"))).unwrap_err().to_string(),
+            component(&SERVER, &package(dir.path(), Some("MIT"))).unwrap_err().to_string(),
             "the crate a 1.0.0 has no licence text\n  hint: cargo tree -p llama-server-bin -i a"
         );
         std::fs::write(dir.path().join("LICENSE"), "text").unwrap();
-        let component = component(&package(dir.path(), Some("MIT/Apache-2.0"))).unwrap();
+        let component = component(&SERVER, &package(dir.path(), Some("MIT/Apache-2.0"))).unwrap();
         assert_eq!(component.license, "MIT OR Apache-2.0");
         assert_eq!(component.purl.unwrap(), "pkg:cargo/a@1.0.0");
         let text = Text { path: "crates/a-1.0.0.txt".into(), content: "text\n".into() };

@@ -20,6 +20,7 @@ cargo xtask dist: folders and archives with llama-server that run anywhere
   --arch LIST       GPU architectures as CMake takes them, as in `90` or `gfx1100;gfx1201`;
                     default: upstream's list for the toolkit
   --one-file        one llama-server for every CPU in place of libraries; cpu alone
+  --packer          gguf-packer in place of llama-server, for this machine
   --setup           install what the variant needs; --yes means the same
   --out DIR         where it goes; default: dist
   --probe           only see whether the toolkit works: configure the backend, compile one kernel
@@ -27,13 +28,14 @@ cargo xtask dist: folders and archives with llama-server that run anywhere
   --json            with --plan: as JSON
 ";
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Args {
     pub(super) variants: Vec<Variant>,
     pub(super) target: Option<String>,
     pub(super) toolkit: Option<String>,
     pub(super) architectures: Option<String>,
     pub(super) one_file: bool,
+    pub(super) packer: bool,
     pub(super) setup: bool,
     pub(super) out: PathBuf,
     pub(super) probe: bool,
@@ -47,18 +49,8 @@ pub(super) struct Args {
 /// Names a word that means nothing.
 pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
     let mut parser = lexopt::Parser::from_args(args);
-    let mut parsed = Args {
-        variants: vec![Variant::Cpu],
-        target: None,
-        toolkit: None,
-        architectures: None,
-        one_file: false,
-        setup: false,
-        out: cargo::root().join("dist"),
-        probe: false,
-        plan: false,
-        json: false,
-    };
+    let mut parsed =
+        Args { variants: vec![Variant::Cpu], out: cargo::root().join("dist"), ..Args::default() };
     let mut all = false;
     while let Some(arg) = parser.next()? {
         match arg {
@@ -71,6 +63,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
             Long("toolkit") => parsed.toolkit = Some(parser.value()?.string()?),
             Long("arch") => parsed.architectures = Some(parser.value()?.string()?),
             Long("one-file") => parsed.one_file = true,
+            Long("packer") => parsed.packer = true,
             Long("setup" | "yes") => parsed.setup = true,
             Long("out") => parsed.out = std::path::absolute(PathBuf::from(parser.value()?))?,
             Long("probe") => parsed.probe = true,
@@ -146,6 +139,7 @@ impl Args {
                 "--one-file is for cpu alone\n  hint: leave out --one-file or --variant".to_owned(),
             );
         }
+        wrong.extend(self.packer_with_others());
         let several = self.variants.len() > 1;
         if several && (self.toolkit.is_some() || self.architectures.is_some()) {
             wrong
@@ -159,6 +153,13 @@ impl Args {
                 .push("--json goes with --plan\n  hint: cargo xtask dist --plan --json".to_owned());
         }
         if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+    }
+
+    fn packer_with_others(&self) -> Option<String> {
+        let others = self.variants != [Variant::Cpu] || self.one_file || self.probe;
+        let text = "--packer is gguf-packer for this machine\n  hint: leave out the words of llama-server: --variant, \
+                    --one-file, --probe, --target";
+        (self.packer && (others || self.target.is_some())).then(|| text.to_owned())
     }
 }
 
@@ -226,6 +227,12 @@ mod tests {
                 "--variant vulkan --one-file",
                 x86,
                 "--one-file is for cpu alone\n  hint: leave out --one-file or --variant",
+            ),
+            (
+                "--packer --one-file",
+                x86,
+                "--packer is gguf-packer for this machine\n  hint: leave out the words of llama-server: --variant, \
+                 --one-file, --probe, --target",
             ),
             ("--json", x86, "--json goes with --plan\n  hint: cargo xtask dist --plan --json"),
         ] {

@@ -6,13 +6,71 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use llama_build::FlagSet;
 use llama_src::sh::Cmd;
 
 use super::archive;
 use crate::toolkit::VendorLibrary;
-use product::manifest::File;
+use product::identity::Identity;
+use product::manifest::{self, File, LlamaCpp, Manifest};
 use product::variant::Variant;
+use workspace::cargo;
 use workspace::files;
+
+/// What is known of a distribution called `variant` before it has files: ours, and llama.cpp's of the build `build`.
+///
+/// # Errors
+/// When a tool that built it does not name its version.
+pub(super) fn manifest(
+    identity: &Identity,
+    build: &llama_build::Manifest,
+    variant: &str,
+    target: &str,
+) -> Result<Manifest> {
+    Ok(Manifest {
+        version: identity.version.clone(),
+        commit: identity.commit.clone(),
+        timestamp: identity.timestamp.clone(),
+        variant: variant.to_owned(),
+        branch: identity.branch.clone(),
+        schema: manifest::SCHEMA,
+        source_date_epoch: identity.epoch,
+        llama_cpp: LlamaCpp {
+            tag: build.tag.clone(),
+            build_number: build.build_number,
+            version: build.version.clone(),
+            tree: build.tree.clone(),
+            verified: build.verified,
+            patches: build.patches.clone(),
+        },
+        target: target.to_owned(),
+        flags: BTreeMap::new(),
+        tools: tools(build)?,
+        toolkit: None,
+        gpu_architectures: Vec::new(),
+        minimum_driver: None,
+        cpu_variants: Vec::new(),
+        symbol_versions: BTreeMap::new(),
+        files: BTreeMap::new(),
+    })
+}
+
+/// Definitions as the manifest has them: without the place of this machine's toolkits.
+pub(super) fn by_name(flags: &FlagSet) -> BTreeMap<String, String> {
+    let toolkits = cargo::toolkits().display().to_string();
+    let portable = |value: &str| value.replace(&toolkits, "$TOOLKITS");
+    flags.iter().map(|(name, value)| (name.to_owned(), portable(value))).collect()
+}
+
+/// Versions of what compiled it.
+fn tools(build: &llama_build::Manifest) -> Result<BTreeMap<String, String>> {
+    let rustc = Cmd::new("rustc").arg("--version").read()?;
+    let cxx = build.flags.value("CMAKE_CXX_COMPILER").unwrap_or("c++");
+    let cxx = Cmd::new(cxx).arg("--version").read()?;
+    let first = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
+    let tools = [("cmake", build.cmake.clone()), ("c++", first(&cxx)), ("rustc", first(&rustc))];
+    Ok(tools.map(|(name, version)| (name.to_owned(), version)).into())
+}
 
 /// GNU's name of a target, which its tools begin with.
 fn gnu(target: &str) -> String {

@@ -177,20 +177,30 @@ pub fn payload_command(choice: &Choice, root: &str, cargo_home: &str) -> Cmd {
     let target = &choice.target;
     let features = ["build", "fetch"].into_iter().chain(payload_features(choice.one_file));
     let features: Vec<&str> = features.filter(|feature| *feature != "server").collect();
-    let maps = [(cargo_home, "cargo"), (root, "llama-server")];
-    let maps = maps.map(|(from, to)| format!("'--remap-path-prefix={from}={to}'"));
     // Stripped by the linker: its build id is then of what is left, and not of names that paths are in.
     // All for the target alone, so that build scripts stay what they are for every other build, which a
     // profile does not allow: fat LTO, another tenth of 0.9 MB, costs a hundred crates once more.
     let small = "'-Copt-level=s','-Ccodegen-units=1','-Cpanic=abort','-Cstrip=symbols'";
-    let flags = format!("[{small},{}]", maps.join(","));
+    let flags = format!("[{small},{}]", remapped(root, cargo_home));
+    cargo_build("llama-server-bin", &features.join(","), target, &flags)
+}
+
+/// Flags of rustc's after which no path of this machine is in what is built.
+pub(super) fn remapped(root: &str, cargo_home: &str) -> String {
+    let maps = [(cargo_home, "cargo"), (root, "llama-server")];
+    maps.map(|(from, to)| format!("'--remap-path-prefix={from}={to}'")).join(",")
+}
+
+/// Cargo's build of a package for `target` with these features, these flags of rustc's (a list in TOML), and nothing of
+/// the user's.
+pub(super) fn cargo_build(package: &str, features: &str, target: &str, flags: &str) -> Cmd {
     Cmd::new("cargo")
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("SOURCE_DATE_EPOCH")
         .env("LLAMA_SYS_RELOCATABLE", "1")
-        .args(["build", "--release", "--locked", "--package", "llama-server-bin"])
-        .args(["--no-default-features", "--features", &features.join(",")])
+        .args(["build", "--release", "--locked", "--package", package])
+        .args(["--no-default-features", "--features", features])
         .args(["--target", target])
         .args(["--config", &format!("target.{target}.rustflags={flags}")])
 }

@@ -3,11 +3,12 @@
 use super::files::Hashed;
 use super::spdx::{DOCUMENT, Relationship};
 use super::{DISTRIBUTION, file_id, is_in, package_id};
-use crate::component::{Component, Group, OWN_PROGRAM};
+use crate::component::{Component, Group, Program};
+use crate::dist::packer;
 use crate::licenses;
 
-/// The one file of code that is made of our crates alone.
-const HEALTHCHECK: &str = "llama-healthcheck";
+/// Files of code that are made of our crates, the first alone, the other with llama.cpp in it.
+const OWN: [&str; 2] = ["llama-healthcheck", packer::NAME];
 
 /// Ids of the parts that have parts.
 struct Owners {
@@ -17,12 +18,16 @@ struct Owners {
 }
 
 /// Every relationship, in order.
-pub(super) fn all(components: &[Component], files: &[Hashed]) -> Vec<Relationship> {
-    let owners = Owners::of(components);
+pub(super) fn all(
+    program: &Program,
+    components: &[Component],
+    files: &[Hashed],
+) -> Vec<Relationship> {
+    let owners = Owners::of(program, components);
     let mut all = vec![relationship(DOCUMENT, "DESCRIBES", DISTRIBUTION)];
     for part in components {
         let id = package_id(part);
-        let (from, kind) = owners.relation(part);
+        let (from, kind) = owners.relation(program, part);
         all.push(relationship(from, kind, &id));
         if part.group == Group::Vendor && !part.files.is_empty() {
             all.push(relationship(DISTRIBUTION, "CONTAINS", &id));
@@ -35,7 +40,7 @@ pub(super) fn all(components: &[Component], files: &[Hashed]) -> Vec<Relationshi
         if let Some(part) = components.iter().find(holds) {
             all.push(relationship(&id, "EXPANDED_FROM_ARCHIVE", &package_id(part)));
         } else if !is_in(&file.path, licenses::FOLDER) {
-            let own = file.path == HEALTHCHECK;
+            let own = OWN.contains(&file.path.as_str());
             let from = if own { &owners.program } else { &owners.upstream };
             all.push(relationship(&id, "GENERATED_FROM", from));
         }
@@ -45,7 +50,7 @@ pub(super) fn all(components: &[Component], files: &[Hashed]) -> Vec<Relationshi
 }
 
 impl Owners {
-    fn of(components: &[Component]) -> Self {
+    fn of(program: &Program, components: &[Component]) -> Self {
         let id = |group, name: &str| {
             let mut of_group = components.iter().filter(|part| part.group == group);
             of_group
@@ -54,16 +59,16 @@ impl Owners {
                 .unwrap_or_default()
         };
         Self {
-            program: id(Group::Own, OWN_PROGRAM),
+            program: id(Group::Own, program.package),
             upstream: id(Group::Upstream, ""),
             page: id(Group::WebUi, ""),
         }
     }
 
     /// Who has `part`, and how.
-    fn relation(&self, part: &Component) -> (&str, &'static str) {
+    fn relation(&self, program: &Program, part: &Component) -> (&str, &'static str) {
         match part.group {
-            Group::Own if part.name == OWN_PROGRAM => (DISTRIBUTION, "CONTAINS"),
+            Group::Own if part.name == program.package => (DISTRIBUTION, "CONTAINS"),
             Group::Own | Group::Crate => (&self.program, "STATIC_LINK"),
             Group::Upstream => (DISTRIBUTION, "CONTAINS"),
             Group::Carried | Group::WebUi => (&self.upstream, "CONTAINS"),

@@ -1,10 +1,10 @@
 //! Tests of the document, on made-up components.
 
 use super::*;
-use crate::component::{OWN_PROGRAM, Text};
+use crate::component::{SERVER, Text};
 use product::manifest::{LlamaCpp, SCHEMA};
 
-fn manifest() -> Manifest {
+pub fn manifest() -> Manifest {
     Manifest {
         version: "2601150800-abc1234".into(),
         commit: "abc1234".into(),
@@ -45,7 +45,7 @@ fn parts() -> Vec<Component> {
         ..part(Group::Vendor, "cublas", "LicenseRef-NVIDIA")
     };
     vec![
-        part(Group::Own, OWN_PROGRAM, "MIT"),
+        part(Group::Own, SERVER.package, "MIT"),
         part(Group::Crate, "rustix", "MIT"),
         Component { purl: Some("pkg:x".into()), ..part(Group::Upstream, "llama.cpp", "MIT") },
         Component { version: None, ..part(Group::Carried, "stb_image", "MIT OR Unlicense") },

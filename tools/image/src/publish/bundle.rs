@@ -11,9 +11,9 @@ use llama_src::tree::hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::super::labels::{self, Facts, OWN};
-use super::super::subject::Subject;
+use super::super::labels::{Facts, OWN};
 use super::Release;
+use super::kind::Image;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// Which release an index is of, where it is of one.
@@ -92,7 +92,7 @@ fn file(archive: &Path, name: &str) -> Result<Vec<u8>> {
 }
 
 /// What an index says about itself: the labels of its images, and its release.
-pub(super) fn annotations(release: &Release, subject: &Subject) -> BTreeMap<String, String> {
+pub(super) fn annotations(release: &Release, image: &Image) -> BTreeMap<String, String> {
     let facts = Facts {
         identity: &release.identity,
         llama_cpp: &Pin::load().tag,
@@ -102,7 +102,7 @@ pub(super) fn annotations(release: &Release, subject: &Subject) -> BTreeMap<Stri
     };
     let semver =
         release.semver.as_ref().map(|version| (format!("{OWN}{RELEASE}"), version.to_string()));
-    labels::labels(subject, &facts).into_iter().chain(semver).collect()
+    image.labels(&facts).into_iter().chain(semver).collect()
 }
 
 /// An index, as its bytes.

@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::labels::OWN;
-use super::super::subject::{Subject, platforms};
 use super::super::tags::Kind;
 use super::bundle::RELEASE;
+use super::kind::Image;
 use super::{Named, Pushed, Release};
 use crate::semver::Semver;
-use product::variant::Variant;
 
 /// The answers of registries that have no such name.
 const ABSENT: [&str; 2] = ["manifest unknown", "name unknown"];
@@ -85,23 +84,23 @@ pub(super) fn plan(
 ) -> Result<Named> {
     let (mut lines, mut kept, mut images) = (Vec::new(), Vec::new(), Vec::new());
     for one in pushed {
-        let subject = one.subject()?;
+        let image = Image::read(one)?;
         let mut own = Vec::new();
-        for tag in release.naming().tags(&subject, None) {
+        for (reference, kind) in image.tags(release) {
             let new = Current {
                 digest: one.digest.clone(),
                 created: Some(workspace::time::rfc3339(release.identity.epoch)),
                 release: release.semver.clone(),
             };
-            let now = look(&tag.reference)?;
-            let why = keeps(tag.kind, now.as_ref(), &new);
+            let now = look(&reference)?;
+            let why = keeps(kind, now.as_ref(), &new);
             match why {
-                Some(why) => kept.push(format!("{}: {why}", tag.reference)),
-                None => lines.push(give(release, &tag.reference, &one.digest)),
+                Some(why) => kept.push(format!("{reference}: {why}")),
+                None => lines.push(give(release, &reference, &one.digest)),
             }
-            own.extend((why.is_none() || why == Some(ITSELF)).then_some(tag.reference));
+            own.extend((why.is_none() || why == Some(ITSELF)).then_some(reference));
         }
-        images.push(entry(release, &subject, one, &own));
+        images.push(entry(release, &image, one, &own));
     }
     let document = json!({
         "schema": 2, "version": release.identity.version, "commit": release.identity.commit,
@@ -117,21 +116,11 @@ fn give(release: &Release, reference: &str, digest: &str) -> crate::line::Line {
     release.copy(&["--multi-arch", "index-only"], from, format!("docker://{reference}"))
 }
 
-fn entry(release: &Release, subject: &Subject, pushed: &Pushed, tags: &[String]) -> Value {
-    let [repository, _] = release.naming().repositories(subject);
+fn entry(release: &Release, image: &Image, pushed: &Pushed, tags: &[String]) -> Value {
+    let repository = &image.repositories(release)[0];
     json!({
-        "variant": pushed.variant, "toolkit": pushed.toolkit, "target": subject.stage(),
+        "variant": pushed.variant, "toolkit": pushed.toolkit, "target": image.stage(),
         "platforms": pushed.platforms, "digest": pushed.digest,
         "image": format!("{repository}@{}", pushed.digest), "tags": tags,
     })
-}
-
-impl Pushed {
-    fn subject(&self) -> Result<Subject> {
-        let variant = Variant::parse(&self.variant)?;
-        let known = platforms(variant).into_iter();
-        let platforms = known.filter(|name| self.platforms.iter().any(|own| own == name)).collect();
-        let toolkit = self.toolkit.clone();
-        Ok(Subject { toolkit, minimal: self.minimal, platforms, ..Subject::new(variant) })
-    }
 }

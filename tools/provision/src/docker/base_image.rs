@@ -63,6 +63,7 @@ pub(super) fn ensure(yes: bool, screen: &mut Screen) -> Result<()> {
     // Of its own: the toolkits' is free meanwhile.
     let folder = cargo::toolkits().join("base-image");
     let lock = cargo::lock(&folder, &mut |news| screen.news(news))?;
+    user.take_over(&Staging::path(&lock, "new"))?;
     let staging = Staging::new(&lock, "new")?;
     let log = folder.join("log");
     let mut roots = Vec::new();
@@ -88,8 +89,8 @@ fn former() -> Option<String> {
     let history = Cmd::new("docker").args(history).read().ok()?;
     is_former(&history).then(|| {
         format!(
-            "this engine's {FORMER} is not Docker Hub's: an older version of this command made it, and our images stand \
-             on {OWN} now\n  hint: docker image rm {FORMER}"
+            "this engine's {FORMER} is not Docker Hub's: an older version of this command made it, and our images \
+             stand on {OWN} now\n  hint: docker image rm {FORMER}"
         )
     })
 }

@@ -50,8 +50,8 @@ const DETACH: &str = r#"exec "$@" >>"$0" 2>&1 </dev/null"#;
 /// Where programs of the system's are that users often have not in their `PATH`.
 const PATH: &str = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-const NOT_FOR_USER: &str = "the Docker engine runs, and this user may not use it\n  hint: sudo groupadd --system --force \
-                            docker && sudo usermod -aG docker \"$(id -un)\", then log in again";
+const NOT_FOR_USER: &str = "the Docker engine runs, and this user may not use it\n  hint: sudo groupadd --system \
+                            --force docker && sudo usermod -aG docker \"$(id -un)\", then log in again";
 
 /// How long an engine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
