@@ -27,22 +27,13 @@ FROM scratch AS packer
 COPY --from=build /out/ /
 
 FROM ${BASE_IMAGE} AS closure
-SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
     --mount=type=tmpfs,target=/var/log \
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
-    ca-certificates libgomp1 libstdc++6
-RUN --mount=type=bind,from=packer,target=/packer \
-    ! ldd /packer/gguf-packer | grep "not found" >&2 \
-    && mapfile -t libraries < <(ldd /packer/gguf-packer | sed -nE 's,.*(/lib[^/]*/[^ ]*) .*,/usr\1,p' | sort -u) \
-    && mkdir -p /closure/tmp /closure/data /closure/var/lib/dpkg/status.d && chmod 1777 /closure/tmp /closure/data \
-    && cp -L --parents "${libraries[@]}" /closure/ \
-    && for dir in /closure/usr/lib*; do ln -s "usr/${dir##*/}" /closure/; done \
-    && cp -a --parents /etc/ssl/certs/ca-certificates.crt /usr/lib/os-release /closure/ \
-    && for package in ca-certificates $(dpkg -S "${libraries[@]}" /usr/lib/os-release | cut -d: -f1 | sort -u); do \
-    dpkg -s "$package" > "/closure/var/lib/dpkg/status.d/$package" \
-    && cp -L --parents "/usr/share/doc/$package/copyright" /closure/ || exit; done \
-    && cp -a --parents /usr/share/common-licenses /closure/
+    ca-certificates libgomp1 libstdc++6 \
+    && install -d -m 1777 /data
+RUN --mount=type=bind,source=docker/closure.sh,target=/closure.sh --mount=type=bind,from=packer,target=/packer \
+    bash /closure.sh /packer/gguf-packer -- /data
 
 FROM scratch
 COPY --from=closure /closure/ /

@@ -1,3 +1,4 @@
+# Written from docker/Dockerfile.in: change that, then type `cargo xtask check --fix`.
 # llama-server on AMD GPUs, and on the CPU where there is none.
 #   docker buildx build -f docker/rocm.Dockerfile .
 # toolchain, build: Cargo makes a distribution. dist: its files; `--build-context dist=DIR` gives finished ones.
@@ -24,15 +25,16 @@ RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/
 # Behind a proxy with certificates of its own: --secret id=ca,src=FILE
 FROM toolchain AS build
 # Architectures as CMake takes them; upstream's list when empty.
-ARG TARGETARCH TOOLKIT ARCHITECTURES
-ARG BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
+ARG TOOLKIT ARCHITECTURES
+ARG TARGETARCH BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
 WORKDIR /checkout
 RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     --mount=type=bind,from=toolkit,source=/opt/rocm,target=/opt/rocm \
     --mount=type=bind,from=toolkit,source=/var/lib/dpkg,target=/var/lib/dpkg \
-    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --out /out --variant rocm \
-    --toolkit "$TOOLKIT" ${ARCHITECTURES:+--arch "$ARCHITECTURES"}
+    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --variant rocm \
+    --toolkit "$TOOLKIT" ${ARCHITECTURES:+--arch "$ARCHITECTURES"} \
+    --out /out
 
 FROM scratch AS dist
 COPY --from=build /out/rocm-*/ /
@@ -50,22 +52,12 @@ RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/
 
 # Debian's files that the programs open, with what scanners read about their packages, and their licences.
 FROM system AS closure
-SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
-RUN --mount=type=bind,from=dist,target=/dist \
-    programs=(/dist/llama-server /dist/*.so) \
-    && extra=$(for package in $EXTRA_PACKAGES; do dpkg -L "${package%%[=/]*}" || exit; done) \
-    && mapfile -t -O "${#programs[@]}" programs < <(echo "$extra" | grep -E '^/usr/(s?bin|lib)/.' \
-    | xargs -d '\n' -I{} find {} -maxdepth 0 ! -type d) \
-    && mapfile -t libraries < <(ldd "${programs[@]}" | sed -nE 's,.*(/lib[^/]*/[^ ]*) .*,/usr\1,p; s,^(/usr/.*):$,\1,p' | sort -u) \
-    && mkdir -p /closure/tmp /closure/var/lib/dpkg/status.d && chmod 1777 /closure/tmp \
-    && cp -L --parents "${libraries[@]}" /closure/ \
-    && for dir in /closure/usr/{bin,lib,lib64,sbin}; do [ ! -d "$dir" ] || ln -s "usr/${dir##*/}" /closure/; done \
-    && cp -a --parents /data /models /etc/{group,passwd,ssl/certs/ca-certificates.crt} /usr/lib/os-release /closure/ \
-    && for package in ca-certificates $(dpkg -S "${libraries[@]}" /usr/lib/os-release | cut -d: -f1 | sort -u); do \
-    dpkg -s "$package" > "/closure/var/lib/dpkg/status.d/$package" \
-    && cp -L --parents "/usr/share/doc/$package/copyright" /closure/ || exit; done \
-    && cp -a --parents /usr/share/common-licenses /closure/
+RUN --mount=type=bind,source=docker/closure.sh,target=/closure.sh --mount=type=bind,from=dist,target=/dist \
+    bash /closure.sh /dist/llama-server /dist/*.so \
+    -- /etc/group /etc/passwd \
+    /data /models
 
+# From what changes seldom to what changes with every version. All variants have the layer of the CPU payload.
 FROM scratch AS minimal
 COPY --from=closure /closure/ /
 COPY --from=dist /lib*.so.* /app/
@@ -89,8 +81,6 @@ USER 10001:10001
 ENTRYPOINT ["/app/bin/llama-server"]
 CMD []
 
-# From what changes seldom to what changes with every version. The CPU payload is one layer, the same in the
-# images of all variants.
 FROM system AS runtime
 COPY --from=dist /lib*.so.* /app/
 COPY --from=dist /rocbla[s] /app/rocblas

@@ -1,4 +1,5 @@
-# llama-server on GPUs of any vendor through Vulkan, and on the CPU where there is none.
+# Written from docker/Dockerfile.in: change that, then type `cargo xtask check --fix`.
+# llama-server on GPUs through Vulkan, and on the CPU where there is none.
 #   docker buildx build -f docker/vulkan.Dockerfile .
 # toolchain, build: Cargo makes a distribution. dist: its files; `--build-context dist=DIR` gives finished ones.
 # runtime (default): Debian with them, to run and to inherit from. minimal: the same without a shell.
@@ -15,18 +16,19 @@ RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/
 
 # Behind a proxy with certificates of its own: --secret id=ca,src=FILE
 FROM toolchain AS build
-ARG TARGETARCH
-ARG BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
+ARG TARGETARCH BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
 WORKDIR /checkout
 RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
-    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --out /out --variant vulkan
+    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --variant vulkan \
+    --out /out
 
 FROM scratch AS dist
 COPY --from=build /out/vulkan-*/ /
 
 FROM ${BASE_IMAGE} AS system
-# What else the image shall have, such as curl, or libglvnd0 libgl1 libegl1 for NVIDIA's own Vulkan driver.
+# What else the image shall have, such as curl; `minimal` gets the programs and libraries of these packages only.
+# NVIDIA's own Vulkan driver wants libglvnd0 libgl1 libegl1.
 ARG EXTRA_PACKAGES=
 RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
     --mount=type=tmpfs,target=/var/log \
@@ -41,24 +43,14 @@ RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/
 
 # Debian's files that the programs open, with what scanners read about their packages, and their licences.
 FROM system AS closure
-SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
-RUN --mount=type=bind,from=dist,target=/dist \
-    programs=(/dist/llama-server /dist/*.so /usr/lib/*/libvulkan*.so*) \
-    && extra=$(for package in $EXTRA_PACKAGES; do dpkg -L "${package%%[=/]*}" || exit; done) \
-    && mapfile -t -O "${#programs[@]}" programs < <(echo "$extra" | grep -E '^/usr/(s?bin|lib)/.' \
-    | xargs -d '\n' -I{} find {} -maxdepth 0 ! -type d) \
-    && mapfile -t libraries < <(ldd "${programs[@]}" | sed -nE 's,.*(/lib[^/]*/[^ ]*) .*,/usr\1,p; s,^(/usr/.*):$,\1,p' | sort -u) \
-    && mkdir -p /closure/tmp /closure/var/lib/dpkg/status.d && chmod 1777 /closure/tmp \
-    && cp -L --parents "${libraries[@]}" /closure/ \
-    && for dir in /closure/usr/{bin,lib,lib64,sbin}; do [ ! -d "$dir" ] || ln -s "usr/${dir##*/}" /closure/; done \
-    && cp -a --parents /data /models /etc/{group,passwd,ssl/certs/ca-certificates.crt} /usr/lib/os-release \
-    /usr/share/{drirc.d,libdrm,vulkan} /closure/ \
-    && for package in ca-certificates $(dpkg -S "${libraries[@]}" /usr/lib/os-release '/usr/share/drirc.d/*' \
-    '/usr/share/libdrm/*' '/usr/share/vulkan/*' | cut -d: -f1 | sort -u); do \
-    dpkg -s "$package" > "/closure/var/lib/dpkg/status.d/$package" \
-    && cp -L --parents "/usr/share/doc/$package/copyright" /closure/ || exit; done \
-    && cp -a --parents /usr/share/common-licenses /closure/
+RUN --mount=type=bind,source=docker/closure.sh,target=/closure.sh --mount=type=bind,from=dist,target=/dist \
+    bash /closure.sh /dist/llama-server /dist/*.so \
+    /usr/lib/*/libvulkan*.so* \
+    -- /etc/group /etc/passwd \
+    /usr/share/drirc.d /usr/share/libdrm /usr/share/vulkan \
+    /data /models
 
+# From what changes seldom to what changes with every version. All variants have the layer of the CPU payload.
 FROM scratch AS minimal
 COPY --from=closure /closure/ /
 COPY --from=dist /libggml-vulkan.so /app/
@@ -80,8 +72,6 @@ USER 10001:10001
 ENTRYPOINT ["/app/bin/llama-server"]
 CMD []
 
-# From what changes seldom to what changes with every version. The CPU payload is one layer, the same in the
-# images of all variants.
 FROM system AS runtime
 COPY --from=dist /libggml-vulkan.so /app/
 COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/

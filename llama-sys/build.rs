@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use llama_build::cmake::{self, Layout};
 use llama_build::progress::Progress;
 use llama_build::source::Source;
-use llama_build::{Error, FlagSet, Manifest, Pin, cargo, link, refusal, system, toolchain};
+use llama_build::{
+    Error, Feature, FlagSet, Manifest, Pin, cargo, link, refusal, system, toolchain,
+};
 
 fn main() -> ExitCode {
     match run() {
@@ -25,7 +27,7 @@ fn run() -> Result<(), Error> {
     let (config, settled) = cargo::read_config()?.settle();
     settled.iter().for_each(|text| cargo::warning(text));
     refusal::lost_libraries(&config, &cargo::out_dir()?)?;
-    if config.features.system {
+    if config.features.has(Feature::System) {
         let include = system::link(&pin, cfg!(feature = "bindgen"))?;
         return declare(&include, &cargo::out_dir()?);
     }

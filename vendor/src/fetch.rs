@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reqwest::Url;
-use reqwest::blocking::{Client, Response};
-use reqwest::redirect::Policy;
+use ureq::http::{Response, Uri, header};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Body, Timeout};
 
 use crate::archive::{self, Bounds, Part};
 use crate::pin::Mirror;
@@ -40,6 +40,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// How many are followed.
+const REDIRECTS: usize = 5;
 
 /// How a full disk shows in an error's text, on Unix and on Windows.
 const FULL: &[&str] = &["(os error 28)", "(os error 112)"];
@@ -106,15 +109,13 @@ pub(crate) fn download_from(
     limits: &Limits,
     proof: Proof,
     report: &mut Report<'_>,
-) -> Result<Url, Error> {
-    let failed = |e: reqwest::Error| Error::new(reason(&e, limits));
-    let response = client(url, limits, proof)?.get(url).send().map_err(failed)?;
+) -> Result<Uri, Error> {
+    let (response, from) = ask(url, limits, proof)?;
     if !response.status().is_success() {
         return Err(Error::new(format!("the server answered {}", response.status())));
     }
-    let from = response.url().clone();
     let mut file = File::create(to).map_err(|e| Error::io("write", to, &e))?;
-    receive(response, &mut file, limits, report)?;
+    receive(response.into_body(), &mut file, limits, report)?;
     Ok(from)
 }
 
@@ -158,62 +159,104 @@ fn full(work: &Path, text: &str) -> Error {
         .hint("or put it elsewhere: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
 }
 
-fn client(url: &str, limits: &Limits, proof: Proof) -> Result<Client, Error> {
+/// The answer of the last server on the way, and its address.
+fn ask(url: &str, limits: &Limits, proof: Proof) -> Result<(Response<Body>, Uri), Error> {
     let local = url.starts_with("http://127.0.0.1:");
     let any = proof == Proof::Hash;
     if !any && !local && !url.starts_with("https://") {
         return Err(Error::new("refused: only https addresses are fetched"));
     }
-    let policy = Policy::custom(move |attempt| {
-        let to = attempt.url();
-        let safe = any || to.scheme() == "https" || (local && to.host_str() == Some("127.0.0.1"));
-        if !safe {
-            let to = to.to_string();
-            attempt.error(format!("redirected to {to}, which is not https"))
-        } else if attempt.previous().len() > 5 {
-            attempt.error("more than 5 redirects")
-        } else {
-            attempt.follow()
+    let agent = agent(local, limits);
+    let mut at: Uri = url.parse().map_err(|e| Error::new(format!("{url} is no address: {e}")))?;
+    for _ in 0..=REDIRECTS {
+        let response = agent.get(&at).call().map_err(|e| Error::new(reason(e, limits)))?;
+        let to =
+            response.headers().get(header::LOCATION).filter(|_| response.status().is_redirection());
+        let Some(to) = to else { return Ok((response, at)) };
+        let to = String::from_utf8_lossy(to.as_bytes());
+        let to = join(&at, &to)
+            .ok_or_else(|| Error::new(format!("redirected to {to}, which is no address")))?;
+        let safe = to.scheme_str() == Some("https") || (local && to.host() == Some("127.0.0.1"));
+        if !any && !safe {
+            return Err(Error::new(format!("redirected to {to}, which is not https")));
         }
-    });
-    let builder = Client::builder()
-        .tls_backend_preconfigured(tls())
+        at = to;
+    }
+    Err(Error::new(format!("more than {REDIRECTS} redirects")))
+}
+
+/// The address that `reference` means in a document or a redirect from `base`
+/// ([RFC 3986, 5.2](https://www.rfc-editor.org/rfc/rfc3986#section-5.2)), without its fragment.
+pub(crate) fn join(base: &Uri, reference: &str) -> Option<Uri> {
+    let reference = reference.split('#').next()?;
+    if reference.contains("://") {
+        return reference.parse().ok().filter(|uri: &Uri| uri.host().is_some());
+    }
+    let (scheme, authority) = (base.scheme_str()?, base.authority()?);
+    if let Some(rest) = reference.strip_prefix("//") {
+        return format!("{scheme}://{rest}").parse().ok();
+    }
+    let (path, query) = reference.split_at(reference.find('?').unwrap_or(reference.len()));
+    let whole = match path {
+        "" => base.path().to_owned(),
+        _ if path.starts_with('/') => path.to_owned(),
+        _ => format!("{}/{path}", base.path().rsplit_once('/')?.0),
+    };
+    let mut parts = Vec::new();
+    for part in whole.split('/').skip(1) {
+        match part {
+            "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    if whole.ends_with("/.") || whole.ends_with("/..") {
+        parts.push("");
+    }
+    format!("{scheme}://{authority}/{}{query}", parts.join("/")).parse().ok()
+}
+
+fn agent(local: bool, limits: &Limits) -> Agent {
+    let config = Agent::config_builder()
+        .tls_config(tls())
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-        .redirect(policy)
-        .connect_timeout(limits.connect)
-        .timeout(limits.stall);
-    let builder = if local { builder.no_proxy() } else { builder };
-    builder.build().map_err(|e| Error::new(format!("cannot set up TLS: {}", root_cause(&e))))
+        // The next address is looked at first.
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .timeout_connect(Some(limits.connect))
+        .timeout_recv_response(Some(limits.stall))
+        .timeout_per_read(Some(limits.stall));
+    let config = if local { config.proxy(None) } else { config };
+    config.build().into()
 }
 
 /// The system's certificates (a company's proxy is only known there) and Mozilla's (a bare container has
 /// none), with ring, which needs no CMake to build.
-fn tls() -> rustls::ClientConfig {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("ring supports the default versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
+fn tls() -> TlsConfig {
+    let system = rustls_native_certs::load_native_certs().certs;
+    let mozillas = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+    let roots = system.iter().chain(mozillas).map(|cert| Certificate::from_der(cert).to_owned());
+    TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&roots.collect::<Vec<_>>()))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build()
 }
 
 fn receive(
-    mut response: Response,
+    mut body: Body,
     file: &mut File,
     limits: &Limits,
     report: &mut Report<'_>,
 ) -> Result<(), Error> {
-    let (start, total) = (Instant::now(), response.content_length());
+    let (start, total) = (Instant::now(), body.content_length());
+    let mut reader = body.as_reader();
     let mut buffer = vec![0; 1 << 16];
     let mut done = 0;
     loop {
-        let n = match response.read(&mut buffer) {
+        let n = match reader.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(n) => n,
-            Err(e) => return Err(Error::new(broken(&e, done, limits))),
+            Err(e) => return Err(Error::new(broken(e, done, limits))),
         };
         done += n as u64;
         if done > limits.bytes {
@@ -228,29 +271,61 @@ fn receive(
     }
 }
 
-fn broken(error: &io::Error, done: u64, limits: &Limits) -> String {
-    let inner = error.get_ref().and_then(|e| e.downcast_ref::<reqwest::Error>());
-    if error.kind() == io::ErrorKind::TimedOut || inner.is_some_and(reqwest::Error::is_timeout) {
-        return format!("stalled: no data for {} s after {done} bytes", limits.stall.as_secs_f32());
+fn broken(error: io::Error, done: u64, limits: &Limits) -> String {
+    match ureq::Error::from(error) {
+        ureq::Error::Timeout(_) => {
+            let seconds = limits.stall.as_secs_f32();
+            format!("stalled: no data for {seconds} s after {done} bytes")
+        }
+        error => format!("broke off after {done} bytes: {}", innermost(&error)),
     }
-    format!("broke off after {done} bytes: {}", inner.map_or(error.to_string(), |e| root_cause(e)))
 }
 
-fn reason(error: &reqwest::Error, limits: &Limits) -> String {
-    if error.is_connect() {
-        format!("cannot connect: {}", root_cause(error))
-    } else if error.is_timeout() {
-        format!("no answer for {} s", limits.stall.as_secs_f32())
-    } else {
-        root_cause(error)
+fn reason(error: ureq::Error, limits: &Limits) -> String {
+    match error {
+        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
+            format!("cannot connect: no connection for {} s", limits.connect.as_secs_f32())
+        }
+        ureq::Error::Timeout(_) => format!("no answer for {} s", limits.stall.as_secs_f32()),
+        ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
+            format!("cannot connect: {}", innermost(&error))
+        }
+        error => innermost(&error),
     }
 }
 
 /// The innermost reason: the outer ones repeat the address.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
+fn innermost(error: &ureq::Error) -> String {
+    if let ureq::Error::Io(error) = error {
+        return error.to_string();
+    }
+    let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_joined_as_browsers_do() {
+        let base: Uri = "https://me:pw@host:8/a/b/c?q=1".parse().unwrap();
+        let joined = |reference: &str| join(&base, reference).map(|uri| uri.to_string());
+        for (reference, whole) in [
+            ("https://other/x#y", "https://other/x"),
+            ("//other/x", "https://other/x"),
+            ("/x?y=1", "https://me:pw@host:8/x?y=1"),
+            ("x", "https://me:pw@host:8/a/b/x"),
+            ("../../x/./y", "https://me:pw@host:8/x/y"),
+            ("../../../x", "https://me:pw@host:8/x"),
+            ("..", "https://me:pw@host:8/a/"),
+            ("?z", "https://me:pw@host:8/a/b/c?z"),
+        ] {
+            assert_eq!(joined(reference).as_deref(), Some(whole), "{reference}");
+        }
+        assert_eq!(joined("https://"), None);
+    }
 }

@@ -6,8 +6,9 @@ mod settings;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use reqwest::Url;
 use sha2::{Digest, Sha256};
+use ureq::http::Uri;
+use ureq::http::uri::Authority;
 
 pub use self::settings::Settings;
 use crate::fetch::{self, Limits, Proof};
@@ -73,7 +74,7 @@ impl Package<'_> {
         let text = fs::read(&page).map_err(|e| Error::io("read", &page, &e))?;
         let url = link(&String::from_utf8_lossy(&text), &base, self.file)
             .ok_or_else(|| Error::new(format!("it has no {}", self.file)))?;
-        fetch::download_from(url.as_str(), to, limits, Proof::Hash, report).map(drop)
+        fetch::download_from(&url.to_string(), to, limits, Proof::Hash, report).map(drop)
     }
 
     fn proved(self, path: PathBuf) -> Result<PathBuf, Error> {
@@ -90,30 +91,31 @@ impl Package<'_> {
 }
 
 /// The address of `file` among the links of an index's page (PEP 503), whose own address is `base`.
-fn link(page: &str, base: &Url, file: &str) -> Option<Url> {
+fn link(page: &str, base: &Uri, file: &str) -> Option<Uri> {
     let values = page.split("href=").skip(1).filter_map(|rest| {
         let quote = rest.chars().next().filter(|c| ['"', '\''].contains(c))?;
         rest[1..].split(quote).next()
     });
-    let mut urls = values.filter_map(|value| base.join(&value.replace("&amp;", "&")).ok());
-    let named =
-        |url: &Url| url.path_segments().and_then(|mut parts| parts.next_back()) == Some(file);
-    let mut url = urls.find(named)?;
-    url.set_fragment(None);
+    let mut urls = values.filter_map(|value| fetch::join(base, &value.replace("&amp;", "&")));
+    let url = urls.find(|url| url.path().rsplit('/').next() == Some(file))?;
     // An index behind a password may keep its files there, too.
-    if url.host() == base.host() && url.username().is_empty() {
-        let _ = url.set_username(base.username());
-        let _ = url.set_password(base.password());
+    if url.host() != base.host() || url.authority().is_some_and(|own| own.as_str().contains('@')) {
+        return Some(url);
     }
-    Some(url)
+    let mut parts = url.into_parts();
+    let user = base.authority().and_then(|own| Some(own.as_str().rsplit_once('@')?.0));
+    if let (Some(user), Some(own)) = (user, &parts.authority) {
+        parts.authority = Authority::try_from(format!("{user}@{own}")).ok();
+    }
+    Uri::from_parts(parts).ok()
 }
 
 /// An index without the password that may stand in its address.
 fn shown(index: &str) -> String {
-    let Ok(mut url) = Url::parse(index) else { return index.to_owned() };
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.to_string()
+    let Some((scheme, rest)) = index.split_once("://") else { return index.to_owned() };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    format!("{scheme}://{host}{path}")
 }
 
 #[cfg(test)]
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_file_is_found_among_the_links_of_a_page() {
-        let base = Url::parse("https://me:secret@packages.example/simple/x/").unwrap();
+        let base: Uri = "https://me:secret@packages.example/simple/x/".parse().unwrap();
         let find = |page: &str| link(page, &base, "x-1.tar.gz").map(|url| url.to_string());
         let page = r#"<a href="https://files.example/a/x-1-py3.whl#sha256=1">x-1-py3.whl</a>
             <a href="https://files.example/a/x-1.tar.gz.asc">s</a>

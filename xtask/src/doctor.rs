@@ -7,22 +7,24 @@ use lexopt::prelude::*;
 use llama_build::backend::Backend;
 use llama_build::requirement::Manager;
 use llama_build::toolchain::{self, Finding};
-
-use crate::{requirements, setup};
+use workspace::{install, requirements, screen, tools};
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
+    if tools::helped("doctor", &args) {
+        return Ok(());
+    }
     let mut args = lexopt::Parser::from_args(args);
     let mut features = None;
     while let Some(arg) = args.next()? {
         match arg {
-            Long("features") => features = Some(setup::split(&args.value()?.string()?)),
+            Long("features") => features = Some(install::split(&args.value()?.string()?)),
             _ => return Err(arg.unexpected().into()),
         }
     }
     // Without a word about features: every backend, so that a person sees what could be built.
     let asked = features.is_some();
-    let backends = || Backend::ALL.iter().map(|backend| backend.feature().to_owned()).collect();
-    let config = setup::config(&features.unwrap_or_else(backends))?;
+    let backends = || Backend::all().map(|backend| backend.feature().to_owned()).collect();
+    let config = install::config(&features.unwrap_or_else(backends))?;
     let mut findings = toolchain::inspect(&config);
     findings.extend(
         [
@@ -33,7 +35,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
         ]
         .map(|requirement| toolchain::find(requirement, &config)),
     );
-    crate::screen::print(table(&findings, toolchain::manager()));
+    screen::print(table(&findings, toolchain::manager()));
     let needed = |finding: &&Finding| {
         let row = &finding.requirement;
         row.required

@@ -1,17 +1,16 @@
 //! `cargo xtask serve`: from nothing to a server that answers.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
-use llama_server_bin::{MODEL_VARIABLES, secret};
 use llama_src::sh::Cmd;
 
-use crate::built::Built;
-use crate::screen::Screen;
-use crate::vendor::{self, WithoutPage};
-use crate::{cargo, setup};
+use workspace::screen::Screen;
+use workspace::source::{self, WithoutPage};
+use workspace::{built, cargo, install, tools};
+
+use crate::toolkits;
 
 /// Arguments of llama-server that name a model, or that need none.
 const NAMES_A_MODEL: &[&str] = &[
@@ -52,27 +51,32 @@ struct Args {
 const FOR_PROCESSORS: &[&str] = &["native", "cpu-all-variants", "backend-dl", "system"];
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
+    if tools::helped("serve", &args) {
+        return Ok(());
+    }
     let mut args = parse(args)?;
     tune(&mut args.features);
-    let mut config = setup::config(&args.features)?;
+    let mut config = install::config(&args.features)?;
     let mut screen = Screen::new();
-    let toolkits = setup::toolkits(&mut config, args.yes, &mut screen)?;
-    setup::ensure(&config, &[], args.yes)?;
-    vendor::source(&mut screen, args.yes, WithoutPage::GoOn)?;
-    let server = build(&mut screen, &args.features, &toolkits)?;
+    let toolkits = toolkits::find(&mut config, args.yes)?;
+    install::ensure(&config, &[], args.yes)?;
+    source::with_page(&mut screen, args.yes, WithoutPage::GoOn)?;
+    let server = built::server(&mut screen, &args.features, &toolkits)?;
+    let mut added: Vec<OsString> = Vec::new();
     if !names_a_model(&args.server) {
         let demo = cargo::root().join("tests/models/llama-demo.gguf");
         eprintln!(
             "==> no model is named: serving the demo model; your own: cargo xtask serve -- -m model.gguf"
         );
-        args.server.splice(0..0, ["-m".into(), demo.into_os_string()]);
+        added.extend(["-m".into(), demo.into_os_string()]);
     }
-    if !args.server.iter().any(|arg| arg == "--port") && !is_set(&["LLAMA_ARG_PORT"]) {
-        args.server.splice(0..0, ["--port".into(), PORT.into()]);
+    if !args.server.iter().any(|arg| arg == "--port") && !is_set("LLAMA_ARG_PORT") {
+        added.extend(["--port".into(), PORT.into()]);
     }
-    let cmd = command(&server, &args.server);
-    eprintln!("==> {cmd}");
-    become_server(&cmd)
+    let cmd = Cmd::new(server).args(added);
+    // A user's own may hold a key, which nobody wants to see in a log.
+    eprintln!("==> {cmd}{}", if args.server.is_empty() { "" } else { " and your arguments" });
+    crate::become_program(&cmd.args(args.server))
 }
 
 fn parse(args: Vec<OsString>) -> Result<Args> {
@@ -85,7 +89,7 @@ fn parse(args: Vec<OsString>) -> Result<Args> {
     let mut own = lexopt::Parser::from_args(own);
     while let Some(arg) = own.next()? {
         match arg {
-            Long("features") => parsed.features = setup::split(&own.value()?.string()?),
+            Long("features") => parsed.features = install::split(&own.value()?.string()?),
             Long("yes") | Short('y') => parsed.yes = true,
             Value(value) => bail!(
                 "`{}` is no argument of `serve`\n  hint: arguments of llama-server come after `--`",
@@ -104,48 +108,19 @@ fn tune(features: &mut Vec<String>) {
     }
 }
 
-/// Builds the server with the features of `cargo build --release` and `more`; `env` says where toolkits are.
-pub(crate) fn build(
-    screen: &mut Screen,
-    more: &[String],
-    env: &[(&str, PathBuf)],
-) -> Result<PathBuf> {
-    let with = if more.is_empty() { String::new() } else { format!(" with {}", more.join(", ")) };
-    screen.step(&format!("building llama-server{with}"));
-    let mut cmd = cargo::cargo("build").args(["--release", "--package", "llama-server-bin"]);
-    if !more.is_empty() {
-        cmd = cmd.arg("--features").arg(more.join(","));
-    }
-    cmd = env.iter().fold(cmd, |cmd, (name, path)| cmd.env(name, path));
-    Built::by(screen, cmd)?.program("llama-server")
-}
-
 fn names_a_model(args: &[OsString]) -> bool {
-    is_set(MODEL_VARIABLES) || args.iter().any(|arg| NAMES_A_MODEL.iter().any(|name| arg == name))
+    let names = |name: &str| {
+        let setting = name.strip_prefix("LLAMA_ARG_").unwrap_or_default();
+        setting.starts_with("MODEL") || setting.ends_with("_REPO")
+    };
+    let mut variables = std::env::vars_os();
+    variables.any(|(name, value)| !value.is_empty() && names(&name.to_string_lossy()))
+        || args.iter().any(|arg| NAMES_A_MODEL.iter().any(|name| arg == name))
 }
 
-fn is_set(names: &[&str]) -> bool {
-    #[expect(clippy::disallowed_methods, reason = "llama-server's own variables")]
-    names.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
-}
-
-/// The server's command, which shows no key.
-fn command(server: &Path, args: &[OsString]) -> Cmd {
-    let words = args.iter().zip(secret::shown(args));
-    words.fold(Cmd::new(server), |cmd, (arg, shown)| cmd.arg_shown_as(arg, shown))
-}
-
-/// Ends as the server: signals, Ctrl-C among them, go to it and its exit code is ours.
-#[cfg(unix)]
-fn become_server(cmd: &Cmd) -> Result<()> {
-    use std::os::unix::process::CommandExt;
-    let error = cmd.command().exec();
-    bail!("cannot start the server: {error}")
-}
-
-#[cfg(not(unix))]
-fn become_server(cmd: &Cmd) -> Result<()> {
-    Ok(cmd.run()?)
+fn is_set(name: &str) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "llama-server's own variable")]
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -176,10 +151,6 @@ mod tests {
         assert_eq!(args.server, words("-m x.gguf --yes"));
         assert!(names_a_model(&args.server));
         assert!(!names_a_model(&words("--port 9")));
-        let cmd = command(Path::new("s"), &words("-m x.gguf --api-key KEY"));
-        assert_eq!(cmd.to_string(), "s -m x.gguf --api-key '***'");
-        let given: Vec<_> = cmd.command().get_args().map(OsString::from).collect();
-        assert_eq!(given, words("-m x.gguf --api-key KEY"));
         assert_eq!(
             parse(words("-y x.gguf")).unwrap_err().to_string(),
             "`x.gguf` is no argument of `serve`\n  hint: arguments of llama-server come after `--`"

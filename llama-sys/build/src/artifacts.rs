@@ -9,6 +9,7 @@ use crate::Error;
 use crate::cmake::Layout;
 use crate::config::Config;
 use crate::cpu;
+use crate::feature::Feature;
 use crate::file_api::{CmakeTarget, Codemodel};
 use crate::program::Program;
 
@@ -66,7 +67,7 @@ impl Artifacts {
         model: &Codemodel,
         config: &Config,
     ) -> Result<Self, Error> {
-        let shared = config.features.backend_dl;
+        let shared = config.features.has(Feature::BackendDl);
         let bin = layout.build.join("bin");
         let include = stage_headers(layout)?;
         let probe = model.target("llama-sys-link")?;
@@ -76,8 +77,13 @@ impl Artifacts {
             stage_archives(&mut link, &lib)?;
         }
         let program = |name| Program::of(name, model, layout, config);
-        let server = config.features.server.then(|| program("llama-server")).transpose()?;
-        let quantize = config.features.quantize.then(|| program("llama-quantize")).transpose()?;
+        let server =
+            config.features.has(Feature::Server).then(|| program("llama-server")).transpose()?;
+        let quantize = config
+            .features
+            .has(Feature::Quantize)
+            .then(|| program("llama-quantize"))
+            .transpose()?;
         let modules = model.targets.iter().filter(|target| target.kind == "MODULE_LIBRARY");
         let backends = modules.map(|target| target.name.clone()).collect();
         let cpu_variants = cpu_variants(model);

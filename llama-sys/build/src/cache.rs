@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::Error;
 use crate::config::Config;
+use crate::feature::Feature;
 use crate::flags::FlagSet;
 
 /// Checks the cache of `build` against what was asked for.
@@ -61,13 +62,16 @@ fn unmet(cache: &BTreeMap<&str, &str>, config: &Config) -> Vec<Error> {
     let features = &config.features;
     let on = |name: &str| matches!(cache.get(name), Some(&("ON" | "1" | "TRUE")));
     let mut errors = Vec::new();
-    if features.openmp && !on("GGML_OPENMP_ENABLED") {
+    if features.has(Feature::Openmp) && !on("GGML_OPENMP_ENABLED") {
         let error = Error::new("CMake found no OpenMP for feature `openmp`");
         errors.push(
             error.hint("install the compiler's OpenMP, or build without the feature `openmp`"),
         );
     }
-    if features.server && features.tls && !on("OPENSSL_VERSION_SUPPORTED") {
+    if features.has(Feature::Server)
+        && features.has(Feature::Tls)
+        && !on("OPENSSL_VERSION_SUPPORTED")
+    {
         let error = Error::new("CMake found no OpenSSL 3 for feature `tls`");
         errors.push(error.hint("install OpenSSL 3, or build without the feature `tls`"));
     }

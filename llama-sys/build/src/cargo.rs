@@ -7,35 +7,39 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::compiler::{self, Named};
-use crate::config::{Compilers, Config, Features, Overrides, Toolkits};
+use crate::config::{Compilers, Config, Overrides, Toolkits};
+use crate::feature::{Feature, Features};
 use crate::refusal;
 use crate::target::{Os, Target};
 
-/// Our own variables: name without the prefix `LLAMA_SYS_`, meaning. README's table is made of it.
+/// Our own variables: name without the prefix `LLAMA_SYS_`, meaning. docs/build.md's table is made of it.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("SOURCE_DIR", "build this llama.cpp tree instead of the pinned one (recorded as unverified)"),
     ("SOURCE_ARCHIVE", "take the pinned tree from this local `.tar.gz` (verified)"),
     ("UI_ARCHIVE", "take the built web UI of the pinned tree from this local `.tar.gz` (verified)"),
+    ("OFFLINE", "`1`: use no network; `CARGO_NET_OFFLINE=true` does the same"),
     (
-        "OFFLINE",
-        "`1`: reach for nothing outside this machine; `CARGO_NET_OFFLINE=true` does the same",
+        "CACHE_DIR",
+        "the folder for fetched sources and the built web UI if the package is read-only",
     ),
-    ("CACHE_DIR", "where fetched sources and the built web UI go when the package is read-only"),
     (
         "PREBUILT_DIR",
-        "use a finished build with the same flags: a folder that holds `llama-build.json`",
+        "use a finished build with the same flags: the folder of its `llama-build.json`",
     ),
     (
         "RELOCATABLE",
-        "`1`: a shared `llama-server` looks for its libraries beside itself only, not in the build",
+        "`1`: a shared `llama-server` looks for its libraries in its own folder only, not in the build",
     ),
-    ("CMAKE_ARGS", "more `-DNAME=VALUE` words for CMake, last word; recorded in the manifest"),
-    ("CUDA_ARCHITECTURES", "as CMake takes them: `86;90`, `all-major`; default: upstream's list"),
-    ("ROCM_TARGETS", "as CMake takes them: `gfx1100;gfx1201`; default: upstream's list"),
-    ("JOBS", "compile jobs at once; default: Cargo's, capped by free memory"),
+    (
+        "CMAKE_ARGS",
+        "more `-DNAME=VALUE` words for CMake, which override all others; recorded in the manifest",
+    ),
+    ("CUDA_ARCHITECTURES", "in CMake's form: `86;90`, `all-major`; default: upstream's list"),
+    ("ROCM_TARGETS", "in CMake's form: `gfx1100;gfx1201`; default: upstream's list"),
+    ("JOBS", "number of parallel compile jobs; default: Cargo's, capped by free memory"),
     (
         "COMPILER_LAUNCHER",
-        "`ccache`, `sccache`, a path, or `none`; default: whichever is installed",
+        "`ccache`, `sccache`, a path, or `none`; default: the one that is installed",
     ),
 ];
 
@@ -99,11 +103,11 @@ pub fn read_config() -> Result<Config, Error> {
         let name = format!("CARGO_FEATURE_{}", feature.to_uppercase().replace('-', "_"));
         std::env::var_os(name).is_some()
     };
-    let features = Features::parse(FEATURES.iter().copied().filter(|feature| on(feature)))?;
+    let features = Features::parse(Feature::rows().map(|row| row.name).filter(|name| on(name)))?;
     let target = Target::parse(&cargo("TARGET")?);
     let crt = std::env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
     let crt_static = crt.split(',').any(|feature| feature == "crt-static");
-    if crt_static && !features.system {
+    if crt_static && !features.has(Feature::System) {
         refusal::static_glibc(&target)?;
     }
     config(features, target, Target::parse(&cargo("HOST")?), crt_static, true)
@@ -117,28 +121,6 @@ pub fn read_config() -> Result<Config, Error> {
 pub fn config_for(features: Features, target: &str, host: &str) -> Result<Config, Error> {
     config(features, Target::parse(target), Target::parse(host), false, false)
 }
-
-/// Features of `llama-sys` that Cargo tells a build script about.
-pub const FEATURES: &[&str] = &[
-    "blas",
-    "cuda",
-    "metal",
-    "opencl",
-    "rocm",
-    "rpc",
-    "sycl",
-    "vulkan",
-    "backend-dl",
-    "cpu-all-variants",
-    "native",
-    "server",
-    "quantize",
-    "ui",
-    "openmp",
-    "tls",
-    "mtmd",
-    "system",
-];
 
 fn config(
     features: Features,

@@ -8,8 +8,9 @@ use llama_src::sh::Cmd;
 use crate::artifacts::Artifacts;
 use crate::cargo;
 use crate::config::Config;
+use crate::feature::Feature;
 use crate::file_api::Codemodel;
-use crate::flags::FlagSet;
+use crate::flags::{self, FlagSet};
 use crate::progress::Progress;
 use crate::toolchain::{self, Toolchain};
 use crate::{Error, cache, file_api, jobs};
@@ -122,13 +123,10 @@ fn make(
     file_api::read(&layout.build)
 }
 
-/// The flag set and what follows from this machine's tools and source; words of the user stay the last.
+/// The flag set and what follows from this machine's tools; words of the user stay the last.
 fn with_tools(flags: &FlagSet, toolchain: &Toolchain, config: &Config) -> FlagSet {
     let mut all = flags.clone();
-    // What the pinned sources bear (`inject.cmake`), those of another release may not.
-    let unity = config.overrides.source_dir.as_ref();
-    let unity = unity.map(|_| ("CMAKE_UNITY_BUILD".to_owned(), "OFF".to_owned()));
-    for (name, value) in toolchain::flags(toolchain, config).into_iter().chain(unity) {
+    for (name, value) in toolchain::flags(toolchain, config) {
         if !config.overrides.cmake_args.iter().any(|(named, _)| *named == name) {
             all.set(&name, value);
         }
@@ -163,11 +161,8 @@ fn configure(
     }
     // CMake's own modules look there, before any compiler is known; and what was found in another folder must
     // be forgotten.
-    let toolkits = &config.toolkits;
-    for (name, folder) in [("CUDA_PATH", &toolkits.cuda), ("VULKAN_SDK", &toolkits.vulkan)] {
-        if let Some(folder) = folder {
-            cmd = cmd.env(name, folder);
-        }
+    for (name, folder) in flags::environment(config) {
+        cmd = cmd.env(name, folder);
     }
     // A value that is no longer asked for must not live on in the cache.
     let asked = format!("{}\n{cmd}\n", toolchain.cmake_version);
@@ -235,9 +230,9 @@ fn compile(
 fn targets(config: &Config) -> Vec<&'static str> {
     let features = &config.features;
     let wanted = [
-        (features.server, "llama-server"),
-        (features.quantize, "llama-quantize-impl"),
-        (features.mtmd && !features.server, "mtmd"),
+        (features.has(Feature::Server), "llama-server"),
+        (features.has(Feature::Quantize), "llama-quantize-impl"),
+        (features.has(Feature::Mtmd) && !features.has(Feature::Server), "mtmd"),
     ];
     let mut targets = vec!["llama"];
     targets.extend(wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, target)| target));

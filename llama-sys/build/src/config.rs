@@ -1,75 +1,10 @@
 //! What was asked for, and what is built of it: features are additive, conflicts end by rule.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::Error;
 use crate::backend::Backend;
+use crate::feature::{Feature, Features};
 use crate::target::{Os, Target};
-
-/// The Cargo features of `llama-sys`, as values.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Features {
-    /// GPU and other backends besides the CPU.
-    pub backends: BTreeSet<Backend>,
-    /// Shared libraries, backends loaded at run time.
-    pub backend_dl: bool,
-    /// The CPU backend once per instruction set: a library each with `backend_dl`, else all in one file.
-    pub cpu_all_variants: bool,
-    /// Tune for the machine that builds.
-    pub native: bool,
-    /// Build `llama-server`.
-    pub server: bool,
-    /// Build the library of `llama-quantize`.
-    pub quantize: bool,
-    /// Embed the web UI.
-    pub ui: bool,
-    /// OpenMP threads in the CPU backend.
-    pub openmp: bool,
-    /// HTTPS in the server and its downloads.
-    pub tls: bool,
-    /// The multimodal library.
-    pub mtmd: bool,
-    /// Link an installed llama.cpp instead of building one.
-    pub system: bool,
-}
-
-impl Features {
-    /// Features by name, as in Cargo.toml; unknown names are an error.
-    ///
-    /// # Errors
-    /// Names the words that are no feature.
-    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
-        let mut features = Self::default();
-        let mut unknown = Vec::new();
-        for name in names {
-            let backend = Backend::ALL.into_iter().find(|backend| backend.feature() == name);
-            match name {
-                _ if backend.is_some() => features.backends.extend(backend),
-                "backend-dl" => features.backend_dl = true,
-                "cpu-all-variants" => features.cpu_all_variants = true,
-                "native" => features.native = true,
-                "server" => features.server = true,
-                "quantize" => features.quantize = true,
-                "ui" => features.ui = true,
-                "openmp" => features.openmp = true,
-                "tls" => features.tls = true,
-                "mtmd" => features.mtmd = true,
-                "system" => features.system = true,
-                "bindgen" | "fetch" | "default" | "build" => {}
-                _ => unknown.push(name),
-            }
-        }
-        if unknown.is_empty() {
-            return Ok(features);
-        }
-        let known: Vec<&str> = Backend::ALL.iter().map(|backend| backend.feature()).collect();
-        Err(Error::new(format!("unknown feature `{}`", unknown.join("`, `"))).hint(format!(
-            "features: {} backend-dl cpu-all-variants native server quantize ui openmp tls mtmd system",
-            known.join(" ")
-        )))
-    }
-}
 
 /// Values of our own environment variables, checked for form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -182,35 +117,30 @@ impl Config {
         let mut said = Vec::new();
         let target = self.target.clone();
         let features = &mut self.features;
-        features.backends.retain(|backend| {
-            let keep = backend.exists_on(&target);
-            if !keep {
-                said.push(format!(
-                    "feature `{backend}` has no meaning on {target} and is left out"
-                ));
-            }
-            keep
-        });
-        features
-            .backends
-            .extend(Backend::ALL.into_iter().filter(|backend| backend.is_default_on(&target)));
+        settle_backends(features, &target, &mut said);
         settle_linkage(features, &target, self.crt_static, &mut said);
         settle_cpu(features, &target, target.triple != self.host.triple, &mut said);
         if target.os == Os::Ios {
-            features.server = false;
+            features.remove(Feature::Server);
         }
-        features.ui &= features.server;
-        // The server links the multimodal library anyway.
-        features.mtmd |= features.server;
-        features.openmp &= !target.is_apple() && target.os != Os::Android && !target.is_musl();
-        if features.tls && features.server && target.os != Os::Linux && self.openssl_root.is_none()
-        {
-            said.push(format!(
-                "`tls` is left out on {target}, so `llama-server` cannot download models; with OPENSSL_ROOT_DIR set to \
-                 an OpenSSL it can"
-            ));
+        if features.has(Feature::Server) {
+            // The server links the multimodal library anyway.
+            features.insert(Feature::Mtmd);
+        } else {
+            features.remove(Feature::Ui);
         }
-        features.tls &= target.os == Os::Linux || self.openssl_root.is_some();
+        if target.is_apple() || target.os == Os::Android || target.is_musl() {
+            features.remove(Feature::Openmp);
+        }
+        if target.os != Os::Linux && self.openssl_root.is_none() {
+            if features.has(Feature::Tls) && features.has(Feature::Server) {
+                said.push(format!(
+                    "`tls` is left out on {target}, so `llama-server` cannot download models; with OPENSSL_ROOT_DIR \
+                     set to an OpenSSL it can"
+                ));
+            }
+            features.remove(Feature::Tls);
+        }
         if !self.compilers.left_out.is_empty() {
             let flags = self.compilers.left_out.join(" ");
             said.push(format!(
@@ -227,6 +157,18 @@ impl Config {
     }
 }
 
+/// Leaves out backends that do not exist on the target, and adds those that upstream's builds for it have.
+fn settle_backends(features: &mut Features, target: &Target, said: &mut Vec<String>) {
+    let asked: Vec<Backend> = features.backends().collect();
+    for backend in asked.into_iter().filter(|backend| !(backend.row().exists_on)(target)) {
+        said.push(format!("feature `{backend}` has no meaning on {target} and is left out"));
+        features.remove(backend);
+    }
+    for backend in Backend::all().filter(|backend| (backend.row().default_on)(target)) {
+        features.insert(backend);
+    }
+}
+
 /// Shared or static, by rule: two backends that define the same symbols need shared libraries, and so does
 /// `cpu-all-variants` where one file cannot hold them; a target without a dynamic loader needs static ones.
 fn settle_linkage(
@@ -235,58 +177,65 @@ fn settle_linkage(
     crt_static: bool,
     said: &mut Vec<String>,
 ) {
-    if features.cpu_all_variants && !target.has_cpu_variants() {
+    if features.has(Feature::CpuAllVariants) && !target.has_cpu_variants() {
         said.push(format!(
             "llama.cpp has no CPU variants for {target}: `cpu-all-variants` builds one CPU library"
         ));
-        features.cpu_all_variants = false;
-        features.backend_dl = true;
+        features.remove(Feature::CpuAllVariants);
+        features.insert(Feature::BackendDl);
     }
     let static_only = !target.has_dynamic_loading() || (target.is_musl() && crt_static);
     let embeds = target.embeds_cpu_variants();
-    if features.cpu_all_variants && !features.backend_dl && !embeds {
+    let shared = features.has(Feature::BackendDl);
+    if features.has(Feature::CpuAllVariants) && !shared && !embeds {
         if !static_only {
             said.push(format!(
                 "no single file for {target} can hold all CPU variants: `backend-dl` is switched on"
             ));
         }
-        features.backend_dl = true;
+        features.insert(Feature::BackendDl);
     }
-    let both =
-        [Backend::Cuda, Backend::Rocm].iter().all(|backend| features.backends.contains(backend));
-    if both && !features.backend_dl {
+    let both = [Backend::Cuda, Backend::Rocm].iter().all(|backend| features.has(*backend));
+    if both && !features.has(Feature::BackendDl) {
         said.push(
             "`cuda` and `rocm` define the same symbols and cannot be linked into one program: \
              `backend-dl` is switched on"
                 .into(),
         );
-        features.backend_dl = true;
+        features.insert(Feature::BackendDl);
     }
-    if features.backend_dl && static_only {
+    if features.has(Feature::BackendDl) && static_only {
         said.push(format!("{target} cannot load libraries at run time: `backend-dl` is left out"));
-        features.backend_dl = false;
-        features.cpu_all_variants &= embeds;
+        features.remove(Feature::BackendDl);
+        if !embeds {
+            features.remove(Feature::CpuAllVariants);
+        }
     }
 }
 
 fn settle_cpu(features: &mut Features, target: &Target, cross: bool, said: &mut Vec<String>) {
-    let other = if features.cpu_all_variants { "cpu-all-variants" } else { "backend-dl" };
-    if features.native && (features.cpu_all_variants || features.backend_dl) {
+    let others = [Feature::CpuAllVariants, Feature::BackendDl];
+    let other = others.into_iter().find(|other| features.has(*other));
+    if let Some(other) = other.filter(|_| features.has(Feature::Native)) {
+        let other = other.name();
         said.push(format!("`native` and `{other}` exclude each other: `native` is left out"));
-        features.native = false;
+        features.remove(Feature::Native);
     }
-    if features.native && cross {
+    if features.has(Feature::Native) && cross {
         said.push(format!("`native` cannot tune for {target} from here and is left out"));
-        features.native = false;
+        features.remove(Feature::Native);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::feature::Feature;
+
     /// Features after the rules, and what was said.
     fn settled(triple: &str, features: &str) -> (bool, bool, Vec<String>) {
         let (config, said) = crate::tests::config(triple, features).settle();
-        (config.features.cpu_all_variants, config.features.backend_dl, said)
+        let has = |feature| config.features.has(feature);
+        (has(Feature::CpuAllVariants), has(Feature::BackendDl), said)
     }
 
     #[test]

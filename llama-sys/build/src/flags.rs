@@ -6,11 +6,13 @@
 //! differs from upstream's default for another reason than a feature, [`OURS`] says why.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Backend;
+use crate::backend;
 use crate::config::Config;
+use crate::feature::Feature;
 use crate::target::Os;
 
 /// Definitions that neither a feature nor upstream's official sets ask for: name, value, reason.
@@ -83,19 +85,24 @@ impl FlagSet {
         for (name, value, _) in OURS {
             self.set(name, *value);
         }
-        let tools = features.server || features.quantize;
+        let server = features.has(Feature::Server);
+        let tools = server || features.has(Feature::Quantize);
         self.switch("LLAMA_BUILD_COMMON", tools);
         self.switch("LLAMA_BUILD_TOOLS", tools);
-        self.switch("LLAMA_BUILD_SERVER", features.server);
-        self.switch("LLAMA_BUILD_MTMD", features.mtmd && !features.server);
-        self.switch("LLAMA_OPENSSL", features.server && features.tls);
+        self.switch("LLAMA_BUILD_SERVER", server);
+        self.switch("LLAMA_BUILD_MTMD", features.has(Feature::Mtmd) && !server);
+        self.switch("LLAMA_OPENSSL", server && features.has(Feature::Tls));
+        if config.overrides.source_dir.is_some() {
+            // What the pinned sources bear (`inject.cmake`), those of another release may not.
+            self.switch("CMAKE_UNITY_BUILD", false);
+        }
     }
 
     fn linkage(&mut self, config: &Config) {
-        let shared = config.features.backend_dl;
+        let shared = config.features.has(Feature::BackendDl);
         self.switch("BUILD_SHARED_LIBS", shared);
         self.switch("GGML_BACKEND_DL", shared);
-        self.switch("GGML_CPU_ALL_VARIANTS", config.features.cpu_all_variants);
+        self.switch("GGML_CPU_ALL_VARIANTS", config.features.has(Feature::CpuAllVariants));
         if config.target.os == Os::Windows {
             return;
         }
@@ -117,9 +124,9 @@ impl FlagSet {
     /// upstream's default depends on whether the build is a cross build and on `SOURCE_DATE_EPOCH`.
     fn cpu(&mut self, config: &Config) {
         let features = &config.features;
-        self.switch("GGML_NATIVE", features.native);
-        self.switch("GGML_OPENMP", features.openmp);
-        if features.native || features.cpu_all_variants {
+        self.switch("GGML_NATIVE", features.has(Feature::Native));
+        self.switch("GGML_OPENMP", features.has(Feature::Openmp));
+        if features.has(Feature::Native) || features.has(Feature::CpuAllVariants) {
             return;
         }
         match config.target.arch.as_str() {
@@ -150,28 +157,15 @@ impl FlagSet {
     }
 
     fn backends(&mut self, config: &Config) {
-        let features = &config.features;
-        for backend in Backend::ALL {
-            self.switch(backend.switch(), features.backends.contains(&backend));
+        for row in &backend::ROWS {
+            self.switch(row.switch, config.features.has(row.backend));
         }
-        if features.backends.contains(&Backend::Cuda) {
-            self.switch("GGML_CUDA_NCCL", false);
-            if let Some(architectures) = &config.overrides.cuda_architectures {
-                self.set("CMAKE_CUDA_ARCHITECTURES", architectures);
+        for backend in config.features.backends() {
+            for (name, value) in backend.row().definitions {
+                if let Some(value) = value(config) {
+                    self.set(name, value);
+                }
             }
-            if config.target.os == Os::Linux {
-                // The driver's libcuda is there only where the program runs.
-                self.set("CMAKE_EXE_LINKER_FLAGS", "-Wl,--allow-shlib-undefined");
-            }
-        }
-        if features.backends.contains(&Backend::Rocm) {
-            self.set("HIP_PLATFORM", "amd");
-            if let Some(targets) = &config.overrides.rocm_targets {
-                self.set("AMDGPU_TARGETS", targets);
-            }
-        }
-        if features.backends.contains(&Backend::Metal) {
-            self.switch("GGML_METAL_EMBED_LIBRARY", true);
         }
     }
 
@@ -209,7 +203,7 @@ impl FlagSet {
 
     fn compilers(&mut self, config: &Config) {
         let compilers = &config.compilers;
-        let path = |path: &std::path::Path| path.display().to_string();
+        let path = |path: &Path| path.display().to_string();
         if let Some(file) = &compilers.toolchain_file {
             self.set("CMAKE_TOOLCHAIN_FILE", path(file));
         }
@@ -244,6 +238,12 @@ impl FlagSet {
         self.set("ANDROID_ABI", abi);
         self.set("ANDROID_PLATFORM", ANDROID_PLATFORM);
     }
+}
+
+/// Variables that CMake runs with: the folders of vendors' toolkits that the user named for the backends of `config`.
+pub fn environment(config: &Config) -> impl Iterator<Item = (&'static str, &Path)> {
+    let variables = config.features.backends().flat_map(|backend| backend.row().environment);
+    variables.filter_map(|(name, folder)| Some((*name, folder(&config.toolkits)?)))
 }
 
 /// One `NAME=VALUE` a line.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::backend::Backend;
 use crate::config::Config;
 
 /// Memory of one C++ compiler, bytes. The largest unit of b11549 takes 0.68 GB.
@@ -16,8 +15,7 @@ pub fn count(config: &Config, memory: Option<u64>) -> usize {
     if let Some(jobs) = config.overrides.jobs {
         return jobs;
     }
-    let heavy = [Backend::Cuda, Backend::Rocm, Backend::Sycl];
-    let gpu = heavy.iter().any(|backend| config.features.backends.contains(backend));
+    let gpu = config.features.backends().any(|backend| backend.row().gpu_compiler);
     let job = if gpu { GPU_JOB } else { CXX_JOB };
     let fit =
         memory.map_or(usize::MAX, |memory| usize::try_from(memory / job).unwrap_or(usize::MAX));
@@ -121,7 +119,7 @@ mod tests {
         assert_eq!(count(&config, Some(12 << 30)), 4);
         assert_eq!(count(&config, Some(1)), 1);
         assert_eq!(count(&config, None), 16);
-        config.features.backends.clear();
+        config.features.remove(crate::backend::Backend::Cuda);
         assert_eq!(count(&config, Some(12 << 30)), 12);
         config.overrides.jobs = Some(99);
         assert_eq!(count(&config, Some(1)), 99);

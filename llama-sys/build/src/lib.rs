@@ -13,6 +13,7 @@ pub mod cmake;
 mod compiler;
 pub mod config;
 pub mod cpu;
+pub mod feature;
 mod file_api;
 pub mod flags;
 mod headers;
@@ -29,7 +30,8 @@ pub mod target;
 pub mod toolchain;
 
 pub use artifacts::Artifacts;
-pub use config::{Config, Features};
+pub use config::Config;
+pub use feature::{Feature, Features};
 pub use flags::FlagSet;
 pub use llama_src::{Error, Pin};
 pub use manifest::Manifest;

@@ -8,6 +8,7 @@ use crate::Error;
 use crate::artifacts::{Link, arguments, link_line};
 use crate::cmake::Layout;
 use crate::config::Config;
+use crate::feature::Feature;
 use crate::file_api::Codemodel;
 use crate::target::Os;
 
@@ -46,12 +47,13 @@ impl Program {
         }
         let mut run_path = Vec::new();
         if config.target.os != Os::Windows {
-            if config.features.backend_dl {
+            if config.features.has(Feature::BackendDl) {
                 let origin = if config.target.is_apple() { "@loader_path" } else { "$ORIGIN" };
                 run_path.push(origin.to_owned());
             }
             if !config.overrides.relocatable {
-                let build = config.features.backend_dl.then(|| layout.build.join("bin"));
+                let build =
+                    config.features.has(Feature::BackendDl).then(|| layout.build.join("bin"));
                 let folders =
                     build.into_iter().chain(foreign_folders(&line, &model.implicit_folders));
                 run_path.extend(folders.map(|folder| folder.display().to_string()));

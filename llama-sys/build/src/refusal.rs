@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::Error;
 use crate::config::Config;
+use crate::feature::Feature;
 use crate::target::{Os, Target};
 
 /// The C++, OpenMP and TLS libraries of a system with glibc are shared ones; a program that has them beside a static
@@ -27,7 +28,7 @@ pub(crate) fn static_glibc(target: &Target) -> Result<(), Error> {
 /// Names what to type instead.
 pub fn lost_libraries(config: &Config, out: &Path) -> Result<(), Error> {
     let is_temporary = |name: &OsStr| name.to_string_lossy().starts_with("cargo-install");
-    let lost = out.iter().any(is_temporary) && config.features.backend_dl;
+    let lost = out.iter().any(is_temporary) && config.features.has(Feature::BackendDl);
     if !lost || config.overrides.relocatable {
         return Ok(());
     }
@@ -40,7 +41,7 @@ pub fn lost_libraries(config: &Config, out: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Features;
+    use crate::Features;
 
     #[test]
     fn libraries_that_nobody_keeps_are_not_built() {

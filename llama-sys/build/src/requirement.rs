@@ -3,8 +3,9 @@
 
 use std::path::PathBuf;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Need, NeedProbe};
 use crate::config::Config;
+use crate::feature::Feature;
 use crate::target::Os;
 
 /// System package managers whose commands a hint can name.
@@ -84,10 +85,6 @@ pub enum Probe {
     VulkanHeader([u32; 3]),
 }
 
-/// `ggml-vulkan.cpp` of b11549 names `vk::LayerSettingEXT`, which came with these headers: Debian 12's
-/// 1.3.239 do not compile it.
-pub const OLDEST_VULKAN: [u32; 3] = [1, 3, 272];
-
 /// The oldest Node.js that builds the web UI; [`llama_src::node`] has the whole rule.
 const NODE_OLDEST: (u32, u32) = (20, 19);
 
@@ -114,7 +111,7 @@ pub struct Requirement {
 /// Everything that `config` needs, most general first.
 #[must_use]
 pub fn all(config: &Config) -> Vec<Requirement> {
-    if config.features.system {
+    if config.features.has(Feature::System) {
         return vec![program(
             "pkg-config",
             &["pkg-config", "pkgconf"],
@@ -125,17 +122,19 @@ pub fn all(config: &Config) -> Vec<Requirement> {
     }
     let mut rows = basics(config);
     let features = &config.features;
-    if features.server && features.tls && config.openssl_root.is_none() {
+    if features.has(Feature::Server) && features.has(Feature::Tls) && config.openssl_root.is_none()
+    {
         rows.push(header("OpenSSL", "openssl/ssl.h", "feature `tls`", OPENSSL));
     }
-    if features.openmp && !config.target.is_msvc() {
+    if features.has(Feature::Openmp) && !config.target.is_msvc() {
         rows.push(header("OpenMP", "omp.h", "feature `openmp`", OPENMP));
     }
-    if features.cpu_all_variants && !features.backend_dl {
+    if features.has(Feature::CpuAllVariants) && !features.has(Feature::BackendDl) {
         rows.extend(object_tools(config));
     }
-    for backend in &features.backends {
-        rows.extend(backend_rows(*backend, config));
+    for backend in features.backends() {
+        let needs = backend.row().needs.iter().filter(|need| (need.applies)(config));
+        rows.extend(needs.map(|need| of_backend(need, backend, config)));
     }
     rows
 }
@@ -155,7 +154,7 @@ fn basics(config: &Config) -> Vec<Requirement> {
         let launcher = program("ccache", &["ccache", "sccache"], None, "faster rebuilds", CCACHE);
         rows.push(Requirement { required: false, ..launcher });
     }
-    if config.features.ui {
+    if config.features.has(Feature::Ui) {
         rows.push(Requirement { required: false, ..program("npm", &["npm"], None, UI, NPM) });
         rows.push(Requirement {
             required: false,
@@ -166,46 +165,28 @@ fn basics(config: &Config) -> Vec<Requirement> {
     rows
 }
 
-fn backend_rows(backend: Backend, config: &Config) -> Vec<Requirement> {
-    let feature = format!("feature `{backend}`");
-    let toolkits = &config.toolkits;
-    match backend {
-        Backend::Cuda => vec![cuda_compiler(config, feature)],
-        Backend::Rocm => {
-            let places = vec![
-                ("$ROCM_PATH".to_owned(), toolkits.rocm.as_ref().map(|dir| dir.join("bin"))),
-                ("/opt/rocm/bin".to_owned(), Some("/opt/rocm/bin".into())),
-            ];
-            let mut row = program("ROCm (hipconfig)", &["hipconfig"], Some((6, 1)), &feature, ROCM);
-            set_places(&mut row.probe, places);
-            vec![row]
-        }
-        Backend::Vulkan => {
-            let sdk = toolkits.vulkan.as_ref().map(|dir| dir.join("bin"));
-            let mut glslc = program("glslc", &["glslc"], None, &feature, GLSLC);
-            set_places(&mut glslc.probe, vec![("$VULKAN_SDK".to_owned(), sdk)]);
-            // SDKs have them in one of three places, all of which upstream looks in.
-            let spirv = header("SPIR-V headers", "spirv/unified1/spirv.h", &feature, SPIRV);
-            let spirv = toolkits.vulkan.is_none().then_some(spirv);
-            let probe = Probe::VulkanHeader(OLDEST_VULKAN);
-            let headers = Requirement {
-                name: "Vulkan headers",
-                needed_for: feature,
-                required: true,
-                probe,
-                packages: VULKAN,
-                hint: None,
-            };
-            [glslc, headers].into_iter().chain(spirv).collect()
-        }
-        Backend::Sycl => vec![program("oneAPI compiler", &["icpx"], None, &feature, ONEAPI)],
-        Backend::OpenCl => vec![
-            header("OpenCL headers", "CL/cl.h", &feature, OPENCL),
-            program("python3", &["python3"], None, &feature, PYTHON),
-        ],
-        Backend::Blas if config.target.is_apple() => vec![],
-        Backend::Blas => vec![header("BLAS", "cblas.h", &feature, BLAS)],
-        Backend::Metal | Backend::Rpc => vec![],
+/// What `backend` needs, with the folders that the user named.
+fn of_backend(need: &'static Need, backend: Backend, config: &Config) -> Requirement {
+    let probe = match &need.probe {
+        NeedProbe::Program { name, minimum, places } => Probe::Program {
+            names: std::slice::from_ref(name),
+            version: &["--version"],
+            minimum: *minimum,
+            places: places
+                .iter()
+                .map(|(label, place)| ((*label).to_owned(), place(&config.toolkits)))
+                .collect(),
+        },
+        NeedProbe::Header(file) => Probe::Header(file),
+        NeedProbe::VulkanHeader(minimum) => Probe::VulkanHeader(*minimum),
+    };
+    Requirement {
+        name: need.name,
+        needed_for: format!("feature `{backend}`"),
+        required: true,
+        probe,
+        packages: need.packages,
+        hint: need.hint.map(str::to_owned),
     }
 }
 
@@ -227,24 +208,6 @@ fn object_tools(config: &Config) -> [Requirement; 2] {
         program("linker", linkers, None, feature, packages),
         program("objcopy", objcopies, None, feature, packages),
     ]
-}
-
-fn cuda_compiler(config: &Config, feature: String) -> Requirement {
-    let toolkits = &config.toolkits;
-    let parent = |path: &PathBuf| path.parent().map(PathBuf::from);
-    let places = vec![
-        ("$CUDACXX".to_owned(), toolkits.cudacxx.as_ref().and_then(parent)),
-        ("$CUDA_PATH".to_owned(), toolkits.cuda.as_ref().map(|dir| dir.join("bin"))),
-        ("/usr/local/cuda/bin".to_owned(), Some("/usr/local/cuda/bin".into())),
-    ];
-    let mut row = program("CUDA compiler (nvcc)", &["nvcc"], Some((11, 7)), &feature, CUDA);
-    set_places(&mut row.probe, places);
-    row.hint = Some(
-        "NVIDIA's own packages are newer than most systems': https://developer.nvidia.com/cuda-downloads; in a clone \
-         of this repository: cargo xtask setup --features cuda"
-            .into(),
-    );
-    row
 }
 
 fn set_places(probe: &mut Probe, new: Vec<(String, Option<PathBuf>)>) {
@@ -328,31 +291,6 @@ const NODE: Packages = Packages(["", "nodejs", "node", "nodejs", "OpenJS.NodeJS"
 const OPENSSL: Packages = Packages(["libssl-dev", "openssl-devel", "openssl@3", "openssl", ""]);
 const OPENMP: Packages = Packages(["libgomp1 g++", "libgomp gcc-c++", "libomp", "gcc", ""]);
 const PKG_CONFIG: Packages = Packages(["pkg-config", "pkgconf", "pkgconf", "pkgconf", ""]);
-const CUDA: Packages = Packages(["nvidia-cuda-toolkit", "cuda-toolkit", "", "cuda", "Nvidia.CUDA"]);
-const ROCM: Packages = Packages([
-    "hipcc libamdhip64-dev libhipblas-dev librocblas-dev",
-    "hipcc rocm-hip-devel hipblas-devel rocblas-devel",
-    "",
-    "rocm-hip-sdk",
-    "",
-]);
-const GLSLC: Packages =
-    Packages(["glslc", "glslc", "shaderc", "shaderc", "KhronosGroup.VulkanSDK"]);
-const VULKAN: Packages =
-    Packages(["libvulkan-dev", "vulkan-devel", "vulkan-loader vulkan-headers", "vulkan-devel", ""]);
-const SPIRV: Packages =
-    Packages(["spirv-headers", "spirv-headers-devel", "spirv-headers", "spirv-headers", ""]);
-const ONEAPI: Packages =
-    Packages(["", "", "", "intel-oneapi-dpcpp-cpp", "Intel.OneAPI.BaseToolkit"]);
-const OPENCL: Packages = Packages([
-    "opencl-headers ocl-icd-opencl-dev",
-    "opencl-headers ocl-icd-devel",
-    "",
-    "opencl-headers ocl-icd",
-    "",
-]);
-const PYTHON: Packages = Packages(["python3", "python3", "python", "python", "Python.Python.3.12"]);
-const BLAS: Packages = Packages(["libopenblas-dev", "openblas-devel", "openblas", "openblas", ""]);
 
 #[cfg(test)]
 mod tests {

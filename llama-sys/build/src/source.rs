@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use llama_src::{NoUi, Origin, Request, SourceTree, Ui};
 
 use crate::cmake::Layout;
+use crate::feature::Feature;
 use crate::progress::Progress;
 use crate::{Artifacts, Config, Error, FlagSet, Manifest, Pin, cargo, manifest};
 
@@ -33,7 +34,8 @@ impl Source {
         let report = &mut |news: llama_src::Progress<'_>| progress.news(news);
         let tree = SourceTree::prepare(&request, report)?;
         watch(&tree, &request);
-        let ui = if config.features.ui { web_ui(&tree, &request, report) } else { None };
+        let ui =
+            if config.features.has(Feature::Ui) { web_ui(&tree, &request, report) } else { None };
         seem_older(&pages(&request), started);
         progress.say("llama.cpp: copying the source");
         let copied = tree.copy_patched(&layout.source, ui.as_ref())?;

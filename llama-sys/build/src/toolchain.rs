@@ -270,9 +270,7 @@ pub fn flags(toolchain: &Toolchain, config: &Config) -> Vec<(String, String)> {
         add("CMAKE_C_COMPILER_LAUNCHER", launcher);
         add("CMAKE_CXX_COMPILER_LAUNCHER", launcher);
     }
-    if let Some(nvcc) =
-        toolchain.nvcc.as_ref().filter(|_| features.backends.contains(&Backend::Cuda))
-    {
+    if let Some(nvcc) = toolchain.nvcc.as_ref().filter(|_| features.has(Backend::Cuda)) {
         add("CMAKE_CUDA_COMPILER", nvcc);
         if let Some(launcher) = &toolchain.launcher {
             add("CMAKE_CUDA_COMPILER_LAUNCHER", launcher);
@@ -284,7 +282,7 @@ pub fn flags(toolchain: &Toolchain, config: &Config) -> Vec<(String, String)> {
             add("CMAKE_HIP_COMPILER_LAUNCHER", launcher);
         }
     }
-    if features.backends.contains(&Backend::Sycl) {
+    if features.has(Backend::Sycl) {
         add("CMAKE_C_COMPILER", Path::new("icx"));
         add("CMAKE_CXX_COMPILER", Path::new("icpx"));
     }

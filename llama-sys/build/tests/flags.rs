@@ -6,9 +6,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use llama_build::config::{Compilers, Config, Features, Overrides, Toolkits};
+use llama_build::config::{Compilers, Config, Overrides, Toolkits};
 use llama_build::target::{Os, Target};
-use llama_build::{FlagSet, Pin};
+use llama_build::{Features, FlagSet, Pin};
 
 const TARGETS: &[&str] = &[
     "x86_64-unknown-linux-gnu",

@@ -32,7 +32,7 @@ fn main() {
         let is_backend = |name: &str| name.contains("ggml-cpu");
         let mut files = dir("BACKEND_DIR").read_dir().unwrap();
         assert!(files.any(|file| is_backend(&file.unwrap().file_name().to_string_lossy())));
-        // As the README says: a program that is started without Cargo finds the libraries this way.
+        // As docs/crate.md says: a program that is started without Cargo finds the libraries this way.
         println!("cargo::rustc-link-arg-bins=-Wl,-rpath,{}", var("LIBDIR"));
     }
 }

@@ -44,9 +44,9 @@ fn the_server_is_copied_out_of_an_image() {
 
 /// Upstream's own is one file too; what it needs of the system has to come from somewhere.
 #[test]
-fn a_static_server_runs_in_a_slim_image_with_the_packages_that_the_readme_names() {
+fn a_static_server_runs_in_a_slim_image_with_the_packages_that_the_documents_name() {
     let (Some(server), Some(())) = (needs::server(), needs::docker()) else { return };
-    for file in ["README.md", "docker/examples/static.Dockerfile"] {
+    for file in ["docs/build.md", "docker/examples/static.Dockerfile"] {
         let text = std::fs::read_to_string(root().join(file)).unwrap();
         for package in ["libgomp1", "libssl3", "libstdc++6", "ca-certificates"] {
             assert!(text.contains(package), "{file} names {package}");

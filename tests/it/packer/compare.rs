@@ -10,7 +10,7 @@ use llama_tests::tiny::{self, Arch};
 use serde_json::Value as Json;
 
 /// A text that the demo model has learnt from.
-const TEXT: &str = include_str!("../../../xtask/demo-model/corpus/project.txt");
+const TEXT: &str = include_str!("../../../tools/demo-model/corpus/project.txt");
 
 /// A packer, the demo model as F16, and a text.
 struct Bench {

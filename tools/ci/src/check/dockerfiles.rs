@@ -1,0 +1,223 @@
+//! The Dockerfiles of the variants, written from one template, `docker/Dockerfile.in`.
+//!
+//! A line may begin with a selector: `[cuda rocm] TEXT` is for those two alone, `[] TEXT` for none. From the line
+//! `[each minimal runtime]` on, the template is written once for each of these words, which select lines as variants do.
+//! `{name}` is a value of the variant's (see [`names`]); an empty one takes the blank before it along. `${NAME}` stays.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+use llama_build::backend::Backend;
+
+use product::variant::Variant;
+use workspace::cargo;
+
+const TEMPLATE: &str = "docker/Dockerfile.in";
+
+/// Fails when a Dockerfile is not what the template says.
+pub(super) fn check() -> Result<()> {
+    let mut wrong = Vec::new();
+    for (file, wanted) in dockerfiles()? {
+        // One that cannot be read has no lines.
+        let there = fs::read_to_string(cargo::root().join(&file)).unwrap_or_default();
+        if let Some(line) = difference(&there, &wanted) {
+            wrong.push(format!("{file}:{line} is not what {TEMPLATE} says"));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+}
+
+/// Writes the Dockerfiles.
+pub(super) fn fix() -> Result<()> {
+    for (file, text) in dockerfiles()? {
+        fs::write(cargo::root().join(&file), text)
+            .with_context(|| format!("cannot write {file}"))?;
+    }
+    Ok(())
+}
+
+/// Name and text of each.
+fn dockerfiles() -> Result<Vec<(String, String)>> {
+    let template = fs::read_to_string(cargo::root().join(TEMPLATE))
+        .with_context(|| format!("cannot read {TEMPLATE}"))?;
+    let one = |variant| Ok((format!("docker/{variant}.Dockerfile"), write(&template, variant)?));
+    Variant::ALL.into_iter().map(one).collect()
+}
+
+/// The first line that differs, from 1.
+fn difference(there: &str, wanted: &str) -> Option<usize> {
+    let same = there.lines().zip(wanted.lines()).take_while(|(there, wanted)| there == wanted);
+    (there != wanted).then(|| same.count() + 1)
+}
+
+/// What `{name}` stands for.
+fn names(variant: Variant) -> [(&'static str, String); 6] {
+    let image = variant.image();
+    let runs_on = |devices| format!("{devices}, and on the CPU where there is none");
+    [
+        ("variant", variant.to_string()),
+        ("runs_on", image.devices.map_or("any CPU".to_owned(), runs_on)),
+        ("toolkit", variant.toolkits().first().copied().unwrap_or_default().to_owned()),
+        ("toolchain_packages", image.toolchain_packages.to_owned()),
+        ("system_packages", image.system_packages.to_owned()),
+        ("backend", variant.backend().map(Backend::library).unwrap_or_default().to_owned()),
+    ]
+}
+
+/// The Dockerfile of `variant`.
+fn write(template: &str, variant: Variant) -> Result<String> {
+    let each = template.lines().position(|line| line.starts_with("[each "));
+    let lines: Vec<(usize, &str)> = (1..).zip(template.lines()).collect();
+    let (once, rest) = lines.split_at(each.unwrap_or(lines.len()));
+    let known: Vec<&str> = Variant::ALL.map(Variant::name).to_vec();
+    let mut text = lines_of(once, &known, &[variant.name()], variant)?;
+    if let Some(((_, each), repeated)) = rest.split_first() {
+        let words: Vec<&str> = each.trim_matches(['[', ']']).split(' ').skip(1).collect();
+        let known = [known, words.clone()].concat();
+        for word in words {
+            text += &lines_of(repeated, &known, &[variant.name(), word], variant)?;
+        }
+    }
+    Ok(text)
+}
+
+/// The lines that one of the words in `selected` selects, filled.
+fn lines_of(
+    lines: &[(usize, &str)],
+    known: &[&str],
+    selected: &[&str],
+    variant: Variant,
+) -> Result<String> {
+    let mut text = String::new();
+    for &(number, line) in lines {
+        let place = || format!("{TEMPLATE}:{number}");
+        if let Some(line) = select(line, known, selected).with_context(place)? {
+            text += &fill(line, variant).with_context(place)?;
+            text.push('\n');
+        }
+    }
+    Ok(text)
+}
+
+/// The line without its selector; `None` when that selects others.
+fn select<'a>(line: &'a str, known: &[&str], selected: &[&str]) -> Result<Option<&'a str>> {
+    let Some((words, text)) = line.strip_prefix('[').and_then(|line| line.split_once(']')) else {
+        return Ok(Some(line));
+    };
+    for word in words.split_whitespace() {
+        let hint = known.join(" ");
+        ensure!(known.contains(&word), "`[{word}]` selects nothing\n  hint: words: {hint}");
+    }
+    let is_selected = words.split_whitespace().any(|word| selected.contains(&word));
+    Ok(is_selected.then(|| text.strip_prefix(' ').unwrap_or(text)))
+}
+
+/// The line with values in place of names.
+fn fill(line: &str, variant: Variant) -> Result<String> {
+    let names = names(variant);
+    let (mut filled, mut rest) = (String::new(), line);
+    while let Some((before, after)) = rest.split_once('{') {
+        filled += before;
+        rest = after;
+        let name =
+            after.split_once('}').filter(|(name, _)| is_name(name) && !before.ends_with('$'));
+        let Some((name, after)) = name else {
+            filled.push('{');
+            continue;
+        };
+        let Some((_, value)) = names.iter().find(|(known, _)| *known == name) else {
+            let known = names.map(|(name, _)| name).join(" ");
+            bail!("no value is called `{name}`\n  hint: names: {known}")
+        };
+        if value.is_empty() && filled.ends_with(' ') {
+            filled.pop();
+        }
+        filled += value;
+        rest = after;
+    }
+    Ok(filled + rest)
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = "\
+[] Nobody's.
+# llama-server on {runs_on}.
+ARG TOOLKIT_IMAGE=toolkit-${TOOLKIT}
+RUN apt-get install npm {toolchain_packages} /usr/{bin,lib} -I{} \\
+[cuda rocm]     --toolkit {toolkit} \\
+    --variant {variant}
+[each minimal runtime]
+
+[minimal] FROM scratch AS minimal
+[runtime] FROM system AS runtime
+[rocm vulkan] COPY /lib{backend}.so /app/
+CMD [\"serve\"]
+";
+
+    #[test]
+    fn a_variant_has_the_lines_that_it_selects_with_its_values() {
+        let cpu = "\
+# llama-server on any CPU.
+ARG TOOLKIT_IMAGE=toolkit-${TOOLKIT}
+RUN apt-get install npm /usr/{bin,lib} -I{} \\
+    --variant cpu
+
+FROM scratch AS minimal
+CMD [\"serve\"]
+
+FROM system AS runtime
+CMD [\"serve\"]
+";
+        assert_eq!(write(SMALL, Variant::Cpu).unwrap(), cpu);
+        let rocm = "\
+# llama-server on AMD GPUs, and on the CPU where there is none.
+ARG TOOLKIT_IMAGE=toolkit-${TOOLKIT}
+RUN apt-get install npm patchelf /usr/{bin,lib} -I{} \\
+    --toolkit 7.2 \\
+    --variant rocm
+
+FROM scratch AS minimal
+COPY /libggml-hip.so /app/
+CMD [\"serve\"]
+
+FROM system AS runtime
+COPY /libggml-hip.so /app/
+CMD [\"serve\"]
+";
+        assert_eq!(write(SMALL, Variant::Rocm).unwrap(), rocm);
+    }
+
+    #[test]
+    fn a_word_that_is_not_known_is_refused_where_it_stands() {
+        let error = |template| format!("{:#}", write(template, Variant::Cpu).unwrap_err());
+        assert_eq!(
+            error("FROM scratch\n[cpu cudda] USER 1\n"),
+            "docker/Dockerfile.in:2: `[cudda]` selects nothing\n  hint: words: cpu cuda rocm vulkan"
+        );
+        assert_eq!(
+            error("[runtime] USER 1\n[each minimal runtime]\n"),
+            "docker/Dockerfile.in:1: `[runtime]` selects nothing\n  hint: words: cpu cuda rocm vulkan"
+        );
+        assert_eq!(
+            error("[each minimal]\n[cpu] LABEL {varient}\n"),
+            "docker/Dockerfile.in:2: no value is called `varient`\n  hint: names: variant runs_on \
+             toolkit toolchain_packages system_packages backend"
+        );
+    }
+
+    #[test]
+    fn the_first_line_that_differs_is_told() {
+        assert_eq!(difference("a\nb\n", "a\nb\n"), None);
+        assert_eq!(difference("a\nb\n", "a\nc\n"), Some(2));
+        assert_eq!(difference("a\n", "a\nb\n"), Some(2));
+        assert_eq!(difference("", "a\n"), Some(1));
+        assert_eq!(difference("a", "a\n"), Some(2));
+    }
+}

@@ -1,0 +1,262 @@
+//! `cargo xtask fuzz`: changed and broken input on every way of a stranger's bytes into the server, under ASan and
+//! UBSan, for a bounded time. What is fuzzed is in `tests/fuzz`, one file a target.
+
+mod build;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use lexopt::prelude::*;
+use llama_src::sh::Cmd;
+
+use workspace::cargo;
+use workspace::install;
+use workspace::screen::{self, Screen};
+
+pub(crate) use build::build;
+
+const HELP: &str = "\
+cargo xtask fuzz [TARGET...]: fuzz what strangers send, under ASan and UBSan, one target after the other
+
+  --minutes <n>    for all targets together (20)
+  --seconds <n>    the same in seconds
+  --seed <n>       repeat a run: its number, which it printed
+  --build          build only
+  --yes            install what is missing
+
+Everything that was found lies in target/fuzz/findings. See docs/fuzzing.md.
+";
+
+/// For reading what was kept, and for a busy machine: libFuzzer ends by itself.
+const MARGIN: Duration = Duration::from_secs(300);
+/// What of a machine one input may take.
+const SECONDS: u64 = 20;
+const MEGABYTES: u64 = 2048;
+
+/// A target, by the name of its file in `tests/fuzz`.
+struct Target {
+    name: &'static str,
+    /// Bytes of the longest input: what is longer finds little more, and slowly.
+    longest: u64,
+}
+
+const TARGETS: &[Target] = &[
+    Target { name: "gguf", longest: 64 << 10 },
+    Target { name: "grammar", longest: 4 << 10 },
+    Target { name: "jinja", longest: 8 << 10 },
+    Target { name: "lora", longest: 16 << 10 },
+    Target { name: "media", longest: 16 << 10 },
+    Target { name: "mmproj", longest: 16 << 10 },
+    Target { name: "model", longest: 64 << 10 },
+    Target { name: "output", longest: 4 << 10 },
+    Target { name: "request", longest: 16 << 10 },
+    Target { name: "schema", longest: 8 << 10 },
+    Target { name: "slot", longest: 64 << 10 },
+    Target { name: "state", longest: 64 << 10 },
+];
+
+#[derive(Debug, PartialEq)]
+struct Args {
+    time: Duration,
+    seed: Option<u32>,
+    build: bool,
+    yes: bool,
+    targets: Vec<String>,
+}
+
+pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
+    let Some(args) = parse(args)? else {
+        screen::print(HELP);
+        return Ok(());
+    };
+    let mut screen = Screen::new();
+    install::ensure(&install::config(&[])?, &[workspace::requirements::clang()], args.yes)?;
+    let program = build(&mut screen)?;
+    if args.build {
+        return Ok(());
+    }
+    fuzz(&mut screen, &program, &args)
+}
+
+fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
+    let mut parser = lexopt::Parser::from_args(args);
+    let mut parsed = Args {
+        time: Duration::from_secs(20 * 60),
+        seed: None,
+        build: false,
+        yes: false,
+        targets: Vec::new(),
+    };
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("help") | Short('h') => return Ok(None),
+            Long("minutes") => {
+                parsed.time = Duration::from_secs(60 * parser.value()?.parse::<u64>()?)
+            }
+            Long("seconds") => parsed.time = Duration::from_secs(parser.value()?.parse()?),
+            Long("seed") => parsed.seed = Some(parser.value()?.parse()?),
+            Long("build") => parsed.build = true,
+            Long("yes") | Short('y') => parsed.yes = true,
+            Value(name) => parsed.targets.push(name.string()?),
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
+    let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+    let unknown = parsed.targets.iter().find(|name| !names.contains(&name.as_str()));
+    if let Some(name) = unknown {
+        bail!("no target `{name}`\n  hint: targets are {}", names.join(" "));
+    }
+    Ok(Some(parsed))
+}
+
+fn fuzz(screen: &mut Screen, program: &Path, args: &Args) -> Result<()> {
+    let chosen: Vec<&Target> = TARGETS
+        .iter()
+        .filter(|target| {
+            args.targets.is_empty() || args.targets.iter().any(|name| name == target.name)
+        })
+        .collect();
+    let time = args.time / u32::try_from(chosen.len())?;
+    let mut found = Vec::new();
+    for target in chosen {
+        let run = Run::new(target, program, args.seed)?;
+        screen.step(&format!(
+            "fuzzing {} for {} s, --seed {}",
+            target.name,
+            time.as_secs(),
+            run.seed
+        ));
+        if let Err(error) = run.go(time) {
+            found.push(format!("{}, --seed {}: {error:#}", target.name, run.seed));
+        }
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    bail!("{}\n  hint: docs/fuzzing.md says how to go on", found.join("\n"))
+}
+
+/// One target's run.
+struct Run<'a> {
+    target: &'a Target,
+    program: PathBuf,
+    seed: u32,
+    /// What earlier runs found worth keeping; a run that is repeated begins without.
+    corpus: PathBuf,
+    findings: PathBuf,
+}
+
+impl<'a> Run<'a> {
+    fn new(target: &'a Target, program: &Path, seed: Option<u32>) -> Result<Self> {
+        let own = build::folder();
+        let corpus = own.join(if seed.is_some() { "repeated" } else { "corpus" }).join(target.name);
+        if seed.is_some() && corpus.exists() {
+            fs::remove_dir_all(&corpus)
+                .with_context(|| format!("cannot remove {}", corpus.display()))?;
+        }
+        let findings = own.join("findings");
+        for dir in [&corpus, &findings] {
+            fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+        }
+        // The program looks at the name by which it is called.
+        let named = own.join("bin").join(target.name);
+        fs::create_dir_all(own.join("bin"))?;
+        let _ = fs::remove_file(&named);
+        fs::hard_link(program, &named)
+            .or_else(|_| fs::copy(program, &named).map(drop))
+            .with_context(|| format!("cannot write {}", named.display()))?;
+        let seed = seed.unwrap_or_else(|| std::process::id().wrapping_mul(2_654_435_761));
+        Ok(Self { target, program: named, seed, corpus, findings })
+    }
+
+    fn go(&self, time: Duration) -> Result<()> {
+        let cmd = self.environment(Cmd::new(&self.program));
+        cmd.clone().arg("--seeds").arg(&self.corpus).run()?;
+        let prefix = self.findings.join(self.target.name);
+        let cmd = cmd
+            .arg(format!("-seed={}", self.seed))
+            .arg(format!("-max_total_time={}", time.as_secs().max(1)))
+            .arg(format!("-timeout={SECONDS}"))
+            .arg(format!("-rss_limit_mb={MEGABYTES}"))
+            .arg(format!("-max_len={}", self.target.longest))
+            .arg(format!("-artifact_prefix={}-", prefix.display()));
+        let words = kept(&format!("{}.dict", self.target.name));
+        let cmd = cmd.limit(time + MARGIN);
+        let cmd = if words.is_file() { cmd.arg(format!("-dict={}", words.display())) } else { cmd };
+        let started = Instant::now();
+        let log = build::folder().join(format!("{}.log", self.target.name));
+        // The last run's; whether there was one does not matter.
+        let _ = fs::remove_file(&log);
+        let seeds = Some(kept(self.target.name)).filter(|dir| dir.is_dir());
+        cmd.arg(&self.corpus).args(seeds).run_logged(&log, |_| ())?;
+        let inputs = fs::read_dir(&self.corpus)?.count();
+        eprintln!("    {inputs} inputs worth keeping after {} s", started.elapsed().as_secs());
+        Ok(())
+    }
+
+    /// What is no finding: memory that is not there is an error that the server catches. What is loaded at the start
+    /// may leak when it is refused, as the server ends then, and what the server keeps is still in use.
+    fn environment(&self, cmd: Cmd) -> Cmd {
+        let leaks = ["request", "slot", "model", "lora", "mmproj"];
+        let leaks = u8::from(!leaks.contains(&self.target.name));
+        cmd.env(
+            "ASAN_OPTIONS",
+            format!("allocator_may_return_null=1:detect_leaks={leaks}:handle_abort=1"),
+        )
+        .env("UBSAN_OPTIONS", "print_stacktrace=1")
+    }
+}
+
+/// What the repository keeps for the targets.
+fn kept(name: &str) -> PathBuf {
+    cargo::root().join("tests/fuzz/corpus").join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &str) -> Result<Option<Args>> {
+        parse(words.split_whitespace().map(OsString::from).collect())
+    }
+
+    #[test]
+    fn twenty_minutes_of_everything_unless_told_otherwise() {
+        let args = parsed("").unwrap().unwrap();
+        assert_eq!(args.time, Duration::from_secs(1200));
+        assert!(args.seed.is_none() && args.targets.is_empty() && !args.build && !args.yes);
+        let args = parsed("--seconds 60 --seed 7 gguf model").unwrap().unwrap();
+        assert_eq!((args.time, args.seed), (Duration::from_secs(60), Some(7)));
+        assert_eq!(args.targets, ["gguf", "model"]);
+        assert!(parsed("--help").unwrap().is_none());
+    }
+
+    #[test]
+    fn an_unknown_target_is_refused_with_all_names() {
+        assert_eq!(
+            parsed("html").unwrap_err().to_string(),
+            "no target `html`\n  hint: targets are gguf grammar jinja lora media mmproj model output \
+             request schema slot state"
+        );
+    }
+
+    #[test]
+    fn program_and_page_know_the_same_targets() {
+        let main = include_str!("../../../tests/fuzz/main.cpp");
+        let list = main.split("TARGETS[] = {").nth(1).unwrap().split("};").next().unwrap();
+        let known: Vec<&str> = list
+            .split(',')
+            .map(|name| name.trim().trim_start_matches('&'))
+            .filter(|name| !name.is_empty())
+            .collect();
+        let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+        assert_eq!(known, names);
+        let page = include_str!("../../../docs/fuzzing.md");
+        for name in names {
+            assert!(page.contains(&format!("| `{name}` |")), "{name}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Puts a distribution together in a folder: real files, stripped, side by side; then what is known
+//! about them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use llama_build::FlagSet;
+use llama_src::sh::Cmd;
+
+use super::archive;
+use crate::toolkit::VendorLibrary;
+use product::identity::Identity;
+use product::manifest::{self, File, LlamaCpp, Manifest};
+use product::variant::Variant;
+use workspace::cargo;
+use workspace::files;
+
+/// What is known of a distribution called `variant` before it has files: ours, and llama.cpp's of the build `build`.
+///
+/// # Errors
+/// When a tool that built it does not name its version.
+pub(super) fn manifest(
+    identity: &Identity,
+    build: &llama_build::Manifest,
+    variant: &str,
+    target: &str,
+) -> Result<Manifest> {
+    Ok(Manifest {
+        version: identity.version.clone(),
+        commit: identity.commit.clone(),
+        timestamp: identity.timestamp.clone(),
+        variant: variant.to_owned(),
+        branch: identity.branch.clone(),
+        schema: manifest::SCHEMA,
+        source_date_epoch: identity.epoch,
+        llama_cpp: LlamaCpp {
+            tag: build.tag.clone(),
+            build_number: build.build_number,
+            version: build.version.clone(),
+            tree: build.tree.clone(),
+            verified: build.verified,
+            patches: build.patches.clone(),
+        },
+        target: target.to_owned(),
+        flags: BTreeMap::new(),
+        tools: tools(build)?,
+        toolkit: None,
+        gpu_architectures: Vec::new(),
+        minimum_driver: None,
+        cpu_variants: Vec::new(),
+        symbol_versions: BTreeMap::new(),
+        files: BTreeMap::new(),
+    })
+}
+
+/// Definitions as the manifest has them: without the place of this machine's toolkits.
+pub(super) fn by_name(flags: &FlagSet) -> BTreeMap<String, String> {
+    let toolkits = cargo::toolkits().display().to_string();
+    let portable = |value: &str| value.replace(&toolkits, "$TOOLKITS");
+    flags.iter().map(|(name, value)| (name.to_owned(), portable(value))).collect()
+}
+
+/// Versions of what compiled it.
+fn tools(build: &llama_build::Manifest) -> Result<BTreeMap<String, String>> {
+    let rustc = Cmd::new("rustc").arg("--version").read()?;
+    let cxx = build.flags.value("CMAKE_CXX_COMPILER").unwrap_or("c++");
+    let cxx = Cmd::new(cxx).arg("--version").read()?;
+    let first = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
+    let tools = [("cmake", build.cmake.clone()), ("c++", first(&cxx)), ("rustc", first(&rustc))];
+    Ok(tools.map(|(name, version)| (name.to_owned(), version)).into())
+}
+
+/// GNU's name of a target, which its tools begin with.
+fn gnu(target: &str) -> String {
+    target.replace("-unknown", "")
+}
+
+/// Copies programs and libraries of ours, without their symbol tables.
+///
+/// # Errors
+/// When one cannot be copied or stripped.
+pub(crate) fn copy_stripped(files: &[&Path], dir: &Path, target: &str, host: &str) -> Result<()> {
+    let strip = if target == host { "strip".to_owned() } else { format!("{}-strip", gnu(target)) };
+    for file in files {
+        let to = dir.join(file.file_name().context("a library has a name")?);
+        copy(file, &to, 0o755)?;
+        Cmd::new(&strip).args(["--strip-all", "--"]).arg(&to).read()?;
+    }
+    Ok(())
+}
+
+/// Copies what is the vendor's. AMD's libraries have no run path, or one that fits AMD's folders: they
+/// get the one that finds their neighbours here.
+///
+/// # Errors
+/// When a file cannot be copied or changed.
+pub(crate) fn copy_vendor(libraries: &[VendorLibrary], dir: &Path, variant: Variant) -> Result<()> {
+    for file in libraries.iter().flat_map(|library| &library.files) {
+        // Kernels have names with `.so` in them too, and folders of their own.
+        let is_library = file.to.contains(".so") && !file.to.contains('/');
+        let to = dir.join(&file.to);
+        copy(&file.from, &to, if is_library { 0o755 } else { 0o644 })?;
+        if variant == Variant::Rocm && is_library {
+            Cmd::new("patchelf").args(["--set-rpath", "$ORIGIN"]).arg(&to).read()?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies one file as it is.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub(crate) fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent)
+            .with_context(|| format!("cannot create {}", parent.display()))?;
+    }
+    fs::copy(from, to)
+        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    files::set_mode(to, mode).with_context(|| format!("cannot set the mode of {}", to.display()))
+}
+
+/// Gives everybody what its owner may do, short of writing, whatever the umask of who builds takes away.
+///
+/// # Errors
+/// When a mode cannot be read or set.
+pub(crate) fn set_modes(path: &Path) -> Result<()> {
+    let failed = || format!("cannot set the mode of {}", path.display());
+    let meta = fs::symlink_metadata(path).with_context(failed)?;
+    if meta.is_symlink() {
+        return Ok(());
+    }
+    let mode = if meta.is_dir() || archive::is_executable(&meta) { 0o755 } else { 0o644 };
+    files::set_mode(path, mode).with_context(failed)?;
+    if meta.is_dir() {
+        for item in fs::read_dir(path).with_context(failed)? {
+            set_modes(&item?.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// `bin/<name>` as a link to `<name>`: the path that images and other programs name.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn link(dir: &Path, name: &str) -> Result<()> {
+    let bin = dir.join("bin");
+    fs::create_dir_all(&bin).with_context(|| format!("cannot create {}", bin.display()))?;
+    files::symlink(Path::new("..").join(name), &bin.join(name))
+        .with_context(|| format!("cannot create {}", bin.join(name).display()))
+}
+
+/// Every file and link in `dir`, by its path there.
+///
+/// # Errors
+/// When one cannot be read.
+pub(crate) fn list(dir: &Path) -> Result<BTreeMap<String, File>> {
+    let mut files = BTreeMap::new();
+    collect(dir, "", &mut files).with_context(|| format!("cannot read {}", dir.display()))?;
+    Ok(files)
+}
+
+fn collect(dir: &Path, prefix: &str, files: &mut BTreeMap<String, File>) -> Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let (kind, path) = (entry.file_type()?, entry.path());
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if kind.is_dir() {
+            collect(&path, &format!("{name}/"), files)?;
+        } else if kind.is_symlink() {
+            let target = fs::read_link(&path)?.to_string_lossy().into_owned();
+            files.insert(name, File::Link { target });
+        } else {
+            let (sha256, size) = (files::sha256(&path)?, entry.metadata()?.len());
+            files.insert(name, File::Regular { sha256, size });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_put_together_is_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("x"), dir.path().join("d"));
+        fs::write(&from, "abc").unwrap();
+        copy(&from, &to.join("licenses/x.txt"), 0o644).unwrap();
+        link(&to, "x").unwrap();
+        let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let expected = [
+            ("bin/x", File::Link { target: "../x".to_owned() }),
+            ("licenses/x.txt", File::Regular { sha256: sha256.to_owned(), size: 3 }),
+        ];
+        assert_eq!(list(&to).unwrap(), expected.map(|(n, f)| (n.to_owned(), f)).into());
+        let error = copy(&dir.path().join("gone"), &to.join("y"), 0o644).unwrap_err();
+        assert!(format!("{error:#}").starts_with("cannot copy "), "{error:#}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn modes_are_everybody_s_whatever_the_umask() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("d")).unwrap();
+        for (name, mode) in [("d/text", 0o600), ("program", 0o700), ("d", 0o700)] {
+            if name != "d" {
+                fs::write(at(name), "").unwrap();
+            }
+            files::set_mode(&at(name), mode).unwrap();
+        }
+        link(dir.path(), "program").unwrap();
+        set_modes(dir.path()).unwrap();
+        let mode = |name: &str| fs::metadata(at(name)).unwrap().permissions().mode() & 0o7777;
+        let modes = ["", "d", "d/text", "program", "bin"].map(mode);
+        assert_eq!(modes, [0o755, 0o755, 0o644, 0o755, 0o755]);
+    }
+
+    #[test]
+    fn cross_tools_have_the_targets_name() {
+        assert_eq!(gnu("aarch64-unknown-linux-gnu"), "aarch64-linux-gnu");
+    }
+}

@@ -1,0 +1,190 @@
+//! Parts of `dist` that run in a Debian root, where the toolkit is that this machine has not: this
+//! program starts itself there.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use llama_src::sh::Cmd;
+use serde::{Deserialize, Serialize};
+
+use super::backend::{self, Built};
+use super::plan::{Choice, Plan};
+use crate::toolkit::{self, Root};
+use product::identity::Identity;
+use product::variant::Variant;
+use workspace::cargo;
+use workspace::screen::Screen;
+
+/// The hidden word for one backend.
+pub const WORD: &str = "__backend";
+
+/// One backend to be built.
+#[derive(Debug, Serialize, Deserialize)]
+struct Job {
+    variant: String,
+    target: String,
+    toolkit: Option<String>,
+    architectures: String,
+    /// Folder of the payload's build.
+    payload: PathBuf,
+    /// Its libraries.
+    own: Vec<String>,
+    /// Only [`backend::probe`].
+    probe: bool,
+    /// The Debian root, as seen from outside.
+    root: PathBuf,
+    /// Where the answer goes.
+    answer: PathBuf,
+}
+
+/// The whole command with `args`, for another machine; llama.cpp and its web UI are there already.
+///
+/// # Errors
+/// What it says in there.
+pub(crate) fn dist(root: &Root, args: &[OsString], out: &Path, identity: &Identity) -> Result<()> {
+    // There is no network in there that Cargo would know about.
+    cargo::cargo("fetch").args(["--locked", "--quiet"]).run()?;
+    fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+    let target = cargo::target_dir();
+    let [workspace, crates] = [cargo::root(), cargo::home().join("registry")];
+    let args = args.iter().filter(|arg| *arg != "--setup");
+    let mut cmd = myself()?
+        .arg("dist")
+        .args(args)
+        .env("CARGO_HOME", cargo::home())
+        .env("CARGO_NET_OFFLINE", "true")
+        // What another rustc compiles goes elsewhere.
+        .env("CARGO_TARGET_DIR", target.join("arm64-root"))
+        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc")
+        .dir(cargo::root());
+    for (name, value) in identity.variables() {
+        cmd = cmd.env(name, value);
+    }
+    Ok(root.enter(&[&workspace, &target, &crates, out], &cmd)?.run()?)
+}
+
+/// The backend of `plan`; the arguments are those of [`backend::build`].
+///
+/// # Errors
+/// What it says in there.
+pub(super) fn backend(
+    screen: &mut Screen,
+    root: &Root,
+    plan: &Plan,
+    payload: &Path,
+    own: &[String],
+) -> Result<Built> {
+    let answer = ask(screen, root, job(root, plan, payload, own))?;
+    let text =
+        fs::read_to_string(&answer).with_context(|| format!("cannot read {}", answer.display()))?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// As [`backend::probe`].
+///
+/// # Errors
+/// What it says in there.
+pub(super) fn probe(screen: &mut Screen, root: &Root, plan: &Plan, payload: &Path) -> Result<()> {
+    ask(screen, root, Job { probe: true, ..job(root, plan, payload, &[]) }).map(|_| ())
+}
+
+/// `xtask verify` of the distribution in `dir`, which may need a newer system than this one: the root's.
+///
+/// # Errors
+/// What it says in there.
+pub(super) fn verify(root: &Root, dir: &Path, out: &Path) -> Result<()> {
+    let (workspace, target) = (cargo::root(), cargo::target_dir());
+    let cmd = myself()?.arg("verify").arg(dir).dir(cargo::root());
+    Ok(root.enter(&[&workspace, &target, out], &cmd)?.run()?)
+}
+
+fn job(root: &Root, plan: &Plan, payload: &Path, own: &[String]) -> Job {
+    Job {
+        variant: plan.variant.to_string(),
+        target: plan.target.clone(),
+        toolkit: plan.toolkit.clone(),
+        architectures: plan.gpu_architectures.join(";"),
+        payload: payload.to_owned(),
+        own: own.to_vec(),
+        probe: false,
+        root: root.dir.clone(),
+        answer: payload.join(plan.label()).join("answer.json"),
+    }
+}
+
+/// Has `job` done in the root; the file with the answer.
+fn ask(screen: &mut Screen, root: &Root, job: Job) -> Result<PathBuf> {
+    let dir = job.answer.parent().expect("a file is in a folder");
+    fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let question = dir.join("question.json");
+    fs::write(&question, serde_json::to_string(&job)?)?;
+    let (workspace, target) = (cargo::root(), cargo::target_dir());
+    let cmd = myself()?.arg(WORD).arg(&question).dir(cargo::root());
+    screen.clear();
+    root.enter(&[&workspace, &target], &cmd)?.run()?;
+    Ok(job.answer)
+}
+
+fn myself() -> Result<Cmd> {
+    Ok(Cmd::new(std::env::current_exe().context("this program does not know where it is")?))
+}
+
+/// `xtask __backend FILE`, in the root.
+///
+/// # Errors
+/// As [`backend::build`].
+pub fn run(args: Vec<OsString>) -> Result<()> {
+    let question = args.first().context("a file with the question")?;
+    let job: Job = serde_json::from_str(&fs::read_to_string(question)?)?;
+    let mut screen = Screen::new();
+    let variant = Variant::parse(&job.variant)?;
+    let wanted = job.toolkit.as_deref();
+    let found = toolkit::find(variant, wanted, &job.target, false, &mut screen)?;
+    let choice = Choice {
+        variant,
+        target: job.target.clone(),
+        toolkit: job.toolkit.clone(),
+        architectures: Some(job.architectures.clone()),
+        one_file: false,
+    };
+    let plan = Plan::new(&choice, &cargo::host(), &llama_build::Pin::load())?;
+    if job.probe {
+        return backend::probe(&mut screen, &plan, &job.payload, &found);
+    }
+    let built = backend::build(&mut screen, &plan, &job.payload, &job.own, &found)?;
+    let mut built = built.context("the CPU variant has no backend")?;
+    let shared = [cargo::root(), cargo::target_dir()];
+    for library in &mut built.vendor {
+        let files = library.files.iter_mut().map(|file| &mut file.from);
+        for path in files.chain(&mut library.license_files) {
+            *path = seen_from_outside(path, &job.root, &shared);
+        }
+    }
+    fs::write(&job.answer, serde_json::to_string(&built)?)?;
+    Ok(())
+}
+
+fn seen_from_outside(path: &Path, root: &Path, shared: &[PathBuf]) -> PathBuf {
+    if shared.iter().any(|dir| path.starts_with(dir)) {
+        return path.to_owned();
+    }
+    // Links in the root lead to other files outside of it.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    root.join(path.strip_prefix("/").unwrap_or(&path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_a_root_are_below_it_for_those_outside() {
+        let seen = |path: &str| {
+            seen_from_outside(Path::new(path), Path::new("/r"), &[PathBuf::from("/w")])
+        };
+        assert_eq!(seen("/no/such/lib.so"), Path::new("/r/no/such/lib.so"));
+        assert_eq!(seen("/w/target/lib.so"), Path::new("/w/target/lib.so"));
+    }
+}

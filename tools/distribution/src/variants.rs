@@ -1,0 +1,85 @@
+//! `cargo xtask variants`: the release matrix, for a person, for CI and for image builds.
+
+use std::ffi::OsString;
+use std::fmt::Write;
+
+use anyhow::Result;
+use lexopt::prelude::*;
+
+use product::variant::{Row, matrix};
+use workspace::screen;
+
+pub fn run(args: Vec<OsString>) -> Result<()> {
+    if workspace::tools::helped("variants", &args) {
+        return Ok(());
+    }
+    let mut args = lexopt::Parser::from_args(args);
+    let mut json = false;
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("json") => json = true,
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
+    let rows = matrix();
+    if json {
+        screen::print(serde_json::to_string_pretty(&rows)? + "\n");
+    } else {
+        screen::print(table(&rows));
+    }
+    Ok(())
+}
+
+/// At most 80 columns; the GPU architectures of a row stand below it.
+fn table(rows: &[Row]) -> String {
+    let mut text =
+        format!("{:8} {:27} {:8} {:7} platform\n", "variant", "target", "toolkit", "driver");
+    for row in rows {
+        let or_dash = |value: Option<&str>| value.unwrap_or("-").to_owned();
+        let driver = row.minimum_driver.map(|version| format!(">= {version}"));
+        let mark = if row.default && row.toolkit.is_some() { "*" } else { "" };
+        let _ = writeln!(
+            text,
+            "{:8} {:27} {:8} {:7} {}",
+            row.variant.name(),
+            row.target,
+            format!("{}{mark}", or_dash(row.toolkit)),
+            or_dash(driver.as_deref()),
+            row.platform
+        );
+        for chunk in row.gpu_architectures.chunks(6) {
+            let _ = writeln!(text, "         {}", chunk.join(" "));
+        }
+    }
+    text.push_str("* the toolkit that an image has when none is named\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_fits_a_terminal_and_has_every_row() {
+        let rows = matrix();
+        let text = table(&rows);
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+        assert!(text.contains(
+            "cuda     x86_64-unknown-linux-gnu    13.0*    >= 580  linux/amd64\n         \
+             75-virtual 80-virtual 86-real 89-real 90-virtual 120a-real\n         121a-real\n"
+        ));
+        for row in &rows {
+            assert!(text.contains(row.target));
+        }
+    }
+
+    #[test]
+    fn json_has_what_a_ci_matrix_needs() {
+        let rows: serde_json::Value = serde_json::to_value(matrix()).unwrap();
+        let cuda = &rows[2];
+        assert_eq!(cuda["variant"], "cuda");
+        assert_eq!(cuda["platform"], "linux/amd64");
+        assert_eq!(cuda["features"][6], "cuda");
+        assert_eq!(rows[0].get("toolkit"), None);
+    }
+}

@@ -1,0 +1,214 @@
+//! The image of gguf-packer, which is a frontend of `docker build` and a command line: built of a finished
+//! distribution, and tried as both.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use lexopt::prelude::*;
+use llama_src::sh::Cmd;
+
+use super::engine::Engine;
+use super::labels::{self, Facts};
+use super::plan::{self, Output};
+use super::{args, base};
+use product::manifest::Manifest;
+use product::variant::PACKER as NAME;
+use workspace::cargo;
+use workspace::screen;
+
+const DOCKERFILE: &str = "docker/gguf-packer.Dockerfile";
+/// What an image is called that is for nobody else.
+const LOCAL: &str = "gguf-packer:local";
+/// A file for the frontend, and the folder that it builds in.
+const TRIAL: [&str; 2] = ["docker/tests/demo.GGUFPackerfile", "tests/models"];
+
+/// What a person types behind `image build gguf-packer`, or `image test gguf-packer`.
+#[derive(Debug, Default)]
+pub(super) struct Args {
+    from_dist: Option<PathBuf>,
+    base_image: Option<String>,
+    tag: Option<String>,
+    output: Option<Output>,
+    attest: bool,
+    no_cache: bool,
+    plan: bool,
+}
+
+/// Whether the words after `image build` or `image test` mean this image.
+pub(super) fn is_meant(words: &[OsString]) -> bool {
+    words.first().is_some_and(|word| word == NAME)
+}
+
+/// The words of a command line of `command`.
+///
+/// # Errors
+/// Names a word that means nothing, and what is missing.
+pub(super) fn parse(command: &str, words: Vec<OsString>) -> Result<Args> {
+    let mut words = lexopt::Parser::from_args(words);
+    let (mut args, build) = (Args::default(), command == "build");
+    while let Some(word) = words.next()? {
+        match word {
+            Value(name) if name == NAME => {}
+            Long("image") if !build => args.tag = Some(words.value()?.string()?),
+            Long("tag") if build => args.tag = Some(words.value()?.string()?),
+            Long("from-dist") if build => {
+                args.from_dist = Some(std::path::absolute(PathBuf::from(words.value()?))?);
+            }
+            Long("base-image") if build => args.base_image = Some(words.value()?.string()?),
+            Long("output") if build => args.output = Some(args::output(&words.value()?.string()?)?),
+            Long("attest") if build => args.attest = true,
+            Long("no-cache") if build => args.no_cache = true,
+            Long("plan") if build => args.plan = true,
+            _ => return Err(word.unexpected().into()),
+        }
+    }
+    if build && args.from_dist.is_none() {
+        bail!(
+            "the image of {NAME} is made of a distribution\n  hint: cargo xtask dist --packer --setup\n  hint: cargo \
+             xtask image build {NAME} --from-dist dist/{NAME}-{}",
+            cargo::host()
+        );
+    }
+    Ok(args)
+}
+
+/// `cargo xtask image build gguf-packer`.
+///
+/// # Errors
+/// When there is no such distribution, or Docker fails.
+pub(super) fn build(words: Vec<OsString>) -> Result<()> {
+    let args = parse("build", words)?;
+    let dist = args.from_dist.as_deref().context("it is asked for")?;
+    let manifest = Manifest::read(dist)?;
+    let is_packer = manifest.variant == NAME;
+    ensure!(is_packer, "{} is a distribution of {}", dist.display(), manifest.product());
+    if !args.plan {
+        Engine::find().answers()?;
+    }
+    let base = base::instead(args.base_image.as_deref(), args.plan)?;
+    let stands_on = base.clone().map_or_else(product::base::pinned, Ok)?;
+    let epoch = base::made(&stands_on).unwrap_or(manifest.source_date_epoch);
+    let cmd = command(&args, &manifest, base.as_deref(), &stands_on, epoch);
+    if args.plan {
+        screen::print(format!("{cmd}\n"));
+        return Ok(());
+    }
+    Ok(cmd.dir(cargo::root()).run()?)
+}
+
+fn command(
+    args: &Args,
+    manifest: &Manifest,
+    base: Option<&str>,
+    stands_on: &str,
+    epoch: u64,
+) -> Cmd {
+    let output = args.output.clone().unwrap_or(Output::Load);
+    let (identity, source) = (manifest.identity(), super::source());
+    let facts = Facts {
+        identity: &identity,
+        llama_cpp: &manifest.llama_cpp.tag,
+        source: source.as_deref(),
+        base: stands_on,
+        cpu_variants: &[],
+    };
+    let mut cmd = Cmd::new("docker").args(["buildx", "build", "--file", DOCKERFILE]);
+    cmd = cmd.arg("--build-arg").arg(format!("SOURCE_DATE_EPOCH={epoch}"));
+    if let Some(base) = base {
+        cmd = cmd.arg("--build-arg").arg(format!("BASE_IMAGE={base}"));
+    }
+    let dist = args.from_dist.as_deref().map(|dir| format!("packer={}", dir.display()));
+    cmd = dist.into_iter().fold(cmd, |cmd, context| cmd.arg("--build-context").arg(context));
+    for (name, value) in labels::of_packer(&facts) {
+        cmd = cmd.arg("--label").arg(format!("{name}={value}"));
+        if matches!(output, Output::Archive(_)) {
+            cmd = cmd.arg("--annotation").arg(format!("{name}={value}"));
+        }
+    }
+    cmd = cmd.args(["--tag", args.tag.as_deref().unwrap_or(LOCAL)]);
+    cmd = cmd.args(args.no_cache.then_some("--no-cache"));
+    let provenance = if args.attest { "mode=max" } else { "false" };
+    cmd.args(["--provenance", provenance, "--output", &plan::output(&output, true), "."])
+}
+
+/// `cargo xtask image test gguf-packer`: as a command line, and as the frontend of a build.
+///
+/// # Errors
+/// What it does not do.
+pub(super) fn test(words: Vec<OsString>) -> Result<()> {
+    let args = parse("test", words)?;
+    Engine::find().answers()?;
+    let image = args.tag.as_deref().unwrap_or(LOCAL);
+    for words in trials(image) {
+        Cmd::new("docker").args(&words).dir(cargo::root()).read()?;
+        eprintln!("ok: docker {}", words.join(" "));
+    }
+    Ok(())
+}
+
+/// What it is tried with: each one has to succeed.
+fn trials(image: &str) -> [Vec<String>; 3] {
+    let command = ["run", "--rm", "--read-only", "--network=none", "--entrypoint", NAME, image];
+    let with = |word: &'static str| [&command[..], &[word]].concat();
+    let syntax = format!("BUILDKIT_SYNTAX={image}");
+    let [file, folder] = TRIAL;
+    let build = ["buildx", "build", "--build-arg", &syntax, "--file", file];
+    let build = [&build[..], &["--no-cache", "--output", "type=cacheonly", folder]].concat();
+    [with("--version"), with("--help"), build]
+        .map(|words| words.into_iter().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn it_is_made_of_a_distribution() {
+        let error = parse("build", words("gguf-packer --no-cache")).unwrap_err().to_string();
+        assert!(
+            error.starts_with("the image of gguf-packer is made of a distribution\n"),
+            "{error}"
+        );
+        assert!(parse("build", words("gguf-packer --from-dist /d --arch 90")).is_err());
+        assert!(parse("test", words("gguf-packer --from-dist /d")).is_err());
+        assert!(is_meant(&words("gguf-packer")) && !is_meant(&words("cpu gguf-packer")));
+    }
+
+    #[test]
+    fn the_line_of_docker_has_the_distribution_the_base_and_the_labels() {
+        let text = "gguf-packer --from-dist /d --output oci:/o.tar --attest --no-cache";
+        let args = parse("build", words(text)).unwrap();
+        let manifest = Manifest { variant: NAME.into(), ..Manifest::example() };
+        let shown = command(&args, &manifest, Some("b"), "b", 7).to_string();
+        for part in [
+            "docker buildx build --file docker/gguf-packer.Dockerfile --build-arg SOURCE_DATE_EPOCH=7 --build-arg \
+             BASE_IMAGE=b --build-context packer=/d ",
+            "--label org.opencontainers.image.title=gguf-packer ",
+            "--annotation org.opencontainers.image.base.name=b ",
+            "--tag gguf-packer:local --no-cache --provenance mode=max --output type=oci,dest=/o.tar,",
+        ] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        let args = parse("build", words("gguf-packer --from-dist /d --tag x:1")).unwrap();
+        let shown = command(&args, &manifest, None, "debian:x@sha256:0a", 7).to_string();
+        assert!(!shown.contains("BASE_IMAGE") && !shown.contains("--annotation"), "{shown}");
+        assert!(shown.ends_with("--tag x:1 --provenance false --output type=docker ."), "{shown}");
+    }
+
+    #[test]
+    fn what_it_is_tried_with_is_there() {
+        let root = cargo::root();
+        let file = std::fs::read_to_string(root.join(TRIAL[0])).unwrap();
+        let copied = file.lines().find_map(|line| line.strip_prefix("COPY ")).unwrap();
+        let model = copied.split(' ').next().unwrap();
+        assert!(root.join(TRIAL[1]).join(model).is_file(), "{model}");
+        let [version, _, build] = trials("x:1").map(|words| words.join(" "));
+        assert!(version.ends_with(" --entrypoint gguf-packer x:1 --version"), "{version}");
+        assert!(build.starts_with("buildx build --build-arg BUILDKIT_SYNTAX=x:1 "), "{build}");
+    }
+}

@@ -1,0 +1,240 @@
+//! `cargo xtask image test`: runs an image and holds it to its contract.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use lexopt::prelude::*;
+use llama_src::sh::Cmd;
+use serde_json::json;
+
+use super::contract::{self, Config};
+use super::engine::{Engine, docker};
+use super::subject::Subject;
+use super::tags::Naming;
+use product::identity::Identity;
+use product::variant::Variant;
+use workspace::cargo;
+use workspace::http;
+
+/// From the start of a container until its health is known.
+const HEALTHY_WITHIN: Duration = Duration::from_secs(90);
+/// From SIGTERM until the server is gone, in the middle of its work.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
+/// Where the model is in the container.
+const MODEL: &str = "/models/model.gguf";
+/// A user that no image knows, as some clusters choose one.
+const STRANGER: &str = "12345:54321";
+/// Longer than any answer takes that is asked for here.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) fn run(words: Vec<OsString>) -> Result<()> {
+    let (subject, image) = parse(words)?;
+    Engine::find().answers()?;
+    let test = Test { image: image.unwrap_or(local(&subject)?), subject };
+    let config = test.config()?;
+    let mut wrong = Vec::new();
+    test.hold("configuration and labels", &mut wrong, || {
+        Ok(contract::config(&config, &test.subject))
+    });
+    test.hold("version.json", &mut wrong, || {
+        Ok(contract::version(&test.file("version.json")?, &config, &test.subject))
+    });
+    test.hold("licences", &mut wrong, || {
+        Ok(contract::licenses(&test.file("sbom.spdx.json")?, &config, &test.subject))
+    });
+    test.hold("help without arguments", &mut wrong, || {
+        let help = docker(["run", "--rm"]).arg(&test.image).read()?;
+        let broken = !help.contains("--port");
+        Ok(broken.then(|| "it does not print the server's help".to_owned()).into_iter().collect())
+    });
+    test.hold("healthy as any user, read-only, without capabilities", &mut wrong, || {
+        test.serve().map(|()| Vec::new())
+    });
+    if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+}
+
+pub(super) fn parse(words: Vec<OsString>) -> Result<(Subject, Option<String>)> {
+    let mut words = lexopt::Parser::from_args(words);
+    let (mut variant, mut toolkit, mut minimal, mut image) = (None, None, false, None);
+    while let Some(word) = words.next()? {
+        match word {
+            Value(name) if variant.is_none() => variant = Some(Variant::parse(&name.string()?)?),
+            Long("image") => image = Some(words.value()?.string()?),
+            Long("toolkit") => toolkit = Some(words.value()?.string()?),
+            Long("minimal") => minimal = true,
+            _ => return Err(word.unexpected().into()),
+        }
+    }
+    let variant = variant
+        .context("no variant is named\n  hint: cargo xtask image test cpu|cuda|rocm|vulkan")?;
+    let default = Subject::new(variant);
+    let toolkit = toolkit.or(default.toolkit.clone());
+    Ok((Subject { toolkit, minimal, ..default }, image))
+}
+
+/// What `image build` calls it.
+fn local(subject: &Subject) -> Result<String> {
+    let identity = Identity::find()?;
+    Ok(Naming { identity: &identity, registry: None, semver: None }.local_tag(subject))
+}
+
+struct Test {
+    subject: Subject,
+    image: String,
+}
+
+impl Test {
+    /// Runs a check and says how it went.
+    fn hold(
+        &self,
+        what: &str,
+        wrong: &mut Vec<String>,
+        check: impl FnOnce() -> Result<Vec<String>>,
+    ) {
+        let broken = check().unwrap_or_else(|error| vec![format!("{error:#}")]);
+        eprintln!("{:4} {what}", if broken.is_empty() { "ok" } else { "no" });
+        wrong.extend(broken.into_iter().map(|message| format!("{}: {message}", self.image)));
+    }
+
+    fn config(&self) -> Result<Config> {
+        let inspect = docker(["image", "inspect", "--format", "{{json .Config}}"]);
+        let name = if self.subject.minimal { " --minimal" } else { "" };
+        let Ok(answer) = inspect.arg(&self.image).read() else {
+            let (image, variant) = (&self.image, self.subject.variant);
+            bail!("there is no image {image}\n  hint: cargo xtask image build {variant}{name}");
+        };
+        serde_json::from_str(&answer).context("docker does not say how the image runs")
+    }
+
+    /// A file of `/app`, as the README of images says it is read; where there is no `cat`, out of the file system.
+    fn file(&self, name: &str) -> Result<String> {
+        let path = format!("/app/{name}");
+        if !self.subject.minimal {
+            let cat = docker(["run", "--rm"]).arg(&self.image).args(["cat", &path]);
+            return Ok(cat.read()?);
+        }
+        let container = Container::new(docker(["create"]).arg(&self.image))?;
+        let dir = tempfile::tempdir()?;
+        let file = dir.path().join(name);
+        docker(["cp"]).arg(format!("{}:{path}", container.id)).arg(&file).read()?;
+        Ok(std::fs::read_to_string(file)?)
+    }
+
+    /// A server with the demo model: becomes healthy, works, and ends in time.
+    fn serve(&self) -> Result<()> {
+        let model = cargo::root().join("tests/models/llama-demo.gguf");
+        let container = Container::new(self.server(model))?;
+        container.wait_until_healthy()?;
+        let url = format!("http://{}", container.address()?);
+        let client = http::client(PATIENCE);
+        let health = client.get(format!("{url}/health")).call()?;
+        ensure!(health.status().is_success(), "/health answers {}", health.status());
+        // It does not end by itself.
+        let work = json!({"prompt": "Once", "n_predict": -1, "ignore_eos": true, "stream": true});
+        let work = http::post(&client, &format!("{url}/completion"), &work)?;
+        let mut work = work.into_body().into_reader();
+        let mut first = [0; 64];
+        work.read_exact(&mut first).context("no text is generated")?;
+        let started = Instant::now();
+        docker(["kill", "--signal", "TERM", &container.id]).read()?;
+        let code = docker(["wait", &container.id]).read()?;
+        let took = started.elapsed();
+        ensure!(took <= ENDS_WITHIN, "SIGTERM took {:.1} s", took.as_secs_f32());
+        ensure!(code.trim() == "0", "after SIGTERM the exit code is {}", code.trim());
+        let end = work.read_to_end(&mut Vec::new());
+        end.map(drop).context("the stream of a generating server is cut")
+    }
+
+    fn server(&self, model: PathBuf) -> Cmd {
+        docker(["run", "--detach", "--publish", "127.0.0.1::8080", "--user", STRANGER])
+            .args(["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"])
+            .args(["--security-opt", "no-new-privileges", "--health-interval", "1s"])
+            .args(["--volume", &format!("{}:{MODEL}:ro", model.display())])
+            .arg(&self.image)
+            .args(["--model", MODEL])
+    }
+}
+
+/// Removed when it is no longer looked at.
+struct Container {
+    id: String,
+}
+
+impl Container {
+    fn new(cmd: Cmd) -> Result<Self> {
+        Ok(Self { id: cmd.read()?.trim().to_owned() })
+    }
+
+    fn wait_until_healthy(&self) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let state = self.inspect("{{.State.Status}} {{.State.Health.Status}}")?;
+            match state.as_str() {
+                "running healthy" => return Ok(()),
+                "running starting" if started.elapsed() < HEALTHY_WITHIN => {}
+                _ => {
+                    let each = "{{range .State.Health.Log}}{{println .ExitCode .Output}}{{end}}";
+                    let checks = self.inspect(each)?;
+                    let log = docker(["logs", "--tail", "20", &self.id]).read().unwrap_or_default();
+                    let said = checks.lines().rfind(|line| !line.is_empty());
+                    let lines: Vec<&str> = said.into_iter().chain(log.lines()).collect();
+                    let log = lines.join("\n  | ");
+                    bail!("it is {state} after {} s\n  | {log}", started.elapsed().as_secs());
+                }
+            }
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+
+    /// Where its port is on this machine.
+    fn address(&self) -> Result<String> {
+        let ports = docker(["port", &self.id, "8080/tcp"]).read()?;
+        Ok(ports.lines().next().context("port 8080 is not published")?.trim().to_owned())
+    }
+
+    fn inspect(&self, format: &str) -> Result<String> {
+        Ok(docker(["inspect", "--format", format, &self.id]).read()?.trim().to_owned())
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = docker(["rm", "--force", &self.id]).read();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn an_image_is_named_by_its_variant_or_by_itself() {
+        let (subject, image) = parse(words("cuda --toolkit 12.8 --minimal")).unwrap();
+        assert_eq!((subject.toolkit.as_deref(), subject.minimal), (Some("12.8"), true));
+        assert_eq!(image, None);
+        let (subject, image) = parse(words("cpu --image r/x:1")).unwrap();
+        assert_eq!((subject.toolkit, image.as_deref()), (None, Some("r/x:1")));
+        assert_eq!(
+            parse(Vec::new()).unwrap_err().to_string(),
+            "no variant is named\n  hint: cargo xtask image test cpu|cuda|rocm|vulkan"
+        );
+    }
+
+    #[test]
+    fn a_server_gets_no_more_than_it_needs() {
+        let test = Test { subject: Subject::new(Variant::Cpu), image: "x:1".into() };
+        assert_eq!(
+            test.server("/m.gguf".into()).to_string(),
+            "docker run --detach --publish 127.0.0.1::8080 --user 12345:54321 --read-only --tmpfs /tmp \
+             --cap-drop ALL --security-opt no-new-privileges --health-interval 1s --volume \
+             /m.gguf:/models/model.gguf:ro x:1 --model /models/model.gguf"
+        );
+    }
+}

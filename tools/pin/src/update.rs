@@ -1,0 +1,189 @@
+//! Moves the pin: reads a release, computes what proves it, rewrites the two files that name it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use llama_src::archive::{self, Bounds};
+use llama_src::pin::Mirror;
+use llama_src::{Pin, Progress, fetch, subset, tree};
+
+use workspace::screen::Screen;
+
+/// The git tree ids that a pin holds.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    pub(crate) tree: String,
+    pub(crate) packaged: String,
+    pub(crate) ui: String,
+}
+
+impl Ids {
+    /// Computes them for the release in `dir`.
+    pub(crate) fn of(dir: &Path) -> Result<Self> {
+        let id = |dir: &Path, keep: &dyn Fn(&str) -> bool| -> Result<String> {
+            Ok(tree::id(dir, &tree::walk(dir, keep)?, None)?)
+        };
+        Ok(Self {
+            tree: id(dir, &|_| true)?,
+            packaged: id(dir, &subset::keeps)?,
+            ui: id(&dir.join("tools/ui"), &|_| true)?,
+        })
+    }
+}
+
+/// Moves the pin to `tag`.
+pub(crate) fn update(tag: &str, from: Option<&Path>) -> Result<()> {
+    let build_number: u32 = tag
+        .strip_prefix('b')
+        .and_then(|number| number.parse().ok())
+        .with_context(|| format!("`{tag}` is not a release tag: they look like b12000"))?;
+    let (root, old, work) = (llama_src::root(), Pin::load(), tempfile::tempdir()?);
+    let dir = release(tag, from, &old, work.path())?;
+    let ids = Ids::of(&dir)?;
+    let failures = crate::patch_failures(&root, &dir)?;
+    let pin = root.join("llama.cpp.toml");
+    let mut text = fs::read_to_string(&pin).context("cannot read vendor/llama.cpp.toml")?;
+    for (key, value) in [
+        ("tag", format!("{tag:?}")),
+        ("build_number", build_number.to_string()),
+        ("version", format!("{:?}", version(&dir.join("CMakeLists.txt"), "LLAMA_VERSION")?)),
+        (
+            "ggml_version",
+            format!("{:?}", version(&dir.join("ggml/CMakeLists.txt"), "GGML_VERSION")?),
+        ),
+        ("tree", format!("{:?}", ids.tree)),
+        ("packaged_tree", format!("{:?}", ids.packaged)),
+        ("ui_tree", format!("{:?}", ids.ui)),
+        ("ui_page_tree", "\"\"".to_owned()),
+    ] {
+        text = set(&text, key, &value)?;
+    }
+    Pin::parse(&text).context("the new pin cannot be read back")?;
+    fs::write(&pin, text).context("cannot write vendor/llama.cpp.toml")?;
+    set_crate_version(&root.with_file_name("llama-sys").join("Cargo.toml"), tag)?;
+    println!("the pin is llama.cpp {tag} now, tree {}", ids.tree);
+    for failure in &failures {
+        println!("to repair: {failure}");
+    }
+    println!(
+        "to do by hand: version, sha256 and folder of the PyPI mirror in vendor/llama.cpp.toml"
+    );
+    println!(
+        "next: cargo xtask vendor --force --no-ui && cargo xtask vendor --pin-ui && cargo xtask bindings && \
+         cargo xtask check"
+    );
+    Ok(())
+}
+
+/// The folder of the release that is to be pinned: given, unpacked, or fetched.
+fn release(tag: &str, from: Option<&Path>, pin: &Pin, work: &Path) -> Result<PathBuf> {
+    let mut screen = Screen::new();
+    let report = &mut |news: Progress<'_>| screen.news(news);
+    let archive = match from {
+        Some(dir) if dir.is_dir() => return Ok(dir.to_owned()),
+        Some(archive) => archive.to_owned(),
+        None => {
+            let mirror = pin.mirrors.iter().find(|mirror| matches!(mirror, Mirror::Archive { .. }));
+            let url = mirror.context("the pin has no mirror of kind `archive`")?.name(tag);
+            let archive = work.join("archive.tar.gz");
+            fetch::download(&url, &archive, &fetch::Limits::default(), report).with_context(
+                || format!("{url}\nhint: cargo xtask vendor --update {tag} --from ARCHIVE"),
+            )?;
+            archive
+        }
+    };
+    let part = archive::find_tree(&archive, Bounds::default(), report)?;
+    let dir = work.join("tree");
+    archive::unpack(&archive, &part, &dir, Bounds::default(), report)?;
+    Ok(dir)
+}
+
+/// The version that upstream's CMake file puts together from `<name>_MAJOR`, `_MINOR`, `_PATCH` and a
+/// suffix for what is not released.
+fn version(cmake: &Path, name: &str) -> Result<String> {
+    let text =
+        fs::read_to_string(cmake).with_context(|| format!("cannot read {}", cmake.display()))?;
+    let value = |key: &str| {
+        let start = format!("set({name}_{key} ");
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(&start));
+        line.map(|rest| rest.trim_end_matches(')').trim_matches('"').to_owned())
+    };
+    let number = |key: &str| {
+        value(key).with_context(|| format!("no set({name}_{key} …) in {}", cmake.display()))
+    };
+    let base = format!("{}.{}.{}", number("MAJOR")?, number("MINOR")?, number("PATCH")?);
+    // Between releases upstream appends `-dev`, by an option that is on by default.
+    let dev = text.contains(&format!("set({name} \"${{{name}_BASE}}-dev\")"))
+        && text.lines().any(|line| line.contains("_BUILD_IS_DEV ") && line.ends_with(" ON)"));
+    Ok(if dev { format!("{base}-dev") } else { base })
+}
+
+/// Changes the value of a top-level key of a TOML text and nothing else.
+pub(crate) fn set(text: &str, key: &str, value: &str) -> Result<String> {
+    let start = format!("{key} = ");
+    let mut found = 0;
+    let lines = text.lines().map(|line| {
+        if line.starts_with(&start) && found == 0 {
+            found += 1;
+            return format!("{start}{value}\n");
+        }
+        format!("{line}\n")
+    });
+    let changed: String = lines.collect();
+    ensure!(found == 1, "no line `{start}…` in vendor/llama.cpp.toml");
+    Ok(changed)
+}
+
+/// Puts `+llama.cpp-<tag>` behind the crate's version.
+fn set_crate_version(manifest: &Path, tag: &str) -> Result<()> {
+    let text = fs::read_to_string(manifest)
+        .with_context(|| format!("cannot read {}", manifest.display()))?;
+    let line = text.lines().find(|line| line.starts_with("version = \""));
+    let line = line.with_context(|| format!("no version in {}", manifest.display()))?;
+    let number = line.trim_start_matches("version = \"").trim_end_matches('"');
+    let base = number.split('+').next().unwrap_or(number);
+    let new = format!("version = \"{base}+llama.cpp-{tag}\"");
+    fs::write(manifest, text.replacen(line, &new, 1))
+        .with_context(|| format!("cannot write {}", manifest.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_changes_and_comments_stay() {
+        let text = "# why\ntag = \"b1\" \nversion = \"1\"\n\n[[mirror]]\nversion = \"2\"\n";
+        let changed = set(text, "version", "\"3\"").unwrap();
+        assert_eq!(changed, text.replacen("\"1\"", "\"3\"", 1));
+        assert_eq!(
+            set(text, "none", "1").unwrap_err().to_string(),
+            "no line `none = …` in vendor/llama.cpp.toml"
+        );
+    }
+
+    #[test]
+    fn the_version_is_what_cmake_would_print() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("CMakeLists.txt");
+        let base = "set(X_VERSION_MAJOR 0)\nset(X_VERSION_MINOR 6)\nset(X_VERSION_PATCH 1)\n";
+        fs::write(&at, base).unwrap();
+        assert_eq!(version(&at, "X_VERSION").unwrap(), "0.6.1");
+        let dev = "option(X_BUILD_IS_DEV \"dev\" ON)\nset(X_VERSION \"${X_VERSION_BASE}-dev\")\n";
+        fs::write(&at, format!("{base}{dev}")).unwrap();
+        assert_eq!(version(&at, "X_VERSION").unwrap(), "0.6.1-dev");
+    }
+
+    #[test]
+    fn the_crate_says_which_llama_cpp_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("Cargo.toml");
+        fs::write(&at, "name = \"x\"\nversion = \"0.1.0+llama.cpp-b1\"\n").unwrap();
+        set_crate_version(&at, "b2").unwrap();
+        assert_eq!(
+            fs::read_to_string(&at).unwrap(),
+            "name = \"x\"\nversion = \"0.1.0+llama.cpp-b2\"\n"
+        );
+    }
+}

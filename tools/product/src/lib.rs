@@ -1,0 +1,8 @@
+//! What is released: its variants, its version, and the file in each distribution that tells both.
+
+#![expect(missing_docs, reason = "unpublished: names that speak need no line")]
+
+pub mod base;
+pub mod identity;
+pub mod manifest;
+pub mod variant;

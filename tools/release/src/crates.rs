@@ -1,0 +1,180 @@
+//! The crates of this workspace on their way to crates.io: in order, with the address of the repository in them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use llama_src::place;
+use serde::Deserialize;
+
+use image::line::Line;
+use workspace::cargo;
+
+/// Below which line of a manifest the address is written.
+const BELOW: &str = "license.workspace = true\n";
+
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+/// A crate as `cargo metadata` knows it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Package {
+    pub(super) name: String,
+    pub(super) version: String,
+    manifest_path: PathBuf,
+    /// Empty: never.
+    publish: Option<Vec<String>>,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dependency {
+    name: String,
+    path: Option<PathBuf>,
+}
+
+/// The crates that are published, each after those that it needs.
+///
+/// # Errors
+/// When Cargo does not know them.
+pub(super) fn published() -> Result<Vec<Package>> {
+    order(workspace()?)
+}
+
+fn workspace() -> Result<Vec<Package>> {
+    let words = ["--no-deps", "--format-version", "1"];
+    let metadata = cargo::cargo("metadata").args(words).read()?;
+    let metadata: Metadata =
+        serde_json::from_str(&metadata).context("cargo does not say what its crates are")?;
+    Ok(metadata.packages)
+}
+
+/// The folders of the crates called `names` and of all that they need, relative to the workspace.
+#[cfg(test)]
+pub(super) fn folders_of(names: &[&str]) -> Result<std::collections::BTreeSet<String>> {
+    let packages = workspace()?;
+    let mut left: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut folders = std::collections::BTreeSet::new();
+    while let Some(name) = left.pop() {
+        let package = packages.iter().find(|package| package.name == name);
+        let package = package.with_context(|| format!("no crate {name}"))?;
+        let folder =
+            package.manifest_path.parent().and_then(|dir| dir.strip_prefix(cargo::root()).ok());
+        let folder = folder.context("a crate is in the workspace")?.to_string_lossy();
+        // On Windows too.
+        if folders.insert(folder.replace('\\', "/")) {
+            let own = package.dependencies.iter().filter(|other| other.path.is_some());
+            left.extend(own.map(|other| other.name.clone()));
+        }
+    }
+    Ok(folders)
+}
+
+fn order(packages: Vec<Package>) -> Result<Vec<Package>> {
+    let mut left: BTreeMap<String, Package> = packages
+        .into_iter()
+        .filter(|package| package.publish.as_ref().is_none_or(|places| !places.is_empty()))
+        .map(|package| (package.name.clone(), package))
+        .collect();
+    let mut sorted = Vec::new();
+    while !left.is_empty() {
+        let waits = |package: &Package| {
+            let mut own = package.dependencies.iter().filter(|other| other.path.is_some());
+            own.any(|other| left.contains_key(&other.name))
+        };
+        let next =
+            left.values().find(|package| !waits(package)).map(|package| package.name.clone());
+        let next = next.context("crates of this workspace need each other in a circle")?;
+        sorted.extend(left.remove(&next));
+    }
+    Ok(sorted)
+}
+
+/// What publishes them. Cargo builds each from its package before it is uploaded, llama.cpp too.
+pub(super) fn lines(crates: &[Package], dry_run: bool) -> Vec<Line> {
+    let line = Line::of("cargo publish --locked --allow-dirty");
+    let line = line.and(dry_run.then_some("--dry-run"));
+    vec![line.and(crates.iter().flat_map(|package| ["--package", package.name.as_str()]))]
+}
+
+/// Whether the tag `version` is of these crates. `llama-sys` has build metadata behind its version.
+///
+/// # Errors
+/// Names each crate with another version.
+pub(super) fn check_version(crates: &[Package], version: &str) -> Result<()> {
+    let plain = |package: &Package| package.version.split('+').next() == Some(version);
+    let wrong: Vec<String> = crates
+        .iter()
+        .filter(|package| !plain(package))
+        .map(|package| format!("{} {}", package.name, package.version))
+        .collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "the tag is v{version}, and these crates are not: {}\n  hint: set `version` in Cargo.toml, or git tag \
+         another one",
+        wrong.join(", ")
+    )
+}
+
+/// Publishes them, or tries to. Until a crate says where its repository is, nobody finds its archives: `repository`
+/// is written into the manifests while they are packed.
+///
+/// # Errors
+/// Without an address to write; when Cargo refuses a crate.
+pub(super) fn run(crates: &[Package], dry_run: bool, repository: Option<&str>) -> Result<()> {
+    let Some(repository) = repository else {
+        ensure!(
+            dry_run,
+            "no repository is named, in which `cargo binstall` finds the archives\n  hint: cargo xtask release \
+             crates --repository https://github.com/OWNER/NAME"
+        );
+        return lines(crates, dry_run).iter().try_for_each(Line::run);
+    };
+    let mut changed = Vec::new();
+    for package in crates {
+        changed.push(Manifest::with(&package.manifest_path, repository)?);
+    }
+    lines(crates, dry_run).iter().try_for_each(Line::run)
+}
+
+/// A manifest that gets its old text back when it is no longer looked at.
+struct Manifest {
+    path: PathBuf,
+    text: String,
+}
+
+impl Manifest {
+    fn with(path: &Path, repository: &str) -> Result<Self> {
+        let text =
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let new = with_repository(&text, repository)
+            .with_context(|| format!("{} has no line `{}`", path.display(), BELOW.trim()))?;
+        let manifest = Self { path: path.to_owned(), text };
+        place::write_whole(path, &new)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(manifest)
+    }
+}
+
+impl Drop for Manifest {
+    fn drop(&mut self) {
+        if place::write_whole(&self.path, &self.text).is_err() {
+            eprintln!("{} is changed\n  hint: git checkout it", self.path.display());
+        }
+    }
+}
+
+/// A crate's manifest with the address in it.
+pub(super) fn with_repository(manifest: &str, repository: &str) -> Option<String> {
+    let at = manifest.find(BELOW)? + BELOW.len();
+    Some(format!("{}repository = \"{repository}\"\n{}", &manifest[..at], &manifest[at..]))
+}
+
+#[cfg(test)]
+#[path = "crates_tests.rs"]
+mod tests;

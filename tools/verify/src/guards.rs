@@ -1,0 +1,109 @@
+//! The rules about how our files are guarded: what every one has, and what is compiled into the code that reads
+//! strangers' files and requests. The compute kernels are the exception.
+
+use super::facts::{self, Entries};
+use elf::{Elf, Guards};
+
+/// Libraries that hold the code of kernels and what starts them.
+const KERNELS: &[&str] = &["libggml-cpu", "libggml-cuda.so", "libggml-hip.so"];
+/// Our libraries that handle buffers of C, in which a check of their size is to be seen.
+const HANDLE_BUFFERS: &[&str] = &[
+    "libggml-base.so",
+    "libllama-common.so",
+    "libllama-server-impl.so",
+    "libllama.so",
+    "libmtmd.so",
+];
+
+/// All of them, for the files that are ours.
+pub(super) fn violations(entries: &Entries) -> Vec<String> {
+    let ours = facts::elves(entries).filter(|(path, _)| !facts::is_vendors(path));
+    let about = |(path, elf): (&str, &Elf)| {
+        let mut wrong = about_loading(&elf.guards);
+        if is_cxx(path, elf) && !KERNELS.iter().any(|kernels| path.starts_with(kernels)) {
+            wrong.extend(about_compiling(path, &elf.guards));
+        }
+        wrong.into_iter().map(|message| format!("{path}: {message}")).collect::<Vec<_>>()
+    };
+    ours.flat_map(about).collect()
+}
+
+fn about_loading(guards: &Guards) -> Vec<String> {
+    [
+        (guards.relocatable, "is loaded at one address only (no PIE)"),
+        (guards.stack_is_data, "lets its stack be executed"),
+        (guards.relro, "leaves its tables of addresses writable (no RELRO)"),
+        (guards.bind_now, "looks functions up when they are called first (no BIND_NOW)"),
+        (!guards.text_relocations, "changes its code when it is loaded (TEXTREL)"),
+    ]
+    .into_iter()
+    .filter(|(kept, _)| !kept)
+    .map(|(_, message)| message.to_owned())
+    .collect()
+}
+
+fn about_compiling(path: &str, guards: &Guards) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if !guards.stack_protector {
+        wrong.push("does not check its stack (-fstack-protector-strong)".to_owned());
+    }
+    let handles_buffers = HANDLE_BUFFERS.contains(&path) || path == super::PROGRAM;
+    if handles_buffers && !guards.fortified {
+        wrong.push("does not check the sizes of buffers (_FORTIFY_SOURCE)".to_owned());
+    }
+    if let Some(function) = &guards.no_landing {
+        wrong.push(format!("has no landing pad for jumps in {function} (CET, BTI)"));
+    }
+    wrong
+}
+
+/// Whether it holds C++: our libraries, and a server that has all of it in itself.
+fn is_cxx(path: &str, elf: &Elf) -> bool {
+    facts::is_library(path)
+        || path == super::PROGRAM && !elf.needed.iter().any(|name| name.starts_with("libllama"))
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use object::elf::{DF_TEXTREL, PF_R, PF_W, PF_X};
+
+    use super::super::made::{NOTHING, listed};
+    use elf::made::Made;
+
+    #[test]
+    fn every_file_of_ours_is_guarded_when_it_is_loaded() {
+        let made = Made { flags: DF_TEXTREL, stack: PF_R | PF_W | PF_X, ..Made::default() };
+        assert_eq!(
+            listed(|dist| dist.elf("llama-healthcheck", &made)),
+            [
+                "llama-healthcheck: changes its code when it is loaded (TEXTREL)",
+                "llama-healthcheck: lets its stack be executed",
+                "llama-healthcheck: looks functions up when they are called first (no BIND_NOW)",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_reads_strangers_files_checks_stack_and_buffers() {
+        let bare = Made { imports: Vec::new(), ..Made::default() };
+        let soname = Some("libllama.so");
+        assert_eq!(
+            listed(|dist| {
+                dist.elf("libllama.so", &Made { soname, ..bare.clone() });
+                dist.elf("llama-server", &bare);
+                // Rust and kernels are not compiled so.
+                dist.elf("llama-healthcheck", &bare);
+                dist.elf("libggml-cpu-zen4.so", &bare);
+            }),
+            [
+                "libllama.so: does not check its stack (-fstack-protector-strong)",
+                "libllama.so: does not check the sizes of buffers (_FORTIFY_SOURCE)",
+                "llama-server: does not check its stack (-fstack-protector-strong)",
+                "llama-server: does not check the sizes of buffers (_FORTIFY_SOURCE)",
+            ]
+        );
+        let launcher = Made { needed: vec!["libllama.so"], runpath: Some("$ORIGIN"), ..bare };
+        assert_eq!(listed(|dist| dist.elf("llama-server", &launcher)), NOTHING);
+    }
+}

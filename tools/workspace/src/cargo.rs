@@ -1,0 +1,113 @@
+//! Where this workspace is, and Cargo run in it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use llama_src::Report;
+use llama_src::place::Lock;
+use llama_src::sh::Cmd;
+
+/// The workspace's folder.
+pub fn root() -> PathBuf {
+    let vendor = llama_src::root();
+    vendor.parent().expect("vendor is a folder of the workspace").to_owned()
+}
+
+/// The Cargo that runs this program, in the workspace.
+pub fn cargo(command: &str) -> Cmd {
+    #[expect(clippy::disallowed_methods, reason = "set by Cargo for what it runs")]
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    as_typed(Cmd::new(cargo).arg(command).dir(root()))
+}
+
+/// `cmd` without what Cargo tells the program that it runs: build scripts watch those variables, and
+/// would run again whenever Cargo is once called from here and once from a shell.
+pub fn as_typed(cmd: Cmd) -> Cmd {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let of_run = |name: &String| {
+        name == "OUT_DIR"
+            || ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|own| name.starts_with(own))
+    };
+    names.filter(of_run).fold(cmd, |cmd, name| cmd.env_not_typed(name))
+}
+
+/// The folder of what Cargo builds: the one in which this program is, whichever setting of the user's names it.
+pub fn target_dir() -> PathBuf {
+    let own = std::env::current_exe().ok();
+    // Cargo marks its folder for programs that make backups.
+    let marked = |dir: &&Path| dir.join("CACHEDIR.TAG").is_file();
+    let folder = own.as_deref().and_then(|own| own.ancestors().skip(1).find(marked));
+    folder.map_or_else(|| root().join("target"), Path::to_owned)
+}
+
+/// Where Cargo keeps the crates of registries.
+pub fn home() -> PathBuf {
+    below_home("CARGO_HOME", ".cargo")
+}
+
+/// Where toolkits are kept: gigabytes that every clone on this machine shares.
+pub fn toolkits() -> PathBuf {
+    cache().join("toolkits")
+}
+
+/// The folder of what this user's clones share.
+pub fn cache() -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "the same variable as in a build")]
+    let named = std::env::var_os("LLAMA_SYS_CACHE_DIR").map(PathBuf::from);
+    let cache = named.unwrap_or_else(|| below_home("XDG_CACHE_HOME", ".cache").join("llama-sys"));
+    root().join(cache)
+}
+
+/// Whether packages are taken from a Debian mirror whose lists have run out: `LLAMA_SYS_STALE_MIRROR=1`.
+pub fn takes_stale_mirror() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a setting of the user's")]
+    let set = std::env::var_os("LLAMA_SYS_STALE_MIRROR");
+    set.is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+/// The right to change `folder` of the [`cache`]; reports when it waits for it.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn lock(folder: &Path, report: &mut Report<'_>) -> Result<Lock> {
+    Lock::acquire_cache(folder, report).with_context(|| {
+        format!(
+            "cannot write {}\n  hint: name another folder: LLAMA_SYS_CACHE_DIR=/path/to/cache",
+            folder.display()
+        )
+    })
+}
+
+/// Folders of this machine that nothing which leaves it may name.
+pub fn folders() -> Vec<String> {
+    let folders = [root(), target_dir(), home(), toolkits()];
+    folders.iter().map(|dir| dir.display().to_string()).filter(|dir| dir.len() > 1).collect()
+}
+
+/// The folder in `variable`, or `name` in the user's own; in this workspace's build folder for a user without one.
+fn below_home(variable: &str, name: &str) -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "where this user's files are")]
+    let [named, home] = [variable, "HOME"].map(std::env::var_os);
+    let home = || home.map_or_else(|| target_dir().join("xtask"), PathBuf::from);
+    named.map_or_else(|| home().join(name), PathBuf::from)
+}
+
+/// The triple of this machine. Asks nobody: a Debian root may have no rustc.
+pub fn host() -> String {
+    env!("XTASK_HOST").to_owned()
+}
+
+/// Whether CI runs this: what a test needs must be there, nobody can be asked.
+pub fn is_ci() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "every CI sets it")]
+    std::env::var_os("CI").is_some()
+}
+
+/// How many tests run at once: what is asked for, or one more than processors, as there is always one that waits,
+/// for a server or for the engine.
+pub fn test_threads() -> OsString {
+    let threads = || std::thread::available_parallelism().map_or(2, |threads| threads.get() + 1);
+    #[expect(clippy::disallowed_methods, reason = "libtest's own variable")]
+    std::env::var_os("RUST_TEST_THREADS").unwrap_or_else(|| threads().to_string().into())
+}

@@ -1,0 +1,124 @@
+//! Packages of this machine's: finds what is missing and installs it, with the user's leave.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::{Result, bail};
+use llama_build::requirement::{Manager, Requirement};
+use llama_build::toolchain::{self, Finding};
+use llama_build::{Config, Features};
+use llama_src::sh::Cmd;
+
+use crate::cargo;
+use crate::root::{User, sudo};
+use crate::screen::Screen;
+
+/// Words of a list that commas or spaces separate.
+pub fn split(list: &str) -> Vec<String> {
+    list.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// The configuration of a build on this machine with the default features and `more`.
+pub fn config(more: &[String]) -> Result<Config> {
+    let default: Vec<&str> = Features::on_by_default().names().collect();
+    let names = default.into_iter().chain(more.iter().map(String::as_str));
+    let host = cargo::host();
+    let config = llama_build::cargo::config_for(Features::parse(names)?, &host, &host)?;
+    Ok(config.settle().0)
+}
+
+/// Makes sure that everything `config` and `also` need is there: asks, installs, or says what to type.
+pub fn ensure(config: &Config, also: &[Requirement], yes: bool) -> Result<()> {
+    settle(yes, || look(config, also))
+}
+
+/// The same for `rows` alone.
+pub fn ensure_only(rows: &[Requirement], yes: bool) -> Result<()> {
+    let config = config(&[])?;
+    settle(yes, || rows.iter().map(|row| toolchain::find(row.clone(), &config)).collect())
+}
+
+fn settle(yes: bool, look: impl Fn() -> Vec<Finding>) -> Result<()> {
+    let findings = look();
+    let missing: Vec<&Finding> =
+        findings.iter().filter(|finding| finding.result.is_err()).collect();
+    let required = missing.iter().any(|finding| finding.requirement.required);
+    let manager = toolchain::manager();
+    let packages = packages(&missing, manager);
+    // What only makes a build faster is worth a word of the user's, not an error.
+    if missing.is_empty() || (!required && !yes) {
+        return Ok(());
+    }
+    let Some(manager) = manager.filter(|_| !packages.is_empty()) else {
+        bail!(toolchain::report(&missing, manager));
+    };
+    let install = format!("{}{} {}", sudo(), manager.install(), packages.join(" "));
+    let names: Vec<&str> = missing.iter().map(|finding| finding.requirement.name).collect();
+    eprintln!("missing: {}", names.join(", "));
+    if manager != Manager::Apt {
+        bail!("these tools are missing: {}\n  hint: install them: {install}", names.join(", "));
+    }
+    if !yes && !agreed(&install)? {
+        bail!(
+            "these tools are missing: {}\n  hint: install them: {install}\n  hint: or let this command do \
+               it: add --yes",
+            names.join(", ")
+        );
+    }
+    apt(&packages)?;
+    let findings = look();
+    let missing: Vec<&Finding> =
+        findings.iter().filter(|f| f.requirement.required && f.result.is_err()).collect();
+    if missing.is_empty() { Ok(()) } else { bail!(toolchain::report(&missing, Some(manager))) }
+}
+
+fn look(config: &Config, also: &[Requirement]) -> Vec<Finding> {
+    let mut findings = toolchain::inspect(config);
+    // A system's own is often too old, and most often there is a copy of the page: `vendor` sees to it.
+    findings.retain(|finding| !["npm", "Node.js"].contains(&finding.requirement.name));
+    findings.extend(also.iter().map(|requirement| toolchain::find(requirement.clone(), config)));
+    findings
+}
+
+fn packages(missing: &[&Finding], manager: Option<Manager>) -> Vec<&'static str> {
+    let Some(manager) = manager else { return Vec::new() };
+    let mut packages: Vec<&str> = Vec::new();
+    for finding in missing {
+        for package in
+            finding.requirement.packages.of(manager).unwrap_or_default().split_whitespace()
+        {
+            if !packages.contains(&package) {
+                packages.push(package);
+            }
+        }
+    }
+    packages
+}
+
+/// Asks on a terminal; elsewhere nobody can answer.
+pub fn agreed(install: &str) -> Result<bool> {
+    let input = std::io::stdin();
+    if !input.is_terminal() || cargo::is_ci() {
+        return Ok(false);
+    }
+    eprint!("run `{install}`? [Y/n] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    input.lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes"))
+}
+
+fn apt(packages: &[&str]) -> Result<()> {
+    // apt-get fails while another one holds its lock.
+    let mut screen = Screen::new();
+    let _lock = cargo::lock(&cargo::cache().join("apt"), &mut |news| screen.news(news))?;
+    let (user, what) = (User::find()?, format!("install packages: {}", packages.join(" ")));
+    let apt = |words: &[&str]| -> Result<()> {
+        let cmd = Cmd::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(words);
+        let cmd = user.as_root(&cmd, &what)?;
+        eprintln!("==> {cmd}");
+        Ok(cmd.run()?)
+    };
+    apt(&["-qq", "update"])?;
+    let install = ["-qq", "install", "--yes", "--no-install-recommends"];
+    apt(&[&install, packages].concat())
+}

@@ -1,0 +1,208 @@
+//! The tools behind the words of `cargo xtask`: programs of their own, which Cargo compiles when somebody calls them.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use llama_src::sh::Cmd;
+
+use crate::built::Built;
+use crate::cargo;
+use crate::root::{NEEDS_ROOT, NeedsRoot};
+use crate::screen::{Screen, print};
+
+/// A word of `cargo xtask` that a tool answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// What a person types.
+    pub word: &'static str,
+    /// The package whose program takes the word as its first argument.
+    pub package: &'static str,
+    /// What may follow the word, in short.
+    pub args: &'static str,
+    /// One line for a person.
+    pub about: &'static str,
+}
+
+/// All of them, in the order of the help. The package `xtask` answers its words itself.
+pub const TOOLS: [Tool; 16] = [
+    tool(
+        "serve",
+        "xtask",
+        "[--features LIST] [--yes] [-- ARGS]",
+        "build llama-server and run it; ARGS go to it; default: the demo model",
+    ),
+    tool(
+        "test",
+        "ci",
+        "[--yes] [-- ARGS]",
+        "run all checks and tests; ARGS are passed to `cargo test`",
+    ),
+    tool("fuzz", "ci", "[--minutes N] [TARGET...]", "send broken input to the server's parsers"),
+    tool(
+        "dist",
+        "distribution",
+        "[--variant NAME] [--setup]",
+        "make folders and archives that run anywhere",
+    ),
+    tool("image", "image", "WORD", "build, test, name and release container images"),
+    tool("gpu-test", "gpu-test", "[--variant NAME]", "prove a distribution on this machine's GPU"),
+    tool("release", "release", "STEP", "run one step of what CI publishes"),
+    tool(
+        "verify",
+        "verify",
+        "DIR|ARCHIVE",
+        "check a distribution against its manifest; runs its programs",
+    ),
+    tool("variants", "distribution", "[--json]", "print the release matrix"),
+    tool("doctor", "xtask", "[--features LIST]", "print what a build needs and what installs it"),
+    tool("setup", "xtask", "[--features LIST] [--yes]", "install what is missing"),
+    tool(
+        "setup docker",
+        "provision",
+        "[--yes|--stop]",
+        "start a Docker engine and get what images are built from",
+    ),
+    tool(
+        "vendor",
+        "pin",
+        "[--check|--update TAG]",
+        "fetch and verify llama.cpp and its web UI; move the pin",
+    ),
+    tool("bindings", "bindings", "[--check]", "write the Rust declarations of the C headers"),
+    tool("demo-model", "demo-model", "[--check]", "train the demo model"),
+    tool(
+        "check",
+        "ci",
+        "[--fix] [NAME...]",
+        "check format, style, pin, documents, flags, bindings, lints",
+    ),
+];
+
+/// Two lines a word, of at most 80 columns each.
+pub fn help() -> String {
+    let mut text = "cargo xtask COMMAND\n\n".to_owned();
+    for Tool { word, args, about, .. } in TOOLS {
+        text.push_str(&format!("  {word} {args}\n      {about}\n"));
+    }
+    text + "\nEach command has --help. With --yes a command installs packages with the\n\
+            system's package manager. `cargo xtask ci` is `test` as CI runs it: it skips\n\
+            nothing.\n"
+}
+
+const fn tool(
+    word: &'static str,
+    package: &'static str,
+    args: &'static str,
+    about: &'static str,
+) -> Tool {
+    Tool { word, package, args, about }
+}
+
+/// The package that answers `word`.
+pub fn package(word: &str) -> Option<&'static str> {
+    match word {
+        // Only other commands type these.
+        "provision" => Some("provision"),
+        "toolkit" => Some("distribution"),
+        "ci" => Some("ci"),
+        _ => TOOLS.iter().find(|tool| tool.word == word).map(|tool| tool.package),
+    }
+}
+
+/// `cargo run` for the tool that answers `word`, with that word as its first argument.
+///
+/// # Panics
+/// When no tool does: words come from [`TOOLS`].
+pub fn cmd(word: &str) -> Cmd {
+    let package = package(word).expect("a word of TOOLS");
+    let program = format!("{package}{}", std::env::consts::EXE_SUFFIX);
+    if !cargo::target_dir().join("release").join(program).is_file() && package != "demo-model" {
+        eprintln!("==> compiling the tool `{package}`");
+    }
+    let run = cargo::cargo("run").args(["--release", "--quiet", "--package", package]);
+    let run = match package {
+        // It is built for this machine's processor, three times as fast, and nothing else is.
+        "demo-model" => run
+            .arg("--target-dir")
+            .arg(cargo::target_dir().join("demo-model"))
+            .env("RUSTFLAGS", "-Ctarget-cpu=native"),
+        // Nobody else waits for bindgen.
+        "bindings" => run.args(["--features", "bindgen"]),
+        _ => run,
+    };
+    run.arg("--").arg(word)
+}
+
+/// The programs of the tools that answer `words`, built now: to start one of them later takes no lock of Cargo's, which a
+/// build beside it would hold.
+///
+/// # Errors
+/// What Cargo says.
+pub fn programs(screen: &mut Screen, words: &[&str]) -> Result<Built> {
+    let mut build = cargo::cargo("build").args(["--release", "--quiet"]);
+    for package in words.iter().filter_map(|word| package(word)) {
+        build = build.args(["--package", package]);
+    }
+    Built::by(screen, build)
+}
+
+/// The `main` of a tool: `run` gets the word and what follows it.
+pub fn main(run: impl FnOnce(&str, Vec<OsString>) -> Result<()>) -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let word = args.next().unwrap_or_default();
+    match run(&word.to_string_lossy(), args.collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if error.is::<NeedsRoot>() { ExitCode::from(NEEDS_ROOT) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// The answer to a word that is none of a tool's.
+///
+/// # Errors
+/// Always.
+pub fn unknown(word: &str) -> Result<()> {
+    anyhow::bail!("unknown command `{word}`\n  hint: cargo xtask --help")
+}
+
+/// Prints what [`TOOLS`] say of `word`, when `args` ask for help and not for that of another program.
+pub fn helped(word: &str, args: &[OsString]) -> bool {
+    let mut own = args.iter().take_while(|arg| *arg != "--");
+    let asked = own.any(|arg| arg == "--help" || arg == "-h");
+    if asked {
+        let of_it = |tool: &&Tool| tool.word.split(' ').next() == Some(word);
+        for Tool { word, args, about, .. } in TOOLS.iter().filter(of_it) {
+            print(format!("cargo xtask {word} {args}\n    {about}\n"));
+        }
+    }
+    asked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_fits_a_terminal_and_every_word_has_its_tool() {
+        let help = help();
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
+        for tool in TOOLS {
+            let word = tool.word.split(' ').next().unwrap();
+            assert!(package(word).is_some(), "{word}");
+            assert!(
+                cargo::root().join("tools").join(tool.package).is_dir() || tool.package == "xtask"
+            );
+        }
+    }
+
+    #[test]
+    fn help_is_asked_of_this_command_only() {
+        let asked =
+            |args: &[&str]| helped("serve", &args.iter().map(OsString::from).collect::<Vec<_>>());
+        assert!(asked(&["--yes", "-h"]));
+        assert!(!asked(&["--", "--help"]));
+    }
+}
