@@ -14,9 +14,7 @@ mod crates;
 pub mod measure;
 mod web_ui;
 
-#[cfg(test)]
-pub use crates::SERVER;
-pub use crates::{PACKER, Program};
+pub use crates::{PACKER, Program, SERVER};
 
 /// How a part comes into a distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
