@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use llama_tests::needs;
 use llama_tests::packer::Packer;
-use llama_tests::process::{command, finish};
+use llama_tests::process::finish;
 
 use super::refusals::names;
 

@@ -69,13 +69,15 @@ fn told(left_out: &[String]) -> Option<String> {
     (!left_out.is_empty()).then(|| format!("{whose}{lines}"))
 }
 
+/// Distributions by the variables that name them.
+type Dists = Vec<(&'static str, PathBuf)>;
+
 /// What is tested.
 struct Subjects {
     own: PathBuf,
     shared: PathBuf,
     programs: Built,
-    /// By the variables that name them.
-    dists: Vec<(&'static str, PathBuf)>,
+    dists: Dists,
     /// What only root could have made.
     left_out: Option<String>,
 }
@@ -140,10 +142,7 @@ fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
 
 /// The distributions of this machine that are tested, by the variables that name them: the CPU's, and
 /// on x86-64 the one for Vulkan, which runs without a GPU too; and what only root could have made.
-fn distributions(
-    tools: &Tools,
-    yes: bool,
-) -> Result<(Vec<(&'static str, PathBuf)>, Option<String>)> {
+fn distributions(tools: &Tools, yes: bool) -> Result<(Dists, Option<String>)> {
     let host = cargo::host();
     if !Variant::Cpu.targets().contains(&host.as_str()) {
         return Ok((Vec::new(), None));

@@ -14,9 +14,7 @@ mod crates;
 pub mod measure;
 mod web_ui;
 
-#[cfg(test)]
-pub use crates::SERVER;
-pub use crates::{PACKER, Program};
+pub use crates::{PACKER, Program, SERVER};
 
 /// How a part comes into a distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,10 +108,16 @@ pub fn all(source: &Path, manifest: &Manifest, vendor: &[VendorLibrary]) -> Resu
     if !wrong.is_empty() {
         bail!("{}", wrong.join("\n"));
     }
+    components.retain(|part| is_in(program, part));
     let key = |c: &Component| (c.group, c.name.clone(), c.version.clone(), c.purl.clone());
     components.sort_by_key(key);
     components.dedup_by_key(|c| key(c));
     Ok(components)
+}
+
+/// Parts of the page are carried in llama.cpp's tree too.
+fn is_in(program: &Program, part: &Component) -> bool {
+    program.has_page || !matches!(part.group, Group::WebUi | Group::Page)
 }
 
 fn vendor_component(library: &VendorLibrary) -> Result<Component> {
@@ -189,6 +193,15 @@ mod tests {
         for name in ["license-update.mjs", "license.rs", "README.md", "src"] {
             assert!(!is_license_name(name), "{name}");
         }
+    }
+
+    #[test]
+    fn only_the_server_has_a_page() {
+        let part = |group| Component::new(group, "x", "MIT");
+        for group in [Group::WebUi, Group::Page] {
+            assert!(is_in(&SERVER, &part(group)) && !is_in(&PACKER, &part(group)), "{group:?}");
+        }
+        assert!(is_in(&PACKER, &part(Group::Carried)));
     }
 
     #[test]

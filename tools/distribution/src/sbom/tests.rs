@@ -1,7 +1,7 @@
 //! Tests of the document, on made-up components.
 
 use super::*;
-use crate::component::{SERVER, Text};
+use crate::component::{PACKER, SERVER, Text};
 use product::manifest::{LlamaCpp, SCHEMA};
 
 pub fn manifest() -> Manifest {
@@ -176,4 +176,44 @@ fn a_component_s_files_are_there() {
         "libcublas.so.13 of cublas is not in the distribution\n\
          cublas of cublas is not in the distribution"
     );
+}
+
+#[test]
+fn the_packer_is_made_of_its_crate_and_every_relation_is_between_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("gguf-packer"), "program").unwrap();
+    let manifest = Manifest { variant: "gguf-packer".into(), ..manifest() };
+    let parts = [
+        part(Group::Own, PACKER.package, "MIT"),
+        part(Group::Own, SERVER.package, "MIT"),
+        part(Group::Crate, "rustix", "MIT"),
+        part(Group::Upstream, "llama.cpp", "MIT"),
+        part(Group::Carried, "stb_image", "MIT"),
+    ];
+    write(dir.path(), &manifest, &parts).unwrap();
+    let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["name"], "gguf-packer 2601150800-abc1234 x86_64-unknown-linux-gnu");
+    assert_eq!(document["packages"][0]["name"], "gguf-packer-x86_64-unknown-linux-gnu");
+    let relations = document["relationships"].as_array().unwrap();
+    let has = |from: &str, kind: &str, to: &str| {
+        relations.iter().any(|one| {
+            one["spdxElementId"] == from
+                && one["relationshipType"] == kind
+                && one["relatedSpdxElement"] == to
+        })
+    };
+    assert!(has(DISTRIBUTION, "CONTAINS", "SPDXRef-own-gguf-packer-1.0-x"), "{relations:?}");
+    assert!(has("SPDXRef-File-1", "GENERATED_FROM", "SPDXRef-own-gguf-packer-1.0-x"));
+    // The server's library is one of its crates.
+    assert!(has(
+        "SPDXRef-own-gguf-packer-1.0-x",
+        "STATIC_LINK",
+        "SPDXRef-own-llama-server-bin-1.0-x"
+    ));
+    for one in relations {
+        for end in ["spdxElementId", "relatedSpdxElement"] {
+            assert!(one[end].as_str().unwrap().starts_with("SPDXRef-"), "{one}");
+        }
+    }
 }
