@@ -7,6 +7,7 @@ mod backend;
 mod inside;
 mod payload;
 pub(crate) mod plan;
+mod recorded;
 mod report;
 
 use std::collections::BTreeMap;
@@ -16,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use llama_build::Pin;
 use llama_build::config::Overrides;
-use llama_build::{FlagSet, Pin};
 use llama_src::place::{Lock, Staging};
 
 use crate::identity::Identity;
@@ -30,6 +31,7 @@ use crate::{advisories, cargo, component, elf, licenses, requirements, sbom, set
 use args::Args;
 use payload::Payload;
 use plan::Plan;
+use recorded::by_name;
 use report::Row;
 
 pub(crate) use inside::{WORD as BACKEND_WORD, run as run_backend};
@@ -357,13 +359,6 @@ impl Dist<'_> {
             files: BTreeMap::new(),
         })
     }
-}
-
-/// Definitions as the manifest has them: without the place of this machine's toolkits.
-fn by_name(flags: &FlagSet) -> BTreeMap<String, String> {
-    let toolkits = cargo::toolkits().display().to_string();
-    let portable = |value: &str| value.replace(&toolkits, "$TOOLKITS");
-    flags.iter().map(|(name, value)| (name.to_owned(), portable(value))).collect()
 }
 
 /// Versions of what compiled it.
