@@ -42,6 +42,6 @@ mod tests {
             "-O2 -ffile-prefix-map=$PWD=. -I$CARGO_TARGET_DIR/include"
         );
         // Of a container that builds at its top everything is in that folder.
-        assert_eq!(portable(flags, &folders(["/target", "/"])), flags);
+        assert_eq!(portable(flags, &folders(["/elsewhere", "/"])), flags);
     }
 }
