@@ -1,16 +1,34 @@
-# Names that others use, for what `cargo xtask image` does.
+# Names that others use, for what `cargo xtask` does.
 # ARCH=amd64|arm64; REGISTRY=ghcr.io/owner to publish; TOOLKIT=12.8, for cuda and rocm.
+# install: DIST, a finished distribution; DESTDIR, a folder that stands for `/`; PREFIX, LIBDIR and BINDIR below it.
 ARCH ?= amd64
 IMAGE = cargo xtask image
 VARIANTS = cpu cuda rocm vulkan
 TOOLKIT_OPTION = $(if $(TOOLKIT),--toolkit $(TOOLKIT))
+DIST ?= dist/cpu-$(shell uname -m)-unknown-linux-gnu
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+BINDIR ?= $(PREFIX)/bin
+INSTALLED = $(DESTDIR)$(LIBDIR)/llama-server
+PROGRAMS = llama-server llama-healthcheck
 
-.PHONY: help check-base-images-version show-git-info release-base-images build-local test-local-images \
+.PHONY: help install uninstall check-base-images-version show-git-info release-base-images build-local test-local-images \
 	clean-local-images build-base-system build-base-cpu build-base-cuda build-all-bases $(VARIANTS) \
 	$(VARIANTS:%=test-%) $(VARIANTS:%=publish-%)
 
 help: ## this text
 	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r names text; do printf '%-28s %s\n' "$$names" "$$text"; done
+
+install: ## DIST, or what `cargo xtask dist` makes, into DESTDIR and PREFIX
+	test -f "$(DIST)/version.json" || $(if $(filter file,$(origin DIST)),cargo xtask dist,\
+		{ echo "error: $(DIST) is no distribution: no version.json" >&2; exit 1; })
+	rm -rf "$(INSTALLED)"
+	mkdir -p "$(INSTALLED)" "$(DESTDIR)$(BINDIR)"
+	cp -R --no-dereference --preserve=mode,timestamps "$(DIST)/." "$(INSTALLED)"
+	for name in $(PROGRAMS); do ln -srf "$(INSTALLED)/$$name" "$(DESTDIR)$(BINDIR)/$$name"; done
+uninstall: ## what install has put there
+	rm -rf "$(INSTALLED)"
+	for name in $(PROGRAMS); do rm -f "$(DESTDIR)$(BINDIR)/$$name"; done
 
 check-base-images-version: ## the version that this commit's images have
 	$(IMAGE) version

@@ -2,7 +2,7 @@
 //! what is wrong.
 
 mod machines;
-mod proof;
+pub(crate) mod proof;
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};

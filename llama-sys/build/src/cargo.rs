@@ -229,14 +229,20 @@ fn compilers(reader: &Reader, target: &Target, host: &Target) -> Result<Compiler
     let (cc, cxx) = (named("CC")?, named("CXX")?);
     let (cflags, no_c) = compiler::flags(&cc.flags, reader.text("CFLAGS")?);
     let (cxxflags, no_cxx) = compiler::flags(&cxx.flags, reader.text("CXXFLAGS")?);
+    let (ldflags, no_link) = compiler::flags(&[], reader.text("LDFLAGS")?);
     let mut left_out = no_c;
-    left_out.extend(no_cxx.into_iter().filter(|flag| !left_out.contains(flag)).collect::<Vec<_>>());
+    for flag in no_cxx.into_iter().chain(no_link) {
+        if !left_out.contains(&flag) {
+            left_out.push(flag);
+        }
+    }
     let mut compilers = Compilers {
         launcher: cxx.launcher.or(cc.launcher),
         cc: cc.program,
         cxx: cxx.program,
         cflags,
         cxxflags,
+        ldflags,
         left_out,
         toolchain_file: reader.first(&["CMAKE_TOOLCHAIN_FILE"]),
     };

@@ -164,6 +164,11 @@ fn configure(
     for (name, folder) in flags::environment(config) {
         cmd = cmd.env(name, folder);
     }
+    // CMake reads the variable when a cache is new, with what is left out of it here.
+    cmd = match &config.compilers.ldflags {
+        Some(ldflags) => cmd.env("LDFLAGS", ldflags),
+        None => cmd.env_not_typed("LDFLAGS"),
+    };
     // A value that is no longer asked for must not live on in the cache.
     let asked = format!("{}\n{cmd}\n", toolchain.cmake_version);
     let stamp = layout.build.join("llama-sys.configured");

@@ -1,4 +1,4 @@
-//! What `CC`, `CXX`, `CFLAGS` and `CXXFLAGS` say, read as CMake and the crate `cc` read them.
+//! What `CC`, `CXX`, `CFLAGS`, `CXXFLAGS` and `LDFLAGS` say, read as CMake and the crate `cc` read them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ fn is_launcher(word: &str) -> bool {
     LAUNCHERS.iter().any(|launcher| stem == *launcher)
 }
 
-/// The flags of the compiler's own words and of `CFLAGS` or `CXXFLAGS`, and those among them that are left out: Rust
+/// The flags of the compiler's own words and of `CFLAGS`, `CXXFLAGS` or `LDFLAGS`, and those among them that are left out: Rust
 /// links with its own linker, and no linker but the compiler's reads what the compiler has put off for it.
 pub(crate) fn flags(own: &[String], named: Option<String>) -> (Option<String>, Vec<String>) {
     let Ok(own) = shlex::try_join(own.iter().map(String::as_str)) else {

@@ -35,7 +35,7 @@ pub struct Overrides {
     pub compiler_launcher: Option<String>,
 }
 
-/// Compilers and flags that the user named through `CC`, `CXX`, `CFLAGS`, `CXXFLAGS`.
+/// Compilers and flags that the user named through `CC`, `CXX`, `CFLAGS`, `CXXFLAGS`, `LDFLAGS`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compilers {
     /// Compiler cache that `CC` or `CXX` name before the compiler.
@@ -48,6 +48,8 @@ pub struct Compilers {
     pub cflags: Option<String>,
     /// Flags for every C++ file.
     pub cxxflags: Option<String>,
+    /// Flags for everything that is linked.
+    pub ldflags: Option<String>,
     /// Flags of theirs that no build of ours takes: those that put work off until the compiler links.
     pub left_out: Vec<String>,
     /// CMake toolchain file (`CMAKE_TOOLCHAIN_FILE`), which then decides about compilers.
@@ -144,7 +146,7 @@ impl Config {
         if !self.compilers.left_out.is_empty() {
             let flags = self.compilers.left_out.join(" ");
             said.push(format!(
-                "CFLAGS and CXXFLAGS: built without {flags}, which Rust's linker cannot finish"
+                "CFLAGS, CXXFLAGS and LDFLAGS: built without {flags}, which Rust's linker cannot finish"
             ));
         }
         (self, said)

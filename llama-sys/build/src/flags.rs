@@ -31,6 +31,10 @@ const MACOS_DEPLOYMENT_TARGET: &str = "13.3";
 /// As in `build-xcframework.sh`.
 const IOS_DEPLOYMENT_TARGET: &str = "16.4";
 
+/// What CMake links programs, shared libraries and loaded ones with.
+const LINKER_FLAGS: [&str; 3] =
+    ["CMAKE_EXE_LINKER_FLAGS", "CMAKE_SHARED_LINKER_FLAGS", "CMAKE_MODULE_LINKER_FLAGS"];
+
 /// Names and values for CMake, in the order in which they are given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -218,6 +222,14 @@ impl FlagSet {
         }
         if let Some(cxxflags) = &compilers.cxxflags {
             self.set("CMAKE_CXX_FLAGS", cxxflags);
+        }
+        // Beside a toolchain file CMake adds them itself to what the file says (`cmake.rs` hands them on).
+        let ldflags = compilers.ldflags.as_ref();
+        if let Some(ldflags) = ldflags.filter(|_| self.value("CMAKE_TOOLCHAIN_FILE").is_none()) {
+            for name in LINKER_FLAGS {
+                let ours = self.value(name).map(|ours| format!("{ours} ")).unwrap_or_default();
+                self.set(name, format!("{ours}{ldflags}"));
+            }
         }
         if let Some(root) = &config.openssl_root {
             self.set("OPENSSL_ROOT_DIR", path(root));

@@ -1,6 +1,8 @@
 //! Tells Cargo how to link a build, and dependents where everything is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use llama_src::sh::Cmd;
 
 use crate::artifacts::Link;
 use crate::manifest::{FILE, Manifest};
@@ -49,14 +51,29 @@ pub fn program(bin: &str, shim: &str, program: &Program) {
     for guard in ["-fstack-protector-strong", "-fcf-protection", "-mbranch-protection=standard"] {
         compiler.flag_if_supported(guard);
     }
-    // Objects, not an archive: an archive would go into the package's library instead.
-    let objects = compiler.compile_intermediates();
+    let objects = match objects(&compiler, shim) {
+        Ok(objects) => objects,
+        Err(error) => return cargo::error(&error),
+    };
     objects.iter().for_each(|object| cargo::link_arg_bin(bin, &object.display().to_string()));
     program.link_args.iter().for_each(|argument| cargo::link_arg_bin(bin, argument));
     if cfg!(unix) {
         let folders = program.run_path.iter();
         folders.for_each(|folder| cargo::link_arg_bin(bin, &format!("-Wl,-rpath,{folder}")));
     }
+}
+
+/// What `compiler` makes of `shim`. Objects, not an archive: an archive would go into the package's library instead.
+fn objects(compiler: &cc::Build, shim: &str) -> Result<Vec<PathBuf>, Error> {
+    let tool = compiler.get_compiler();
+    if !tool.args().iter().any(|flag| flag.to_string_lossy().starts_with("-flto")) {
+        return Ok(compiler.compile_intermediates());
+    }
+    // The user's flags are the last that `cc` names, and Rust's linker reads no object that they put off (`compiler.rs`).
+    let object = cargo::out_dir()?.join("shim.o");
+    let compile = Cmd::new(tool.path()).args(tool.args()).args(["-fno-lto", "-c", shim, "-o"]);
+    compile.arg(&object).read()?;
+    Ok(vec![object])
 }
 
 /// `DEP_LLAMA_*` for dependents.

@@ -59,8 +59,10 @@ impl Program {
                 run_path.extend(folders.map(|folder| folder.display().to_string()));
             }
         }
-        let link_args =
-            line.iter().flat_map(|link| arguments(link, config.target.is_msvc())).collect();
+        // An open quote is CMake's to tell.
+        let ldflags = config.compilers.ldflags.as_deref().and_then(shlex::split);
+        let libraries = line.iter().flat_map(|link| arguments(link, config.target.is_msvc()));
+        let link_args = ldflags.unwrap_or_default().into_iter().chain(libraries).collect();
         Ok(Self { path: path.clone(), link_args, run_path })
     }
 }

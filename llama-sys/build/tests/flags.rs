@@ -122,6 +122,24 @@ fn the_words_of_the_user_come_last() {
 }
 
 #[test]
+fn flags_of_the_linker_reach_whatever_is_linked() {
+    let mut config = config("x86_64-unknown-linux-gnu", "server cuda");
+    config.compilers.ldflags = Some("-Wl,-z,relro -L/opt/lib".into());
+    let flags = |config: &Config| FlagSet::new(&config.clone().settle().0, &Pin::load());
+    let of = |config: &Config, kind: &str| {
+        flags(config).value(&format!("CMAKE_{kind}_LINKER_FLAGS")).map(str::to_owned)
+    };
+    let ours = "-Wl,--allow-shlib-undefined";
+    assert_eq!(of(&config, "EXE"), Some(format!("{ours} -Wl,-z,relro -L/opt/lib")));
+    for kind in ["SHARED", "MODULE"] {
+        assert_eq!(of(&config, kind).as_deref(), Some("-Wl,-z,relro -L/opt/lib"), "{kind}");
+    }
+    // A value for CMake would take the place of what the file says of them.
+    config.compilers.toolchain_file = Some("/toolchain.cmake".into());
+    assert_eq!([of(&config, "EXE"), of(&config, "SHARED")], [Some(ours.to_owned()), None]);
+}
+
+#[test]
 fn nothing_is_left_to_what_cmake_finds() {
     let (config, _) = config("x86_64-unknown-linux-gnu", "").settle();
     let flags = FlagSet::new(&config, &Pin::load());

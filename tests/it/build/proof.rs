@@ -113,7 +113,7 @@ fn flip(file: &Path) {
 }
 
 /// The verified source, as a clone has it that fetched it.
-pub(super) fn source_into(clone: &Path) {
+pub(crate) fn source_into(clone: &Path) {
     for part in ["llama.cpp", ".llama.cpp.verified"] {
         let from = root().join("vendor").join(part);
         let to = clone.join("vendor").join(part);
@@ -122,7 +122,7 @@ pub(super) fn source_into(clone: &Path) {
 }
 
 /// Tracked and new files, as a commit would have them.
-pub(super) fn clone_into(to: &Path) {
+pub(crate) fn clone_into(to: &Path) {
     let list = command("git")
         .args(["ls-files", "-co", "--exclude-standard"])
         .current_dir(root())

@@ -8,6 +8,7 @@ mod inside;
 pub mod packer;
 mod payload;
 pub mod plan;
+mod recorded;
 mod report;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use plan::Plan;
 use product::identity::Identity;
 use product::manifest::{self, Manifest};
 use product::variant::{self, Variant};
+use recorded::by_name;
 use report::Row;
 use workspace::cargo;
 use workspace::install;
@@ -342,10 +344,9 @@ impl Dist<'_> {
         backend: Option<&backend::Built>,
     ) -> Result<Manifest> {
         let (identity, build) = (&self.identity, &payload.build);
-        let mut flags =
-            BTreeMap::from([("llama-server".to_owned(), assemble::by_name(&build.flags))]);
+        let mut flags = BTreeMap::from([("llama-server".to_owned(), by_name(&build.flags))]);
         if let (Some(built), Some(backend)) = (backend, plan.variant.backend()) {
-            flags.insert(backend.library().to_owned(), assemble::by_name(&built.flags));
+            flags.insert(backend.library().to_owned(), by_name(&built.flags));
         }
         let variant = plan.variant.name();
         Ok(Manifest {

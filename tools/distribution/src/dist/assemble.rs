@@ -55,13 +55,6 @@ pub(super) fn manifest(
     })
 }
 
-/// Definitions as the manifest has them: without the place of this machine's toolkits.
-pub(super) fn by_name(flags: &FlagSet) -> BTreeMap<String, String> {
-    let toolkits = cargo::toolkits().display().to_string();
-    let portable = |value: &str| value.replace(&toolkits, "$TOOLKITS");
-    flags.iter().map(|(name, value)| (name.to_owned(), portable(value))).collect()
-}
-
 /// Versions of what compiled it.
 fn tools(build: &llama_build::Manifest) -> Result<BTreeMap<String, String>> {
     let rustc = Cmd::new("rustc").arg("--version").read()?;

@@ -56,7 +56,7 @@ pub(super) fn dist(
     let llama_sys = built.llama_sys.as_ref().context("cargo names no build of `llama-sys`")?;
     let build = llama_build::Manifest::read(&llama_sys.join(llama_build::manifest::FILE))?;
     let mut manifest = assemble::manifest(identity, &build, NAME, host)?;
-    manifest.flags.insert(NAME.to_owned(), assemble::by_name(&build.flags));
+    manifest.flags.insert(NAME.to_owned(), super::recorded::by_name(&build.flags));
     let name = folder(host);
     let staging = Staging::new(&lock, &name)?;
     let dir = staging.dir().join(&name);
