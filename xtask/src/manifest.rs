@@ -57,7 +57,7 @@ pub(crate) struct Manifest {
 /// The llama.cpp in a distribution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LlamaCpp {
-    /// Upstream's tag, `b11549`.
+    /// Upstream's tag, `b1`.
     pub(crate) tag: String,
     /// Upstream's build number.
     pub(crate) build_number: u32,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use llama_src::{Patch, Progress, Request, SourceTree, subset};
+use llama_src::{Patch, Pin, Progress, Request, SourceTree, subset};
 
 use crate::screen::Screen;
 use crate::{cargo, component, setup, toolkit};
@@ -20,12 +20,12 @@ cargo xtask vendor: fetch and verify the pinned llama.cpp and its web UI
 
   --force              fetch it again, in place of what is there
   --check              prove that tree, pin, patches and the crate's list of files agree
-  --update <tag>       move the pin to another release (as in b12000)
+  --update <tag>       move the pin to another release (as in b12000), and all that follows from it
   --from <path>        with --update: read the release from this archive or folder
   --no-ui              leave the web UI alone
   --ui-archive <file>  pack the built web UI as a .tar.gz, which LLAMA_SYS_UI_ARCHIVE takes
-  --pin-ui             build the web UI with npm and write what it is into the pin (after --update)
-  --web-ui-packages    list the npm packages in the web UI anew (after --update)
+  --pin-ui             build the web UI with npm and write what it is into the pin (--update does)
+  --web-ui-packages    list the npm packages in the web UI anew (--update does)
 ";
 
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
         return list_web_ui_packages();
     }
     if args.pin_ui {
-        return page::pin();
+        return page::pin(&Pin::load());
     }
     if let Some(to) = &args.ui_archive {
         return page::pack(to);
@@ -138,7 +138,11 @@ pub(crate) fn source_alone(screen: &mut Screen) -> Result<SourceTree> {
 /// The request that a build script would make, with the folder of web UIs that clones share: a build
 /// script writes nowhere but where Cargo tells it to.
 fn request() -> Result<Request> {
-    let request = llama_build::source::request(&setup::config(&[])?, &llama_src::Pin::load());
+    request_for(&Pin::load())
+}
+
+fn request_for(pin: &Pin) -> Result<Request> {
+    let request = llama_build::source::request(&setup::config(&[])?, pin);
     let ui_cache = Some(cargo::cache().join("ui"));
     Ok(Request { ui_cache, node: toolkit::node::folder(), ..request })
 }

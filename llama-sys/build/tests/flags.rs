@@ -64,7 +64,7 @@ fn config(triple: &str, features: &str) -> Config {
 }
 
 fn text(triple: &str) -> String {
-    let pin = Pin::load();
+    let pin = Pin::example();
     let mut text = String::new();
     let mut default: Option<FlagSet> = None;
     for (name, features) in SETS {
@@ -115,7 +115,7 @@ fn the_words_of_the_user_come_last() {
     config.overrides.cuda_architectures = Some("90".into());
     config.overrides.cmake_args =
         vec![("GGML_AVX2".into(), "OFF".into()), ("GGML_LTO".into(), "ON".into())];
-    let flags = FlagSet::new(&config.settle().0, &Pin::load());
+    let flags = FlagSet::new(&config.settle().0, &Pin::example());
     assert_eq!(flags.value("GGML_AVX2"), Some("OFF"));
     assert_eq!(flags.value("CMAKE_CUDA_ARCHITECTURES"), Some("90"));
     assert_eq!(flags.iter().last(), Some(("GGML_LTO", "ON")));
@@ -124,7 +124,7 @@ fn the_words_of_the_user_come_last() {
 #[test]
 fn nothing_is_left_to_what_cmake_finds() {
     let (config, _) = config("x86_64-unknown-linux-gnu", "").settle();
-    let flags = FlagSet::new(&config, &Pin::load());
+    let flags = FlagSet::new(&config, &Pin::example());
     for name in
         ["GGML_NATIVE", "GGML_CCACHE", "GGML_BLAS", "GGML_METAL", "GGML_OPENMP", "LLAMA_OPENSSL"]
     {

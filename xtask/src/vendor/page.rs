@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use llama_src::{Error, NoUi, Progress, Request, SourceTree, Ui, tree};
+use llama_src::{Error, NoUi, Pin, Progress, Request, SourceTree, Ui, tree};
 
 use super::{WithoutPage, update};
 use crate::dist::archive;
@@ -53,8 +53,8 @@ fn agreed() -> Result<bool> {
 }
 
 /// Builds the page with npm and writes its git tree id into the pin.
-pub(super) fn pin() -> Result<()> {
-    let (request, mut screen) = (super::request()?, Screen::new());
+pub(super) fn pin(pin: &Pin) -> Result<()> {
+    let (request, mut screen) = (super::request_for(pin)?, Screen::new());
     let report = &mut |news: Progress<'_>| screen.news(news);
     let source = SourceTree::prepare(&request, report)?;
     let id = Ui::build_again(&source, &request, report).map_err(explain)?;
