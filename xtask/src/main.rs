@@ -56,7 +56,7 @@ cargo xtask COMMAND
   vendor --update TAG [--from PATH]          move the pin
   bindings [--check]                         write the Rust declarations of the C headers
   demo-model [--check]                       train the demo model
-  check [--fix] [NAME...]                    format, style, pin, README, flags, bindings, lints
+  check [--fix] [NAME...]                    format, style, pin, features, flags, bindings, lints
   ci                                         test as CI runs it: installs, and skips nothing
 
 --yes lets a command install packages with the system's package manager.
