@@ -16,7 +16,7 @@ mod checkpoints;
 mod recorded;
 
 use checkpoints::{ALL, Checkpoint, TYPES};
-use recorded::{RELEASE, Recorded};
+use recorded::{CONVERTER, Recorded};
 
 fn main() -> Result<(), Error> {
     let (mut python, mut keep, mut names) = (None, None, BTreeSet::new());
@@ -41,7 +41,7 @@ fn main() -> Result<(), Error> {
             recorded.0.insert((checkpoint.name.to_owned(), kind.to_owned()), digest);
         }
     }
-    recorded.1 = llama_src::Pin::load().tag;
+    recorded.1 = recorded::converter();
     std::fs::write(recorded::path(), text(&recorded))
         .map_err(|e| Error::io("write", &recorded::path(), &e))
 }
@@ -49,7 +49,7 @@ fn main() -> Result<(), Error> {
 /// The file's text.
 fn text(recorded: &Recorded) -> String {
     let head = "# SHA-256 of what llama.cpp's convert_hf_to_gguf.py and convert_lora_to_gguf.py make of the tests' checkpoints.";
-    let mut lines = vec![head.to_owned(), format!("{RELEASE}{}", recorded.1)];
+    let mut lines = vec![head.to_owned(), format!("{CONVERTER}{}", recorded.1)];
     lines.extend(recorded.0.iter().map(|((name, kind), digest)| format!("{digest} {kind} {name}")));
     lines.join("\n") + "\n"
 }

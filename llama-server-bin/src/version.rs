@@ -8,7 +8,7 @@ use crate::Error;
 /// What `llama-server --version` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// llama.cpp's build number: 11549 for `b11549`.
+    /// llama.cpp's build number: 1 for `b1`.
     pub build_number: u32,
     /// The whole first line.
     pub text: String,
@@ -27,7 +27,7 @@ pub fn version(program: &Path) -> Result<Version, Error> {
     parse(&text).ok_or_else(|| Error::NoVersion { program: program.to_owned(), output: text })
 }
 
-/// From `version: 0.6.0-dev (build 11549, commit b11549)`, or `version: 6000 (abc)` of older servers.
+/// From `version: 1.2.3 (build 1, commit b1)`, or `version: 6000 (abc)` of older servers.
 fn parse(output: &str) -> Option<Version> {
     let text = output.lines().find(|line| line.starts_with("version: "))?;
     let number = text.split_once("(build ").map_or(&text["version: ".len()..], |(_, rest)| rest);
@@ -41,11 +41,10 @@ mod tests {
 
     #[test]
     fn the_build_number_is_read_from_new_and_old_servers() {
-        let new =
-            "load_backend: x\nversion: 0.6.0-dev (build 11549, commit b11549)\nbuilt with GNU\n";
+        let new = "load_backend: x\nversion: 1.2.3 (build 1, commit b1)\nbuilt with GNU\n";
         let version = parse(new).unwrap();
-        assert_eq!(version.build_number, 11549);
-        assert_eq!(version.text, "version: 0.6.0-dev (build 11549, commit b11549)");
+        assert_eq!(version.build_number, 1);
+        assert_eq!(version.text, "version: 1.2.3 (build 1, commit b1)");
         assert_eq!(parse("version: 6123 (0abc123)\n").unwrap().build_number, 6123);
         assert_eq!(parse("usage: server\n"), None);
         assert_eq!(parse("version: unknown\n"), None);

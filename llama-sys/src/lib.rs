@@ -59,7 +59,7 @@ pub const TAG: &str = after_plus(env!("CARGO_PKG_VERSION"));
 /// The build number of [`TAG`].
 pub const BUILD_NUMBER: u32 = number(TAG);
 
-/// Upstream's version of what is linked, as in `0.6.0-dev`; asked from the library.
+/// Upstream's version of what is linked, as in `1.2.3`; asked from the library.
 #[must_use]
 pub fn version() -> &'static str {
     // SAFETY: the function takes nothing and returns a string literal.
@@ -67,7 +67,7 @@ pub fn version() -> &'static str {
     version.to_str().unwrap_or_default()
 }
 
-/// `b11549` of `0.1.0+llama.cpp-b11549`.
+/// `b1` of `0.1.0+llama.cpp-b1`.
 const fn after_plus(version: &'static str) -> &'static str {
     const MARK: usize = "+llama.cpp-".len();
     let bytes = version.as_bytes();

@@ -5,9 +5,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use llama_src::Pin;
 use llama_tests::needs;
 use llama_tests::process::{Finished, KilledOnDrop, command, finish, wait_for};
-use llama_tests::server::{greedy_tokens, start};
+use llama_tests::server::{build_number, greedy_tokens, start};
 use llama_tests::workspace::{
     Cargo, cargo_home, copy_compiled_crates, one_build_at_a_time, root, scratch, xtask,
 };
@@ -34,8 +35,8 @@ fn open_to_all(dir: &Path) {
 
 /// What `--version` and `--list-devices` must say, started by `wrap` from `/` without environment.
 fn answers(program: &Path, wrap: impl Fn(&Path) -> Command) {
-    for (flag, expected) in [("--version", "build 11549"), ("--list-devices", "Available devices")]
-    {
+    let build = format!("build {}", build_number());
+    for (flag, expected) in [("--version", &*build), ("--list-devices", "Available devices")] {
         let mut command = wrap(program);
         let Finished { status, output } = finish(command.arg(flag).env_clear().current_dir("/"));
         assert!(status.success(), "{flag}: {status}\n{output}");
@@ -129,7 +130,7 @@ fn folder_and_archive_keep_every_promise() {
     let Finished { status, output } = finish(sums.current_dir(archive.parent().unwrap()));
     assert!(status.success(), "{output}");
     assert_eq!(manifest["variant"], "cpu");
-    assert_eq!(manifest["llama_cpp"]["build_number"], 11549);
+    assert_eq!(manifest["llama_cpp"]["build_number"], Pin::load().build_number);
     assert_eq!(manifest["llama_cpp"]["verified"], true);
 }
 

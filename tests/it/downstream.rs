@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use llama_src::Pin;
 use llama_tests::needs;
 use llama_tests::workspace::{Cargo, command, one_build_at_a_time, root, scratch, target};
 
@@ -33,7 +34,8 @@ fn answer(command: &mut Command, model: &Path) -> String {
     let output = command.args([model.as_os_str(), PROMPT.as_ref()]).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
-    assert!(stderr.contains("llama.cpp 0.6.0-dev (b11549)"), "{stderr}");
+    let pin = Pin::load();
+    assert!(stderr.contains(&format!("llama.cpp {} ({})", pin.version, pin.tag)), "{stderr}");
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -66,14 +68,13 @@ fn installed(out: &Path, model: &Path) -> String {
         let cargo = Cargo::new(&app(), &target, &["build", "--release", "--features", "system"]);
         cargo.env("PKG_CONFIG_PATH", dir.path())
     };
-    pc("0.5.9");
+    let pinned = Pin::load().version;
+    pc("0.0.9");
     let error = cargo().fail();
-    assert!(
-        error.contains("the installed llama.cpp is 0.5.9, the declarations are of 0.6.0-dev"),
-        "{error}"
-    );
+    let wrong = format!("the installed llama.cpp is 0.0.9, the declarations are of {pinned}");
+    assert!(error.contains(&wrong), "{error}");
     assert!(error.contains("add the feature `bindgen`"), "{error}");
-    pc("0.6.0");
+    pc(pinned.trim_end_matches("-dev"));
     cargo().succeed();
     answer(command(target.join("release/downstream")).env("LD_LIBRARY_PATH", lib), model)
 }

@@ -11,13 +11,11 @@ use async_openai::types::chat::{
 use async_openai::types::embeddings::CreateEmbeddingRequestArgs;
 use futures::StreamExt;
 use llama_server_bin::{Server, version};
+use llama_src::Pin;
 use llama_tests::process::{KilledOnDrop, PATIENCE, wait_for};
-use llama_tests::server::{free_port, launch, start};
+use llama_tests::server::{build_number, free_port, launch, start};
 use llama_tests::{http, needs};
 use serde_json::json;
-
-/// The pinned llama.cpp.
-const BUILD_NUMBER: u32 = 11549;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -165,8 +163,8 @@ fn props_and_models_say_what_is_served() {
     let server = start(&program, &model, &["--alias", "the demo"]);
     let props = http::get(&format!("{}/props", server.url())).ok();
     let build = props["build_info"].as_str().unwrap_or_else(|| panic!("no build_info in {props}"));
-    assert!(build.contains(&BUILD_NUMBER.to_string()), "{build}");
-    assert_eq!(version(&program).unwrap().build_number, BUILD_NUMBER);
+    assert!(build.contains(&build_number()), "{build}");
+    assert_eq!(version(&program).unwrap().build_number, Pin::load().build_number);
     let models = http::get(&format!("{}/v1/models", server.url())).ok();
     assert_eq!(models["data"][0]["id"], "the demo", "{models}");
     assert_eq!(

@@ -11,6 +11,11 @@ use serde_json::{Value, json};
 use crate::http;
 use crate::process::PATIENCE;
 
+/// The build number of the pinned llama.cpp, which servers say in `--version` and `/props`.
+pub fn build_number() -> String {
+    llama_src::Pin::load().build_number.to_string()
+}
+
 /// A launch of `program` with `model`, ready to be changed.
 pub fn launch(program: &Path, model: &Path, args: &[&str]) -> Launch {
     let mut all: Vec<OsString> = vec!["-m".into(), model.into(), "--offline".into()];

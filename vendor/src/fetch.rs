@@ -64,7 +64,7 @@ pub(crate) fn tree(
 ) -> Result<(PathBuf, Stamp, String), Error> {
     let tag = &request.pin.tag;
     let mut failures = Vec::new();
-    for mirror in &request.pin.mirrors {
+    for mirror in request.pin.mirrors.iter().filter(|mirror| mirror.has_release()) {
         let name = mirror.name(tag);
         report(Progress::Say(&format!("fetching llama.cpp {tag} from {name}")));
         let error = match from_mirror(request, mirror, work, report) {
@@ -137,7 +137,7 @@ fn from_mirror(
             let file = format!("{package}-{version}.tar.gz");
             let package = Package { name: package, file: &file, sha256 };
             let archive = package.download(&request.pypi, &dir, &request.limits, report)?;
-            (archive, Part::Folder(folder.clone()))
+            (archive, Part::Folder(folder.replace("{version}", version)))
         }
     };
     let tree = work.join("tree");

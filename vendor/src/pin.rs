@@ -7,11 +7,11 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
-    /// Upstream's tag, as in `b11549`.
+    /// Upstream's tag, as in `b1`.
     pub tag: String,
     /// Upstream's build number: the number in the tag.
     pub build_number: u32,
-    /// Upstream's version, as in `0.6.0-dev`.
+    /// Upstream's version, as in `1.2.3`.
     pub version: String,
     /// The version of ggml in it.
     pub ggml_version: String,
@@ -65,11 +65,11 @@ pub enum Mirror {
     Pypi {
         /// The package's name.
         package: String,
-        /// The exact version.
+        /// The exact version; empty while the package has none of this release.
         version: String,
         /// SHA-256 of the source package.
         sha256: String,
-        /// The folder of the archive that is the tree.
+        /// The folder of the archive that is the tree; `{version}` stands for the version.
         folder: String,
     },
 }
@@ -79,6 +79,24 @@ impl Pin {
     #[must_use]
     pub fn load() -> Self {
         Self::parse(include_str!("../llama.cpp.toml")).expect("a test parses the same text")
+    }
+
+    /// A made-up release, for golden files and tests: none of them changes when the pin moves.
+    #[must_use]
+    pub fn example() -> Self {
+        let id = |digit: &str| digit.repeat(40);
+        Self {
+            tag: "b1".to_owned(),
+            build_number: 1,
+            version: "1.2.3".to_owned(),
+            ggml_version: "4.5.6".to_owned(),
+            tree: id("1"),
+            packaged_tree: id("2"),
+            ui_tree: id("3"),
+            ui_page_tree: id("4"),
+            mirrors: Vec::new(),
+            ui_mirrors: Vec::new(),
+        }
     }
 
     /// A pin from the text of a `llama.cpp.toml`.
@@ -97,6 +115,12 @@ impl Pin {
 }
 
 impl Mirror {
+    /// Whether it has the release.
+    #[must_use]
+    pub fn has_release(&self) -> bool {
+        !matches!(self, Self::Pypi { version, .. } if version.is_empty())
+    }
+
     /// What a person calls this mirror.
     #[must_use]
     pub fn name(&self, tag: &str) -> String {
@@ -118,12 +142,17 @@ mod tests {
         for id in [&pin.tree, &pin.packaged_tree, &pin.ui_tree, &pin.ui_page_tree] {
             assert!(id.len() == 40 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
         }
-        let [Mirror::Archive { strip: 1, .. }, Mirror::Pypi { version, folder, .. }] =
+        let [Mirror::Archive { strip: 1, .. }, pypi @ Mirror::Pypi { version, sha256, folder, .. }] =
             &pin.mirrors[..]
         else {
             panic!("{:?}", pin.mirrors)
         };
-        assert!(version.ends_with(&format!(".{}", pin.build_number)) && folder.contains(version));
+        assert!(folder.contains("{version}"), "{folder}");
+        if pypi.has_release() {
+            assert!(version.ends_with(&format!(".{}", pin.build_number)) && sha256.len() == 64);
+        } else {
+            assert_eq!(sha256, "", "a digest of no version");
+        }
         assert_eq!(
             pin.mirrors[0].name(&pin.tag),
             format!("https://github.com/ggml-org/llama.cpp/archive/refs/tags/{}.tar.gz", pin.tag)

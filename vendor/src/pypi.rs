@@ -67,12 +67,8 @@ impl Package<'_> {
         limits: &Limits,
         report: &mut Report<'_>,
     ) -> Result<(), Error> {
-        let page = dir.join("index.html");
-        let address = format!("{}/{}/", index.trim_end_matches('/'), self.name);
-        let limited = Limits { bytes: PAGE, ..*limits };
-        let base = fetch::download_from(&address, &page, &limited, Proof::Hash, &mut |_| ())?;
-        let text = fs::read(&page).map_err(|e| Error::io("read", &page, &e))?;
-        let url = link(&String::from_utf8_lossy(&text), &base, self.file)
+        let (base, text) = page(index, self.name, dir, limits)?;
+        let url = link(&text, &base, self.file)
             .ok_or_else(|| Error::new(format!("it has no {}", self.file)))?;
         fetch::download_from(&url.to_string(), to, limits, Proof::Hash, report).map(drop)
     }
@@ -90,13 +86,64 @@ impl Package<'_> {
     }
 }
 
-/// The address of `file` among the links of an index's page (PEP 503), whose own address is `base`.
-fn link(page: &str, base: &Uri, file: &str) -> Option<Uri> {
-    let values = page.split("href=").skip(1).filter_map(|rest| {
+/// The source package of `name` whose version ends in `.<build number>`: its version and its SHA-256, as the first
+/// index says that has one.
+///
+/// # Errors
+/// When no index can be asked.
+pub fn release(
+    name: &str,
+    build_number: u32,
+    settings: &Settings,
+    limits: &Limits,
+    dir: &Path,
+) -> Result<Option<(String, String)>, Error> {
+    let mut failures = Vec::new();
+    for index in &settings.indexes {
+        match page(index, name, dir, limits) {
+            Ok((_, text)) => match listed(&text, name, build_number) {
+                Some(found) => return Ok(Some(found)),
+                None => continue,
+            },
+            Err(error) => failures.push(format!("{}: {error}", shown(index))),
+        }
+    }
+    if failures.is_empty() { Ok(None) } else { Err(Error::new(failures.join("\n"))) }
+}
+
+/// An index's page of the package `name`, and the address that gave it.
+fn page(index: &str, name: &str, dir: &Path, limits: &Limits) -> Result<(Uri, String), Error> {
+    let file = dir.join("index.html");
+    let address = format!("{}/{name}/", index.trim_end_matches('/'));
+    let limited = Limits { bytes: PAGE, ..*limits };
+    let base = fetch::download_from(&address, &file, &limited, Proof::Hash, &mut |_| ())?;
+    let text = fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
+    Ok((base, String::from_utf8_lossy(&text).into_owned()))
+}
+
+/// What the links of a page name.
+fn links(page: &str) -> impl Iterator<Item = &str> {
+    page.split("href=").skip(1).filter_map(|rest| {
         let quote = rest.chars().next().filter(|c| ['"', '\''].contains(c))?;
         rest[1..].split(quote).next()
-    });
-    let mut urls = values.filter_map(|value| fetch::join(base, &value.replace("&amp;", "&")));
+    })
+}
+
+/// Version and SHA-256 of the source package in a page whose version ends in `.<build number>`.
+fn listed(page: &str, name: &str, build_number: u32) -> Option<(String, String)> {
+    let end = format!(".{build_number}");
+    links(page).find_map(|link| {
+        let (address, fragment) = link.split_once('#')?;
+        let file = address.rsplit('/').next()?;
+        let version = file.strip_prefix(name)?.strip_prefix('-')?.strip_suffix(".tar.gz")?;
+        let sha256 = fragment.strip_prefix("sha256=").filter(|hash| hash.len() == 64)?;
+        version.ends_with(&end).then(|| (version.to_owned(), sha256.to_owned()))
+    })
+}
+
+/// The address of `file` among the links of an index's page (PEP 503), whose own address is `base`.
+fn link(page: &str, base: &Uri, file: &str) -> Option<Uri> {
+    let mut urls = links(page).filter_map(|value| fetch::join(base, &value.replace("&amp;", "&")));
     let url = urls.find(|url| url.path().rsplit('/').next() == Some(file))?;
     // An index behind a password may keep its files there, too.
     if url.host() != base.host() || url.authority().is_some_and(|own| own.as_str().contains('@')) {
@@ -137,6 +184,23 @@ mod tests {
         );
         for page in ["", "href=", "<a href=x-1.tar.gz>", "<a href=\"x-10.tar.gz\">", "href=\""] {
             assert_eq!(find(page), None, "{page}");
+        }
+    }
+
+    #[test]
+    fn the_source_package_of_a_release_is_found() {
+        let (old, new) = ("1".repeat(64), "2".repeat(64));
+        let page = format!(
+            "<a href=\"https://files.example/a/x-2026.9.12.tar.gz#sha256={old}\">x</a>
+             <a href=\"https://files.example/a/x-2026.10.112-py3.whl#sha256={old}\">x</a>
+             <a href=\"https://files.example/a/x-2026.10.112.tar.gz#sha256={new}\">x</a>
+             <a href=\"https://files.example/a/x-2026.10.113.tar.gz\">x</a>"
+        );
+        let find = |build_number| listed(&page, "x", build_number);
+        assert_eq!(find(112), Some(("2026.10.112".to_owned(), new)));
+        assert_eq!(find(12), Some(("2026.9.12".to_owned(), old)));
+        for absent in [2, 113, 114] {
+            assert_eq!(find(absent), None, "{absent}");
         }
     }
 

@@ -127,7 +127,7 @@ fn with_index(root: &Path, sha256: &str) -> (Request, Index) {
         package: "x".into(),
         version: "1".into(),
         sha256: if sha256.is_empty() { index.sha256.clone() } else { sha256.into() },
-        folder: "llama.cpp-b1".into(),
+        folder: "llama.cpp-b{version}".into(),
     });
     (request, index)
 }

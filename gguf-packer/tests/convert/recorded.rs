@@ -1,20 +1,34 @@
-//! SHA-256 of what upstream's script of the pinned release makes of each checkpoint, by name and type.
+//! SHA-256 of what upstream's converter in the pinned release makes of each checkpoint, by name and type.
 //! The example `record_conversions` has it made anew.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use llama_src::tree;
 use sha2::{Digest, Sha256};
 
-/// What stands before the release.
-pub const RELEASE: &str = "# Release: ";
+/// What stands before the git tree id of the converter.
+pub const CONVERTER: &str = "# Converter: ";
 
-/// Digests by name and type, and the release whose script made them.
+/// Digests by name and type, and the git tree id of the converter that made them.
 pub struct Recorded(pub BTreeMap<(String, String), String>, pub String);
 
 /// The file that has them.
 pub fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/convert/upstream.txt")
+}
+
+/// The git tree id of the pinned release's converter: another release with the same one makes the same files.
+pub fn converter() -> String {
+    let parts =
+        ["conversion/", "convert_hf_to_gguf.py", "convert_lora_to_gguf.py", "gguf-py/gguf/"];
+    let keeps = |path: &str| {
+        let inside = |part: &&str| path.starts_with(*part) || part.starts_with(path);
+        parts.iter().any(inside) && !path.starts_with("gguf-py/gguf/scripts/")
+    };
+    let source = llama_src::root().join("llama.cpp");
+    let files = tree::walk(&source, &keeps).expect("the source is in the vendor folder");
+    tree::id(&source, &files, None).expect("the source can be read")
 }
 
 /// The digest of a file's content.
@@ -34,7 +48,7 @@ impl Recorded {
             let (digest, kind, name) = (words.next()?, words.next()?, words.next()?);
             Some(((name.to_owned(), kind.to_owned()), digest.to_owned()))
         });
-        let release = text.lines().find_map(|line| line.strip_prefix(RELEASE));
-        Self(entries.collect(), release.unwrap_or_default().to_owned())
+        let converter = text.lines().find_map(|line| line.strip_prefix(CONVERTER));
+        Self(entries.collect(), converter.unwrap_or_default().to_owned())
     }
 }

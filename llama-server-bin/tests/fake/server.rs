@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args == ["--version"] {
-        return eprintln!("version: 0.6.0-dev (build 11549, commit b11549)");
+        return eprintln!("version: 1.2.3 (build 1, commit b1)");
     }
     let behaviour = std::env::var("FAKE").expect("set by the test");
     if behaviour == "fail" {

@@ -320,7 +320,7 @@ mod tests {
         );
         let words = [
             "bin/libllama.so",
-            "bin/libggml.so.0.26.0",
+            "bin/libggml.so.4.5.6",
             "-framework",
             "Metal",
             "/S/Accelerate.framework",
@@ -329,7 +329,7 @@ mod tests {
             line(&words, "aarch64-apple-darwin", &["c++"]),
             [
                 "/b/bin/libllama.so",
-                "/b/bin/libggml.so.0.26.0",
+                "/b/bin/libggml.so.4.5.6",
                 "-framework",
                 "Metal",
                 "-framework",

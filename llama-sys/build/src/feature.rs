@@ -317,10 +317,9 @@ mod tests {
 
     #[test]
     fn an_unknown_feature_is_refused_with_the_known_ones() {
-        assert_eq!(
-            Features::parse(["cuda", "kuda", "x"]).unwrap_err().to_string(),
-            "unknown feature `kuda`, `x`\n  hint: features: blas cuda metal opencl rocm rpc sycl vulkan \
-             backend-dl cpu-all-variants native server quantize ui openmp tls mtmd bindgen fetch system"
-        );
+        let error = Features::parse(["cuda", "kuda", "x"]).unwrap_err().to_string();
+        let (what, known) = error.split_once("\n  hint: features: ").unwrap();
+        assert_eq!(what, "unknown feature `kuda`, `x`");
+        assert!(known.starts_with("blas cuda ") && known.ends_with(" fetch system"), "{known}");
     }
 }

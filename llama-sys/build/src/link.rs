@@ -99,13 +99,13 @@ fn metadata(manifest: &Manifest) {
     cargo::metadata("build_number", manifest.build_number);
 }
 
-/// `libllama.so.0.6.0` and `libllama.a` are `llama` for rustc.
+/// `libllama.so.1.2.3` and `libllama.a` are `llama` for rustc.
 fn name(path: &Path) -> String {
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let stem = file.split(".so").next().unwrap_or(&file);
     let stem = stem.strip_suffix(".dylib").unwrap_or(stem);
     let stem = stem.strip_suffix(".a").or(stem.strip_suffix(".lib")).unwrap_or(stem);
-    // `libllama.0.6.0.dylib`
+    // `libllama.1.2.3.dylib`
     let stem = stem.split('.').next().unwrap_or(stem);
     stem.strip_prefix("lib").unwrap_or(stem).to_owned()
 }
@@ -118,8 +118,8 @@ mod tests {
     fn file_names_become_library_names() {
         for (file, expected) in [
             ("/b/libllama.a", "llama"),
-            ("/b/libggml-base.so.0.26.0", "ggml-base"),
-            ("/b/libggml-cpu.0.26.0.dylib", "ggml-cpu"),
+            ("/b/libggml-base.so.4.5.6", "ggml-base"),
+            ("/b/libggml-cpu.4.5.6.dylib", "ggml-cpu"),
             ("/b/llama.lib", "llama"),
         ] {
             assert_eq!(name(Path::new(file)), expected);

@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use llama_build::backend::Backend;
 use llama_build::config::{Compilers, Config, Overrides, Toolkits};
 use llama_build::target::{Os, Target};
 use llama_build::{Features, FlagSet, Pin};
@@ -41,11 +42,13 @@ const SETS: &[(&str, &str)] = &[
     ("rocm", "server ui openmp tls backend-dl cpu-all-variants rocm"),
     ("vulkan", "server ui openmp tls backend-dl cpu-all-variants vulkan"),
     ("static-cuda", "server ui openmp tls cuda"),
-    (
-        "everything",
-        "server ui openmp tls mtmd native cpu-all-variants blas cuda metal opencl rocm rpc sycl vulkan",
-    ),
 ];
+
+/// With every backend, so that a new one is in the golden files without a word here.
+fn everything() -> String {
+    let backends: Vec<&str> = Backend::all().map(Backend::feature).collect();
+    format!("server ui openmp tls mtmd native cpu-all-variants {}", backends.join(" "))
+}
 
 fn config(triple: &str, features: &str) -> Config {
     let target = Target::parse(triple);
@@ -64,10 +67,11 @@ fn config(triple: &str, features: &str) -> Config {
 }
 
 fn text(triple: &str) -> String {
-    let pin = Pin::load();
+    let pin = Pin::example();
     let mut text = String::new();
     let mut default: Option<FlagSet> = None;
-    for (name, features) in SETS {
+    let everything = everything();
+    for (name, features) in SETS.iter().chain(&[("everything", &*everything)]) {
         let (config, said) = config(triple, features).settle();
         let flags = FlagSet::new(&config, &pin);
         writeln!(text, "# {name}: {features}").unwrap();
@@ -89,13 +93,42 @@ fn text(triple: &str) -> String {
     text
 }
 
+/// Flags and environment where the user names a tree, toolkits, compilers and definitions.
+fn named_by_the_user() -> String {
+    let mut config = config("x86_64-unknown-linux-gnu", "server tls backend-dl cuda rocm vulkan");
+    let overrides = &mut config.overrides;
+    overrides.source_dir = Some("/my/llama.cpp".into());
+    overrides.relocatable = true;
+    overrides.cuda_architectures = Some("90".into());
+    overrides.rocm_targets = Some("gfx1100".into());
+    overrides.cmake_args = vec![("GGML_LTO".into(), "ON".into())];
+    config.toolkits = Toolkits {
+        cudacxx: Some("/my/nvcc".into()),
+        cuda: Some("/my/cuda".into()),
+        rocm: Some("/my/rocm".into()),
+        vulkan: Some("/my/vulkan".into()),
+    };
+    config.compilers.cc = Some("/my/cc".into());
+    config.compilers.cflags = Some("-g".into());
+    config.openssl_root = Some("/my/openssl".into());
+    let (config, _) = config.settle();
+    let mut text = FlagSet::new(&config, &Pin::example()).to_string();
+    for (name, folder) in llama_build::flags::environment(&config) {
+        writeln!(text, "environment: {name}={}", folder.display()).unwrap();
+    }
+    text
+}
+
 #[test]
 fn flag_sets_are_as_checked_in() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let update = std::env::var_os("UPDATE").is_some();
     let mut differ = Vec::new();
-    for triple in TARGETS {
-        let (path, text) = (golden.join(format!("{triple}.txt")), text(triple));
+    let mut texts: Vec<(&str, String)> =
+        TARGETS.iter().map(|triple| (*triple, text(triple))).collect();
+    texts.push(("named-by-the-user", named_by_the_user()));
+    for (name, text) in texts {
+        let path = golden.join(format!("{name}.txt"));
         if update {
             std::fs::write(&path, &text).unwrap();
         } else if std::fs::read_to_string(&path).unwrap_or_default() != text {
@@ -115,7 +148,7 @@ fn the_words_of_the_user_come_last() {
     config.overrides.cuda_architectures = Some("90".into());
     config.overrides.cmake_args =
         vec![("GGML_AVX2".into(), "OFF".into()), ("GGML_LTO".into(), "ON".into())];
-    let flags = FlagSet::new(&config.settle().0, &Pin::load());
+    let flags = FlagSet::new(&config.settle().0, &Pin::example());
     assert_eq!(flags.value("GGML_AVX2"), Some("OFF"));
     assert_eq!(flags.value("CMAKE_CUDA_ARCHITECTURES"), Some("90"));
     assert_eq!(flags.iter().last(), Some(("GGML_LTO", "ON")));
@@ -142,7 +175,7 @@ fn flags_of_the_linker_reach_whatever_is_linked() {
 #[test]
 fn nothing_is_left_to_what_cmake_finds() {
     let (config, _) = config("x86_64-unknown-linux-gnu", "").settle();
-    let flags = FlagSet::new(&config, &Pin::load());
+    let flags = FlagSet::new(&config, &Pin::example());
     for name in
         ["GGML_NATIVE", "GGML_CCACHE", "GGML_BLAS", "GGML_METAL", "GGML_OPENMP", "LLAMA_OPENSSL"]
     {

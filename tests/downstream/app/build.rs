@@ -20,8 +20,9 @@ fn main() {
     }
     assert!(dir("LIBDIR").read_dir().unwrap().count() > 2);
     assert!(PathBuf::from(var("MANIFEST")).starts_with(&root));
-    assert_eq!(var("BUILD_NUMBER"), "11549");
-    assert_eq!(var("VERSION"), "0.6.0-dev");
+    let manifest = std::fs::read_to_string(var("MANIFEST")).unwrap();
+    assert!(manifest.contains(&format!("\"build_number\": {},", var("BUILD_NUMBER"))));
+    assert!(manifest.contains(&format!("\"version\": \"{}\",", var("VERSION"))));
     let is_on = |feature: &str| env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
     assert_eq!(env::var_os("DEP_LLAMA_SERVER").is_some(), is_on("SERVER"));
     assert_eq!(env::var_os("DEP_LLAMA_BACKEND_DIR").is_some(), is_on("SHARED"));

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::SystemTime;
 
+use llama_src::Pin;
 use llama_tests::workspace::{Cargo, command, copy_compiled_crates, one_build_at_a_time, root};
 
 use super::{configured_at, library, shared_target};
@@ -27,7 +28,8 @@ fn a_clone_builds_the_pinned_source_or_says_what_to_type() {
     flip(&clone.path().join("vendor/llama.cpp/src/llama.cpp"));
     for args in [&library[..], &["xtask", "vendor", "--check"], &["xtask", "dist"]] {
         let error = run(args).fail();
-        assert!(error.contains("llama.cpp is not llama.cpp b11549 as released"), "{error}");
+        let wrong = format!("llama.cpp is not llama.cpp {} as released", Pin::load().tag);
+        assert!(error.contains(&wrong), "{error}");
         assert!(error.contains("cargo xtask vendor --force"), "{error}");
     }
     flip(&clone.path().join("vendor/llama.cpp/src/llama.cpp"));

@@ -155,7 +155,7 @@ mod tests {
         let card = "NVIDIA H200".to_owned();
         Report {
             date: "2026-11-21".to_owned(),
-            llama_cpp: "b11549".to_owned(),
+            llama_cpp: "b1".to_owned(),
             variant: "cuda".to_owned(),
             version: "2611211820-31a7ac6".to_owned(),
             devices: vec![Device { name: "CUDA0".to_owned(), card }],
@@ -187,7 +187,7 @@ mod tests {
             text,
             "\
 distribution cuda 2611211820-31a7ac6
-llama.cpp    b11549
+llama.cpp    b1
 device       CUDA0: NVIDIA H200
 driver       580.65.06
 layers       4 of 4 on the GPU

@@ -18,7 +18,7 @@ fn identity() -> Identity {
 fn facts(identity: &Identity) -> Facts<'_> {
     Facts {
         identity,
-        llama_cpp: "b11549",
+        llama_cpp: "b1",
         source: Some("https://github.com/owner/llama-sys"),
         base: "debian:trixie-slim@sha256:0a1b",
         cpu_variants: &[],

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
-use llama_src::{Patch, Progress, Request, SourceTree, subset};
+use llama_src::{Patch, Pin, Progress, Request, SourceTree, subset};
 
 use distribution::component;
 use workspace::screen::Screen;
@@ -23,12 +23,12 @@ cargo xtask vendor: fetch and verify the pinned llama.cpp and its web UI
 
   --force              fetch it again, in place of what is there
   --check              prove that tree, pin, patches and the crate's list of files agree
-  --update <tag>       move the pin to another release (as in b12000)
+  --update <tag>       move the pin to another release (as in b12000), and all that follows from it
   --from <path>        with --update: read the release from this archive or folder
   --no-ui              leave the web UI alone
   --ui-archive <file>  pack the built web UI as a .tar.gz, which LLAMA_SYS_UI_ARCHIVE takes
-  --pin-ui             build the web UI with npm and write what it is into the pin (after --update)
-  --web-ui-packages    list the npm packages in the web UI anew (after --update)
+  --pin-ui             build the web UI with npm and write what it is into the pin (--update does)
+  --web-ui-packages    list the npm packages in the web UI anew (--update does)
 ";
 
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ fn run(args: Vec<OsString>) -> Result<()> {
         return list_web_ui_packages();
     }
     if args.pin_ui {
-        return page::pin();
+        return page::pin(&Pin::load());
     }
     if let Some(to) = &args.ui_archive {
         return page::pack(to);

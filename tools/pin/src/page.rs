@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use llama_src::{Progress, Request, SourceTree, Ui, tree};
+use llama_src::{Pin, Progress, Request, SourceTree, Ui, tree};
 
 use crate::update;
 use distribution::dist::archive;
@@ -15,8 +15,8 @@ use workspace::source::{self, explain};
 const EPOCH: u64 = 1 << 30;
 
 /// Builds the page with npm and writes its git tree id into the pin.
-pub(crate) fn pin() -> Result<()> {
-    let (request, mut screen) = (source::request()?, Screen::new());
+pub(crate) fn pin(pin: &Pin) -> Result<()> {
+    let (request, mut screen) = (source::request_for(pin)?, Screen::new());
     let report = &mut |news: Progress<'_>| screen.news(news);
     let source = SourceTree::prepare(&request, report)?;
     let id = Ui::build_again(&source, &request, report).map_err(explain)?;

@@ -1,4 +1,8 @@
-//! Moves the pin: reads a release, computes what proves it, rewrites the two files that name it.
+//! Moves the pin: reads a release, computes what proves it, writes the two files that name it, and has everything made
+//! anew that follows from them.
+
+mod follow;
+mod mirror;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use llama_src::archive::{self, Bounds};
 use llama_src::pin::Mirror;
+use llama_src::sh::Cmd;
 use llama_src::{Pin, Progress, fetch, subset, tree};
 
 use workspace::screen::Screen;
@@ -32,71 +37,82 @@ impl Ids {
     }
 }
 
-/// Moves the pin to `tag`.
+/// Moves the pin to `tag`, and everything that follows from it. What a person must do is said at the end.
 pub(crate) fn update(tag: &str, from: Option<&Path>) -> Result<()> {
     let build_number: u32 = tag
         .strip_prefix('b')
         .and_then(|number| number.parse().ok())
         .with_context(|| format!("`{tag}` is not a release tag: they look like b12000"))?;
     let (root, old, work) = (llama_src::root(), Pin::load(), tempfile::tempdir()?);
-    let dir = release(tag, from, &old, work.path())?;
-    let ids = Ids::of(&dir)?;
-    let failures = crate::patch_failures(&root, &dir)?;
-    let pin = root.join("llama.cpp.toml");
-    let mut text = fs::read_to_string(&pin).context("cannot read vendor/llama.cpp.toml")?;
-    for (key, value) in [
-        ("tag", format!("{tag:?}")),
-        ("build_number", build_number.to_string()),
-        ("version", format!("{:?}", version(&dir.join("CMakeLists.txt"), "LLAMA_VERSION")?)),
-        (
-            "ggml_version",
-            format!("{:?}", version(&dir.join("ggml/CMakeLists.txt"), "GGML_VERSION")?),
-        ),
-        ("tree", format!("{:?}", ids.tree)),
-        ("packaged_tree", format!("{:?}", ids.packaged)),
-        ("ui_tree", format!("{:?}", ids.ui)),
-        ("ui_page_tree", "\"\"".to_owned()),
-    ] {
-        text = set(&text, key, &value)?;
-    }
-    Pin::parse(&text).context("the new pin cannot be read back")?;
-    fs::write(&pin, text).context("cannot write vendor/llama.cpp.toml")?;
+    let (dir, archive) = release(tag, from, &old, work.path())?;
+    let mut to_do = crate::patch_failures(&root, &dir)?;
+    let path = root.join("llama.cpp.toml");
+    let text = fs::read_to_string(&path).context("cannot read vendor/llama.cpp.toml")?;
+    let text = moved(&text, &old, (tag, build_number), &dir)?;
+    let (text, missing) = mirror::moved(&text, &old, build_number, work.path())?;
+    to_do.extend(missing);
+    let pin = Pin::parse(&text).context("the new pin cannot be read back")?;
+    fs::write(&path, text).context("cannot write vendor/llama.cpp.toml")?;
     set_crate_version(&root.with_file_name("llama-sys").join("Cargo.toml"), tag)?;
-    println!("the pin is llama.cpp {tag} now, tree {}", ids.tree);
-    for failure in &failures {
-        println!("to repair: {failure}");
+    println!("the pin is llama.cpp {tag} now, tree {}", pin.tree);
+    to_do.extend(follow::run(&old, &pin, archive));
+    for step in &to_do {
+        println!("to do: {step}");
     }
-    println!(
-        "to do by hand: version, sha256 and folder of the PyPI mirror in vendor/llama.cpp.toml"
-    );
-    println!(
-        "next: cargo xtask vendor --force --no-ui && cargo xtask vendor --pin-ui && cargo xtask bindings && \
-         cargo xtask check"
-    );
+    println!("next: cargo xtask check && cargo xtask test");
     Ok(())
 }
 
-/// The folder of the release that is to be pinned: given, unpacked, or fetched.
-fn release(tag: &str, from: Option<&Path>, pin: &Pin, work: &Path) -> Result<PathBuf> {
+/// The text of the pin with what the release in `dir` is. The page stays where its source is the same.
+fn moved(text: &str, old: &Pin, (tag, build_number): (&str, u32), dir: &Path) -> Result<String> {
+    let quoted = |text: &str| format!("{text:?}");
+    let ids = Ids::of(dir)?;
+    let page = if ids.ui == old.ui_tree { &*old.ui_page_tree } else { "" };
+    let version_of = |file: &str, name: &str| version(&dir.join(file), name);
+    let mut text = text.to_owned();
+    for (key, value) in [
+        ("tag", quoted(tag)),
+        ("build_number", build_number.to_string()),
+        ("version", quoted(&version_of("CMakeLists.txt", "LLAMA_VERSION")?)),
+        ("ggml_version", quoted(&version_of("ggml/CMakeLists.txt", "GGML_VERSION")?)),
+        ("tree", quoted(&ids.tree)),
+        ("packaged_tree", quoted(&ids.packaged)),
+        ("ui_tree", quoted(&ids.ui)),
+        ("ui_page_tree", quoted(page)),
+    ] {
+        text = set(&text, key, &value)?;
+    }
+    Ok(text)
+}
+
+/// The folder of the release that is to be pinned, and an archive of it: given, or fetched.
+fn release(tag: &str, from: Option<&Path>, pin: &Pin, work: &Path) -> Result<(PathBuf, PathBuf)> {
     let mut screen = Screen::new();
     let report = &mut |news: Progress<'_>| screen.news(news);
+    let packed = work.join("archive.tar.gz");
     let archive = match from {
-        Some(dir) if dir.is_dir() => return Ok(dir.to_owned()),
+        Some(dir) if dir.is_dir() => {
+            let dir = dir.canonicalize().context("cannot open the folder of --from")?;
+            let (parent, name) = (dir.parent(), dir.file_name());
+            let (parent, name) = parent.zip(name).context("--from is the root folder")?;
+            let tar = Cmd::new("tar").arg("-czf").arg(&packed).arg("--exclude=.git");
+            tar.arg("-C").arg(parent).arg(name).run()?;
+            return Ok((dir, packed));
+        }
         Some(archive) => archive.to_owned(),
         None => {
             let mirror = pin.mirrors.iter().find(|mirror| matches!(mirror, Mirror::Archive { .. }));
             let url = mirror.context("the pin has no mirror of kind `archive`")?.name(tag);
-            let archive = work.join("archive.tar.gz");
-            fetch::download(&url, &archive, &fetch::Limits::default(), report).with_context(
+            fetch::download(&url, &packed, &fetch::Limits::default(), report).with_context(
                 || format!("{url}\nhint: cargo xtask vendor --update {tag} --from ARCHIVE"),
             )?;
-            archive
+            packed
         }
     };
     let part = archive::find_tree(&archive, Bounds::default(), report)?;
     let dir = work.join("tree");
     archive::unpack(&archive, &part, &dir, Bounds::default(), report)?;
-    Ok(dir)
+    Ok((dir, archive))
 }
 
 /// The version that upstream's CMake file puts together from `<name>_MAJOR`, `_MINOR`, `_PATCH` and a

@@ -60,7 +60,7 @@ pub struct Manifest {
 /// The llama.cpp in a distribution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LlamaCpp {
-    /// Upstream's tag, `b11549`.
+    /// Upstream's tag, `b1`.
     pub tag: String,
     /// Upstream's build number.
     pub build_number: u32,
@@ -104,10 +104,10 @@ impl Manifest {
             schema: SCHEMA,
             source_date_epoch: 1_763_731_560,
             llama_cpp: LlamaCpp {
-                tag: "b11549".into(),
-                build_number: 11549,
-                version: "0.6.0-dev".into(),
-                tree: "ee320e359dbb0816d6bd0d873585a3ca932e9313".into(),
+                tag: "b1".into(),
+                build_number: 1,
+                version: "1.2.3".into(),
+                tree: "1".repeat(40),
                 verified: true,
                 patches: Vec::new(),
             },

@@ -163,13 +163,12 @@ mod tests {
     fn the_version_is_the_manifests() {
         let llama_cpp = crate::made::Dist::new().manifest.llama_cpp;
         let lines = |text: &str| vec![text.to_owned(), "built with GNU 12.2.0".to_owned()];
-        let due = "version: 0.6.0-dev (build 11549, commit b11549)";
+        let due = "version: 1.2.3 (build 1, commit b1)";
         assert_eq!(about_version(&lines(due), &llama_cpp), None);
         assert_eq!(
-            about_version(&lines("version: 0.6.0-dev (build 0, commit unknown)"), &llama_cpp)
-                .unwrap(),
+            about_version(&lines("version: 1.2.3 (build 0, commit unknown)"), &llama_cpp).unwrap(),
             format!(
-                "llama-server: --version says `version: 0.6.0-dev (build 0, commit unknown)`, must be \
+                "llama-server: --version says `version: 1.2.3 (build 0, commit unknown)`, must be \
                  `{due}`"
             )
         );

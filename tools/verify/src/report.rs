@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_report_says_what_was_not_run() {
         let report = Report {
-            what: "cpu for aarch64-unknown-linux-gnu, 2511211326-abcdef0, llama.cpp b11549".into(),
+            what: "cpu for aarch64-unknown-linux-gnu, 2511211326-abcdef0, llama.cpp b1".into(),
             files: 31,
             bytes: 37_400_000,
             symbol_versions: [("GLIBC", "2.34"), ("GLIBCXX", "3.4.30")]
@@ -96,7 +96,7 @@ mod tests {
         };
         assert_eq!(
             report.to_string(),
-            "cpu for aarch64-unknown-linux-gnu, 2511211326-abcdef0, llama.cpp b11549\n  \
+            "cpu for aarch64-unknown-linux-gnu, 2511211326-abcdef0, llama.cpp b1\n  \
              31 files, 37.4 MB\n  \
              needs: GLIBC 2.34, GLIBCXX 3.4.30\n  \
              ran: SHA-256 of the archive\n  \

@@ -49,7 +49,15 @@ pub fn alone(screen: &mut Screen) -> Result<SourceTree> {
 /// # Errors
 /// When the environment's settings contradict each other.
 pub fn request() -> Result<Request> {
-    let request = llama_build::source::request(&install::config(&[])?, &Pin::load());
+    request_for(&Pin::load())
+}
+
+/// The same for another pin.
+///
+/// # Errors
+/// As of [`request`].
+pub fn request_for(pin: &Pin) -> Result<Request> {
+    let request = llama_build::source::request(&install::config(&[])?, pin);
     let ui_cache = Some(cargo::cache().join("ui"));
     Ok(Request { ui_cache, node: node::folder(), ..request })
 }

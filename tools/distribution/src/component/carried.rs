@@ -213,20 +213,20 @@ mod tests {
         let mut upstream = upstream();
         assert_eq!(
             origin(&upstream),
-            "version 0.6.0-dev; the source was proved to be git tree ee32; patched: 0001-a.patch"
+            "version 1.2.3; the source was proved to be git tree ee32; patched: 0001-a.patch"
         );
         (upstream.verified, upstream.patches) = (false, Vec::new());
         assert_eq!(
             origin(&upstream),
-            "version 0.6.0-dev; the source was not proved to be git tree ee32; not patched"
+            "version 1.2.3; the source was not proved to be git tree ee32; not patched"
         );
     }
 
     fn upstream() -> LlamaCpp {
         LlamaCpp {
-            tag: "b11549".into(),
-            build_number: 11549,
-            version: "0.6.0-dev".into(),
+            tag: "b1".into(),
+            build_number: 1,
+            version: "1.2.3".into(),
             tree: "ee32".into(),
             verified: true,
             patches: vec!["0001-a.patch".into()],

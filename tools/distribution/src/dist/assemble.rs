@@ -6,7 +6,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use llama_build::FlagSet;
 use llama_src::sh::Cmd;
 
 use super::archive;
@@ -14,7 +13,6 @@ use crate::toolkit::VendorLibrary;
 use product::identity::Identity;
 use product::manifest::{self, File, LlamaCpp, Manifest};
 use product::variant::Variant;
-use workspace::cargo;
 use workspace::files;
 
 /// What is known of a distribution called `variant` before it has files: ours, and llama.cpp's of the build `build`.

@@ -294,7 +294,7 @@ mod tests {
         let mut wrong = Vec::new();
         for row in matrix() {
             let plan =
-                Plan::new(&Choice::from(&row), product::variant::X86_64, &Pin::load()).unwrap();
+                Plan::new(&Choice::from(&row), product::variant::X86_64, &Pin::example()).unwrap();
             let path = golden.join(format!("{}.txt", plan.name));
             if update {
                 std::fs::create_dir_all(&golden).unwrap();
@@ -314,7 +314,7 @@ mod tests {
     fn one_file_is_the_payload_without_libraries() {
         let row = &matrix()[0];
         let choice = Choice { one_file: true, ..Choice::from(row) };
-        let plan = Plan::new(&choice, product::variant::X86_64, &Pin::load()).unwrap();
+        let plan = Plan::new(&choice, product::variant::X86_64, &Pin::example()).unwrap();
         assert_eq!(plan.name, "one-file-x86_64-unknown-linux-gnu");
         assert!(!plan.files.iter().any(|file| file.ends_with(".so")), "{:?}", plan.files);
         assert!(plan.steps[0].command.contains("fetch,ui,openmp,tls,cpu-all-variants "));
@@ -332,7 +332,7 @@ mod tests {
             architectures: Some("90,100".to_owned()),
             one_file: false,
         };
-        let plan = Plan::new(&choice, product::variant::X86_64, &Pin::load()).unwrap();
+        let plan = Plan::new(&choice, product::variant::X86_64, &Pin::example()).unwrap();
         assert_eq!(plan.gpu_architectures, ["90", "100"]);
         assert_eq!(plan.flags["ggml-cuda"].value("CMAKE_CUDA_ARCHITECTURES"), Some("90;100"));
         assert_eq!(plan.flags["ggml-cuda"].value("LLAMA_BUILD_SERVER"), Some("OFF"));

@@ -14,9 +14,9 @@ pub fn manifest() -> Manifest {
         schema: SCHEMA,
         source_date_epoch: 1_800_000_000,
         llama_cpp: LlamaCpp {
-            tag: "b11549".into(),
-            build_number: 11549,
-            version: "0.6.0-dev".into(),
+            tag: "b1".into(),
+            build_number: 1,
+            version: "1.2.3".into(),
             tree: "ee32".into(),
             verified: true,
             patches: Vec::new(),
