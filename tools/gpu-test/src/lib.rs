@@ -28,6 +28,7 @@ use args::Args;
 use product::manifest::Manifest;
 use product::variant::Variant;
 use report::{Report, Tokens};
+use tokens::Difference;
 use workspace::cargo;
 use workspace::screen::{self, Screen};
 
@@ -171,13 +172,18 @@ impl Test<'_> {
             None => "the same distribution with --device none".to_owned(),
         };
         let cpu = server::start(&program(cpu), &self.model, args)?;
+        let prompts = tokens::PROMPTS.len();
         let mut compared =
-            Tokens { prompts: tokens::PROMPTS.len(), compared: 0, prompts_that_differ: 0, against };
+            Tokens { prompts, compared: 0, ties: 0, prompts_that_differ: 0, against };
         let mut wrong = Vec::new();
         for prompt in tokens::PROMPTS {
             let (cpu, gpu) = (tokens::ask(&cpu, prompt)?, tokens::ask(&gpu, prompt)?);
             compared.compared += cpu.tokens.len();
-            wrong.extend(tokens::difference(prompt, &cpu, &gpu));
+            match tokens::difference(prompt, &cpu, &gpu) {
+                None => {}
+                Some(Difference::Tie) => compared.ties += 1,
+                Some(Difference::Wrong(text)) => wrong.push(text),
+            }
         }
         compared.prompts_that_differ = wrong.len();
         Ok((placement.layers.len(), compared, wrong))

@@ -35,6 +35,9 @@ pub(crate) struct Tokens {
     pub prompts: usize,
     /// Tokens of the CPU's answers.
     pub compared: usize,
+    /// Prompts after which the GPU chose the other of two tokens that were as good as equal to the CPU.
+    #[serde(default)]
+    pub ties: usize,
     /// Prompts after which the GPU's tokens are others.
     pub prompts_that_differ: usize,
     /// What gave the CPU's.
@@ -110,6 +113,7 @@ impl fmt::Display for Report {
         line("driver", self.driver.clone())?;
         line("layers", format!("{0} of {0} on the GPU", self.layers))?;
         let differ = match tokens.prompts_that_differ {
+            0 if tokens.ties > 0 => format!("as on the CPU up to {} ties", tokens.ties),
             0 => "all as on the CPU".to_owned(),
             count => format!("not as on the CPU after {count} prompts"),
         };
@@ -164,6 +168,7 @@ mod tests {
             tokens: Tokens {
                 prompts: 5,
                 compared: 160,
+                ties: 0,
                 prompts_that_differ: 0,
                 against: "the cpu distribution 2611211820-31a7ac6".to_owned(),
             },
