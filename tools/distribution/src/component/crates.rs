@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::{Component, Group, Text, joined, license_files};
-use crate::dist::packer;
 use product::manifest::Manifest;
+use product::variant;
 use workspace::cargo;
 
 /// What a distribution is of.
@@ -34,7 +34,7 @@ pub const SERVER: Program = Program {
 };
 
 pub const PACKER: Program = Program {
-    package: packer::NAME,
+    package: variant::PACKER,
     features: "quantize,fetch,openmp",
     license: "gguf-packer.txt",
     has_page: false,
@@ -43,7 +43,7 @@ pub const PACKER: Program = Program {
 impl Program {
     /// Of the distribution that `manifest` describes.
     pub fn of(manifest: &Manifest) -> &'static Self {
-        if manifest.variant == packer::NAME { &PACKER } else { &SERVER }
+        if manifest.variant == variant::PACKER { &PACKER } else { &SERVER }
     }
 }
 

@@ -4,11 +4,11 @@ use super::files::Hashed;
 use super::spdx::{DOCUMENT, Relationship};
 use super::{DISTRIBUTION, file_id, is_in, package_id};
 use crate::component::{Component, Group, Program};
-use crate::dist::packer;
 use crate::licenses;
+use product::variant;
 
 /// Files of code that are made of our crates, the first alone, the other with llama.cpp in it.
-const OWN: [&str; 2] = ["llama-healthcheck", packer::NAME];
+const OWN: [&str; 2] = ["llama-healthcheck", variant::PACKER];
 
 /// Ids of the parts that have parts.
 struct Owners {
