@@ -127,7 +127,7 @@ fn a_server_starts_and_is_healthy() {
         says(1, &format!("unhealthy: {elsewhere} answers 404: File Not Found"))
     );
     drop(server);
-    let gone = format!("unhealthy: process {pid} is not to be seen in /proc");
+    let gone = format!("unhealthy: cannot read /proc/{pid}");
     assert_eq!(check(&pid, &[]), says(1, &gone));
 }
 

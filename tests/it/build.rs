@@ -144,13 +144,15 @@ fn what_is_missing_is_said_at_once() {
     let bare = bare_path();
     let error = error_with(|cargo| cargo.env("PATH", bare.path()));
     assert!(
-        error.starts_with("no cmake for every build\n  looked in: PATH\n  hint: install it: "),
+        error.starts_with(
+            "cmake not found (every build needs it)\n  looked in: PATH\n  hint: install it: "
+        ),
         "{error}"
     );
-    assert!(error.contains("no C++ compiler for every build"), "{error}");
+    assert!(error.contains("C++ compiler not found (every build needs it)"), "{error}");
     // The compiler that is named is the one that is told, whatever else there is.
     let error = error_with(|cargo| cargo.env("CC", "/no/such/cc"));
-    let told = "no C compiler for every build\n  looked in: $CC (/no/such/cc), PATH\n  \
+    let told = "C compiler not found (every build needs it)\n  looked in: $CC (/no/such/cc), PATH\n  \
                 hint: set CC to a compiler that is there, or to nothing";
     assert_eq!(error, told);
     let app = root().join("tests/downstream/app");
@@ -158,7 +160,10 @@ fn what_is_missing_is_said_at_once() {
         Cargo::new(&app, &shared_target(), &["build", "--release", "--features", "llama-sys/cuda"]);
     let error = cuda.env("CUDA_PATH", "/no/cuda").fail();
     if command("nvcc").arg("--version").output().is_err() {
-        assert!(error.contains("no CUDA compiler (nvcc) for feature `cuda`"), "{error}");
+        assert!(
+            error.contains("CUDA compiler (nvcc) not found (feature `cuda` needs it)"),
+            "{error}"
+        );
         assert!(
             error
                 .contains("$CUDACXX (unset), $CUDA_PATH (/no/cuda/bin), /usr/local/cuda/bin, PATH"),

@@ -56,7 +56,7 @@ impl Store {
                 continue;
             };
             if deep && hash_file(&self.blob_path(&digest))?.0 != digest {
-                wrong.push(spoiled(&format!("the content {digest} is another one")));
+                wrong.push(spoiled(&format!("the content {digest} was changed")));
             }
         }
         if wrong.is_empty() { Ok(checked) } else { Err(Error::all(wrong)) }
@@ -68,7 +68,7 @@ impl Store {
             Err(error) => return wrong.push(error),
         };
         if Digest::of(&image.config) != *id {
-            wrong.push(spoiled(&format!("the config of the image {} is another one", id.short())));
+            wrong.push(spoiled(&format!("the config of the image {} was changed", id.short())));
         }
         if !image.folder.is_dir() {
             wrong.push(spoiled(&format!("the files of the image {} are gone", id.short())));

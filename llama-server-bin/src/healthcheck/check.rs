@@ -60,9 +60,7 @@ pub(crate) fn check(world: &World, say: &dyn Fn(Verdict)) -> Verdict {
         (None, Found::Without(name)) => Said::unhealthy(format!(
             "llama-server is not running: `{name}` has no such child process"
         )),
-        (None, Found::Unseen) => {
-            Said::unhealthy(format!("process {} is not to be seen in /proc", world.pid))
-        }
+        (None, Found::Unseen) => Said::unhealthy(format!("cannot read /proc/{}", world.pid)),
     };
     let Said { verdict, devices } = said;
     if !verdict.is_healthy() {

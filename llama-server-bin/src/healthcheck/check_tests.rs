@@ -343,7 +343,7 @@ fn a_starter_without_its_server_is_unhealthy() {
 fn a_main_process_that_is_gone_is_unhealthy() {
     let mut gone = Container::serving(1);
     gone.world.pid = 4711;
-    assert_eq!(gone.verdict(), "unhealthy: process 4711 is not to be seen in /proc");
+    assert_eq!(gone.verdict(), "unhealthy: cannot read /proc/4711");
 }
 
 #[test]

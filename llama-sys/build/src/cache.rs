@@ -45,7 +45,7 @@ fn mismatches(cache: &BTreeMap<&str, &str>, flags: &FlagSet) -> Vec<Error> {
             let got = *cache.get(name)?;
             let same = got == asked || is_path_of(got, asked);
             (!same).then(|| {
-                Error::new(format!("CMake has {name}={got}, asked was {asked}"))
+                Error::new(format!("CMake set {name}={got} although {asked} was requested"))
                     .hint("remove what sets it: an environment variable or LLAMA_SYS_CMAKE_ARGS")
             })
         })
@@ -63,7 +63,7 @@ fn unmet(cache: &BTreeMap<&str, &str>, config: &Config) -> Vec<Error> {
     let on = |name: &str| matches!(cache.get(name), Some(&("ON" | "1" | "TRUE")));
     let mut errors = Vec::new();
     if features.has(Feature::Openmp) && !on("GGML_OPENMP_ENABLED") {
-        let error = Error::new("CMake found no OpenMP for feature `openmp`");
+        let error = Error::new("CMake found no OpenMP (feature `openmp` needs it)");
         errors.push(
             error.hint("install the compiler's OpenMP, or build without the feature `openmp`"),
         );
@@ -72,7 +72,7 @@ fn unmet(cache: &BTreeMap<&str, &str>, config: &Config) -> Vec<Error> {
         && features.has(Feature::Tls)
         && !on("OPENSSL_VERSION_SUPPORTED")
     {
-        let error = Error::new("CMake found no OpenSSL 3 for feature `tls`");
+        let error = Error::new("CMake found no OpenSSL 3 (feature `tls` needs it)");
         errors.push(error.hint("install OpenSSL 3, or build without the feature `tls`"));
     }
     errors
@@ -106,13 +106,19 @@ mod tests {
         let errors = mismatches(&cache, &flags);
         assert_eq!(errors.len(), 1);
         assert!(
-            errors[0].to_string().starts_with("CMake has GGML_CUDA=OFF, asked was ON\n  hint: ")
+            errors[0]
+                .to_string()
+                .starts_with("CMake set GGML_CUDA=OFF although ON was requested\n  hint: ")
         );
         let config = crate::tests::config("x86_64-unknown-linux-gnu", "openmp tls server");
         let errors: Vec<String> = unmet(&cache, &config).iter().map(ToString::to_string).collect();
         assert_eq!(errors.len(), 2);
-        assert!(errors[0].starts_with("CMake found no OpenMP for feature `openmp`\n  hint: "));
-        assert!(errors[1].starts_with("CMake found no OpenSSL 3 for feature `tls`\n  hint: "));
+        assert!(
+            errors[0].starts_with("CMake found no OpenMP (feature `openmp` needs it)\n  hint: ")
+        );
+        assert!(
+            errors[1].starts_with("CMake found no OpenSSL 3 (feature `tls` needs it)\n  hint: ")
+        );
     }
 
     #[test]

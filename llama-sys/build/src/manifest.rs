@@ -101,14 +101,14 @@ impl Manifest {
         differ.extend(built.differs_in_source(pin)?);
         let what = if differ.is_empty() {
             differ = built.changed_files()?;
-            "not what its llama-build.json says"
+            "its llama-build.json"
         } else {
-            "another one"
+            "this configuration"
         };
         if differ.is_empty() {
             return Ok(built);
         }
-        Err(Error::new(format!("the build in {} is {what}", dir.display()))
+        Err(Error::new(format!("the build in {} does not match {what}", dir.display()))
             .log(differ)
             .hint("unset LLAMA_SYS_PREBUILT_DIR, or choose the same features and variables"))
     }

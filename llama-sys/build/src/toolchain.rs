@@ -138,7 +138,7 @@ fn describe(finding: &Finding, manager: Option<Manager>) -> Error {
     let missing = finding.result.as_ref().expect_err("only what is missing is described");
     let what = match &missing.too_old {
         Some(too_old) => format!("{name} too old for {needed_for}: {too_old}"),
-        None => format!("no {name} for {needed_for}"),
+        None => format!("{name} not found ({needed_for} needs it)"),
     };
     let mut error = Error::new(what);
     for place in &missing.looked_in {

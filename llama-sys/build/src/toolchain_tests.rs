@@ -38,13 +38,13 @@ fn a_named_compiler_is_what_is_looked_for() {
     assert_eq!(compilers("x86_64-unknown-linux-gnu", there, there), "");
     assert_eq!(
         compilers("x86_64-unknown-linux-gnu", "/no/such/cc", there),
-        "no C compiler for every build\n  looked in: $CC (/no/such/cc), PATH\n  \
+        "C compiler not found (every build needs it)\n  looked in: $CC (/no/such/cc), PATH\n  \
          hint: set CC to a compiler that is there, or to nothing"
     );
     let arm = compilers("aarch64-unknown-linux-gnu", there, "no-aarch64-g++");
     assert_eq!(
         arm,
-        "no C++ compiler for every build\n  looked in: $CXX (no-aarch64-g++), PATH\n  \
+        "C++ compiler not found (every build needs it)\n  looked in: $CXX (no-aarch64-g++), PATH\n  \
          hint: install it: apt-get install g++-aarch64-linux-gnu\n  \
          hint: set CXX_aarch64_unknown_linux_gnu to its cross compiler"
     );
@@ -91,13 +91,13 @@ fn everything_that_is_missing_is_told_at_once() {
     let findings: Vec<&Finding> = findings.iter().collect();
     let text = report(&findings, Some(Manager::Apt)).to_string();
     let golden = "\
-no cmake for every build
+cmake not found (every build needs it)
   hint: install it: apt-get install cmake
-no OpenSSL for feature `tls`
+OpenSSL not found (feature `tls` needs it)
   looked in: headers of `cc` (openssl/ssl.h)
   hint: install it: apt-get install libssl-dev
   hint: or build without the feature `tls`
-no CUDA compiler (nvcc) for feature `cuda`
+CUDA compiler (nvcc) not found (feature `cuda` needs it)
   looked in: $CUDACXX, $CUDA_PATH, /usr/local/cuda/bin
   hint: install it: apt-get install nvidia-cuda-toolkit
   hint: NVIDIA's own packages are newer than most systems': https://developer.nvidia.com/cuda-downloads; in a clone of this repository: cargo xtask setup --features cuda
@@ -108,7 +108,7 @@ no CUDA compiler (nvcc) for feature `cuda`
     let text = report(&findings[..1], None).to_string();
     assert_eq!(
         text,
-        "no cmake for every build\n  hint: install it: apt-get install cmake | dnf install cmake | \
+        "cmake not found (every build needs it)\n  hint: install it: apt-get install cmake | dnf install cmake | \
          brew install cmake | pacman -S cmake | winget install Kitware.CMake"
     );
 }

@@ -77,7 +77,8 @@ pub(super) fn prebuilt(out: &Path) {
         .env("LLAMA_SYS_CMAKE_ARGS", "-DGGML_LTO=ON");
     let error = other.fail();
     assert!(
-        error.contains("pre built is another one") && error.contains("GGML_LTO is unset, not ON"),
+        error.contains("pre built does not match this configuration")
+            && error.contains("GGML_LTO is unset, not ON"),
         "{error}"
     );
     // A byte of a library, with the time that it had. Cargo sees no change of it, but of the manifest's time.
@@ -88,7 +89,7 @@ pub(super) fn prebuilt(out: &Path) {
     let prebuilt = || library(&target).env("LLAMA_SYS_PREBUILT_DIR", &dir);
     let error = prebuilt().fail();
     let name = archive.file_name().unwrap().to_string_lossy();
-    assert!(error.contains("pre built is not what its llama-build.json says"), "{error}");
+    assert!(error.contains("pre built does not match its llama-build.json"), "{error}");
     assert!(error.contains(&format!("| lib/{name}")), "{error}");
     flip(&archive);
     prebuilt().succeed();
@@ -98,7 +99,8 @@ pub(super) fn prebuilt(out: &Path) {
         .unwrap();
     let error = prebuilt().fail();
     assert!(
-        error.contains("pre built is another one") && error.contains("| the tag is c"),
+        error.contains("pre built does not match this configuration")
+            && error.contains("| the tag is c"),
         "{error}"
     );
 }

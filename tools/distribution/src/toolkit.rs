@@ -175,7 +175,7 @@ fn mismatch(
                     "the {variant} toolkit is too old: {place} is {version}, {major}.{minor} is needed"
                 )
             } else if wanted.is_some_and(|wanted| major_minor(wanted) != Some(found)) {
-                format!("the {variant} toolkit is another one: {place} is {version}, not{want}")
+                format!("found {variant} {version} at {place}, but{want} was requested")
             } else {
                 return None;
             }
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(say("12.8.93", None), "");
         assert_eq!(
             say("13.0.88", Some("12.8")),
-            "the cuda toolkit is another one: /usr/bin/nvcc is 13.0.88, not 12.8"
+            "found cuda 13.0.88 at /usr/bin/nvcc, but 12.8 was requested"
         );
         assert_eq!(
             say("11.8.89", None),

@@ -152,7 +152,7 @@ impl Args {
         }
         if self.from_dist.is_some() && (self.architectures.is_some() || self.toolkit.is_some()) {
             wrong.push(
-                "--toolkit and --arch are of a build, and --from-dist has had it\n  hint: leave them out"
+                "--toolkit and --arch apply to a build, and --from-dist takes a finished one\n  hint: leave them out"
                     .to_owned(),
             );
         }
@@ -163,7 +163,9 @@ impl Args {
             (self.output.is_some(), "--output"),
         ] {
             if several && given {
-                wrong.push(format!("{word} is of one image\n  hint: name one in place of `all`"));
+                wrong.push(format!(
+                    "{word} needs a single image\n  hint: name one in place of `all`"
+                ));
             }
         }
         if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }

@@ -51,19 +51,19 @@ fn words_that_cannot_be_meant_are_refused() {
         (
             "build",
             "all --from-dist d --tag x --output oci:x",
-            "--from-dist is of one image\n  hint: name one in place of `all`\n\
-             --tag is of one image\n  hint: name one in place of `all`\n\
-             --output is of one image\n  hint: name one in place of `all`",
+            "--from-dist needs a single image\n  hint: name one in place of `all`\n\
+             --tag needs a single image\n  hint: name one in place of `all`\n\
+             --output needs a single image\n  hint: name one in place of `all`",
         ),
         (
             "build",
             "cuda --toolkit all --tag x",
-            "--tag is of one image\n  hint: name one in place of `all`",
+            "--tag needs a single image\n  hint: name one in place of `all`",
         ),
         (
             "build",
             "cuda --from-dist d --arch 90",
-            "--toolkit and --arch are of a build, and --from-dist has had it\n  hint: leave them out",
+            "--toolkit and --arch apply to a build, and --from-dist takes a finished one\n  hint: leave them out",
         ),
     ] {
         assert_eq!(refused(command, words), message, "{command} {words}");

@@ -152,7 +152,7 @@ fn check(variant: Variant, args: &Args, wrong: &mut Vec<String>) {
     let toolkit = args.toolkit.as_deref().filter(|version| *version != "all");
     if several && (toolkit.is_some() || args.architectures.is_some()) {
         wrong.push(
-            "--toolkit and --arch are of one variant\n  hint: name one in place of `all`".into(),
+            "--toolkit and --arch need a single variant\n  hint: name one in place of `all`".into(),
         );
         return;
     }
@@ -221,7 +221,7 @@ mod tests {
             ),
             (
                 "all --toolkit 13.0",
-                "--toolkit and --arch are of one variant\n  hint: name one in place of `all`",
+                "--toolkit and --arch need a single variant\n  hint: name one in place of `all`",
             ),
             ("cuda --toolkit new", "--toolkit is no version\n  hint: --toolkit 13.0"),
         ] {

@@ -114,7 +114,7 @@ impl Args {
     fn value(&self) -> Result<&str> {
         let step = &self.step;
         let missing =
-            || format!("`release {step}` is of something\n  hint: cargo xtask release --help");
+            || format!("`release {step}` needs a name\n  hint: cargo xtask release --help");
         self.value.as_deref().with_context(missing)
     }
 

@@ -177,7 +177,7 @@ mod tests {
             wrong,
             [
                 "licenses: has mode 0700, must be 0755",
-                "version.json: target `pdp11-unknown-linux-gnu` is none of cuda's",
+                "version.json: no cuda distribution exists for target `pdp11-unknown-linux-gnu`",
             ]
         );
         assert_eq!(report.files, 9);

@@ -39,7 +39,8 @@ fn about_manifest(manifest: &Manifest) -> Vec<String> {
     match Variant::parse(&manifest.variant) {
         Err(_) => wrong.push(format!("variant `{}` is unknown", manifest.variant)),
         Ok(variant) if !variant.targets().contains(&manifest.target.as_str()) => {
-            wrong.push(format!("target `{}` is none of {variant}'s", manifest.target));
+            wrong
+                .push(format!("no {variant} distribution exists for target `{}`", manifest.target));
         }
         Ok(_) => {}
     }

@@ -29,7 +29,7 @@ fn a_manifest_must_say_everything() {
             "llama-healthcheck: is for x86_64, version.json says aarch64-unknown-linux-gnu",
             "llama-server: is for x86_64, version.json says aarch64-unknown-linux-gnu",
             "version.json: `branch` is empty",
-            "version.json: target `aarch64-unknown-linux-gnu` is none of cuda's",
+            "version.json: no cuda distribution exists for target `aarch64-unknown-linux-gnu`",
             "version.json: timestamp `20251121` is not yymmddhhmm",
             "version.json: version `2511211326-0123456` is not timestamp `20251121`, `-`, and 7 or more \
              digits of commit `0123456789abcdef0123456789abcdef01234567`",

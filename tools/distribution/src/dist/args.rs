@@ -142,8 +142,9 @@ impl Args {
         wrong.extend(self.packer_with_others());
         let several = self.variants.len() > 1;
         if several && (self.toolkit.is_some() || self.architectures.is_some()) {
-            wrong
-                .push("--toolkit and --arch are of one variant\n  hint: --variant cuda".to_owned());
+            wrong.push(
+                "--toolkit and --arch need a single variant\n  hint: --variant cuda".to_owned(),
+            );
         }
         if self.toolkit.as_deref().is_some_and(|version| variant::major_minor(version).is_none()) {
             wrong.push("--toolkit is no version\n  hint: --toolkit 13.0".to_owned());
@@ -211,7 +212,7 @@ mod tests {
             (
                 "--variant cpu,cuda --arch 90",
                 x86,
-                "--toolkit and --arch are of one variant\n  hint: --variant cuda",
+                "--toolkit and --arch need a single variant\n  hint: --variant cuda",
             ),
             (
                 "--variant cuda --toolkit new",

@@ -38,7 +38,7 @@ pub fn current(release: &Release, reference: &str) -> Result<Option<Current>> {
     match inspect.arg(format!("docker://{reference}")).read() {
         Ok(raw) => Ok(Some(Current::read(&raw))),
         Err(error) if ABSENT.iter().any(|words| error.to_string().contains(words)) => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("nobody says what {reference} is")),
+        Err(error) => Err(error).with_context(|| format!("cannot find out what {reference} is")),
     }
 }
 
