@@ -19,21 +19,21 @@ use workspace::screen::Screen;
 use workspace::tools;
 
 const HELP: &str = "\
-cargo xtask check [NAME...]: everything that a machine can hold us to, or only the checks named
+cargo xtask check [NAME...]: run all automatic checks, or only those named
 
-  format     rustfmt
-  style      the rules of CONTRIBUTING.md that a machine can hold
+  format     rustfmt changes nothing
+  style      files and functions follow the rules of CONTRIBUTING.md
   pin        the version of llama-sys names the pinned release
-  advisories vendor/advisories.toml is for the pinned release and agrees with the patches
+  advisories vendor/advisories.toml was reviewed for the pinned release and matches the patches
   readme     tables of README.md, SECURITY.md and docs/ match the code, and every relative link resolves
   files      docker/{cpu,cuda,rocm,vulkan}.Dockerfile match docker/Dockerfile.in
   features   both Cargo.toml have the features of llama-sys/build/src/feature.rs
   vendor     tree, pin, patches and the crate's list of files agree
-  flags      our flag sets hold all of upstream's official ones
-  bindings   the declarations are those of the pinned headers
-  lints      clippy without a warning
+  flags      our flag sets contain all of upstream's official ones
+  bindings   the declarations match the pinned headers
+  lints      clippy gives no warning
 
-  --fix      write those features, tables and Dockerfiles and the format; check nothing
+  --fix      write the features, tables, Dockerfiles and format; check nothing
 ";
 
 /// One thing that is held: its name, the command that repairs it, and how to find out.

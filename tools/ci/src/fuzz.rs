@@ -19,15 +19,15 @@ use workspace::screen::{self, Screen};
 pub(crate) use build::build;
 
 const HELP: &str = "\
-cargo xtask fuzz [TARGET...]: fuzz what strangers send, under ASan and UBSan, one target after the other
+cargo xtask fuzz [TARGET...]: send broken input to the server's parsers, under ASan and UBSan, target by target
 
   --minutes <n>    for all targets together (20)
   --seconds <n>    the same in seconds
-  --seed <n>       repeat a run: its number, which it printed
+  --seed <n>       repeat the run that printed this number
   --build          build only
-  --yes            install what is missing
+  --yes            install missing packages
 
-Everything that was found lies in target/fuzz/findings. See docs/fuzzing.md.
+The findings are in target/fuzz/findings. See docs/fuzzing.md.
 ";
 
 /// For reading what was kept, and for a busy machine: libFuzzer ends by itself.

@@ -10,19 +10,19 @@ use super::synthetic::Shape;
 use product::variant::Variant;
 
 pub(super) const HELP: &str = "\
-cargo xtask gpu-test: a distribution on this machine's GPU
+cargo xtask gpu-test: prove a distribution on this machine's GPU
 
   --variant NAME   cuda (default), rocm or vulkan
   --dist DIR       the distribution; default: the variant's in dist
-  --cpu-dist DIR   the one that gives the tokens to compare with; default: the one in dist, and
-                   where there is none the first one with `--device none`
-  --model FILE     the model to compare tokens with; default: the demo model
-  --ops LIST       operations for test-backend-ops, as in MUL_MAT,ADD; default: all
+  --cpu-dist DIR   the distribution whose tokens are compared; default: the cpu one in dist, or
+                   the first one with `--device none` if there is no cpu one
+  --model FILE     the model for the comparison of tokens; default: the demo model
+  --ops LIST       operations for test-backend-ops, such as MUL_MAT,ADD; default: all
   --bench SIZE     8b (default): the shape of an 8B model, 4.9 GB of disk and GPU memory; tiny: 3 MB
-  --json FILE      write the figures there when everything holds
+  --json FILE      write the figures there if everything passes
   --setup          install what the build of upstream's two programs needs
   --prepare DIR    build upstream's two programs into DIR and stop; needs no GPU
-  --tools DIR      take them from there instead of building them
+  --tools DIR      use the two programs in DIR and build none
 ";
 
 #[derive(Debug)]

@@ -45,55 +45,55 @@ const HELP: &str = "\
 cargo xtask image COMMAND: container images with llama-server
 
   build VARIANT|all     build images; VARIANT is cpu, cuda, rocm or vulkan
-  build gguf-packer     of the folder that `cargo xtask dist --packer` made
-  tags VARIANT|all      every name of an image, for the commit that is here
-  manifest VARIANT|all  join what was pushed for each platform under one name
+  build gguf-packer     build the packer's image from `dist --packer`'s folder
+  tags VARIANT|all      print every name of an image for this commit
+  manifest VARIANT|all  join the pushed images of all platforms in one name
   test VARIANT|gguf-packer
-                        run an image and hold it to what it promises
-  base                  the Debian that images stand on, as this machine has it
-  size IMAGE|ARCHIVE    what is in it, layer by layer; an error when over budget
-  version               the version that this commit gives
-  info                  commit, branch, version, last and next release
+                        run an image and check its promises
+  base                  print the base image that this machine has
+  size IMAGE|ARCHIVE    print the layers; fail if the image is over budget
+  version               print the version of this commit
+  info                  print commit, branch, version, last and next release
   release               tag this commit, so that CI publishes its images
-  clean [--plan]        remove the images that were built here
+  clean [--plan]        remove the images that this clone built
 
 build, tags and manifest:
-  --toolkit X.Y|all     of the GPU's vendor; default: the one of the releases
+  --toolkit X.Y|all     the vendor's toolkit; default: that of the releases
   --platform LIST       linux/amd64, linux/arm64; default: this machine's for
                         build, all that the variant has for tags and manifest
   --minimal             the image without shell and package manager
-  --registry HOST/OWNER what names begin with; default: names for this machine
+  --registry HOST/OWNER start of the names; default: names for this machine
   --scheme NAME         repository: llama-cpp-cpu:VERSION; default but for tags
                         platform: llama-cpp:latest-cpu-amd64
                         release: llama-cpp:cuda12.8, llama-cpp:1.2-cpu
                         all: default of tags
   --semver X.Y.Z        also the names of this release
 build:
-  --from-dist DIR       put this distribution into the image and build none
+  --from-dist DIR       use this finished distribution
   --arch LIST           GPU architectures as CMake takes them
-  --tag NAME            in place of the names of the scheme; may be repeated
-  --dev                 names of a build to try out: llama-cpp:cpu-dev and so on
-  --push                to the registry in place of the engine
-  --output oci:FILE     into an archive in place of the engine
-  --output dir:FOLDER   only the distribution in it, into a folder
+  --tag NAME            replace the names of the scheme; may be repeated
+  --dev                 use names for a trial, such as llama-cpp:cpu-dev
+  --push                write to the registry, not to the engine
+  --output oci:FILE     write an archive, not to the engine
+  --output dir:FOLDER   write only the distribution, into a folder
   --attest              attach the provenance
-  --cache gha|registry  keep layers there from one build to the next
+  --cache gha|registry  keep layers there between builds
   --no-cache            build every layer anew
-  --base-image NAME     in place of `image base`'s; --rust-image likewise
+  --base-image NAME     replace the base image; --rust-image likewise
   --build-arg NAME=VAL  another argument of the Dockerfile; may be repeated
-  --ca FILE             trust these certificates: a proxy's, for one
-  --plan                show the command and run nothing; manifest has it too
+  --ca FILE             trust these certificates, such as a proxy's
+  --plan                print the command and run nothing; also for manifest
 tags:
   --dev --json
 manifest:
   --release-json FILE   write every image's names and digests
 test:
-  --image NAME          default: what build called it
+  --image NAME          default: the name that build gave
   --toolkit X.Y --minimal
 size:
   --json
 release:
-  --yes                 do it; without: show what would be done
+  --yes                 do it; without it, only print the steps
   --push                also push the tag
 ";
 

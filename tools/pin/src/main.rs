@@ -21,14 +21,14 @@ use update::Ids;
 const HELP: &str = "\
 cargo xtask vendor: fetch and verify the pinned llama.cpp and its web UI
 
-  --force              fetch it again, in place of what is there
-  --check              prove that tree, pin, patches and the crate's list of files agree
-  --update <tag>       move the pin to another release (as in b12000), and all that follows from it
+  --force              fetch it again and replace the present one
+  --check              verify that tree, pin, patches and the crate's list of files agree
+  --update <tag>       move the pin to another release, such as b12000, and write everything that follows from it
   --from <path>        with --update: read the release from this archive or folder
-  --no-ui              leave the web UI alone
-  --ui-archive <file>  pack the built web UI as a .tar.gz, which LLAMA_SYS_UI_ARCHIVE takes
-  --pin-ui             build the web UI with npm and write what it is into the pin (--update does)
-  --web-ui-packages    list the npm packages in the web UI anew (--update does)
+  --no-ui              do not touch the web UI
+  --ui-archive <file>  pack the built web UI as a .tar.gz for LLAMA_SYS_UI_ARCHIVE
+  --pin-ui             build the web UI with npm and write its tree id into the pin (--update does this too)
+  --web-ui-packages    write the list of npm packages in the web UI (--update does this too)
 ";
 
 #[derive(Debug, Default)]

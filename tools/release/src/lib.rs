@@ -27,27 +27,28 @@ use plan::{Plan, Told};
 use workspace::screen;
 
 const HELP: &str = "\
-cargo xtask release STEP: what CI publishes, step by step, through dist/release
+cargo xtask release STEP: run one step of what CI publishes, in dist/release
 
-  plan            what this event publishes, for the steps after it
-  build JOB       distribution and images of one row, tested; `jobs` lists them
+  plan            write what this event publishes, for the later steps
+  build JOB       build and test distribution and images of one row;
+                  `jobs` lists the rows
   pack DIR --version V
-                  a distribution as an archive, with its sum, its bill of
-                  materials and its VEX
-  push            every image, by digest: no name means it yet
-  names           what is signed and scanned gets its names: a version's once,
-                  the others only forward
-  archives        the archives become a release on GitHub
-  crates          every crate to crates.io, in order
-  jobs            the jobs of `build`
+                  pack a distribution as an archive, with its checksum, bill of
+                  materials and VEX
+  push            push every image by its digest, without a name
+  names           name the signed and scanned images: the name of a version
+                  once, the others only forward
+  archives        publish the archives as a release on GitHub
+  crates          publish every crate on crates.io, in order
+  jobs            list the jobs of `build`
 
-  --plan          print what would run, as JSON, and run nothing
-  --dry-run       crates: all but the upload
+  --plan          print the commands as JSON and run nothing
+  --dry-run       crates: do everything but the upload
   --repository URL
                   crates: where `cargo binstall` finds the archives
 
-Which event it is, GitHub says: GITHUB_EVENT_NAME, GITHUB_REF. Without them it
-is a trial, which publishes nothing.
+GitHub names the event in GITHUB_EVENT_NAME and GITHUB_REF. Without them the
+step is a trial and publishes nothing.
 ";
 
 /// The words of a command line.

@@ -11,20 +11,19 @@ use product::variant::{self, Variant};
 use workspace::cargo;
 
 pub(super) const HELP: &str = "\
-cargo xtask dist: folders and archives with llama-server that run anywhere
+cargo xtask dist: make folders and archives with llama-server that run on other machines
 
-  --variant LIST    cpu (default), cuda, rocm, vulkan, several with commas, or all that the
-                    target has
+  --variant LIST    cpu (default), cuda, rocm, vulkan, several with commas, or all of the target
   --target TRIPLE   x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu; default: this machine
-  --toolkit X.Y     of the vendor's toolkit; default: the one that is installed
-  --arch LIST       GPU architectures as CMake takes them, as in `90` or `gfx1100;gfx1201`;
+  --toolkit X.Y     version of the vendor's toolkit; default: the installed one
+  --arch LIST       GPU architectures for CMake, such as `90` or `gfx1100;gfx1201`;
                     default: upstream's list for the toolkit
-  --one-file        one llama-server for every CPU in place of libraries; cpu alone
-  --packer          gguf-packer in place of llama-server, for this machine
+  --one-file        one llama-server for every CPU, without libraries; only for cpu
+  --packer          gguf-packer instead of llama-server, for this machine
   --setup           install what the variant needs; --yes means the same
-  --out DIR         where it goes; default: dist
-  --probe           only see whether the toolkit works: configure the backend, compile one kernel
-  --plan            show what would be built and from what, and build nothing
+  --out DIR         the folder for the results; default: dist
+  --probe           only try the toolkit: configure the backend and compile one kernel
+  --plan            print what would be built and from what; build nothing
   --json            with --plan: as JSON
 ";
 
