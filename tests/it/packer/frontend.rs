@@ -149,7 +149,9 @@ fn docker_builds_the_documents_file_as_we_do() {
         bench.builds(&[&words[..], &more].concat());
         std::fs::read_to_string(&id).unwrap()
     };
-    let (downloads, first) = (hub.downloads(), again());
+    // The first one may do some of it again: with the image that was removed, the engine may have collected its parts.
+    let first = again();
+    let downloads = hub.downloads();
     assert_eq!(again(), first);
     assert_eq!(hub.downloads(), downloads);
 }
