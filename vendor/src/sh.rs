@@ -126,6 +126,19 @@ impl Cmd {
         Err(self.failed(output.status, lines))
     }
 
+    /// The same for a program that works long: what it says on standard error is seen as it comes.
+    ///
+    /// # Errors
+    /// When the program cannot be started or fails.
+    pub fn read_shown(&self) -> Result<String, Error> {
+        let mut command = self.command();
+        let output = command.stderr(Stdio::inherit()).output().map_err(|e| self.no_start(&e))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(self.failed(output.status, Vec::new()))
+    }
+
     /// Runs with the caller's own input and output.
     ///
     /// # Errors

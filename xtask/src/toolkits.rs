@@ -65,6 +65,6 @@ fn lacking(config: &Config) -> Vec<(&'static str, &'static str)> {
 /// The variables that tell a build where the toolkit is; `None` when there is none and the tool may bring none.
 fn ask(feature: &str, bring: bool) -> Result<Option<BTreeMap<String, PathBuf>>> {
     let cmd = tools::cmd("toolkit").arg(feature);
-    let said = if bring { cmd.arg("--setup") } else { cmd }.read()?;
+    let said = if bring { cmd.arg("--setup") } else { cmd }.read_shown()?;
     serde_json::from_str(&said).context("the tool's answer is no JSON")
 }

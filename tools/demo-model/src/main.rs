@@ -22,6 +22,10 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().skip(2).any(|arg| arg == "--help" || arg == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     match options().and_then(|options| run(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

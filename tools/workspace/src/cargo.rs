@@ -16,9 +16,14 @@ pub fn root() -> PathBuf {
 
 /// The Cargo that runs this program, in the workspace.
 pub fn cargo(command: &str) -> Cmd {
+    cargo_here(command).dir(root())
+}
+
+/// The same in the folder in which the user is, whose relative paths mean something there.
+pub fn cargo_here(command: &str) -> Cmd {
     #[expect(clippy::disallowed_methods, reason = "set by Cargo for what it runs")]
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    as_typed(Cmd::new(cargo).arg(command).dir(root()))
+    as_typed(Cmd::new(cargo).arg(command))
 }
 
 /// `cmd` without what Cargo tells the program that it runs: build scripts watch those variables, and

@@ -116,11 +116,11 @@ pub fn package(word: &str) -> Option<&'static str> {
 /// When no tool does: words come from [`TOOLS`].
 pub fn cmd(word: &str) -> Cmd {
     let package = package(word).expect("a word of TOOLS");
-    let program = format!("{package}{}", std::env::consts::EXE_SUFFIX);
-    if !cargo::target_dir().join("release").join(program).is_file() && package != "demo-model" {
+    if !is_compiled(package) {
         eprintln!("==> compiling the tool `{package}`");
     }
-    let run = cargo::cargo("run").args(["--release", "--quiet", "--package", package]);
+    let run = cargo::cargo_here("run").args(["--release", "--quiet", "--manifest-path"]);
+    let run = run.arg(cargo::root().join("Cargo.toml")).args(["--package", package]);
     let run = match package {
         // It is built for this machine's processor, three times as fast, and nothing else is.
         "demo-model" => run
@@ -132,6 +132,13 @@ pub fn cmd(word: &str) -> Cmd {
         _ => run,
     };
     run.arg("--").arg(word)
+}
+
+/// Whether the program of `package` lies beside this one. Where that cannot be told, nobody is told to wait.
+fn is_compiled(package: &str) -> bool {
+    let program = format!("{package}{}", std::env::consts::EXE_SUFFIX);
+    let own = std::env::current_exe();
+    own.map_or(true, |own| own.with_file_name(program).is_file()) || package == "demo-model"
 }
 
 /// The programs of the tools that answer `words`, built now: to start one of them later takes no lock of Cargo's, which a
@@ -195,6 +202,14 @@ mod tests {
             assert!(
                 cargo::root().join("tools").join(tool.package).is_dir() || tool.package == "xtask"
             );
+        }
+    }
+
+    /// `cargo xtask verify ./x` in a folder of the clone means the x that is there.
+    #[test]
+    fn a_tool_runs_where_its_user_is() {
+        for tool in TOOLS.iter().filter(|tool| package(tool.word).is_some()) {
+            assert_eq!(cmd(tool.word).command().get_current_dir(), None, "{}", tool.word);
         }
     }
 
