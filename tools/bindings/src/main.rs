@@ -1,5 +1,6 @@
 //! Writes `llama-sys/src/bindings*.rs` from the pinned headers; `--check` only compares.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
         [] => false,
         ["--check"] => true,
         _ => {
-            println!("{HELP}");
+            let _ = writeln!(std::io::stdout(), "{HELP}");
             return ExitCode::from(u8::from(words != ["--help"]) * 2);
         }
     };

@@ -83,7 +83,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
             Value(name) => named.push(find(&name.string()?)?),
             Long("fix") => return fix(),
             Long("help") | Short('h') => {
-                print!("{HELP}");
+                workspace::screen::print(HELP);
                 return Ok(());
             }
             _ => return Err(arg.unexpected().into()),

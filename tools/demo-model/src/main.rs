@@ -1,5 +1,6 @@
 //! Makes the demo model, or checks the one that is there. Called as `cargo xtask demo-model`.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -23,7 +24,8 @@ struct Options {
 
 fn main() -> ExitCode {
     if std::env::args().skip(2).any(|arg| arg == "--help" || arg == "-h") {
-        println!("{USAGE}");
+        // Who reads through `head` has seen enough when that ends.
+        let _ = writeln!(std::io::stdout(), "{USAGE}");
         return ExitCode::SUCCESS;
     }
     match options().and_then(|options| run(&options)) {

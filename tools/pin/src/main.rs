@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 
 fn run(args: Vec<OsString>) -> Result<()> {
     let Some(args) = parse(args)? else {
-        print!("{HELP}");
+        workspace::screen::print(HELP);
         return Ok(());
     };
     if args.check {
