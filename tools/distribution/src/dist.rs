@@ -312,12 +312,12 @@ impl Dist<'_> {
         backend: Option<&backend::Built>,
     ) -> Result<Manifest> {
         fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        let mut ours: Vec<&Path> = vec![&payload.server, &payload.healthcheck];
-        ours.extend(payload.libraries.iter().map(PathBuf::as_path));
+        let built = payload.programs.iter().chain(&payload.libraries);
+        let mut ours: Vec<&Path> = built.map(PathBuf::as_path).collect();
         ours.extend(backend.map(|built| built.library.as_path()));
         assemble::copy_stripped(&ours, dir, &self.target, &self.host)?;
-        for name in ["llama-server", "llama-healthcheck"] {
-            assemble::link(dir, name)?;
+        for program in &payload.programs {
+            assemble::link(dir, program)?;
         }
         let vendor = backend.map(|built| built.vendor.as_slice()).unwrap_or_default();
         assemble::copy_vendor(vendor, dir, plan.variant)?;

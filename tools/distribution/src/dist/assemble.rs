@@ -134,11 +134,12 @@ pub(crate) fn set_modes(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `bin/<name>` as a link to `<name>`: the path that images and other programs name.
+/// `bin/<name>` as a link to `<name>`, the name of `program`: the path that images and other programs name.
 ///
 /// # Errors
 /// When it cannot be made.
-pub(crate) fn link(dir: &Path, name: &str) -> Result<()> {
+pub(crate) fn link(dir: &Path, program: &Path) -> Result<()> {
+    let name = program.file_name().context("a program has a name")?;
     let bin = dir.join("bin");
     fs::create_dir_all(&bin).with_context(|| format!("cannot create {}", bin.display()))?;
     files::symlink(Path::new("..").join(name), &bin.join(name))
@@ -184,7 +185,7 @@ mod tests {
         let (from, to) = (dir.path().join("x"), dir.path().join("d"));
         fs::write(&from, "abc").unwrap();
         copy(&from, &to.join("licenses/x.txt"), 0o644).unwrap();
-        link(&to, "x").unwrap();
+        link(&to, &from).unwrap();
         let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let expected = [
             ("bin/x", File::Link { target: "../x".to_owned() }),
@@ -208,7 +209,7 @@ mod tests {
             }
             files::set_mode(&at(name), mode).unwrap();
         }
-        link(dir.path(), "program").unwrap();
+        link(dir.path(), &at("program")).unwrap();
         set_modes(dir.path()).unwrap();
         let mode = |name: &str| fs::metadata(at(name)).unwrap().permissions().mode() & 0o7777;
         let modes = ["", "d", "d/text", "program", "bin"].map(mode);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::Result;
+use llama_build::cmake::WORKER;
 use llama_build::{Config, Features, FlagSet, Pin};
 use llama_src::sh::Cmd;
 use serde::Serialize;
@@ -230,10 +231,14 @@ pub fn files(variant: Variant, one_file: bool) -> Vec<String> {
         "version.json",
         advisories::VEX_FILE,
     ];
+    let worker_link = format!("bin/{WORKER}");
     if !one_file {
         files.extend([
+            WORKER,
+            &worker_link,
             "libggml-base.so",
             "libggml-cpu-*.so",
+            "libggml-rpc.so",
             "libggml.so",
             "libllama-common.so",
             "libllama-server-impl.so",
