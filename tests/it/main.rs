@@ -49,6 +49,9 @@ mod packer;
 mod refusals;
 /// Requests that want to end the server, or to keep it busy.
 mod requests;
+/// One model over several machines.
+#[cfg(target_os = "linux")]
+mod rpc;
 /// The server locked in: what it goes on doing, what it can do no longer.
 #[cfg(target_os = "linux")]
 mod sandbox;
