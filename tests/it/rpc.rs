@@ -65,7 +65,8 @@ impl Head {
     fn start(dist: &Path, model: &Path, workers: &[String], folder: &Path) -> Self {
         let (port, log) = (free_port(), folder.join("head.log"));
         let mut command = head(dist, model, &workers.join(","));
-        command.args(["--port", &port.to_string()]).stdout(Stdio::null());
+        // One of the two layers for each of two workers.
+        command.args(["--port", &port.to_string(), "-ts", "1,3"]).stdout(Stdio::null());
         command.stderr(std::fs::File::create(&log).unwrap());
         Self { child: KilledOnDrop(command.spawn().unwrap()), port, log }
     }
