@@ -18,7 +18,7 @@ fn workers_that_come_late_are_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let port = free_port();
     let at = format!("127.0.0.1:{port}");
-    let mut server = Head::start(&dist, &model, &[at.clone()], dir.path());
+    let mut server = Head::start(&dist, &model, std::slice::from_ref(&at), dir.path());
     let said = format!("waiting for RPC worker {at}: Connection refused");
     wait_for(&said, || server.log().contains(&said).then_some(()));
     std::thread::sleep(Duration::from_secs(5));

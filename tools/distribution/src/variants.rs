@@ -79,7 +79,7 @@ mod tests {
         let cuda = &rows[2];
         assert_eq!(cuda["variant"], "cuda");
         assert_eq!(cuda["platform"], "linux/amd64");
-        assert_eq!(cuda["features"][6], "cuda");
+        assert_eq!(cuda["features"][7], "cuda");
         assert_eq!(rows[0].get("toolkit"), None);
     }
 }

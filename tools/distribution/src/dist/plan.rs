@@ -322,7 +322,7 @@ mod tests {
         let plan = Plan::new(&choice, product::variant::X86_64, &Pin::example()).unwrap();
         assert_eq!(plan.name, "one-file-x86_64-unknown-linux-gnu");
         assert!(!plan.files.iter().any(|file| file.ends_with(".so")), "{:?}", plan.files);
-        assert!(plan.steps[0].command.contains("fetch,ui,openmp,tls,cpu-all-variants "));
+        assert!(plan.steps[0].command.contains("fetch,ui,openmp,tls,cpu-all-variants,rpc "));
         let flags = &plan.flags["llama-server"];
         assert_eq!(flags.value("BUILD_SHARED_LIBS"), Some("OFF"));
         assert_eq!(flags.value("GGML_CPU_ALL_VARIANTS"), Some("ON"));
