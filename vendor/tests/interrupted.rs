@@ -119,7 +119,7 @@ fn a_full_disk_is_named_and_left_clean() {
 fn a_vendor_folder_that_cannot_be_written_needs_a_cache() {
     let (_temp, root) = folder();
     let server = serve(Manner::Good, archive("two", 0));
-    let mount = "mount -t tmpfs none \"$CHILD_ROOT\" && mount -o remount,ro \"$CHILD_ROOT\"";
+    let mount = "mount -t tmpfs -o ro none \"$CHILD_ROOT\"";
     let Some(text) = mounted(mount, &root, &server.url) else { return };
     let expected = format!(
         "TREE no folder to put llama.cpp in can be written\n  | {}: Read-only file system (os error 30)\n  \
