@@ -87,7 +87,7 @@ mod tests {
         file("llama-sys/Cargo.toml");
         let ours = Some(clone.path().join("vendor"));
         assert_eq!(member("xtask"), ours);
-        assert_eq!(member("llama-sys/build"), ours);
+        assert_eq!(member("tools/ci"), ours);
         assert_eq!(member("a/b/c"), None);
         assert!(!is_clone(&clone.path().join("vendor")));
         file("xtask/Cargo.toml");
