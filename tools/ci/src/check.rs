@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 
 use workspace::cargo;
 use workspace::screen::Screen;
@@ -94,7 +95,9 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
 
 fn find(name: &str) -> Result<&'static Check> {
     let check = CHECKS.iter().find(|check| check.name == name);
-    check.with_context(|| format!("no check `{name}`\n  hint: cargo xtask check --help"))
+    check.with_context(|| {
+        Error::usage(format!("no check `{name}`")).hint("cargo xtask check --help")
+    })
 }
 
 /// Runs all, so that everything that is wrong is told at once.

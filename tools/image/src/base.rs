@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 use product::base::{OWN, is_here, pinned};
 use product::identity;
 use serde::Deserialize;
@@ -48,7 +49,7 @@ pub(super) fn instead(named: Option<&str>, plan: bool) -> Result<Option<String>>
 /// When there is neither.
 fn choose(pinned: &str) -> Result<String> {
     let answers = || docker(["buildx", "imagetools", "inspect", pinned]).read().is_ok();
-    let Some(base) = chosen(pinned, &is_here, &answers) else { bail!("{}", nowhere(pinned)) };
+    let Some(base) = chosen(pinned, &is_here, &answers) else { bail!(nowhere(pinned)) };
     if base != pinned {
         eprintln!(
             "the registry of {pinned} does not answer: images stand on {base}, made of Debian's packages"
@@ -68,12 +69,12 @@ fn chosen<'a>(
     here(OWN).then_some(OWN)
 }
 
-fn nowhere(pinned: &str) -> String {
-    format!(
-        "no Debian for images to stand on: the registry of {pinned} does not answer, and this engine has no {OWN}\n  \
-         hint: make it of Debian's packages: cargo xtask setup docker --yes\n  hint: or name another one: --base-image \
-         NAME"
-    )
+fn nowhere(pinned: &str) -> Error {
+    Error::missing(format!(
+        "no Debian for images to stand on: the registry of {pinned} does not answer, and this engine has no {OWN}"
+    ))
+    .hint("make it of Debian's packages: cargo xtask setup docker --yes")
+    .hint("or name another one: --base-image NAME")
 }
 
 /// Seconds since 1970 by which `image` was there, rounded up to a minute; `None` where neither the engine nor a
@@ -125,7 +126,7 @@ mod tests {
         assert_eq!(chosen(&[OWN], false), Some(OWN));
         assert_eq!(chosen(&["debian:trixie-slim"], false), None);
         assert_eq!(
-            nowhere("debian:x"),
+            nowhere("debian:x").to_string(),
             "no Debian for images to stand on: the registry of debian:x does not answer, and this engine has no \
              llama-cpp-base:trixie\n  hint: make it of Debian's packages: cargo xtask setup docker --yes\n  hint: or \
              name another one: --base-image NAME"

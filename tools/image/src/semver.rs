@@ -3,6 +3,7 @@
 use std::fmt;
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 
 /// Version of a release as [semver](https://semver.org) has it; without build metadata, which no tag
 /// can have.
@@ -30,7 +31,7 @@ impl Semver {
             Ok(numbers) if core.split('.').count() == 3 && prerelease.chars().all(plain) => {
                 Ok(Self { numbers, prerelease: prerelease.to_owned() })
             }
-            _ => bail!("--semver is `{text}`\n  hint: --semver 1.2.3"),
+            _ => bail!(Error::usage(format!("--semver is `{text}`")).hint("--semver 1.2.3")),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
 
@@ -55,9 +56,8 @@ impl Identity {
                     .filter_map(|(name, value)| value.is_none().then_some(*name))
                     .collect();
                 bail!(
-                    "unset: {}\n  hint: set all of {}, or none",
-                    unset.join(" "),
-                    VARIABLES.join(" ")
+                    Error::usage(format!("unset: {}", unset.join(" ")))
+                        .hint(format!("set all of {}, or none", VARIABLES.join(" ")))
                 )
             }
         }
@@ -93,7 +93,8 @@ impl Identity {
 
     fn named(version: &str, commit: &str, timestamp: &str, branch: &str) -> Result<Self> {
         let epoch = epoch(timestamp).with_context(|| {
-            format!("BUILD_TIMESTAMP is `{timestamp}`\n  hint: set it to yymmddhhmm, in UTC")
+            Error::usage(format!("BUILD_TIMESTAMP is `{timestamp}`"))
+                .hint("set it to yymmddhhmm, in UTC")
         })?;
         let owned = str::to_owned;
         let (version, commit) = (owned(version), owned(commit));
@@ -107,10 +108,10 @@ impl Identity {
     pub fn of_git(root: &Path) -> Result<Self> {
         let git = |words: &[&str]| Cmd::new("git").dir(root).env("TZ", "UTC").args(words);
         let log = git(&["log", "-1", "--date=format-local:%y%m%d%H%M", "--format=%H %cd"]).read();
-        let log = log.context(format!(
-            "git does not know this commit\n  hint: where there is no .git, set {}",
-            VARIABLES.join(" ")
-        ))?;
+        let log = log.with_context(|| {
+            Error::missing("git does not know this commit")
+                .hint(format!("where there is no .git, set {}", VARIABLES.join(" ")))
+        })?;
         let (commit, timestamp) = log.trim().split_once(' ').context("git names no time")?;
         // A patch counts before git knows it.
         let tracked = git(&["status", "--porcelain", "--untracked-files=no"]).read()?;

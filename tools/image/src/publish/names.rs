@@ -37,7 +37,7 @@ pub fn current(release: &Release, reference: &str) -> Result<Option<Current>> {
     }
     match inspect.arg(format!("docker://{reference}")).read() {
         Ok(raw) => Ok(Some(Current::read(&raw))),
-        Err(error) if ABSENT.iter().any(|words| error.to_string().contains(words)) => Ok(None),
+        Err(error) if ABSENT.iter().any(|words| error.log_has(words)) => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot find out what {reference} is")),
     }
 }
