@@ -28,7 +28,7 @@ impl Default for Bounds {
 
 /// What an archive may hold besides plain files and folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Contents {
+enum Contents {
     /// Nothing. Only the executable bit of a mode is kept.
     Source,
     /// Links `FOLDER/bin/NAME` to `../NAME`. Modes are kept as they are, for a judge.

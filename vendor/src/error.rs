@@ -92,7 +92,7 @@ impl Error {
     }
 
     /// An error of `kind`, in words like those of [`Self::new`].
-    pub fn with_kind(kind: Kind, what: impl Into<String>) -> Self {
+    pub(crate) fn with_kind(kind: Kind, what: impl Into<String>) -> Self {
         Self {
             kind,
             what: what.into(),

@@ -62,7 +62,7 @@ fn document(manifest: &Manifest, components: &[Component], files: &[Hashed]) -> 
             files::sha256(&list)
         ),
         creation_info: CreationInfo {
-            created: workspace::time::rfc3339(manifest.source_date_epoch),
+            created: product::time::rfc3339(manifest.source_date_epoch),
             creators: vec![format!("Tool: cargo-xtask-dist-{version}")],
         },
         packages,

@@ -193,5 +193,5 @@ impl Test<'_> {
 
 fn today() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    workspace::time::rfc3339(since.as_secs()).chars().take(10).collect()
+    product::time::rfc3339(since.as_secs()).chars().take(10).collect()
 }

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use anyhow::{Result, bail};
 use llama_src::Error;
 use product::base::{OWN, is_here, pinned};
-use product::identity;
+use product::time;
 use serde::Deserialize;
 use serde_json::Value;
 use workspace::screen;
@@ -105,10 +105,8 @@ fn newest(answer: &Value) -> Option<u64> {
 }
 
 /// Of RFC 3339 in UTC, as in `2025-08-20T14:20:05.5Z`.
-fn minute_after(time: &str) -> Option<u64> {
-    let minute = time.ends_with('Z').then(|| time.get(2..16))??;
-    let digits: String = minute.chars().filter(char::is_ascii_digit).collect();
-    Some(identity::epoch(&digits)? + 60)
+fn minute_after(text: &str) -> Option<u64> {
+    Some(time::parse_rfc3339(text)? / 60 * 60 + 60)
 }
 
 #[cfg(test)]

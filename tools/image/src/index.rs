@@ -178,7 +178,7 @@ fn write(args: &Args, naming: &Naming<'_>, subjects: &[Subject]) -> Result<()> {
         version: &naming.identity.version,
         commit: &naming.identity.commit,
         branch: &naming.identity.branch,
-        created: workspace::time::rfc3339(naming.identity.epoch),
+        created: product::time::rfc3339(naming.identity.epoch),
         llama_cpp: &Pin::load().tag,
         images,
     })?;

@@ -5,4 +5,5 @@
 pub mod base;
 pub mod identity;
 pub mod manifest;
+pub mod time;
 pub mod variant;

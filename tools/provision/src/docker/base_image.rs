@@ -104,7 +104,7 @@ fn is_former(history: &str) -> bool {
 /// RFC 3339.
 fn now() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    workspace::time::rfc3339(since.as_secs())
+    product::time::rfc3339(since.as_secs())
 }
 
 fn debootstrap(architecture: &str, to: &Path, stale_mirror: bool) -> Cmd {
