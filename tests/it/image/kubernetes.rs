@@ -138,6 +138,7 @@ fn without_operators(rendered: &Rendered) -> Vec<Value> {
             let mut object = template.clone();
             object["apiVersion"] = "v1".into();
             object["kind"] = kind.into();
+            object["metadata"]["name"] = "made".into();
             object
         };
         let pods = ["leaderTemplate", "workerTemplate"].map(|name| object("Pod", &group[name]));
