@@ -24,7 +24,7 @@ fn applied() -> Vec<String> {
 }
 
 /// With the model on a hub and in a folder, and with keys.
-fn cluster(dir: &Path, hub: &Hub, image: String) -> Cluster {
+pub(super) fn cluster(dir: &Path, hub: &Hub, image: String) -> Cluster {
     let [model, keys] = ["model", "keys"].map(|name| dir.join(name));
     for dir in [&model, &keys] {
         std::fs::create_dir_all(dir).unwrap();

@@ -4,16 +4,21 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use llama_tests::docker;
+use llama_tests::http;
+use llama_tests::hub::Hub;
 use llama_tests::manifest::operators::{
     EndpointPickerConfig, LeaderWorkerSet, RestartPolicy, RouterValues, ScaledObject,
 };
+use llama_tests::manifest::pod_spec::PodSpec;
 use llama_tests::manifest::{Rendered, read, read_file};
 use llama_tests::needs;
+use llama_tests::pod::Pod;
 use llama_tests::process::{Finished, command, finish};
 use llama_tests::workspace::root;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::kubernetes::{VALIDATE, VERSIONS, own};
+use super::kubernetes::{VALIDATE, VERSIONS, cluster, own};
 
 #[test]
 fn kserve_knows_every_field_of_its_manifests() {
@@ -75,6 +80,68 @@ fn a_head_knows_as_many_workers_as_its_group_has() {
     }
 }
 
+/// A group as LeaderWorkerSet starts it: each pod under its name, with its claim, and the head with its number.
+#[test]
+fn a_group_serves_one_model_from_all_its_pods() {
+    let (Some(image), Some(rendered)) = (docker::image("cpu"), Rendered::of("leaderworkerset"))
+    else {
+        return;
+    };
+    let set: LeaderWorkerSet = read(rendered.find("LeaderWorkerSet").unwrap());
+    let group = set.spec.leader_worker_template;
+    let pod = |template: &Value| -> PodSpec {
+        let mut spec = template["spec"].clone();
+        for claim in &group.volume_claim_templates {
+            let name = &claim["metadata"]["name"];
+            let claim = json!({ "name": name, "persistentVolumeClaim": { "claimName": name } });
+            spec["volumes"].as_array_mut().unwrap().push(claim);
+        }
+        read(&spec)
+    };
+    let (hub, dir) = (Hub::start(needs::demo_model().unwrap()), tempfile::tempdir().unwrap());
+    let network = Network::new();
+    let mut cluster = cluster(dir.path(), &hub, image);
+    cluster.environment.push(("GROUP", "0".into()));
+    let name = &set.metadata.name;
+    let workers = (1..group.size).map(|worker| {
+        let name = format!("{name}-0-{worker}.{name}");
+        Pod::start_in(&network.0, &name, pod(&group.worker_template), &cluster)
+    });
+    let workers: Vec<Pod> = workers.collect();
+    let head = Pod::start_in(
+        &network.0,
+        &format!("{name}-0.{name}"),
+        pod(&group.leader_template),
+        &cluster,
+    );
+    workers.iter().for_each(Pod::get_ready);
+    head.get_ready();
+    let question = json!({ "prompt": "Hello", "max_tokens": 4 });
+    let answer = http::post(&format!("{}/v1/completions", head.url()), &question).ok();
+    assert_eq!(answer["usage"]["completion_tokens"], 4, "{answer}");
+    // It says which devices have the model.
+    let healthy = head.starts().unwrap();
+    for device in 0..group.size - 1 {
+        assert!(healthy.contains(&format!("RPC{device}")), "{healthy}");
+    }
+    head.end();
+}
+
+/// A network of Docker's, gone when it is dropped.
+struct Network(String);
+
+impl Network {
+    fn new() -> Self {
+        Self(docker::read(&["network", "create", &format!("llama-it-{}", std::process::id())]))
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = docker::docker(&["network", "rm", "--force", &self.0]).output();
+    }
+}
+
 /// Whoever reaches a worker can use it: RPC has no key.
 #[test]
 fn only_pods_of_the_groups_reach_a_worker() {
@@ -83,8 +150,8 @@ fn only_pods_of_the_groups_reach_a_worker() {
     let template = &set["spec"]["leaderWorkerTemplate"];
     let labels = |pod: &str| template[pod]["metadata"]["labels"].clone();
     let policies = rendered.all("NetworkPolicy");
-    let policy = |labels: &serde_json::Value| {
-        let of = |one: &&serde_json::Value| &one["spec"]["podSelector"]["matchLabels"] == labels;
+    let policy = |labels: &Value| {
+        let of = |one: &&Value| &one["spec"]["podSelector"]["matchLabels"] == labels;
         &policies.iter().find(|one| of(one)).unwrap_or_else(|| panic!("no policy for {labels}"))["spec"]
     };
     let worker = policy(&labels("workerTemplate"));
