@@ -84,7 +84,13 @@ impl Rendered {
     /// When there is none, or something in it that is not known here.
     pub fn pod(&self) -> PodSpec {
         let deployment = self.find("Deployment").expect("something is deployed");
-        read(&deployment["spec"]["template"]["spec"])
+        let pod: PodSpec = read(&deployment["spec"]["template"]["spec"]);
+        let probed = pod
+            .containers
+            .iter()
+            .all(|one| one.startup_probe.is_some() && one.liveness_probe.is_some());
+        assert!(probed, "{pod:?}");
+        pod
     }
 }
 
