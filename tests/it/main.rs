@@ -31,6 +31,8 @@ mod image;
 /// The server fits the machine: processors, the files it may write, how an image is started.
 #[cfg(target_os = "linux")]
 mod machine;
+/// The metrics that others of our files rely on.
+mod metrics;
 /// The demo model, and random models of other architectures.
 mod models;
 /// The server and the network: foreign pages, keys, proxies, address families, clients that never finish.
