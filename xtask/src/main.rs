@@ -12,10 +12,14 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use llama_src::sh::Cmd;
 use workspace::screen;
-use workspace::tools;
+use workspace::tools::{self, Usage};
 
 fn main() -> ExitCode {
-    tools::main(run)
+    tools::main(|| {
+        let mut args = std::env::args_os().skip(1);
+        let word = args.next().unwrap_or_default();
+        run(&word.to_string_lossy(), args.collect())
+    })
 }
 
 /// What a person types after `cargo xtask`.
@@ -29,9 +33,14 @@ fn run(word: &str, args: Vec<OsString>) -> Result<()> {
         "setup" => setup::run(args)?,
         "doctor" => doctor::run(args)?,
         _ if tools::package(word).is_some() => become_program(&tools::cmd(word).args(args))?,
-        _ => tools::unknown(word)?,
+        _ => bail!(Usage(format!("unknown command `{word}`\n  hint: cargo xtask --help"))),
     }
     Ok(())
+}
+
+/// A parser's error, which ends the process with code 2.
+fn usage(error: lexopt::Error) -> Usage {
+    Usage(error.to_string())
 }
 
 /// Ends as `cmd`: signals, Ctrl-C among them, go to it, and its exit code is ours.
@@ -54,7 +63,11 @@ mod tests {
 
     #[test]
     fn an_unknown_word_is_refused() {
-        let error = run("nonsense", vec![]).unwrap_err().to_string();
-        assert_eq!(error, "unknown command `nonsense`\n  hint: cargo xtask --help");
+        let error = run("nonsense", vec![]).unwrap_err();
+        assert_eq!(error.to_string(), "unknown command `nonsense`\n  hint: cargo xtask --help");
+        assert!(error.is::<Usage>());
+        for word in ["serve", "setup", "doctor"] {
+            assert!(run(word, vec!["--no-such".into()]).unwrap_err().is::<Usage>(), "{word}");
+        }
     }
 }

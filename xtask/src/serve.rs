@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use lexopt::prelude::*;
 use llama_src::sh::Cmd;
 
@@ -54,7 +54,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     if tools::helped("serve", &args) {
         return Ok(());
     }
-    let mut args = parse(args)?;
+    let mut args = parse(args).map_err(crate::usage)?;
     tune(&mut args.features);
     let mut config = install::config(&args.features)?;
     let mut screen = Screen::new();
@@ -79,7 +79,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     crate::become_program(&cmd.args(args.server))
 }
 
-fn parse(args: Vec<OsString>) -> Result<Args> {
+fn parse(args: Vec<OsString>) -> Result<Args, lexopt::Error> {
     let mut parsed = Args::default();
     let mut own = args.clone();
     if let Some(end) = args.iter().position(|arg| arg == "--") {
@@ -91,11 +91,12 @@ fn parse(args: Vec<OsString>) -> Result<Args> {
         match arg {
             Long("features") => parsed.features = install::split(&own.value()?.string()?),
             Long("yes") | Short('y') => parsed.yes = true,
-            Value(value) => bail!(
-                "`{}` is no argument of `serve`\n  hint: arguments of llama-server come after `--`",
-                value.to_string_lossy()
-            ),
-            _ => return Err(arg.unexpected().into()),
+            Value(value) => {
+                let value = value.to_string_lossy();
+                let hint = "hint: arguments of llama-server come after `--`";
+                return Err(format!("`{value}` is no argument of `serve`\n  {hint}").into());
+            }
+            _ => return Err(arg.unexpected()),
         }
     }
     Ok(parsed)

@@ -1,12 +1,10 @@
 //! `cargo xtask image size`: what an image weighs, layer by layer, and whether it may.
 
-use std::ffi::OsString;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use lexopt::prelude::*;
 use serde::Serialize;
 
 use super::budget::{self, Budget};
@@ -52,20 +50,8 @@ struct Part {
     size: u64,
 }
 
-pub(super) fn run(words: Vec<OsString>) -> Result<()> {
-    let mut words = lexopt::Parser::from_args(words);
-    let (mut image, mut json) = (None, false);
-    while let Some(word) = words.next()? {
-        match word {
-            Value(name) if image.is_none() => image = Some(name.string()?),
-            Long("json") => json = true,
-            _ => return Err(word.unexpected().into()),
-        }
-    }
-    let Some(image) = image else {
-        bail!("no image is named\n  hint: cargo xtask image size IMAGE|ARCHIVE");
-    };
-    let reports = read(&image)?;
+pub(super) fn run(image: &str, json: bool) -> Result<()> {
+    let reports = read(image)?;
     if json {
         screen::print(serde_json::to_string_pretty(&reports)? + "\n");
     } else {

@@ -1,9 +1,10 @@
 //! Which image is meant: variant, toolkit, platforms, with a shell or without.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use super::args::Args;
+use super::args::Images;
 use product::variant::{self, Variant, major_minor};
+use workspace::tools::Usage;
 
 /// One image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,23 +32,28 @@ impl Subject {
     ///
     /// # Errors
     /// Names all that cannot be meant.
-    pub(super) fn all(args: &Args, default: Platforms) -> Result<Vec<Self>> {
+    pub(super) fn all(
+        images: &Images,
+        architectures: Option<&str>,
+        default: Platforms,
+    ) -> Result<Vec<Self>> {
         let (mut subjects, mut wrong) = (Vec::new(), Vec::new());
-        for variant in &args.variants {
-            for toolkit in toolkits(*variant, args.toolkit.as_deref()) {
-                let platforms = chosen(*variant, &args.platforms, default, &mut wrong);
+        for variant in images.variants() {
+            for toolkit in toolkits(variant, images.toolkit.as_deref()) {
+                let platforms = chosen(variant, &images.platforms, default, &mut wrong);
                 subjects.push(Self {
                     toolkit,
-                    architectures: args.architectures.clone(),
+                    architectures: architectures.map(str::to_owned),
                     platforms,
-                    minimal: args.minimal,
-                    ..Self::new(*variant)
+                    minimal: images.minimal,
+                    ..Self::new(variant)
                 });
             }
-            check(*variant, args, &mut wrong);
+            check(variant, images, architectures, &mut wrong);
         }
         wrong.dedup();
-        if wrong.is_empty() { Ok(subjects) } else { bail!(wrong.join("\n")) }
+        Usage::of(&wrong)?;
+        Ok(subjects)
     }
 
     /// Whether the variant means this toolkit when none is named.
@@ -147,10 +153,15 @@ fn chosen(
     known.into_iter().filter(|name| wanted.iter().any(|wanted| wanted == name)).collect()
 }
 
-fn check(variant: Variant, args: &Args, wrong: &mut Vec<String>) {
-    let several = args.variants.len() > 1;
-    let toolkit = args.toolkit.as_deref().filter(|version| *version != "all");
-    if several && (toolkit.is_some() || args.architectures.is_some()) {
+fn check(
+    variant: Variant,
+    images: &Images,
+    architectures: Option<&str>,
+    wrong: &mut Vec<String>,
+) {
+    let several = images.variants().len() > 1;
+    let toolkit = images.toolkit.as_deref().filter(|version| *version != "all");
+    if several && (toolkit.is_some() || architectures.is_some()) {
         wrong.push(
             "--toolkit and --arch need a single variant\n  hint: name one in place of `all`".into(),
         );
@@ -158,7 +169,7 @@ fn check(variant: Variant, args: &Args, wrong: &mut Vec<String>) {
     }
     if !several && variant.toolkits().is_empty() {
         for (word, given) in
-            [("toolkit", args.toolkit.is_some()), ("arch", args.architectures.is_some())]
+            [("toolkit", images.toolkit.is_some()), ("arch", architectures.is_some())]
         {
             if given {
                 wrong.push(format!("--{word} means nothing to `{variant}`\n  hint: leave it out"));
@@ -175,8 +186,8 @@ mod tests {
     use crate::args;
 
     fn subjects(words: &str, default: Platforms) -> Result<Vec<Subject>> {
-        let words = words.split_whitespace().map(Into::into).collect();
-        Subject::all(&args::parse("build", words)?, default)
+        let build = args::tests::build(words)?;
+        Subject::all(&build.images, build.architectures.as_deref(), default)
     }
 
     #[test]

@@ -16,7 +16,7 @@ const TRIED: [(Variant, &str); 2] = [(Variant::Cuda, "90"), (Variant::Rocm, "gfx
 
 /// What a job builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What {
+pub enum What {
     /// A distribution and its images.
     Images(Row),
     /// The server of one file.
@@ -27,7 +27,7 @@ pub(super) enum What {
 
 /// One job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Job {
+pub struct Job {
     pub(super) id: String,
     pub(super) what: What,
 }

@@ -1,6 +1,7 @@
 //! The tools behind the words of `cargo xtask`: programs of their own, which Cargo compiles when somebody calls them.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -25,7 +26,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order of the help. The package `xtask` answers its words itself.
-pub const TOOLS: [Tool; 16] = [
+pub const TOOLS: [Tool; 17] = [
     tool(
         "serve",
         "xtask",
@@ -77,6 +78,12 @@ pub const TOOLS: [Tool; 16] = [
         "[--fix] [NAME...]",
         "check format, style, pin, documents, flags, bindings, lints",
     ),
+    tool(
+        "completions",
+        "completions",
+        "SHELL",
+        "print what completes these commands in bash, zsh or fish",
+    ),
 ];
 
 /// Two lines a word, of at most 80 columns each.
@@ -108,6 +115,14 @@ pub fn package(word: &str) -> Option<&'static str> {
         "ci" => Some("ci"),
         _ => TOOLS.iter().find(|tool| tool.word == word).map(|tool| tool.package),
     }
+}
+
+/// The line of [`TOOLS`] about `word`, for the tool's own help.
+///
+/// # Panics
+/// When no tool answers it.
+pub fn about(word: &str) -> &'static str {
+    TOOLS.iter().find(|tool| tool.word == word).expect("a word of TOOLS").about
 }
 
 /// `cargo run` for the tool that answers `word`, with that word as its first argument.
@@ -154,28 +169,43 @@ pub fn programs(screen: &mut Screen, words: &[&str]) -> Result<Built> {
     Built::by(screen, build)
 }
 
-/// The `main` of a tool: `run` gets the word and what follows it.
-pub fn main(run: impl FnOnce(&str, Vec<OsString>) -> Result<()>) -> ExitCode {
-    let mut args = std::env::args_os().skip(1);
-    let word = args.next().unwrap_or_default();
-    match run(&word.to_string_lossy(), args.collect()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            if error.is::<NeedsRoot>() { ExitCode::from(NEEDS_ROOT) } else { ExitCode::FAILURE }
-        }
+/// A command line that means nothing: the process ends with code 2, as parsers of command lines end it.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
-/// The answer to a word that is none of a tool's.
-///
-/// # Errors
-/// Always.
-pub fn unknown(word: &str) -> Result<()> {
-    anyhow::bail!("unknown command `{word}`\n  hint: cargo xtask --help")
+impl std::error::Error for Usage {}
+
+impl Usage {
+    /// Everything that is `wrong` with a command line, at once.
+    ///
+    /// # Errors
+    /// Unless nothing is.
+    pub fn of(wrong: &[String]) -> Result<()> {
+        if wrong.is_empty() { Ok(()) } else { Err(Self(wrong.join("\n")).into()) }
+    }
 }
 
-/// Prints what [`TOOLS`] say of `word`, when `args` ask for help and not for that of another program.
+/// The `main` of a tool, and of `cargo xtask`: prints the error and picks the exit code.
+pub fn main(run: impl FnOnce() -> Result<()>) -> ExitCode {
+    let Err(error) = run() else { return ExitCode::SUCCESS };
+    eprintln!("error: {error:#}");
+    if error.is::<NeedsRoot>() {
+        ExitCode::from(NEEDS_ROOT)
+    } else if error.is::<Usage>() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Prints what [`TOOLS`] say of `word`, a command of `cargo xtask` itself, when `args` ask for help and not for that
+/// of another program.
 pub fn helped(word: &str, args: &[OsString]) -> bool {
     let mut own = args.iter().take_while(|arg| *arg != "--");
     let asked = own.any(|arg| arg == "--help" || arg == "-h");

@@ -1,0 +1,56 @@
+//! Every word of `cargo xtask` as one command of clap's, from the tools' own parsers.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, Command, CommandFactory};
+use llama_build::Feature;
+use workspace::tools::{TOOLS, Tool};
+
+/// The name by which shells complete it; no program has it.
+pub(crate) const NAME: &str = "llama-xtask";
+
+/// `cargo xtask`, with its words as subcommands.
+pub(crate) fn xtask() -> Command {
+    let tools = [
+        bindings::Cli::command(),
+        ci::Cli::command(),
+        crate::Cli::command(),
+        demo_model::args::Cli::command(),
+        distribution::Cli::command(),
+        gpu_test::Cli::command(),
+        image::Cli::command(),
+        pin::Cli::command(),
+        release::Cli::command(),
+        verify::Cli::command(),
+    ];
+    let xtask = Command::new(NAME).disable_help_subcommand(true);
+    let words = tools.iter().flat_map(Command::get_subcommands).filter(|word| !word.is_hide_set());
+    let own = TOOLS.iter().filter(|tool| tool.package == "xtask").map(own);
+    xtask.subcommands(words.cloned()).subcommands(own)
+}
+
+/// A word that `cargo xtask` answers itself, from its line of the table: `[--option VALUE] [--flag] [-- ARGS]`.
+fn own(tool: &Tool) -> Command {
+    let parts = tool.args.split(['[', ']']).map(str::trim).filter(|part| !part.is_empty());
+    let mut command = Command::new(tool.word).about(tool.about);
+    for part in parts {
+        let (name, value) = part.split_once(' ').unwrap_or((part, ""));
+        let name = name.trim_start_matches('-');
+        let option = Arg::new(name).long(name);
+        command = command.arg(match (name, value) {
+            ("", args) => Arg::new(args).last(true).num_args(0..),
+            (_, "") => option.action(ArgAction::SetTrue),
+            ("features", _) => option.value_parser(features()),
+            (_, _) => option,
+        });
+    }
+    let of_provision = |command: Command| {
+        let setup = provision::Cli::command();
+        let words = setup.find_subcommand("setup").into_iter().flat_map(Command::get_subcommands);
+        command.subcommands(words.filter(|word| !word.is_hide_set()).cloned())
+    };
+    if tool.word == "setup" { of_provision(command) } else { command }
+}
+
+fn features() -> PossibleValuesParser {
+    PossibleValuesParser::new(Feature::rows().map(|row| row.name))
+}
