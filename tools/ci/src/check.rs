@@ -43,15 +43,21 @@ const CHECKS: &[Check] = &[
     Check {
         name: "format",
         about: "rustfmt changes nothing",
-        repair: "cargo xtask check --fix", run: format },
+        repair: "cargo xtask check --fix",
+        run: format,
+    },
     Check {
         name: "style",
         about: "files and functions follow the rules of CONTRIBUTING.md",
-        repair: "change the lines above: see CONTRIBUTING.md", run: style::run },
+        repair: "change the lines above: see CONTRIBUTING.md",
+        run: style::run,
+    },
     Check {
         name: "pin",
         about: "the version of llama-sys names the pinned release",
-        repair: "cargo xtask vendor --update <tag>", run: pin::run },
+        repair: "cargo xtask vendor --update <tag>",
+        run: pin::run,
+    },
     Check {
         name: "advisories",
         about: "vendor/advisories.toml was reviewed for the pinned release",
@@ -67,15 +73,21 @@ const CHECKS: &[Check] = &[
     Check {
         name: "files",
         about: "docker/*.Dockerfile match docker/Dockerfile.in",
-        repair: "cargo xtask check --fix", run: dockerfiles::check },
+        repair: "cargo xtask check --fix",
+        run: dockerfiles::check,
+    },
     Check {
         name: "features",
         about: "both Cargo.toml have the features of llama-build",
-        repair: "cargo xtask check --fix", run: features::check },
+        repair: "cargo xtask check --fix",
+        run: features::check,
+    },
     Check {
         name: "vendor",
         about: "tree, pin, patches and the crate's list of files agree",
-        repair: "cargo xtask vendor --force", run: tree },
+        repair: "cargo xtask vendor --force",
+        run: tree,
+    },
     Check {
         name: "flags",
         about: "our flag sets contain all of upstream's official ones",
@@ -85,7 +97,9 @@ const CHECKS: &[Check] = &[
     Check {
         name: "bindings",
         about: "the declarations match the pinned headers",
-        repair: "cargo xtask bindings", run: declarations },
+        repair: "cargo xtask bindings",
+        run: declarations,
+    },
     Check {
         name: "lints",
         about: "clippy gives no warning",

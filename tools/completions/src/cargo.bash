@@ -11,10 +11,10 @@ __llama_xtask_cargo() {
     local at=1
     [[ ${COMP_WORDS[1]} == +* ]] && at=2
     if ((COMP_CWORD > at)) && [[ ${COMP_WORDS[at]} == xtask ]] && __llama_xtask_is_here; then
-        local words=(llama-xtask "${COMP_WORDS[@]:at+1}")
+        local words=(llama_xtask "${COMP_WORDS[@]:at+1}")
         local COMP_WORDS=("${words[@]}") COMP_CWORD=$((COMP_CWORD - at))
         compopt -o nosort 2>/dev/null
-        _llama__xtask llama-xtask "$2" "$3"
+        _llama_xtask llama_xtask "$2" "$3"
         return
     fi
     if [[ -z $__llama_xtask_cargo_before ]]; then

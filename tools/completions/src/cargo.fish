@@ -21,4 +21,4 @@ function __llama_xtask_words
 end
 
 complete -c cargo -n '__llama_xtask_words >/dev/null' -f -k \
-    -a '(complete -C (string join " " -- llama-xtask (__llama_xtask_words) (commandline -ct)))'
+    -a '(complete -C (string join " " -- llama_xtask (__llama_xtask_words) (commandline -ct)))'

@@ -10,8 +10,8 @@ __llama_xtask_is_here() {
 # Cargo's own completion calls the function `_cargo-WORD` for a word that it does not know.
 _cargo-xtask() {
     if __llama_xtask_is_here; then
-        words[1]=llama-xtask
-        _llama-xtask "$@"
+        words[1]=llama_xtask
+        _llama_xtask "$@"
     else
         _default
     fi
@@ -19,7 +19,7 @@ _cargo-xtask() {
 
 # Without cargo's own completion.
 if (( ! $+_comps[cargo] )); then
-    _llama-xtask-cargo() {
+    _llama_xtask-cargo() {
         if (( CURRENT > 2 )) && [[ $words[2] == xtask ]]; then
             shift words
             (( CURRENT -= 1 ))
@@ -28,5 +28,5 @@ if (( ! $+_comps[cargo] )); then
             _default
         fi
     }
-    compdef _llama-xtask-cargo cargo
+    compdef _llama_xtask-cargo cargo
 fi

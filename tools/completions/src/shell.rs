@@ -33,7 +33,7 @@ impl Shell {
 
 /// Values that stand alone, such as `cpu` in `image build cpu`: clap's script for fish has none.
 fn values(command: &Command, path: &[&str]) -> String {
-    let function = format!("__fish_{}_using_subcommand", NAME.replace('-', "_"));
+    let function = format!("__fish_{NAME}_using_subcommand");
     let seen = match path {
         [] => String::new(),
         [first] => format!("{function} {first}"),

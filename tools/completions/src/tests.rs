@@ -14,7 +14,8 @@ use crate::words::xtask;
 fn every(command: &Command) -> Vec<(String, Command)> {
     let below = |word: &Command| {
         let deeper = every(word).into_iter();
-        let deeper = deeper.map(|(words, command)| (format!("{} {words}", word.get_name()), command));
+        let deeper =
+            deeper.map(|(words, command)| (format!("{} {words}", word.get_name()), command));
         [(word.get_name().to_owned(), word.clone())].into_iter().chain(deeper).collect::<Vec<_>>()
     };
     command.get_subcommands().flat_map(below).collect()

@@ -6,7 +6,7 @@ use llama_build::Feature;
 use workspace::tools::{TOOLS, Tool};
 
 /// The name by which shells complete it; no program has it.
-pub(crate) const NAME: &str = "llama-xtask";
+pub(crate) const NAME: &str = "llama_xtask";
 
 /// `cargo xtask`, with its words as subcommands.
 pub(crate) fn xtask() -> Command {
@@ -25,7 +25,11 @@ pub(crate) fn xtask() -> Command {
     let xtask = Command::new(NAME).disable_help_subcommand(true);
     let words = tools.iter().flat_map(Command::get_subcommands).filter(|word| !word.is_hide_set());
     let own = TOOLS.iter().filter(|tool| tool.package == "xtask").map(own);
-    xtask.subcommands(words.cloned()).subcommands(own)
+    let about = |word: &Command| {
+        let tool = TOOLS.iter().find(|tool| tool.word == word.get_name());
+        tool.map_or(word.clone(), |tool| word.clone().about(tool.about))
+    };
+    xtask.subcommands(words.map(about)).subcommands(own)
 }
 
 /// A word that `cargo xtask` answers itself, from its line of the table: `[--option VALUE] [--flag] [-- ARGS]`.

@@ -40,7 +40,9 @@ pub enum Cli {
 impl Cli {
     pub fn run(self) -> Result<()> {
         match self {
-            Self::Dist(args) => dist::run(&args, &std::env::args_os().skip(2).collect::<Vec<OsString>>()),
+            Self::Dist(args) => {
+                dist::run(&args, &std::env::args_os().skip(2).collect::<Vec<OsString>>())
+            }
             Self::Variants { json } => variants::run(json),
             Self::Toolkit { variant, setup } => toolkit::run(variant, setup),
             Self::Backend { question } => dist::run_backend(&question),

@@ -223,9 +223,8 @@ impl Dist<'_> {
         clock.lap("payload");
         if self.args.probe {
             let mut all = self.args.variants().into_iter().zip(&toolkits);
-            return all.try_for_each(|(variant, toolkit)| {
-                self.probe(screen, variant, toolkit, &payload)
-            });
+            return all
+                .try_for_each(|(variant, toolkit)| self.probe(screen, variant, toolkit, &payload));
         }
         let mut rows = Vec::new();
         for (variant, toolkit) in self.args.variants().into_iter().zip(toolkits) {

@@ -110,8 +110,7 @@ impl Cli {
 
 /// Whether `image` takes these words, for the tests of those who type them.
 pub fn takes(words: &[&str]) -> Result<()> {
-    let Cli::Image(command) =
-        Cli::try_parse_from(["cargo xtask", "image"].iter().chain(words))?;
+    let Cli::Image(command) = Cli::try_parse_from(["cargo xtask", "image"].iter().chain(words))?;
     match command {
         Command::Build(args) if args.packer.is_none() => {
             args.check()?;

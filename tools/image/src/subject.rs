@@ -153,12 +153,7 @@ fn chosen(
     known.into_iter().filter(|name| wanted.iter().any(|wanted| wanted == name)).collect()
 }
 
-fn check(
-    variant: Variant,
-    images: &Images,
-    architectures: Option<&str>,
-    wrong: &mut Vec<String>,
-) {
+fn check(variant: Variant, images: &Images, architectures: Option<&str>, wrong: &mut Vec<String>) {
     let several = images.variants().len() > 1;
     let toolkit = images.toolkit.as_deref().filter(|version| *version != "all");
     if several && (toolkit.is_some() || architectures.is_some()) {

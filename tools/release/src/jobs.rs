@@ -16,7 +16,7 @@ const TRIED: [(Variant, &str); 2] = [(Variant::Cuda, "90"), (Variant::Rocm, "gfx
 
 /// What a job builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub(super) enum What {
     /// A distribution and its images.
     Images(Row),
     /// The server of one file.

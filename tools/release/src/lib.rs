@@ -118,9 +118,7 @@ fn planned(step: &Step, told: &Told) -> Result<Vec<Line>> {
     let policy = event.policy();
     let plan = || Plan::find(told, &event);
     match step {
-        Step::Build { job } => {
-            Ok(job.lines(&policy, plan()?.version(), told.base.as_deref()))
-        }
+        Step::Build { job } => Ok(job.lines(&policy, plan()?.version(), told.base.as_deref())),
         Step::Push => Ok(push_of(&plan()?, &made_up)?.lines),
         Step::Names => {
             let plan = plan()?;

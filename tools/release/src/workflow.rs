@@ -107,7 +107,8 @@ fn every_command_of_every_event_and_row_is_planned() {
                 let runs = job.runs().into_iter().map(|run| row.fill(run));
                 for run in runs.filter(|run| run.contains(" release ")) {
                     let words = run.split_once("xtask ").unwrap().1.split(' ');
-                    let Cli::Release(args) = Cli::parse_from(["cargo xtask"].into_iter().chain(words));
+                    let Cli::Release(args) =
+                        Cli::parse_from(["cargo xtask"].into_iter().chain(words));
                     is_planned(&run, &args.step, &told);
                 }
             }
