@@ -43,7 +43,7 @@ fn own(tool: &Tool) -> Command {
         command = command.arg(match (name, value) {
             ("", args) => Arg::new(args).last(true).num_args(0..),
             (_, "") => option.action(ArgAction::SetTrue),
-            ("features", _) => option.value_parser(features()),
+            ("features", _) => option.value_parser(features()).hide_possible_values(true),
             (_, _) => option,
         });
     }

@@ -29,7 +29,7 @@ impl Cli {
 #[derive(Debug, clap::Args)]
 #[command(next_line_help = true)]
 pub struct Args {
-    /// The distribution's variant
+    /// The variant
     #[arg(long, value_name = "NAME", default_value = "cuda",
           value_parser = variant(|variant| variant != Variant::Cpu))]
     pub(super) variant: Variant,

@@ -1,6 +1,8 @@
 //! Lines that join images, and what `release.json` says of them.
 
 use super::*;
+use crate::tags::Schemes;
+use clap::ValueEnum;
 use product::variant::Variant;
 
 const INDEX: &str = r#"{"schemaVersion":2,"digest":"sha256:11","manifests":[

@@ -230,12 +230,4 @@ mod tests {
         assert_eq!(list(parts(), 5), "30 parts");
         assert_eq!(list(std::iter::empty(), 5), "nothing");
     }
-
-    #[test]
-    fn an_image_has_to_be_named() {
-        assert_eq!(
-            run(Vec::new()).unwrap_err().to_string(),
-            "no image is named\n  hint: cargo xtask image size IMAGE|ARCHIVE"
-        );
-    }
 }

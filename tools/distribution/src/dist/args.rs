@@ -14,9 +14,8 @@ use super::plan::Choice;
 #[derive(Debug, clap::Args)]
 #[command(next_line_help = true)]
 pub struct Args {
-    /// Variants of the distribution, with commas; all: those of the target
     #[arg(long = "variant", value_name = "LIST", value_delimiter = ',', default_value = "cpu",
-          value_parser = variants())]
+          value_parser = variants(), hide_possible_values = true, help = list())]
     variants: Vec<Variants>,
     #[arg(long, value_name = "TRIPLE", help = targets())]
     pub(super) target: Option<String>,
@@ -149,6 +148,11 @@ pub(super) fn parsed(words: &[&str]) -> Result<Args, clap::Error> {
     let command = <Args as clap::Args>::augment_args(clap::Command::new("dist"));
     let matches = command.no_binary_name(true).try_get_matches_from(words)?;
     Args::from_arg_matches(&matches)
+}
+
+fn list() -> String {
+    let names = Variant::ALL.map(Variant::name).join(", ");
+    format!("{names}, several with commas;\nor all, those of the target")
 }
 
 fn targets() -> String {
