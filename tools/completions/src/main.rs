@@ -13,16 +13,18 @@ use shell::Shell;
 use workspace::screen;
 use workspace::tools;
 
+/// The lines are those of docs/xtask.md.
 const INSTALL: &str = "\
 Install it, for the next shell that you start:
   cargo xtask completions bash > ~/.cargo-xtask.bash
   echo '. ~/.cargo-xtask.bash' >> ~/.bashrc
 
   cargo xtask completions zsh > ~/.cargo-xtask.zsh
-  echo '. ~/.cargo-xtask.zsh' >> ~/.zshrc         # after compinit
+  echo '. ~/.cargo-xtask.zsh' >> ~/.zshrc
 
   cargo xtask completions fish > ~/.config/fish/conf.d/cargo-xtask.fish";
 
+/// The words of this program.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask")]
 enum Cli {

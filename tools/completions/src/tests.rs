@@ -50,6 +50,49 @@ fn every_help_fits_a_terminal_and_begins_with_the_command() {
     assert!(too_wide.is_empty(), "{too_wide:#?}");
 }
 
+/// Lines of a page that begin with `cargo xtask`, as a shell reads them.
+fn typed(page: &str) -> Vec<Vec<String>> {
+    let page = page.replace("\\\n", " ");
+    let lines = page.lines().filter_map(|line| line.trim_start().strip_prefix("cargo xtask "));
+    let command = |line: &str| {
+        // A number that the reader has to fill in.
+        let word = |word: &str| if word == "N" { "1".to_owned() } else { word.to_owned() };
+        let words = line.split_whitespace().map(word);
+        words.take_while(|word| !["#", "&&", "|", ">"].contains(&word.as_str())).collect()
+    };
+    lines.map(command).collect()
+}
+
+#[test]
+fn every_line_of_the_documents_is_understood() {
+    let docs = cargo::root().join("docs");
+    let pages = std::fs::read_dir(&docs).unwrap().map(|entry| entry.unwrap().path());
+    let more = ["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| cargo::root().join(name));
+    let (mut count, mut wrong) = (0, Vec::new());
+    for path in pages.chain(more).filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        for words in typed(&std::fs::read_to_string(&path).unwrap()) {
+            // The head of the list of commands.
+            if words == ["COMMAND"] {
+                continue;
+            }
+            count += 1;
+            let error = xtask().no_binary_name(true).try_get_matches_from(&words).err();
+            let error = error.filter(|error| error.use_stderr());
+            wrong.extend(error.map(|error| format!("{} {words:?}: {error}", path.display())));
+        }
+    }
+    assert!(wrong.is_empty() && count > 20, "{count}: {wrong:#?}");
+}
+
+#[test]
+fn the_page_says_how_to_install_it_as_the_help_does() {
+    let page = std::fs::read_to_string(cargo::root().join("docs/xtask.md")).unwrap();
+    let lines = crate::INSTALL.lines().map(str::trim);
+    for line in lines.filter(|line| line.starts_with("cargo") || line.starts_with("echo")) {
+        assert!(page.contains(line), "{line}");
+    }
+}
+
 /// What `shell` offers for the last of `words`, in the workspace's folder or in `dir`.
 fn offered(shell: Shell, words: &[&str], dir: &Path) -> Option<Vec<String>> {
     let name = shell.to_possible_value()?.get_name().to_owned();
