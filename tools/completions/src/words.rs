@@ -25,11 +25,16 @@ pub(crate) fn xtask() -> Command {
     let xtask = Command::new(NAME).disable_help_subcommand(true);
     let words = tools.iter().flat_map(Command::get_subcommands).filter(|word| !word.is_hide_set());
     let own = TOOLS.iter().filter(|tool| tool.package == "xtask").map(own);
+    // `setup` is a word of `cargo xtask` itself, and `setup docker` a tool's.
+    let provision = provision::Cli::command();
+    let docker = provision.get_subcommands().flat_map(Command::get_subcommands);
+    let docker: Vec<Command> = docker.filter(|word| !word.is_hide_set()).cloned().collect();
     let about = |word: &Command| {
         let tool = TOOLS.iter().find(|tool| tool.word == word.get_name());
         tool.map_or(word.clone(), |tool| word.clone().about(tool.about))
     };
-    xtask.subcommands(words.map(about)).subcommands(own)
+    let xtask = xtask.subcommands(words.map(about)).subcommands(own);
+    xtask.mut_subcommand("setup", |setup| setup.subcommands(docker))
 }
 
 /// A word that `cargo xtask` answers itself, from its line of the table: `[--option VALUE] [--flag] [-- ARGS]`.
@@ -47,12 +52,7 @@ fn own(tool: &Tool) -> Command {
             (_, _) => option,
         });
     }
-    let of_provision = |command: Command| {
-        let setup = provision::Cli::command();
-        let words = setup.find_subcommand("setup").into_iter().flat_map(Command::get_subcommands);
-        command.subcommands(words.filter(|word| !word.is_hide_set()).cloned())
-    };
-    if tool.word == "setup" { of_provision(command) } else { command }
+    command
 }
 
 fn features() -> PossibleValuesParser {
