@@ -13,7 +13,14 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     if tools::helped("doctor", &args) {
         return Ok(());
     }
-    let features = parse(args).map_err(crate::usage)?;
+    let mut args = lexopt::Parser::from_args(args);
+    let mut features = None;
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("features") => features = Some(install::split(&args.value()?.string()?)),
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
     // Without a word about features: every backend, so that a person sees what could be built.
     let asked = features.is_some();
     let backends = || Backend::all().map(|backend| backend.feature().to_owned()).collect();
@@ -36,18 +43,6 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     };
     let missing = findings.iter().filter(needed).filter(|finding| finding.result.is_err()).count();
     if missing == 0 { Ok(()) } else { bail!("{missing} of these tools must be installed first") }
-}
-
-fn parse(args: Vec<OsString>) -> Result<Option<Vec<String>>, lexopt::Error> {
-    let mut args = lexopt::Parser::from_args(args);
-    let mut features = None;
-    while let Some(arg) = args.next()? {
-        match arg {
-            Long("features") => features = Some(install::split(&args.value()?.string()?)),
-            _ => return Err(arg.unexpected()),
-        }
-    }
-    Ok(features)
 }
 
 /// Lines of at most 80 columns where the names allow it.

@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use workspace::screen::Screen;
@@ -54,7 +55,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     if tools::helped("serve", &args) {
         return Ok(());
     }
-    let mut args = parse(args).map_err(crate::usage)?;
+    let mut args = parse(args)?;
     tune(&mut args.features);
     let mut config = install::config(&args.features)?;
     let mut screen = Screen::new();
@@ -79,7 +80,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     crate::become_program(&cmd.args(args.server))
 }
 
-fn parse(args: Vec<OsString>) -> Result<Args, lexopt::Error> {
+fn parse(args: Vec<OsString>) -> Result<Args> {
     let mut parsed = Args::default();
     let mut own = args.clone();
     if let Some(end) = args.iter().position(|arg| arg == "--") {
@@ -91,12 +92,11 @@ fn parse(args: Vec<OsString>) -> Result<Args, lexopt::Error> {
         match arg {
             Long("features") => parsed.features = install::split(&own.value()?.string()?),
             Long("yes") | Short('y') => parsed.yes = true,
-            Value(value) => {
-                let value = value.to_string_lossy();
-                let hint = "hint: arguments of llama-server come after `--`";
-                return Err(format!("`{value}` is no argument of `serve`\n  {hint}").into());
-            }
-            _ => return Err(arg.unexpected()),
+            Value(value) => bail!(
+                Error::usage(format!("`{}` is no argument of `serve`", value.to_string_lossy()))
+                    .hint("arguments of llama-server come after `--`")
+            ),
+            _ => return Err(arg.unexpected().into()),
         }
     }
     Ok(parsed)

@@ -15,7 +15,15 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     if tools::helped("setup", &args) {
         return Ok(());
     }
-    let (features, yes) = parse(args).map_err(crate::usage)?;
+    let mut args = lexopt::Parser::from_args(args);
+    let (mut features, mut yes) = (Vec::new(), false);
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("features") => features = install::split(&args.value()?.string()?),
+            Long("yes") | Short('y') => yes = true,
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
     let mut config = install::config(&features)?;
     let env = toolkits::find(&mut config, yes)?;
     install::ensure(&config, &[], yes)?;
@@ -27,17 +35,4 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
         eprintln!("{}", env.iter().fold(build, |cmd, (name, path)| cmd.env(name, path)));
     }
     Ok(())
-}
-
-fn parse(args: Vec<OsString>) -> Result<(Vec<String>, bool), lexopt::Error> {
-    let mut args = lexopt::Parser::from_args(args);
-    let (mut features, mut yes) = (Vec::new(), false);
-    while let Some(arg) = args.next()? {
-        match arg {
-            Long("features") => features = install::split(&args.value()?.string()?),
-            Long("yes") | Short('y') => yes = true,
-            _ => return Err(arg.unexpected()),
-        }
-    }
-    Ok((features, yes))
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValuesParser;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use workspace::cargo;
@@ -115,7 +116,7 @@ fn fuzz(screen: &mut Screen, program: &Path, args: &Args) -> Result<()> {
     if found.is_empty() {
         return Ok(());
     }
-    bail!("{}\n  hint: docs/fuzzing.md says how to go on", found.join("\n"))
+    bail!(Error::new(found.join("\n")).hint("docs/fuzzing.md says how to go on"))
 }
 
 /// One target's run.

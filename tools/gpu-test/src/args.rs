@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use llama_src::Error;
 use product::args::{path, variant};
 use product::variant::Variant;
 use workspace::tools;
@@ -91,12 +92,14 @@ pub(super) fn choose<'a>(
     match found[..] {
         [one] => Ok(one),
         [] => bail!(
-            "no distribution of `{variant}` for {target} in dist\n  hint: cargo xtask dist --variant \
-             {variant} --setup\n  hint: or name another folder: --dist DIR"
+            Error::missing(format!("no distribution of `{variant}` for {target} in dist"))
+                .hint(format!("cargo xtask dist --variant {variant} --setup"))
+                .hint("or name another folder: --dist DIR")
         ),
         [..] => {
-            let hints = found.iter().map(|name| format!("\n  hint: --dist dist/{name}"));
-            bail!("several distributions of `{variant}` in dist{}", hints.collect::<String>())
+            let error = Error::usage(format!("several distributions of `{variant}` in dist"));
+            let hints = found.iter().map(|name| format!("--dist dist/{name}"));
+            bail!(hints.fold(error, Error::hint))
         }
     }
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+use llama_src::Error;
 use product::args::{Variants, path, variants};
 use product::variant::Variant;
-use workspace::tools::Usage;
 
 use super::packer;
 use super::plan::{Cache, Output};
@@ -150,7 +150,7 @@ impl Build {
     pub(super) fn check(&self) -> Result<()> {
         let (mut wrong, images) = (Vec::new(), &self.images);
         if self.push && images.registry.is_none() && self.tags.is_empty() {
-            wrong.push("--push does not know where to\n  hint: --registry HOST/OWNER".to_owned());
+            wrong.push(Error::usage("--push does not know where to").hint("--registry HOST/OWNER"));
         }
         let several = images.variants().len() > 1 || images.toolkit.as_deref() == Some("all");
         for (given, word) in [
@@ -159,12 +159,13 @@ impl Build {
             (self.output.is_some(), "--output"),
         ] {
             if several && given {
-                wrong.push(format!(
-                    "{word} needs a single image\n  hint: name one in place of `all`"
-                ));
+                wrong.push(
+                    Error::usage(format!("{word} needs a single image"))
+                        .hint("name one in place of `all`"),
+                );
             }
         }
-        Usage::of(&wrong)
+        if wrong.is_empty() { Ok(()) } else { bail!(Error::all(wrong)) }
     }
 
     /// # Errors
@@ -176,9 +177,9 @@ impl Build {
             (Some(Place::Registry), Some(registry)) => {
                 Ok(Some(Cache::Registry(registry.to_owned())))
             }
-            (Some(Place::Registry), None) => bail!(Usage(
-                "--cache registry does not know where\n  hint: --registry HOST/OWNER".to_owned()
-            )),
+            (Some(Place::Registry), None) => bail!(
+                Error::usage("--cache registry does not know where").hint("--registry HOST/OWNER")
+            ),
         }
     }
 }
@@ -188,7 +189,9 @@ pub(super) fn output(text: &str) -> Result<Output> {
     match text.split_once(':').filter(|(_, path)| !path.is_empty()) {
         Some(("oci", file)) => Ok(Output::Archive(std::path::absolute(file)?)),
         Some(("dir", dir)) => Ok(Output::Folder(std::path::absolute(dir)?)),
-        _ => bail!("no place\n  hint: --output oci:image.tar\n  hint: --output dir:folder"),
+        _ => bail!(
+            Error::usage("no place").hint("--output oci:image.tar").hint("--output dir:folder")
+        ),
     }
 }
 
@@ -200,7 +203,7 @@ fn registry(name: &str) -> Result<String> {
         return Ok(plain);
     }
     let hint = if plain.is_empty() { "HOST/OWNER" } else { &plain };
-    bail!("no image name begins with it\n  hint: --registry {hint}")
+    bail!(Error::usage("no image name begins with it").hint(format!("--registry {hint}")))
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ fn words_that_cannot_be_meant_are_refused_all_at_once() {
         assert_eq!(build(words).unwrap().check().unwrap_err().to_string(), message, "{words}");
     }
     let error = build("cpu --cache registry").unwrap().cache().unwrap_err();
-    assert!(error.is::<Usage>());
+    assert_eq!(error.downcast_ref::<Error>().map(Error::exit_code), Some(2));
     assert_eq!(
         error.to_string(),
         "--cache registry does not know where\n  hint: --registry HOST/OWNER"

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 use serde::Serialize;
 
 use super::budget::{self, Budget};
@@ -57,14 +58,13 @@ pub(super) fn run(image: &str, json: bool) -> Result<()> {
     } else {
         reports.iter().for_each(|report| screen::print(report.table()));
     }
-    let over: Vec<&str> =
-        reports.iter().flat_map(|report| &report.over).map(String::as_str).collect();
+    let over: Vec<String> = reports.into_iter().flat_map(|report| report.over).collect();
     if over.is_empty() {
         return Ok(());
     }
-    let hint =
-        "hint: the table above says where the bytes are; tools/image/src/budget.rs sets the budget";
-    bail!("over budget\n  | {}\n  {hint}", over.join("\n  | "))
+    bail!(Error::new("over budget").log(over).hint(
+        "the table above says where the bytes are; tools/image/src/budget.rs sets the budget"
+    ))
 }
 
 fn read(image: &str) -> Result<Vec<Report>> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde_json::json;
 
@@ -115,7 +116,10 @@ impl Test {
         let name = if self.subject.minimal { " --minimal" } else { "" };
         let Ok(answer) = inspect.arg(&self.image).read() else {
             let (image, variant) = (&self.image, self.subject.variant);
-            bail!("there is no image {image}\n  hint: cargo xtask image build {variant}{name}");
+            bail!(
+                Error::missing(format!("there is no image {image}"))
+                    .hint(format!("cargo xtask image build {variant}{name}"))
+            );
         };
         serde_json::from_str(&answer).context("docker does not say how the image runs")
     }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use llama_src::Error;
 use serde_json::json;
 
 use image::line::{self, Line};
@@ -175,8 +176,9 @@ fn names() -> Result<()> {
     let plan = Plan::load()?;
     needs_skopeo()?;
     let path = pushed_path();
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("no {path}\n  hint: first: cargo xtask release push"))?;
+    let text = fs::read_to_string(&path).with_context(|| {
+        Error::missing(format!("no {path}")).hint("first: cargo xtask release push")
+    })?;
     let pushed: Vec<Pushed> =
         serde_json::from_str(&text).with_context(|| format!("{path} is not of a push"))?;
     let release = plan.images()?;
@@ -197,7 +199,7 @@ fn archives() -> Result<()> {
 fn needs_skopeo() -> Result<()> {
     match which::which("skopeo") {
         Ok(_) => Ok(()),
-        Err(_) => bail!("skopeo is not installed\n  hint: apt-get install skopeo"),
+        Err(_) => bail!(Error::missing("skopeo is not installed").hint("apt-get install skopeo")),
     }
 }
 

@@ -25,6 +25,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
 use facts::Entries;
+use llama_src::Error;
 use runner::Runner;
 
 use product::kind::Kind;
@@ -48,7 +49,10 @@ fn run(dist: &Path) -> Result<()> {
         (true, _) => verify(dist, &forbidden)?,
         (_, true) => verify_archive(dist, &forbidden)?,
         _ => {
-            bail!("{} is neither a folder nor an archive\n  hint: cargo xtask dist", dist.display())
+            bail!(
+                Error::usage(format!("{} is neither a folder nor an archive", dist.display()))
+                    .hint("cargo xtask dist")
+            )
         }
     };
     workspace::screen::print(report);

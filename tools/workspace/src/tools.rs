@@ -1,10 +1,10 @@
 //! The tools behind the words of `cargo xtask`: programs of their own, which Cargo compiles when somebody calls them.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use crate::built::Built;
@@ -169,39 +169,33 @@ pub fn programs(screen: &mut Screen, words: &[&str]) -> Result<Built> {
     Built::by(screen, build)
 }
 
-/// A command line that means nothing: the process ends with code 2, as parsers of command lines end it.
-#[derive(Debug)]
-pub struct Usage(pub String);
-
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}
-
-impl Usage {
-    /// Everything that is `wrong` with a command line, at once.
-    ///
-    /// # Errors
-    /// Unless nothing is.
-    pub fn of(wrong: &[String]) -> Result<()> {
-        if wrong.is_empty() { Ok(()) } else { Err(Self(wrong.join("\n")).into()) }
-    }
-}
-
 /// The `main` of a tool, and of `cargo xtask`: prints the error and picks the exit code.
 pub fn main(run: impl FnOnce() -> Result<()>) -> ExitCode {
-    let Err(error) = run() else { return ExitCode::SUCCESS };
-    eprintln!("error: {error:#}");
-    if error.is::<NeedsRoot>() {
-        ExitCode::from(NEEDS_ROOT)
-    } else if error.is::<Usage>() {
-        ExitCode::from(2)
-    } else {
-        ExitCode::FAILURE
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", told(&error));
+            ExitCode::from(exit_code(&error))
+        }
     }
+}
+
+/// The facts of `error` and of its causes in one line, then what each of them adds: hints come last.
+fn told(error: &anyhow::Error) -> String {
+    let texts: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let parts = texts.iter().map(|text| text.split_at(text.find('\n').unwrap_or(text.len())));
+    let (facts, rest): (Vec<&str>, Vec<&str>) = parts.unzip();
+    facts.join(": ") + &rest.concat()
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<NeedsRoot>() {
+        return NEEDS_ROOT;
+    }
+    if error.is::<lexopt::Error>() {
+        return 2;
+    }
+    error.downcast_ref().map_or(1, Error::exit_code)
 }
 
 /// Prints what [`TOOLS`] say of `word`, a command of `cargo xtask` itself, when `args` ask for help and not for that
@@ -233,6 +227,20 @@ mod tests {
                 cargo::root().join("tools").join(tool.package).is_dir() || tool.package == "xtask"
             );
         }
+    }
+
+    #[test]
+    fn hints_come_after_the_causes_and_wrong_words_end_with_2() {
+        use anyhow::Context;
+        let cause = || Error::missing("no file").hint("b");
+        let context = Error::usage("cannot read it").hint("a");
+        let error = Err::<(), _>(cause()).context(context).context("it failed").unwrap_err();
+        assert_eq!(told(&error), "it failed: cannot read it: no file\n  hint: a\n  hint: b");
+        assert_eq!(exit_code(&error), 2);
+        assert_eq!(exit_code(&anyhow::Error::from(cause()).context("x")), 1);
+        let unknown = lexopt::Parser::from_args(["-x"]).next().unwrap().unwrap().unexpected();
+        assert_eq!(exit_code(&unknown.into()), 2);
+        assert_eq!(exit_code(&anyhow::anyhow!("x")), 1);
     }
 
     /// `cargo xtask verify ./x` in a folder of the clone means the x that is there.
