@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use demo_model::gguf::{self, ALIGNMENT, Described, Value};
 use demo_model::rng::Rng;
 use llama_src::Error;
@@ -59,21 +59,6 @@ impl Shape {
         generated: 32,
         repetitions: 3,
     };
-
-    /// The shape called `name`.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub(super) fn parse(name: &str) -> Result<Self> {
-        match name {
-            "8b" => Ok(Self::LLAMA_3_8B),
-            "tiny" => Ok(Self::TINY),
-            _ => bail!(
-                Error::usage(format!("no model of the size `{name}`"))
-                    .hint("--bench 8b, or --bench tiny")
-            ),
-        }
-    }
 
     /// What the file says about its tensors.
     fn described(&self) -> Vec<Described> {
