@@ -6,7 +6,7 @@ mod slurm;
 mod swarm;
 
 use llama_tests::docker::{Container, docker, read};
-use llama_tests::process::{Finished, command};
+use llama_tests::process::Finished;
 use llama_tests::server::free_port;
 
 /// A network in which containers know each other by name. It must be dropped after them.
@@ -59,12 +59,5 @@ impl Node {
     /// Switches it on again, with its disk.
     fn is_back(&self) {
         read(&["start", &self.0.id]);
-    }
-
-    /// Gives its engine an image of the machine's engine.
-    fn load(&self, image: &str) {
-        let line = format!("docker save {image} | docker exec -i {} docker load", self.0.id);
-        let loaded = command("sh").args(["-ec", &line]).output().unwrap();
-        assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
     }
 }

@@ -2,7 +2,7 @@
 
 use llama_tests::docker;
 use llama_tests::http;
-use llama_tests::process::wait_for;
+use llama_tests::process::{finish, wait_for};
 use llama_tests::workspace::root;
 use serde_json::json;
 
@@ -12,42 +12,44 @@ use super::{Network, Node};
 /// How Swarm names the GPU of the third node.
 const GPU: &str = "GPU-of-node3";
 
-/// A manager and two workers with our image.
+/// Our image, as the nodes pull it.
+const IMAGE: &str = "registry:5000/llama-cpp-cpu:1";
+
+const SERVER: &str = "-m /models/llama-demo.gguf --offline --context-shift -t 1 -np 8";
+
+/// A manager, two workers, and a registry with our image.
 struct Swarm {
     nodes: Vec<Node>,
-    image: String,
+    _registry: Node,
     _network: Network,
 }
 
 impl Swarm {
     fn start() -> Option<Self> {
-        let (engine, image) = (docker::cluster()?, docker::image("cpu-minimal")?);
-        let (network, models) = (Network::new(), docker::models());
+        let (engine, models) = (docker::cluster()?, docker::models());
+        let network = Network::new();
+        let registry = registry(&network)?;
         let files = format!("{}:/stack:ro", root().join("docker").display());
         let gpu = format!("--node-generic-resource=GPU={GPU}");
         let start = |name: &str| {
             let own = ["--privileged", "--volume", "/var/lib/docker", "--volume", &models];
-            let run = ["--volume", &files, &engine, "dockerd"];
+            let run = ["--volume", &files, &engine, "dockerd", "--insecure-registry=registry:5000"];
             let last = if name == "node3" { &[&*gpu][..] } else { &[] };
             Node::start(&network, name, &[&own, &run[..], last].concat())
         };
         let nodes: Vec<Node> = ["node1", "node2", "node3"].into_iter().map(start).collect();
-        let swarm = Self { nodes, image, _network: network };
-        let [manager, workers @ ..] = &swarm.nodes[..] else { unreachable!("three nodes") };
-        for node in &swarm.nodes {
-            wait_for("an engine", || {
-                node.0.exec(&["docker", "info"]).status.success().then_some(())
-            });
-            node.load(&swarm.image);
+        for node in &nodes {
+            let info = ["docker", "info"];
+            wait_for("an engine", || node.0.exec(&info).status.success().then_some(()));
         }
+        let [manager, workers @ ..] = &nodes[..] else { unreachable!("three nodes") };
         manager.succeed(&["docker", "swarm", "init"]);
         let token = manager.succeed(&["docker", "swarm", "join-token", "--quiet", "worker"]);
         for worker in workers {
             worker.succeed(&["docker", "swarm", "join", "--token", &token, "node1:2377"]);
         }
-        let keys = format!("echo {KEY} > /keys");
-        manager.succeed(&["sh", "-c", &keys]);
-        Some(swarm)
+        manager.succeed(&["sh", "-c", &format!("echo {KEY} > /keys")]);
+        Some(Self { nodes, _registry: registry, _network: network })
     }
 
     fn manager(&self) -> &Node {
@@ -56,26 +58,39 @@ impl Swarm {
 
     /// `docker stack deploy` as the heads of the files say, with these variables.
     fn deploy(&self, stack: &str, files: &[&str], environment: &[&str]) {
-        let image = format!("IMAGE={}", self.image);
-        let server = "LLAMA_ARGS=-m /models/llama-demo.gguf --offline --context-shift -t 1 -np 8";
-        let own = ["env", "API_KEY_FILE=/keys", "MODELS=/models", &image, server];
-        let deploy = ["docker", "stack", "deploy", "--resolve-image=never"];
-        let files = files.iter().flat_map(|file| ["--compose-file", file]);
-        let words: Vec<&str> =
-            own.into_iter().chain(environment.iter().copied()).chain(deploy).chain(files).collect();
-        self.manager().succeed(&[&words[..], &[stack]].concat());
+        let (image, server) = (format!("IMAGE={IMAGE}"), format!("LLAMA_ARGS={SERVER}"));
+        let mut words = vec!["env", "API_KEY_FILE=/keys", "MODELS=/models", &image, &server];
+        words.extend(environment);
+        words.extend(["docker", "stack", "deploy"]);
+        words.extend(files.iter().flat_map(|file| ["--compose-file", file]));
+        words.push(stack);
+        self.manager().succeed(&words);
     }
 
-    /// Waits until so many servers of a stack are healthy.
+    /// Waits until so many servers of a stack are healthy, as in `3/3`.
     fn wait_for(&self, stack: &str, servers: &str) {
-        let service = format!("{stack}_server");
-        let ask = ["docker", "service", "ls", "--filter", &format!("name={service}"), "--format"];
-        let last = std::cell::RefCell::new(String::new());
+        let name = format!("name={stack}_server");
+        let list = ["docker", "service", "ls", "--filter", &name, "--format", "{{.Replicas}} "];
         wait_for(&format!("{servers} servers"), || {
-            *last.borrow_mut() = self.manager().succeed(&[&ask[..], &["{{.Replicas}}"]].concat());
-            last.borrow().starts_with(&format!("{servers} ")).then_some(())
+            self.manager().succeed(&list).starts_with(servers).then_some(())
         });
     }
+}
+
+/// A registry with our image.
+fn registry(network: &Network) -> Option<Node> {
+    let (image, tools) = (docker::image("cpu-minimal")?, docker::tools()?);
+    let run = ["docker-registry", "serve", "/etc/docker/registry/config.yml"];
+    let args = [&["--publish", "127.0.0.1::5000", &*tools], &run[..]].concat();
+    let registry = Node::start(network, "registry", &args);
+    let address = docker::read(&["port", &registry.0.id, "5000/tcp"]);
+    wait_for("the registry", || http::try_get(&format!("http://{address}/v2/"), None));
+    let name = format!("{address}/{}", IMAGE.split_once('/').unwrap().1);
+    docker::read(&["tag", &image, &name]);
+    let pushed = finish(&mut docker::docker(&["push", "--quiet", &name]));
+    docker::read(&["image", "rm", &name]);
+    assert!(pushed.status.success(), "{}", pushed.output);
+    Some(registry)
 }
 
 #[test]
