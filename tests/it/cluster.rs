@@ -52,12 +52,12 @@ impl Node {
     }
 
     /// As if somebody pulled its plug.
-    fn is_lost(&self) {
+    fn kill(&self) {
         self.0.signal("KILL");
     }
 
     /// Switches it on again, with its disk.
-    fn is_back(&self) {
+    fn restart(&self) {
         read(&["start", &self.0.id]);
     }
 }

@@ -132,14 +132,14 @@ fn slurm_serves_from_two_nodes_drains_and_replaces_what_a_lost_node_had() {
 
     let job = slurm.submit("llama-server.sbatch", &["--array=1-2"]);
     (0..2).for_each(|node| slurm.wait_for_health(node));
-    slurm.nodes[1].is_lost();
+    slurm.nodes[1].kill();
     let pending = format!("{job}_2 PENDING");
     wait_for("a job that waits for a node", || {
         load::stream(&urls, 1, 10);
         slurm.jobs().contains(&pending).then_some(())
     });
     assert!(slurm.jobs().contains(&format!("{job}_1 RUNNING")), "{}", slurm.jobs());
-    slurm.nodes[1].is_back();
+    slurm.nodes[1].restart();
     // Slurm itself would wait for two minutes.
     let sooner = format!("JobId={job}_2");
     slurm.controller.succeed(&["scontrol", "update", &sooner, "StartTime=now"]);

@@ -112,19 +112,22 @@ fn a_swarm_updates_its_servers_under_load_and_outlives_a_node() {
     });
     eprintln!("{whole} streams whole, 0 cut; updated in {:?}", start.elapsed());
 
-    swarm.nodes[2].is_lost();
-    for number in 0..100 {
-        load::stream(&urls, number, 8);
-    }
+    swarm.nodes[2].kill();
+    std::thread::scope(|scope| {
+        for number in 0..100 {
+            let urls = &urls;
+            scope.spawn(move || load::stream(urls, number, 8));
+        }
+    });
     let state = ["docker", "node", "inspect", "node3", "--format", "{{.Status.State}}"];
     wait_for("a node that is down", || (swarm.manager().succeed(&state) == "down").then_some(()));
-    swarm.nodes[2].is_back();
+    swarm.nodes[2].restart();
     swarm.wait_for("llama", "3/3");
 }
 
-/// No engine here has a GPU. The one that says so gets the server.
+/// No engine here has a GPU. The one that says so gets the server, and keeps it when an update fails.
 #[test]
-fn a_server_that_needs_a_gpu_starts_where_a_node_names_one() {
+fn a_swarm_finds_the_gpu_and_takes_back_an_update_that_fails() {
     let Some(swarm) = Swarm::start() else { return };
     swarm.deploy(
         "gpu",
@@ -137,4 +140,14 @@ fn a_server_that_needs_a_gpu_starts_where_a_node_names_one() {
     let environment =
         node.succeed(&["docker", "inspect", "--format", "{{join .Config.Env \"\\n\"}}", &id]);
     assert!(environment.contains(&format!("\nDOCKER_RESOURCE_GPU={GPU}\n")), "{environment}");
+
+    let update = ["docker", "service", "update", "--detach", "--args=--no-such-option"];
+    swarm.manager().succeed(&[&update[..], &["gpu_server"]].concat());
+    let state =
+        ["docker", "service", "inspect", "--format", "{{.UpdateStatus.State}}", "gpu_server"];
+    wait_for("the old values", || {
+        (swarm.manager().succeed(&state) == "rollback_completed").then_some(())
+    });
+    swarm.wait_for("gpu", "1/1");
+    load::stream(&[node.url()], 0, 4);
 }
