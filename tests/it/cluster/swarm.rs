@@ -75,6 +75,16 @@ impl Swarm {
             self.manager().succeed(&list).starts_with(servers).then_some(())
         });
     }
+
+    /// Waits until the update of a stack has ended like this.
+    fn wait_for_update(&self, stack: &str, wanted: &str) {
+        let inspect = ["docker", "service", "inspect", "--format", "{{.UpdateStatus.State}}"];
+        let service = format!("{stack}_server");
+        let state = [&inspect[..], &[&*service]].concat();
+        wait_for(&format!("update {wanted}"), || {
+            (self.manager().succeed(&state) == wanted).then_some(())
+        });
+    }
 }
 
 /// A registry with our image.
@@ -96,11 +106,9 @@ fn registry(network: &Network) -> Option<Node> {
 #[test]
 fn a_swarm_updates_its_servers_under_load_and_outlives_a_node() {
     let Some(swarm) = Swarm::start() else { return };
-    swarm.deploy(
-        "llama",
-        &["/stack/stack.yaml"],
-        &["REPLICAS=3", "LLAMA_SERVER_DRAIN=100", "STOP_GRACE_PERIOD=120s"],
-    );
+    let stack = ["/stack/stack.yaml"];
+    let mut values = vec!["REPLICAS=3", "LLAMA_SERVER_DRAIN=100", "STOP_GRACE_PERIOD=120s"];
+    swarm.deploy("llama", &stack, &values);
     swarm.wait_for("llama", "3/3");
     let urls: Vec<String> = swarm.nodes.iter().map(Node::url).collect();
     let question = json!({ "prompt": "Hello", "n_predict": 4 });
@@ -108,9 +116,15 @@ fn a_swarm_updates_its_servers_under_load_and_outlives_a_node() {
 
     let start = std::time::Instant::now();
     let whole = load::under_load(&urls, 100, 16, || {
-        swarm.manager().succeed(&["docker", "service", "update", "--force", "llama_server"]);
+        swarm.manager().succeed(&["sh", "-c", "echo friend >> /keys"]);
+        values.push("API_KEY_VERSION=2");
+        swarm.deploy("llama", &stack, &values);
+        swarm.wait_for_update("llama", "completed");
     });
     eprintln!("{whole} streams whole, 0 cut; updated in {:?}", start.elapsed());
+
+    swarm.manager().succeed(&["docker", "secret", "rm", "llama-server-keys-1"]);
+    http::post_with_key(&format!("{}/completion", urls[0]), &question, Some("friend")).ok();
 
     swarm.nodes[2].kill();
     std::thread::scope(|scope| {
@@ -143,11 +157,7 @@ fn a_swarm_finds_the_gpu_and_takes_back_an_update_that_fails() {
 
     let update = ["docker", "service", "update", "--detach", "--args=--no-such-option"];
     swarm.manager().succeed(&[&update[..], &["gpu_server"]].concat());
-    let state =
-        ["docker", "service", "inspect", "--format", "{{.UpdateStatus.State}}", "gpu_server"];
-    wait_for("the old values", || {
-        (swarm.manager().succeed(&state) == "rollback_completed").then_some(())
-    });
+    swarm.wait_for_update("gpu", "rollback_completed");
     swarm.wait_for("gpu", "1/1");
     load::stream(&[node.url()], 0, 4);
 }
