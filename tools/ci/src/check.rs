@@ -1,6 +1,7 @@
 //! `cargo xtask check`: everything that a machine can hold us to, in seconds once built.
 
 mod advisories;
+mod bake;
 mod dockerfiles;
 mod features;
 mod links;
@@ -26,7 +27,7 @@ cargo xtask check [NAME...]: run all automatic checks, or only those named
   pin        the version of llama-sys names the pinned release
   advisories vendor/advisories.toml was reviewed for the pinned release and matches the patches
   readme     tables of README.md, SECURITY.md and docs/ match the code, and every relative link resolves
-  files      docker/{cpu,cuda,rocm,vulkan}.Dockerfile match docker/Dockerfile.in
+  files      the Dockerfiles match docker/Dockerfile.in, and docker/docker-bake.hcl has the variants
   features   both Cargo.toml have the features of llama-sys/build/src/feature.rs
   vendor     tree, pin, patches and the crate's list of files agree
   flags      our flag sets contain all of upstream's official ones

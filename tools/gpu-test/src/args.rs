@@ -3,16 +3,16 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use lexopt::prelude::*;
 
 use super::synthetic::Shape;
 use product::variant::Variant;
 
-pub(super) const HELP: &str = "\
+const HELP: &str = "\
 cargo xtask gpu-test: prove a distribution on this machine's GPU
 
-  --variant NAME   cuda (default), rocm or vulkan
+  --variant NAME   {variants}
   --dist DIR       the distribution; default: the variant's in dist
   --cpu-dist DIR   the distribution whose tokens are compared; default: the cpu one in dist, or
                    the first one with `--device none` if there is no cpu one
@@ -24,6 +24,17 @@ cargo xtask gpu-test: prove a distribution on this machine's GPU
   --prepare DIR    build upstream's two programs into DIR and stop; needs no GPU
   --tools DIR      use the two programs in DIR and build none
 ";
+
+/// [`HELP`] with the names of what there is.
+pub(super) fn help() -> String {
+    let default = default().name();
+    let all = Variant::one_of(Variant::with_gpu());
+    HELP.replace("{variants}", &all.replacen(default, &format!("{default} (default)"), 1))
+}
+
+fn default() -> Variant {
+    Variant::with_gpu().next().expect("a release has a variant with a GPU")
+}
 
 #[derive(Debug)]
 pub(super) struct Args {
@@ -46,7 +57,7 @@ pub(super) struct Args {
 pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
     let mut parser = lexopt::Parser::from_args(args);
     let mut parsed = Args {
-        variant: Variant::Cuda,
+        variant: default(),
         dist: None,
         cpu_dist: None,
         model: None,
@@ -85,10 +96,11 @@ fn path(parser: &mut lexopt::Parser) -> Result<PathBuf> {
 }
 
 fn variant(name: &str) -> Result<Variant> {
-    match Variant::ALL.into_iter().find(|variant| variant.name() == name) {
-        Some(variant) if variant != Variant::Cpu => Ok(variant),
-        _ => bail!("`{name}` is no variant with a GPU\n  hint: variants: cuda rocm vulkan"),
-    }
+    let found = Variant::with_gpu().find(|variant| variant.name() == name);
+    found.with_context(|| {
+        let known: Vec<&str> = Variant::with_gpu().map(Variant::name).collect();
+        format!("`{name}` is no variant with a GPU\n  hint: variants: {}", known.join(" "))
+    })
 }
 
 /// The folder of `variant` for `target` among `folders`, names in the output folder of `dist`.

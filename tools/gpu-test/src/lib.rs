@@ -42,7 +42,7 @@ struct Dist {
 
 pub fn run(words: Vec<OsString>) -> Result<()> {
     let Some(args) = args::parse(words)? else {
-        screen::print(args::HELP);
+        screen::print(args::help());
         return Ok(());
     };
     let (dist, cpu) = distributions(&args)?;
@@ -54,7 +54,7 @@ pub fn run(words: Vec<OsString>) -> Result<()> {
     );
     let mut screen = Screen::new();
     if args.tools.is_none() {
-        tools::ensure(args.variant == Variant::Vulkan, args.setup)?;
+        tools::ensure(args.variant.row().software_gpu.is_some(), args.setup)?;
     }
     if let Some(dir) = &args.prepare {
         tools::keep(&tools::build(&mut screen, &dist.manifest)?, dir)?;

@@ -88,7 +88,8 @@ pub(super) fn parse(command: &str, words: Vec<OsString>) -> Result<Args> {
         }
     }
     if args.variants.is_empty() {
-        bail!("no variant is named\n  hint: cargo xtask image {command} cpu|cuda|rocm|vulkan|all");
+        let names = Variant::names("|");
+        bail!("no variant is named\n  hint: cargo xtask image {command} {names}|all");
     }
     args.check()?;
     Ok(args)

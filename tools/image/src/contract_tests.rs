@@ -1,6 +1,7 @@
 //! An image that keeps every promise, and ones that break each.
 
 use super::*;
+use product::variant::Variant;
 use serde_json::json;
 
 fn labels_of(variant: &str) -> Value {
@@ -28,7 +29,7 @@ fn kept(variant: &str) -> Value {
         "Entrypoint": ["/app/bin/llama-server"],
         "Cmd": null,
         "Env": ["PATH=/bin:/app/bin", "LLAMA_ARG_HOST=::", "LLAMA_SERVER_NEEDS_MODEL=1", "LLAMA_SERVER_SANDBOX=1",
-            "NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=compute,utility"],
+            "NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=compute,utility", "NVIDIA_REQUIRE_CUDA=cuda>=13.0"],
         "Labels": labels_of(variant),
         "ExposedPorts": {"8080/tcp": {}},
         "Healthcheck": {"Test": ["CMD", "/app/bin/llama-healthcheck"]},
@@ -86,6 +87,7 @@ fn every_promise_about_the_configuration_is_held() {
             "the environment has no LLAMA_SERVER_SANDBOX=1",
             "the environment has no NVIDIA_VISIBLE_DEVICES=all",
             "the environment has no NVIDIA_DRIVER_CAPABILITIES=compute,utility",
+            "the environment has no NVIDIA_REQUIRE_CUDA=cuda>=13.0",
         ]
     );
 }

@@ -33,18 +33,19 @@ use std::ffi::OsString;
 use anyhow::{Context, Result, bail};
 use llama_src::sh::Cmd;
 
+use product::arch::Arch;
 use product::identity::Identity;
+use product::variant::Variant;
 use subject::{Platforms, Subject};
 use workspace::cargo;
 use workspace::screen;
 
 pub use release::IMAGES_TAG;
-pub use subject::platform_of;
 
 const HELP: &str = "\
 cargo xtask image COMMAND: container images with llama-server
 
-  build VARIANT|all     build images; VARIANT is cpu, cuda, rocm or vulkan
+  build VARIANT|all     build images; VARIANT is {variants}
   build gguf-packer     build the packer's image from `dist --packer`'s folder
   tags VARIANT|all      print every name of an image for this commit
   manifest VARIANT|all  join the pushed images of all platforms in one name
@@ -59,7 +60,7 @@ cargo xtask image COMMAND: container images with llama-server
 
 build, tags and manifest:
   --toolkit X.Y|all     the vendor's toolkit; default: that of the releases
-  --platform LIST       linux/amd64, linux/arm64; default: this machine's for
+  --platform LIST       {platforms}; default: this machine's for
                         build, all that the variant has for tags and manifest
   --minimal             the image without shell and package manager
   --registry HOST/OWNER start of the names; default: names for this machine
@@ -97,12 +98,18 @@ release:
   --push                also push the tag
 ";
 
+/// [`HELP`] with the names of what there is.
+fn help() -> String {
+    let platforms = Arch::ALL.map(|arch| arch.platform).join(", ");
+    HELP.replace("{variants}", &Variant::one_of(Variant::ALL)).replace("{platforms}", &platforms)
+}
+
 pub fn run(words: Vec<OsString>) -> Result<()> {
     let mut words = words.into_iter();
     let command = words.next().unwrap_or_default().to_string_lossy().into_owned();
     let rest: Vec<OsString> = words.collect();
     if is_help(&command) || rest.iter().any(|word| is_help(&word.to_string_lossy())) {
-        screen::print(HELP);
+        screen::print(help());
         return Ok(());
     }
     match command.as_str() {
@@ -191,7 +198,7 @@ mod tests {
 
     #[test]
     fn help_fits_a_terminal() {
-        for line in HELP.lines() {
+        for line in help().lines() {
             assert!(line.chars().count() <= 80, "{line}");
         }
     }

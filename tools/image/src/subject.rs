@@ -3,7 +3,8 @@
 use anyhow::{Result, bail};
 
 use super::args::Args;
-use product::variant::{self, Variant, major_minor};
+use product::arch::Arch;
+use product::variant::{Variant, major_minor};
 
 /// One image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +80,12 @@ impl Subject {
         self.variant.minimum_driver(self.toolkit.as_deref().and_then(major_minor))
     }
 
+    /// The first CUDA whose driver can run it.
+    pub(super) fn minimum_cuda(&self) -> Option<&'static str> {
+        let toolkit = self.toolkit.as_deref().and_then(major_minor);
+        self.variant.toolkit(toolkit)?.minimum_cuda
+    }
+
     /// Target of the Dockerfile.
     pub(super) fn stage(&self) -> &'static str {
         if self.minimal { "minimal" } else { "runtime" }
@@ -96,15 +103,12 @@ pub(super) enum Platforms {
 
 /// Docker's names of the platforms that a variant has images for.
 pub(super) fn platforms(variant: Variant) -> Vec<&'static str> {
-    let rows = variant::matrix().into_iter().filter(|row| row.variant == variant);
-    let mut platforms: Vec<&str> = rows.map(|row| row.platform).collect();
-    platforms.dedup();
-    platforms
+    variant.row().arches.iter().map(|arch| arch.platform).collect()
 }
 
 /// Docker's name of the platform of a target triple.
-pub fn platform_of(target: &str) -> Option<&'static str> {
-    variant::matrix().into_iter().find(|row| row.target == target).map(|row| row.platform)
+pub(super) fn platform_of(target: &str) -> Option<&'static str> {
+    Arch::of(target).map(|arch| arch.platform)
 }
 
 /// `amd64` of `linux/amd64`.
@@ -131,7 +135,8 @@ fn chosen(
 ) -> Vec<&'static str> {
     let known = platforms(variant);
     if wanted.is_empty() {
-        let own = if cfg!(target_arch = "aarch64") { "linux/arm64" } else { "linux/amd64" };
+        let named = |arch: &Arch| arch.name == std::env::consts::ARCH;
+        let own = Arch::ALL.into_iter().find(named).unwrap_or(Arch::X86_64).platform;
         return match default {
             Platforms::All => known,
             Platforms::Own if known.contains(&own) => vec![own],
@@ -242,7 +247,7 @@ mod tests {
         let one = Subject { architectures: Some("90;100".into()), ..Subject::new(Variant::Cuda) };
         assert_eq!(one.gpu_architectures(), ["90", "100"]);
         assert!(one.has_default_toolkit() && Subject::new(Variant::Cpu).has_default_toolkit());
-        assert_eq!(platform_of(variant::AARCH64), Some("linux/arm64"));
+        assert_eq!(platform_of(product::arch::AARCH64), Some("linux/arm64"));
         assert_eq!(platform_of("x86_64-apple-darwin"), None);
     }
 }

@@ -68,8 +68,10 @@ pub(super) fn parse(words: Vec<OsString>) -> Result<(Subject, Option<String>)> {
             _ => return Err(word.unexpected().into()),
         }
     }
-    let variant = variant
-        .context("no variant is named\n  hint: cargo xtask image test cpu|cuda|rocm|vulkan")?;
+    let variant = variant.with_context(|| {
+        let names = Variant::names("|");
+        format!("no variant is named\n  hint: cargo xtask image test {names}")
+    })?;
     let default = Subject::new(variant);
     let toolkit = toolkit.or(default.toolkit.clone());
     Ok((Subject { toolkit, minimal, ..default }, image))

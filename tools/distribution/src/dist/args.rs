@@ -7,14 +7,15 @@ use anyhow::{Result, bail};
 use lexopt::prelude::*;
 
 use super::plan::Choice;
+use product::arch::Arch;
 use product::variant::{self, Variant};
 use workspace::cargo;
 
-pub(super) const HELP: &str = "\
+const HELP: &str = "\
 cargo xtask dist: make folders and archives with llama-server that run on other machines
 
-  --variant LIST    cpu (default), cuda, rocm, vulkan, several with commas, or all of the target
-  --target TRIPLE   x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu; default: this machine
+  --variant LIST    {variants}, several with commas, or all of the target
+  --target TRIPLE   {targets}; default: this machine
   --toolkit X.Y     version of the vendor's toolkit; default: the installed one
   --arch LIST       GPU architectures for CMake, such as `90` or `gfx1100;gfx1201`;
                     default: upstream's list for the toolkit
@@ -26,6 +27,14 @@ cargo xtask dist: make folders and archives with llama-server that run on other 
   --plan            print what would be built and from what; build nothing
   --json            with --plan: as JSON
 ";
+
+/// [`HELP`] with the names of what there is.
+pub(super) fn help() -> String {
+    let (first, others) = (Variant::Cpu.name(), Variant::names(", "));
+    let targets = Arch::ALL.map(|arch| arch.target).join(" or ");
+    let variants = others.replacen(first, &format!("{first} (default)"), 1);
+    HELP.replace("{variants}", &variants).replace("{targets}", &targets)
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Args {
@@ -106,7 +115,7 @@ impl Args {
     /// Names all of it.
     pub(super) fn check(&self, target: &str) -> Result<()> {
         let mut wrong = Vec::new();
-        let known = [variant::X86_64, variant::AARCH64];
+        let known = Arch::ALL.map(|arch| arch.target);
         if !known.contains(&target) {
             wrong.push(format!(
                 "no distribution for `{target}`\n  hint: targets: {}",
@@ -123,7 +132,7 @@ impl Args {
             if variant.toolkits().is_empty() && self.toolkit.is_some() && self.variants.len() == 1 {
                 wrong.push(format!("--toolkit means nothing to `{variant}`\n  hint: leave it out"));
             }
-            let takes_list = matches!(variant, Variant::Cuda | Variant::Rocm);
+            let takes_list = variant.row().gpu_code.is_some();
             if !takes_list && self.probe {
                 wrong.push(format!(
                     "--probe means nothing to `{variant}`\n  hint: --variant cuda --probe"
