@@ -21,6 +21,19 @@ target "bases" {
 
 # From tools/product/src/variant/rows.rs: `cargo xtask check --fix` writes it.
 # <variants>
+function "variants" {
+  params = []
+  result = ["cpu", "cuda", "rocm", "vulkan"]
+}
+function "platforms" {
+  params = []
+  result = ["linux/amd64", "linux/arm64"]
+}
+# Of the variants that do not have all of them.
+function "platforms_of" {
+  params = []
+  result = { cuda = ["linux/amd64"], rocm = ["linux/amd64"] }
+}
 # </variants>
 
 group "default" { targets = ["cpu"] }

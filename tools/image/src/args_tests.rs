@@ -4,18 +4,15 @@ use super::*;
 
 fn refused(command: &str, words: &str) -> String {
     let words = words.split_whitespace().map(OsString::from).collect();
-    parse(command, words).unwrap_err().to_string()
+    let error = parse(command, words).unwrap_err().to_string();
+    error.replace(&Variant::names("|"), "A|B").replace(&Variant::names(" "), "A B")
 }
 
 #[test]
 fn words_that_cannot_be_meant_are_refused() {
     for (command, words, message) in [
-        (
-            "build",
-            "",
-            "no variant is named\n  hint: cargo xtask image build cpu|cuda|rocm|vulkan|all",
-        ),
-        ("tags", "metal", "no variant `metal`\n  hint: variants: cpu cuda rocm vulkan all"),
+        ("build", "", "no variant is named\n  hint: cargo xtask image build A|B|all"),
+        ("tags", "metal", "no variant `metal`\n  hint: variants: A B all"),
         (
             "tags",
             "cpu --push",

@@ -194,19 +194,14 @@ mod tests {
             });
             text.collect::<Vec<_>>()
         };
-        assert_eq!(of("cpu"), ["cpu linux/amd64,linux/arm64 runtime"]);
+        assert_eq!(of("cpu"), [format!("cpu {} runtime", platforms(Variant::Cpu).join(","))]);
         assert_eq!(of("cpu --platform linux/arm64 --minimal"), ["cpu linux/arm64 minimal"]);
         assert_eq!(of("cuda --toolkit 12.9"), ["cuda12.9 linux/amd64 runtime"]);
-        assert_eq!(
-            of("all --toolkit all"),
-            [
-                "cpu linux/amd64,linux/arm64 runtime",
-                "cuda13.0 linux/amd64 runtime",
-                "cuda12.8 linux/amd64 runtime",
-                "rocm7.2 linux/amd64 runtime",
-                "vulkan linux/amd64,linux/arm64 runtime",
-            ]
-        );
+        let all = of("all --toolkit all");
+        let cuda: Vec<_> = all.iter().filter(|one| one.starts_with("cuda")).collect();
+        assert_eq!(cuda.len(), Variant::Cuda.toolkits().len());
+        assert_eq!(cuda.last().unwrap().as_str(), "cuda12.8 linux/amd64 runtime");
+        assert_eq!(all[0], of("cpu")[0]);
         assert_eq!(subjects("cuda", Platforms::Own).unwrap()[0].platforms, ["linux/amd64"]);
         assert_eq!(subjects("cpu", Platforms::Own).unwrap()[0].platforms.len(), 1);
     }
@@ -219,8 +214,8 @@ mod tests {
                 "no `cuda` image for linux/arm64\n  hint: platforms of cuda: linux/amd64",
             ),
             (
-                "cpu --platform linux/riscv64 --toolkit 1 --arch 90",
-                "no `cpu` image for linux/riscv64\n  hint: platforms of cpu: linux/amd64 linux/arm64\n\
+                "cpu --platform linux/mips64le --toolkit 1 --arch 90",
+                "no `cpu` image for linux/mips64le\n  hint: platforms of cpu: PLATFORMS\n\
                  --toolkit means nothing to `cpu`\n  hint: leave it out\n\
                  --arch means nothing to `cpu`\n  hint: leave it out",
             ),
@@ -230,11 +225,9 @@ mod tests {
             ),
             ("cuda --toolkit new", "--toolkit is no version\n  hint: --toolkit 13.0"),
         ] {
-            assert_eq!(
-                subjects(words, Platforms::All).unwrap_err().to_string(),
-                message,
-                "{words}"
-            );
+            let error = subjects(words, Platforms::All).unwrap_err().to_string();
+            let known = platforms(Variant::Cpu).join(" ");
+            assert_eq!(error.replace(&known, "PLATFORMS"), message, "{words}");
         }
     }
 

@@ -179,14 +179,17 @@ mod tests {
     fn refused(words: &str, target: &str) -> String {
         let words = words.split_whitespace().map(OsString::from).collect();
         let args = parse(words).map(|args| args.expect("no help is asked for"));
-        args.and_then(|args| args.check(target)).unwrap_err().to_string()
+        let error = args.and_then(|args| args.check(target)).unwrap_err().to_string();
+        let targets = Arch::ALL.map(|arch| arch.target).join(" ");
+        error.replace(&Variant::names(" "), "VARIANTS").replace(&targets, "TARGETS")
     }
 
     #[test]
     fn all_are_those_of_the_target() {
         let words = ["--variant", "all", "--target", variant::AARCH64].map(OsString::from);
         let args = parse(words.into()).unwrap().unwrap();
-        assert_eq!(args.variants, [Variant::Cpu, Variant::Vulkan]);
+        let has = |variant| args.variants.contains(&variant);
+        assert!(has(Variant::Cpu) && has(Variant::Vulkan) && !has(Variant::Cuda));
         args.check(variant::AARCH64).unwrap();
     }
 
@@ -194,16 +197,11 @@ mod tests {
     fn words_that_cannot_be_meant_are_refused_all_at_once() {
         let x86 = variant::X86_64;
         for (words, target, message) in [
-            (
-                "--variant metal",
-                x86,
-                "no variant `metal`\n  hint: variants: cpu cuda rocm vulkan all",
-            ),
+            ("--variant metal", x86, "no variant `metal`\n  hint: variants: VARIANTS all"),
             (
                 "",
-                "riscv64gc-unknown-linux-gnu",
-                "no distribution for `riscv64gc-unknown-linux-gnu`\n  hint: targets: \
-                 x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu",
+                "x86_64-apple-darwin",
+                "no distribution for `x86_64-apple-darwin`\n  hint: targets: TARGETS",
             ),
             (
                 "--variant rocm",
