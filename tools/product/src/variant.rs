@@ -11,27 +11,13 @@ use anyhow::{Result, bail};
 use llama_build::backend::Backend;
 use llama_build::config::Overrides;
 use llama_build::{Feature, Features};
-use serde::Serialize;
 
 use crate::arch::Arch;
 
 pub use crate::arch::{AARCH64, X86_64};
 pub use matrix::{Row, matrix};
+pub use rows::Variant;
 pub use toolkit::{Source, ToolkitRow, major_minor};
-
-/// What a distribution computes on besides the CPU, which every one has. The order is that of the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Variant {
-    /// The CPU alone.
-    Cpu,
-    /// NVIDIA GPUs.
-    Cuda,
-    /// AMD GPUs.
-    Rocm,
-    /// GPUs of any vendor through Vulkan.
-    Vulkan,
-}
 
 /// Everything that the tools know about a variant.
 #[derive(Debug, Clone, Copy)]

@@ -1,11 +1,24 @@
 //! The table of variants: one row each, with its toolkits.
 
 use llama_build::backend::Backend;
+use serde::Serialize;
 
-use super::{
-    Answer, Applies, Budget, Driver, GpuCode, Image, Source, ToolkitRow, Variant, VariantRow,
-};
+use super::{Answer, Applies, Budget, Driver, GpuCode, Image, Source, ToolkitRow, VariantRow};
 use crate::arch::{AARCH64, Arch, X86_64};
+
+/// What a distribution computes on besides the CPU, which every one has. The order is that of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Variant {
+    /// The CPU alone.
+    Cpu,
+    /// NVIDIA GPUs.
+    Cuda,
+    /// AMD GPUs.
+    Rocm,
+    /// GPUs of any vendor through Vulkan.
+    Vulkan,
+}
 
 /// Every variant, in the order of [`Variant`].
 pub(super) const ROWS: [VariantRow; 4] = [
