@@ -5,5 +5,6 @@
 pub mod arch;
 pub mod base;
 pub mod identity;
+pub mod kind;
 pub mod manifest;
 pub mod variant;
