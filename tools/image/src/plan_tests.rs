@@ -78,7 +78,7 @@ fn lines_of_the_whole_matrix_are_as_checked_in() {
     }
     assert!(
         wrong.is_empty(),
-        "lines changed: {wrong:?}; look at them, then UPDATE=1 cargo test -p xtask lines"
+        "lines changed: {wrong:?}; look at them, then UPDATE=1 cargo test -p image lines"
     );
 }
 

@@ -299,7 +299,7 @@ mod tests {
         }
         assert!(
             wrong.is_empty(),
-            "plans changed: {wrong:?}; look at them, then UPDATE=1 cargo test -p xtask plans"
+            "plans changed: {wrong:?}; look at them, then UPDATE=1 cargo test -p distribution plans"
         );
     }
 
