@@ -64,7 +64,7 @@ const CHECKS: &[Check] = &[
     Check { name: "vendor", repair: "cargo xtask vendor --force", run: tree },
     Check {
         name: "flags",
-        repair: "change llama-sys/build/src/flags.rs or tools/product/src/variant.rs, or name the exception in tools/ci/src/check/parity.rs",
+        repair: "change llama-sys/build/src/flags.rs, llama-sys/build/src/backend/rows.rs or tools/product/src/variant/rows.rs, or name the exception in tools/ci/src/check/parity.rs",
         run: parity::run,
     },
     Check { name: "bindings", repair: "cargo xtask bindings", run: declarations },
