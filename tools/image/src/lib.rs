@@ -33,7 +33,6 @@ use std::ffi::OsString;
 use anyhow::{Context, Result, bail};
 use llama_src::sh::Cmd;
 
-use product::arch::Arch;
 use product::identity::Identity;
 use product::variant::Variant;
 use subject::{Platforms, Subject};
@@ -60,8 +59,8 @@ cargo xtask image COMMAND: container images with llama-server
 
 build, tags and manifest:
   --toolkit X.Y|all     the vendor's toolkit; default: that of the releases
-  --platform LIST       {platforms}; default: this machine's for
-                        build, all that the variant has for tags and manifest
+  --platform LIST       such as linux/arm64; default: this machine's for build,
+                        all that the variant has for tags and manifest
   --minimal             the image without shell and package manager
   --registry HOST/OWNER start of the names; default: names for this machine
   --scheme NAME         repository: llama-cpp-cpu:VERSION; default but for tags
@@ -100,8 +99,7 @@ release:
 
 /// [`HELP`] with the names of what there is.
 fn help() -> String {
-    let platforms = Arch::ALL.map(|arch| arch.platform).join(", ");
-    HELP.replace("{variants}", &Variant::one_of(Variant::ALL)).replace("{platforms}", &platforms)
+    HELP.replace("{variants}", &Variant::one_of(Variant::ALL))
 }
 
 pub fn run(words: Vec<OsString>) -> Result<()> {

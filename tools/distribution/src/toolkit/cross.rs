@@ -191,12 +191,15 @@ mod tests {
 
     #[test]
     fn other_pairs_of_machines_are_told() {
-        assert_eq!(
-            impossible(Variant::Cuda, AARCH64, X86_64),
-            "no way is known to build the variant `cuda` for aarch64-unknown-linux-gnu on \
+        let text = impossible(Variant::Cuda, AARCH64, X86_64);
+        assert!(
+            text.starts_with(
+                "no way is known to build the variant `cuda` for aarch64-unknown-linux-gnu on \
              x86_64-unknown-linux-gnu\n  hint: possible here: every variant for \
              x86_64-unknown-linux-gnu; cpu and vulkan for aarch64-unknown-linux-gnu on \
              x86_64-unknown-linux-gnu"
+            ),
+            "{text}"
         );
     }
 }
