@@ -16,6 +16,7 @@ use anyhow::{Result, bail};
 use llama_build::config::{Compilers, Toolkits};
 use llama_build::requirement;
 use llama_build::toolchain::{self, Found};
+use llama_src::Error;
 
 use closure::VendorFile;
 pub use closure::{Needed, VendorLibrary};
@@ -130,7 +131,10 @@ pub fn run(args: Vec<OsString>) -> Result<()> {
 pub fn check_architectures(variant: Variant, toolkit: &Toolkit, architectures: &str) -> Result<()> {
     match vendor(variant).and_then(|vendor| vendor.check_architectures) {
         Some(check) => check(toolkit, architectures),
-        None => bail!("`--arch` means nothing to the variant `{variant}`\n  hint: leave it out"),
+        None => bail!(
+            Error::usage(format!("`--arch` means nothing to the variant `{variant}`"))
+                .hint("leave it out")
+        ),
     }
 }
 

@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 
 use super::synthetic::Shape;
 use product::variant::Variant;
@@ -85,7 +86,9 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
         }
     }
     if parsed.prepare.is_some() && parsed.tools.is_some() {
-        bail!("--prepare builds what --tools would take\n  hint: leave one of them out");
+        bail!(
+            Error::usage("--prepare builds what --tools would take").hint("leave one of them out")
+        );
     }
     Ok(Some(parsed))
 }
@@ -97,10 +100,14 @@ fn path(parser: &mut lexopt::Parser) -> Result<PathBuf> {
 
 fn variant(name: &str) -> Result<Variant> {
     let found = Variant::with_gpu().find(|variant| variant.name() == name);
-    found.with_context(|| {
+    let Some(found) = found else {
         let known: Vec<&str> = Variant::with_gpu().map(Variant::name).collect();
-        format!("`{name}` is no variant with a GPU\n  hint: variants: {}", known.join(" "))
-    })
+        bail!(
+            Error::usage(format!("`{name}` is no variant with a GPU"))
+                .hint(format!("variants: {}", known.join(" ")))
+        );
+    };
+    Ok(found)
 }
 
 /// The folder of `variant` for `target` among `folders`, names in the output folder of `dist`.
@@ -122,12 +129,14 @@ pub(super) fn choose<'a>(
     match found[..] {
         [one] => Ok(one),
         [] => bail!(
-            "no distribution of `{variant}` for {target} in dist\n  hint: cargo xtask dist --variant \
-             {variant} --setup\n  hint: or name another folder: --dist DIR"
+            Error::missing(format!("no distribution of `{variant}` for {target} in dist"))
+                .hint(format!("cargo xtask dist --variant {variant} --setup"))
+                .hint("or name another folder: --dist DIR")
         ),
         [..] => {
-            let hints = found.iter().map(|name| format!("\n  hint: --dist dist/{name}"));
-            bail!("several distributions of `{variant}` in dist{}", hints.collect::<String>())
+            let error = Error::usage(format!("several distributions of `{variant}` in dist"));
+            let hints = found.iter().map(|name| format!("--dist dist/{name}"));
+            bail!(hints.fold(error, Error::hint))
         }
     }
 }

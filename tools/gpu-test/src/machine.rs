@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
 
@@ -56,13 +57,13 @@ fn device(line: &str) -> Option<Device> {
     Some(Device { name: name.to_owned(), card: card.to_owned() })
 }
 
-fn no_gpu(variant: Variant, minimum_driver: Option<&str>) -> String {
+fn no_gpu(variant: Variant, minimum_driver: Option<&str>) -> Error {
     let oldest = minimum_driver.or(variant.minimum_driver(variant.oldest_toolkit()));
     let hints = variant.row().driver.map(|driver| driver.hints).unwrap_or_default();
-    let hints = hints.iter().map(|hint| {
-        format!("\n  hint: {}", hint.replace("{minimum_driver}", oldest.unwrap_or_default()))
-    });
-    format!("no GPU: llama-server lists no device for `{variant}`{}", hints.collect::<String>())
+    let hints =
+        hints.iter().map(|hint| hint.replace("{minimum_driver}", oldest.unwrap_or_default()));
+    let error = Error::missing(format!("no GPU: llama-server lists no device for `{variant}`"));
+    hints.fold(error, Error::hint)
 }
 
 /// The driver of `device` in words, or `unknown`: nothing depends on it.
@@ -121,17 +122,17 @@ mod tests {
     #[test]
     fn a_machine_without_a_gpu_gets_the_way_to_one() {
         assert_eq!(
-            no_gpu(Variant::Cuda, Some("580")),
+            no_gpu(Variant::Cuda, Some("580")).to_string(),
             "no GPU: llama-server lists no device for `cuda`\n  hint: is there a driver, 580 or newer? \
              nvidia-smi"
         );
         assert_eq!(
-            no_gpu(Variant::Rocm, None),
+            no_gpu(Variant::Rocm, None).to_string(),
             "no GPU: llama-server lists no device for `rocm`\n  hint: may this user open it? ls -l \
              /dev/kfd /dev/dri"
         );
         assert_eq!(
-            no_gpu(Variant::Vulkan, None),
+            no_gpu(Variant::Vulkan, None).to_string(),
             "no GPU: llama-server lists no device for `vulkan`\n  hint: is there a driver? vulkaninfo \
              --summary\n  hint: a GPU made of software, which has to be named: apt-get install \
              mesa-vulkan-drivers vulkan-tools\n  hint: GGML_VK_VISIBLE_DEVICES=0 cargo xtask gpu-test \

@@ -69,7 +69,7 @@ enum Value {
 /// Every label, in order: those that OCI names, then our own.
 pub(super) const LABELS: &[Label] = &[
     fact("org.opencontainers.image.created", There, |facts| {
-        workspace::time::rfc3339(facts.identity.epoch)
+        product::time::rfc3339(facts.identity.epoch)
     }),
     fact("org.opencontainers.image.version", There, |facts| facts.identity.version.clone()),
     fact("org.opencontainers.image.revision", There, |facts| facts.identity.commit.clone()),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use lexopt::prelude::*;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde_json::json;
 
@@ -70,7 +71,7 @@ pub(super) fn parse(words: Vec<OsString>) -> Result<(Subject, Option<String>)> {
     }
     let variant = variant.with_context(|| {
         let names = Variant::names("|");
-        format!("no variant is named\n  hint: cargo xtask image test {names}")
+        Error::usage("no variant is named").hint(format!("cargo xtask image test {names}"))
     })?;
     let default = Subject::new(variant);
     let toolkit = toolkit.or(default.toolkit.clone());
@@ -106,7 +107,10 @@ impl Test {
         let name = if self.subject.minimal { " --minimal" } else { "" };
         let Ok(answer) = inspect.arg(&self.image).read() else {
             let (image, variant) = (&self.image, self.subject.variant);
-            bail!("there is no image {image}\n  hint: cargo xtask image build {variant}{name}");
+            bail!(
+                Error::missing(format!("there is no image {image}"))
+                    .hint(format!("cargo xtask image build {variant}{name}"))
+            );
         };
         serde_json::from_str(&answer).context("docker does not say how the image runs")
     }

@@ -11,6 +11,7 @@ use anyhow::{Result, bail};
 use llama_build::backend::Backend;
 use llama_build::config::Overrides;
 use llama_build::{Feature, Features};
+use llama_src::Error;
 
 use crate::arch::Arch;
 
@@ -148,7 +149,10 @@ impl Variant {
         let found = Self::ALL.into_iter().find(|variant| variant.name() == name);
         match found {
             Some(variant) => Ok(variant),
-            None => bail!("no variant `{name}`\n  hint: variants: {} all", Self::names(" ")),
+            None => bail!(
+                Error::usage(format!("no variant `{name}`"))
+                    .hint(format!("variants: {} all", Self::names(" ")))
+            ),
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use llama_build::config::Compilers;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::{Toolkit, vendor};
@@ -50,7 +51,7 @@ pub(super) fn find(
 ) -> Result<Toolkit> {
     let arch = variant.row().arches.iter().find(|arch| arch.target == target);
     let Some(arch) = arch.filter(|_| host == X86_64) else {
-        bail!("{}", impossible(variant, target, host));
+        bail!(impossible(variant, target, host));
     };
     let missing = missing(&Found::look(variant, arch), arch);
     if missing.is_empty() {
@@ -62,7 +63,7 @@ pub(super) fn find(
     }
     let dir = with_recipe(arch, |recipe| {
         if !setup && debian::folder(recipe).is_none() {
-            bail!("{}", advice(variant, arch, &missing));
+            bail!(advice(variant, arch, &missing));
         }
         debian::ensure(recipe, screen, |_| Ok(()))
     })?;
@@ -88,18 +89,15 @@ fn with_recipe<T>(arch: &Arch, ask: impl FnOnce(&Recipe<'_>) -> T) -> T {
     })
 }
 
-fn impossible(variant: Variant, target: &str, host: &str) -> String {
+fn impossible(variant: Variant, target: &str, host: &str) -> Error {
     let others = Arch::ALL.into_iter().filter(|arch| arch.target != X86_64);
     let possible = others.map(|arch| {
         let all = Variant::ALL.into_iter().filter(|variant| variant.row().arches.contains(&arch));
         let names: Vec<&str> = all.map(Variant::name).collect();
         format!("; {} for {} on {X86_64}", names.join(" and "), arch.target)
     });
-    format!(
-        "no way is known to build the variant `{variant}` for {target} on {host}\n  hint: possible here: \
-         every variant for {host}{}",
-        possible.collect::<String>()
-    )
+    Error::usage(format!("no way is known to build the variant `{variant}` for {target} on {host}"))
+        .hint(format!("possible here: every variant for {host}{}", possible.collect::<String>()))
 }
 
 /// What there is on this machine.
@@ -153,15 +151,16 @@ fn missing(found: &Found, arch: &Arch) -> Vec<String> {
     missing
 }
 
-fn advice(variant: Variant, arch: &Arch, missing: &[String]) -> String {
+fn advice(variant: Variant, arch: &Arch, missing: &[String]) -> Error {
     let (target, gnu, debian) = (arch.target, arch.gnu(), arch.docker);
-    format!(
-        "{target} cannot be built for on this machine:\n  {}\n  hint: cargo xtask dist --variant {variant} \
-         --target {target} --setup\n  hint: or on Debian 13: dpkg --add-architecture {debian} && apt-get \
-         update && apt-get install g++-{gnu} libssl-dev:{debian} libgomp1:{debian} \
-         libvulkan-dev:{debian} && rustup target add {target}",
-        missing.join("\n  ")
-    )
+    let missing = missing.join("\n  ");
+    Error::missing(format!("{target} cannot be built for on this machine:\n  {missing}"))
+        .hint(format!("cargo xtask dist --variant {variant} --target {target} --setup"))
+        .hint(format!(
+            "or on Debian 13: dpkg --add-architecture {debian} && apt-get update && apt-get install \
+             g++-{gnu} libssl-dev:{debian} libgomp1:{debian} libvulkan-dev:{debian} && rustup \
+             target add {target}"
+        ))
 }
 
 #[cfg(test)]
@@ -173,7 +172,7 @@ mod tests {
     fn everything_that_is_missing_is_told_with_both_ways_out() {
         let found = Found { gcc: Some("12.2.0".into()), libraries: vec!["libssl.so"], std: false };
         assert_eq!(
-            advice(Variant::Cpu, &Arch::AARCH64, &missing(&found, &Arch::AARCH64)),
+            advice(Variant::Cpu, &Arch::AARCH64, &missing(&found, &Arch::AARCH64)).to_string(),
             "aarch64-unknown-linux-gnu cannot be built for on this machine:\n  \
              aarch64-linux-gnu-g++ is too old: 12.2.0, 14 is needed\n  \
              no libssl.so for it\n  \
@@ -191,7 +190,7 @@ mod tests {
 
     #[test]
     fn other_pairs_of_machines_are_told() {
-        let text = impossible(Variant::Cuda, AARCH64, X86_64);
+        let text = impossible(Variant::Cuda, AARCH64, X86_64).to_string();
         assert!(
             text.starts_with(
                 "no way is known to build the variant `cuda` for aarch64-unknown-linux-gnu on \
