@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use serde_json::Value;
+
 use crate::needs;
 use crate::process::{Finished, command, finish, wait_for};
 use crate::workspace::{root, xtask};
@@ -33,6 +35,17 @@ pub(crate) fn found_base() -> Option<&'static str> {
         output.status.success().then_some(name)
     };
     BASE.get_or_init(find).as_deref()
+}
+
+/// The names of the variants, from the release matrix.
+///
+/// # Panics
+/// When the command that prints it fails.
+pub fn variants() -> BTreeSet<String> {
+    let matrix = xtask(&["variants", "--json"]).output().stdout;
+    let matrix: Vec<Value> = serde_json::from_slice(&matrix).expect("a matrix in JSON");
+    let names = matrix.iter().map(|row| row["variant"].as_str().expect("a name").to_owned());
+    names.collect()
 }
 
 /// `docker` with these arguments.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use llama_tests::docker::read;
+use llama_tests::docker::{read, variants};
 use llama_tests::needs;
 use llama_tests::process::{Finished, command, finish};
 use llama_tests::workspace::{root, xtask};
@@ -14,12 +14,12 @@ fn compose_and_bake_understand_their_files() {
     if needs::docker().is_none() {
         return;
     }
-    for profile in ["cpu", "cuda", "rocm", "vulkan"] {
+    for profile in &variants() {
         let file = ["compose", "--file", "docker/compose.yaml", "--profile", profile];
         let images = read(&[&file[..], &["config", "--images"]].concat());
         assert_eq!(images, format!("llama-cpp-{profile}:local"));
     }
-    for target in ["cpu", "cuda", "rocm", "vulkan", "all", "minimal", "gguf-packer"] {
+    for target in ["all", "minimal", "gguf-packer"] {
         for (name, target) in baked(target) {
             let file = target["dockerfile"].as_str().unwrap();
             assert!(root().join(file).is_file(), "{name}: {file}");
