@@ -180,7 +180,8 @@ mod tests {
         let args = parsed(&words.split_whitespace().collect::<Vec<_>>()).unwrap();
         let error = args.check(target).unwrap_err();
         assert_eq!(error.downcast_ref::<Error>().map(Error::exit_code), Some(2));
-        error.to_string()
+        let targets = Arch::ALL.map(|arch| arch.target).join(" ");
+        error.to_string().replace(&targets, "TARGETS")
     }
 
     #[test]
