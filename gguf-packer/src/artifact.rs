@@ -76,7 +76,7 @@ impl FromStr for Format {
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::ALL.into_iter().find(|format| format.word() == text).ok_or_else(|| {
             let words = Self::ALL.map(Self::word).join(", ");
-            Error::new(format!("no format of a model: `{text}`")).hint(format!("one of: {words}"))
+            Error::new(format!("unknown model format `{text}`")).hint(format!("use one of {words}"))
         })
     }
 }
@@ -102,7 +102,7 @@ impl Artifact {
         if manifest.len() > MANIFEST {
             let text = format!("the image has too many files to be `{format}`");
             return Err(Error::new(format!(
-                "{text}: the manifest would have {} bytes",
+                "{text}: the manifest would be larger than the limit, {} bytes",
                 manifest.len()
             )));
         }

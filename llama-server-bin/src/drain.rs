@@ -23,7 +23,8 @@ fn parse(value: &str) -> Result<Duration, String> {
     let seconds = seconds.filter(|seconds| *seconds <= MOST && !value.starts_with('+'));
     seconds.map(|seconds| Duration::from_secs(seconds.into())).ok_or_else(|| {
         format!(
-            "{VARIABLE} is `{value}`, must be whole seconds, at most {MOST}\n  hint: {VARIABLE}=30"
+            "{VARIABLE} is `{value}`, but must be whole seconds, at most {MOST}\n  hint: \
+            {VARIABLE}=30"
         )
     })
 }
@@ -39,8 +40,8 @@ mod tests {
         }
         for value in ["30s", "-1", "+1", "1.5", " 1", "86401", "99999999999"] {
             let message = format!(
-                "LLAMA_SERVER_DRAIN is `{value}`, must be whole seconds, at most 86400\n  \
-                 hint: LLAMA_SERVER_DRAIN=30"
+                "LLAMA_SERVER_DRAIN is `{value}`, but must be whole seconds, at most 86400\n  \
+                hint: LLAMA_SERVER_DRAIN=30"
             );
             assert_eq!(parse(value), Err(message));
         }

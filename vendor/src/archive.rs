@@ -89,9 +89,8 @@ pub fn find_tree(archive: &Path, bounds: Bounds, report: &mut Report<'_>) -> Res
         Some("") => Ok(Part::Strip(0)),
         Some(folder) => Ok(Part::Folder(folder.trim_end_matches('/').to_owned())),
         None => {
-            let what = format!("no llama.cpp in the archive {}", archive.display());
-            Err(Error::new(what)
-                .looked_in(format!("every folder of it, for {}", MARKS.join(" and "))))
+            let what = format!("archive without llama.cpp: {}", archive.display());
+            Err(Error::new(what).looked_in(format!("all its folders, for {}", MARKS.join(" and "))))
         }
     }
 }
@@ -116,7 +115,8 @@ fn each(
     each: &mut Each<'_>,
 ) -> Result<(), Error> {
     let damaged = |e: io::Error| Error::new(format!("damaged archive {}: {e}", archive.display()));
-    let refused = |why: String| Error::new(format!("refused archive {}: {why}", archive.display()));
+    let refused =
+        |why: String| Error::new(format!("refused to unpack {}: {why}", archive.display()));
     let file = File::open(archive).map_err(|e| Error::io("open", archive, &e))?;
     let total = file.metadata().map_err(|e| Error::io("read", archive, &e))?.len();
     let read = std::rc::Rc::new(std::cell::Cell::new(0));

@@ -71,17 +71,17 @@ fn a_tree_comes_out_as_it_went_in() {
 fn evil_archives_are_refused() {
     let file = EntryType::Regular;
     let cases: &[(&str, EntryType, &str)] = &[
-        ("../out", file, "refused archive D/a.tar.gz: `../out` leaves the folder"),
-        ("a/../../out", file, "refused archive D/a.tar.gz: `a/../../out` leaves the folder"),
-        ("/out", file, "refused archive D/a.tar.gz: `/out` is absolute"),
-        ("link", EntryType::Symlink, "refused archive D/a.tar.gz: `link` is a link"),
-        ("link", EntryType::Link, "refused archive D/a.tar.gz: `link` is a link"),
-        ("tty", EntryType::Char, "refused archive D/a.tar.gz: `tty` is a device"),
-        ("pipe", EntryType::Fifo, "refused archive D/a.tar.gz: `pipe` is a device"),
+        ("../out", file, "refused to unpack D/a.tar.gz: `../out` leaves the folder"),
+        ("a/../../out", file, "refused to unpack D/a.tar.gz: `a/../../out` leaves the folder"),
+        ("/out", file, "refused to unpack D/a.tar.gz: `/out` is absolute"),
+        ("link", EntryType::Symlink, "refused to unpack D/a.tar.gz: `link` is a link"),
+        ("link", EntryType::Link, "refused to unpack D/a.tar.gz: `link` is a link"),
+        ("tty", EntryType::Char, "refused to unpack D/a.tar.gz: `tty` is a device"),
+        ("pipe", EntryType::Fifo, "refused to unpack D/a.tar.gz: `pipe` is a device"),
         (
             "s",
             EntryType::new(b'?'),
-            "refused archive D/a.tar.gz: `s` is neither a file nor a folder",
+            "refused to unpack D/a.tar.gz: `s` is neither a file nor a folder",
         ),
     ];
     for (path, kind, message) in cases {
@@ -96,7 +96,7 @@ fn bombs_are_refused() {
     let file = EntryType::Regular;
     let many: Vec<_> = (0..4).map(|_| ("d/", EntryType::Directory, 0o755, &b""[..])).collect();
     let few = Bounds { entries: 3, ..Bounds::default() };
-    assert_eq!(refusal(&many, few), "refused archive D/a.tar.gz: more than 3 entries");
+    assert_eq!(refusal(&many, few), "refused to unpack D/a.tar.gz: more than 3 entries");
     let zeros = vec![0; 100_000];
     let small = Bounds { bytes: 50_000, ..Bounds::default() };
     assert_eq!(
@@ -140,7 +140,7 @@ fn the_tree_is_found_in_any_layout() {
     let error = find(&decoys[..1]).unwrap_err().to_string();
     assert_eq!(
         error.replace(&dir.path().display().to_string(), "D"),
-        "no llama.cpp in the archive D/a.tar.gz\n  \
-         looked in: every folder of it, for CMakeLists.txt and include/llama.h"
+        "archive without llama.cpp: D/a.tar.gz\n  looked in: all its folders, for CMakeLists.txt \
+        and include/llama.h"
     );
 }

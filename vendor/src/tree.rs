@@ -85,7 +85,7 @@ fn collect(
         let at = item.path();
         let Some(name) = item.file_name().to_str().map(str::to_owned) else {
             return Err(Error::new(format!(
-                "not a UTF-8 name in the source tree: {}",
+                "file name in the source tree is not UTF-8: {}",
                 at.display()
             )));
         };
@@ -102,8 +102,8 @@ fn collect(
             let executable = is_executable(&meta);
             entries.push(Entry { path, len: meta.len(), modified, executable });
         } else {
-            let what = format!("neither a file nor a folder in the source tree: {}", at.display());
-            return Err(Error::new(what).hint("put a copy there instead of a link"));
+            let what = format!("not a file or a folder in the source tree: {}", at.display());
+            return Err(Error::new(what).hint("replace the link with a copy"));
         }
     }
     Ok(())
@@ -210,7 +210,8 @@ mod tests {
         assert_eq!(
             error,
             format!(
-                "neither a file nor a folder in the source tree: {}\n  hint: put a copy there instead of a link",
+                "not a file or a folder in the source tree: {}\n  hint: replace the link with a \
+                copy",
                 at.display()
             )
         );

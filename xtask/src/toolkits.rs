@@ -26,10 +26,10 @@ pub(crate) fn find(config: &mut Config, yes: bool) -> Result<Vec<(&'static str, 
         let found = match ask(feature, false)? {
             Some(found) => found,
             None if yes || install::agreed(&command)? => ask(feature, true)?
-                .with_context(|| format!("no toolkit for feature `{feature}` was brought"))?,
+                .with_context(|| format!("cannot install a toolkit for feature `{feature}`"))?,
             None => bail!(
-                "no toolkit for feature `{feature}`\n  hint: let this command bring it ({what}, into {}): add \
-                 --yes\n  hint: or install the vendor's own",
+                "toolkit for feature `{feature}` not found\n  hint: let this command install it \
+                ({what}, into {}): add --yes\n  hint: or install the vendor's own",
                 cargo::toolkits().display()
             ),
         };
@@ -66,5 +66,5 @@ fn lacking(config: &Config) -> Vec<(&'static str, &'static str)> {
 fn ask(feature: &str, bring: bool) -> Result<Option<BTreeMap<String, PathBuf>>> {
     let cmd = tools::cmd("toolkit").arg(feature);
     let said = if bring { cmd.arg("--setup") } else { cmd }.read_shown()?;
-    serde_json::from_str(&said).context("the tool's answer is no JSON")
+    serde_json::from_str(&said).context("the tool's answer is not JSON")
 }

@@ -35,7 +35,7 @@ pub(super) fn run(args: &args::Quantize) -> Result<(), Error> {
     let shown = args.to.as_deref().expect("only a dry run goes without");
     let to = std::path::absolute(shown).map_err(|e| Error::io("write", shown, &e))?;
     if to.canonicalize().is_ok_and(|to| to == from) {
-        return Err(Error::new("both files are the same one").hint("name another file to write"));
+        return Err(Error::new("input and output are the same file").hint("write to another file"));
     }
     check(args, &from, Some(shown))?;
     let screen = Screen::new(args.progress);
@@ -70,13 +70,14 @@ fn kinds(args: &args::Quantize) -> Vec<Error> {
     let mut wrong = Vec::new();
     if args.kinds.len() > 1 && !args.dry_run {
         wrong.push(
-            Error::new("one file has one type").hint("--dry-run tells the sizes of several types"),
+            Error::new("one file can have only one type")
+                .hint("to see the sizes of several types: --dry-run"),
         );
     }
     for kind in &args.kinds {
         match types::of_file(kind) {
             Err(hint) => {
-                wrong.push(Error::new(format!("no type of files is `{kind}`")).hint(hint));
+                wrong.push(Error::new(format!("unknown file type `{kind}`")).hint(hint));
             }
             Ok(kind)
                 if types::needs_matrix(kind.name, args.pure)
@@ -84,7 +85,9 @@ fn kinds(args: &args::Quantize) -> Vec<Error> {
                     && !args.dry_run =>
             {
                 let text = format!("{} needs an importance matrix", kind.name);
-                wrong.push(Error::new(text).hint("--imatrix FILE, as llama-imatrix writes it"));
+                wrong.push(
+                    Error::new(text).hint("add --imatrix FILE, a file made by llama-imatrix"),
+                );
             }
             Ok(_) => {}
         }
@@ -101,14 +104,14 @@ fn tensors(args: &args::Quantize) -> Vec<Error> {
         match text.rsplit_once('=') {
             Some((pattern, kind)) if !pattern.is_empty() => named.push(kind),
             _ => wrong.push(
-                Error::new(format!("`{text}` names no tensors and their type"))
+                Error::new(format!("`{text}` is not PATTERN=TYPE"))
                     .hint("--tensor-type attn_q=Q8_0"),
             ),
         }
     }
     for kind in named {
         if let Err(hint) = types::of_tensor(kind) {
-            wrong.push(Error::new(format!("no type of tensors is `{kind}`")).hint(hint));
+            wrong.push(Error::new(format!("unknown tensor type `{kind}`")).hint(hint));
         }
     }
     wrong
@@ -181,7 +184,7 @@ fn quantize(
         let error = failed(&error, &lines, &options);
         let requantized = lines.iter().any(|line| line.contains("requantizing from type"));
         if requantized {
-            error.hint("--allow-requantize does it all the same, and worse")
+            error.hint("quantize it anyway, at a loss of quality: --allow-requantize")
         } else {
             error
         }

@@ -66,8 +66,10 @@ fn stand_in(path: &Path, model: &Model) -> Result<(), Error> {
     file.write_all(&header).map_err(|e| failed(&e))?;
     if fs::metadata(path).is_ok_and(|known| known.len() <= size) {
         file.set_len(size).map_err(|e| {
-            failed(&e)
-                .hint("a folder for temporary files that takes files of that length: TMPDIR=DIR")
+            failed(&e).hint(
+                "choose a temporary folder whose file system supports files of that size: \
+                    TMPDIR=DIR",
+            )
         })?;
     }
     Ok(())

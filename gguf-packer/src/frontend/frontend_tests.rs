@@ -294,7 +294,7 @@ fn a_person_is_warned_and_asks_for_what_a_file_offers() {
     assert_eq!(described.as_array().unwrap().len(), 4);
     let refused = through(&bench, "FROM scratch\n", &[("requestid", "frontend.poem")], &[]);
     let message = refused.layers.unwrap_err().message;
-    assert!(message.starts_with("no answer to the request `frontend.poem`"), "{message}");
+    assert!(message.starts_with("unsupported subrequest `frontend.poem`"), "{message}");
 }
 
 #[test]

@@ -73,8 +73,8 @@ impl BuildKit<'_> {
             None => (&self.contexts.main, &self.contexts.ignored),
             Some(name) => {
                 let named = self.contexts.named.get(name).ok_or_else(|| {
-                    Error::new(format!("no folder `{name}`"))
-                        .hint(format!("name it: `--build-context {name}=FOLDER`"))
+                    Error::new(format!("unknown build context `{name}`"))
+                        .hint(format!("define it: `--build-context {name}=FOLDER`"))
                 })?;
                 (&named.0, &named.1)
             }

@@ -76,7 +76,7 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
             let value = args.next().unwrap_or_default();
             value.parse().ok().filter(|number: &u32| *number > 0)
         };
-        let missing = || format!("{arg} needs a number above 0");
+        let missing = || format!("{arg} must be a number above 0");
         match arg.as_str() {
             "--pid" => pid = number().ok_or_else(missing)?,
             "--timeout" => seconds = number().ok_or_else(missing)?,
@@ -88,7 +88,7 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
             }
             _ => match arg.strip_prefix("--drain=").map(str::parse) {
                 Some(Ok(seconds)) => drain = Some(seconds),
-                Some(Err(_)) => return Err("--drain= needs whole seconds".to_owned()),
+                Some(Err(_)) => return Err("--drain= must be whole seconds".to_owned()),
                 None => return Err(format!("unexpected argument `{arg}`")),
             },
         }
@@ -132,7 +132,7 @@ fn verdict(world: World, timeout: Duration) -> Verdict {
 /// The last of the `verdicts` that comes in time.
 fn last(verdicts: &Receiver<Verdict>, timeout: Duration) -> Verdict {
     let end = Instant::now() + timeout;
-    let mut last = Verdict::Unhealthy(format!("no verdict within {} s", timeout.as_secs()));
+    let mut last = Verdict::Unhealthy(format!("no result within {} s", timeout.as_secs()));
     loop {
         match verdicts.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(verdict) => last = verdict,
@@ -167,9 +167,9 @@ mod tests {
     #[test]
     fn what_is_wrong_with_it_is_told() {
         let refused = |words: &[&str]| parsed(words).unwrap_err();
-        assert_eq!(refused(&["--pid"]), "--pid needs a number above 0");
-        assert_eq!(refused(&["--timeout", "0"]), "--timeout needs a number above 0");
-        assert_eq!(refused(&["--drain=5s"]), "--drain= needs whole seconds");
+        assert_eq!(refused(&["--pid"]), "--pid must be a number above 0");
+        assert_eq!(refused(&["--timeout", "0"]), "--timeout must be a number above 0");
+        assert_eq!(refused(&["--drain=5s"]), "--drain= must be whole seconds");
         assert_eq!(refused(&["--port", "1"]), "unexpected argument `--port`");
     }
 
@@ -178,7 +178,7 @@ mod tests {
         let (sender, verdicts) = mpsc::channel();
         let short = Duration::from_millis(20);
         let none = last(&verdicts, short).to_string();
-        assert_eq!(none, "unhealthy: no verdict within 0 s");
+        assert_eq!(none, "unhealthy: no result within 0 s");
         sender.send(Verdict::Unhealthy("a".into())).unwrap();
         sender.send(Verdict::Healthy("b".into())).unwrap();
         assert_eq!(last(&verdicts, short).to_string(), "healthy: b");

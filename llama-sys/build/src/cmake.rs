@@ -100,7 +100,7 @@ pub fn build_object(
     progress: &Progress,
 ) -> Result<PathBuf, Error> {
     if toolchain.ninja.is_none() {
-        return Err(Error::new(format!("cannot build {object} alone without ninja"))
+        return Err(Error::new(format!("ninja not found (building {object} alone needs it)"))
             .hint("install it: apt-get install ninja-build"));
     }
     make(layout, flags, toolchain, config, &[object], progress)?;
@@ -254,8 +254,8 @@ fn explain(error: Error, layout: &Layout) -> Error {
     }
     if text.contains("GGML_CPU_ALL_VARIANTS requires GGML_BACKEND_DL") {
         return error.hint(
-            "a llama.cpp without our patch has CPU variants as libraries alone: \
-             --features cpu-all-variants,backend-dl",
+            "without our patch, llama.cpp has CPU variants only as libraries: --features \
+            cpu-all-variants,backend-dl",
         );
     }
     if text.contains("Killed signal") || text.contains("out of memory") {

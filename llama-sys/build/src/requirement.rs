@@ -233,11 +233,11 @@ fn compiler(
         |what: &str| format!("set {variable}_{} to {what}", config.target.triple.replace('-', "_"));
     row.hint = Some(match (config.target.is_musl(), config.is_cross()) {
         (true, _) => format!(
-            "Debian's musl-tools compiles no C++: build on Alpine, or {}",
+            "Debian's musl-tools has no C++ compiler: build on Alpine, or {}",
             set("a C++ compiler for musl")
         ),
         (false, true) => set("its cross compiler"),
-        (false, false) => format!("set {variable} to a compiler that is there, or to nothing"),
+        (false, false) => format!("set {variable} to an installed compiler, or unset it"),
     });
     row
 }

@@ -50,12 +50,12 @@ const CHECKS: &[Check] = &[
     Check { name: "pin", repair: "cargo xtask vendor --update <tag>", run: pin::run },
     Check {
         name: "advisories",
-        repair: "change vendor/advisories.toml: its head says how",
+        repair: "update vendor/advisories.toml; the comment at its top explains how",
         run: advisories::run,
     },
     Check {
         name: "readme",
-        repair: "mend the links above; cargo xtask check --fix writes the tables",
+        repair: "fix the links above; to write the tables: cargo xtask check --fix",
         run: readme::check,
     },
     Check { name: "files", repair: "cargo xtask check --fix", run: dockerfiles::check },
@@ -63,7 +63,8 @@ const CHECKS: &[Check] = &[
     Check { name: "vendor", repair: "cargo xtask vendor --force", run: tree },
     Check {
         name: "flags",
-        repair: "change llama-sys/build/src/flags.rs or tools/product/src/variant.rs, or name the exception in tools/ci/src/check/parity.rs",
+        repair: "change llama-sys/build/src/flags.rs or tools/product/src/variant.rs, or add an \
+            exception to tools/ci/src/check/parity.rs",
         run: parity::run,
     },
     Check { name: "bindings", repair: "cargo xtask bindings", run: declarations },
@@ -94,7 +95,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
 
 fn find(name: &str) -> Result<&'static Check> {
     let check = CHECKS.iter().find(|check| check.name == name);
-    check.with_context(|| format!("no check `{name}`\n  hint: cargo xtask check --help"))
+    check.with_context(|| format!("unknown check `{name}`\n  hint: cargo xtask check --help"))
 }
 
 /// Runs all, so that everything that is wrong is told at once.
@@ -165,7 +166,7 @@ mod tests {
     fn an_unknown_word_is_refused() {
         assert!(run(vec!["--fxi".into()]).is_err());
         let error = run(vec!["pin".into(), "pni".into()]).unwrap_err().to_string();
-        assert_eq!(error, "no check `pni`\n  hint: cargo xtask check --help");
+        assert_eq!(error, "unknown check `pni`\n  hint: cargo xtask check --help");
     }
 
     #[test]

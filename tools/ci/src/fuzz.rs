@@ -107,7 +107,7 @@ fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
     let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
     let unknown = parsed.targets.iter().find(|name| !names.contains(&name.as_str()));
     if let Some(name) = unknown {
-        bail!("no target `{name}`\n  hint: targets are {}", names.join(" "));
+        bail!("unknown target `{name}`\n  hint: use one of: {}", names.join(" "));
     }
     Ok(Some(parsed))
 }
@@ -136,7 +136,7 @@ fn fuzz(screen: &mut Screen, program: &Path, args: &Args) -> Result<()> {
     if found.is_empty() {
         return Ok(());
     }
-    bail!("{}\n  hint: docs/fuzzing.md says how to go on", found.join("\n"))
+    bail!("{}\n  hint: read docs/fuzzing.md for what to do", found.join("\n"))
 }
 
 /// One target's run.
@@ -238,8 +238,8 @@ mod tests {
     fn an_unknown_target_is_refused_with_all_names() {
         assert_eq!(
             parsed("html").unwrap_err().to_string(),
-            "no target `html`\n  hint: targets are gguf grammar jinja lora media mmproj model output \
-             request schema slot state"
+            "unknown target `html`\n  hint: use one of: gguf grammar jinja lora media mmproj \
+            model output request schema slot state"
         );
     }
 

@@ -149,8 +149,8 @@ fn refuse_other_sources(overrides: &Overrides) -> Result<()> {
     }
     let named = named.join(" ");
     bail!(
-        "a distribution is of the pinned llama.cpp, not of what {named} names\n  hint: unset {named}\n  \
-         hint: to build a tree of your own: cargo build --release -p llama-server-bin"
+        "a distribution contains the pinned llama.cpp, but {named} names another one\n  hint: \
+        unset {named}\n  hint: to build your own tree: cargo build --release -p llama-server-bin"
     )
 }
 

@@ -74,7 +74,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
         }
     }
     if parsed.prepare.is_some() && parsed.tools.is_some() {
-        bail!("--prepare builds what --tools would take\n  hint: leave one of them out");
+        bail!("--prepare builds the tools that --tools would use\n  hint: leave one of them out");
     }
     Ok(Some(parsed))
 }
@@ -87,7 +87,7 @@ fn path(parser: &mut lexopt::Parser) -> Result<PathBuf> {
 fn variant(name: &str) -> Result<Variant> {
     match Variant::ALL.into_iter().find(|variant| variant.name() == name) {
         Some(variant) if variant != Variant::Cpu => Ok(variant),
-        _ => bail!("`{name}` is no variant with a GPU\n  hint: variants: cuda rocm vulkan"),
+        _ => bail!("`{name}` is not a GPU variant\n  hint: use one of: cuda rocm vulkan"),
     }
 }
 
@@ -110,12 +110,12 @@ pub(super) fn choose<'a>(
     match found[..] {
         [one] => Ok(one),
         [] => bail!(
-            "no distribution of `{variant}` for {target} in dist\n  hint: cargo xtask dist --variant \
-             {variant} --setup\n  hint: or name another folder: --dist DIR"
+            "no distribution of `{variant}` for {target} found in dist\n  hint: cargo xtask dist \
+            --variant {variant} --setup\n  hint: or name another folder: --dist DIR"
         ),
         [..] => {
             let hints = found.iter().map(|name| format!("\n  hint: --dist dist/{name}"));
-            bail!("several distributions of `{variant}` in dist{}", hints.collect::<String>())
+            bail!("dist contains several distributions of `{variant}`{}", hints.collect::<String>())
         }
     }
 }
@@ -132,11 +132,11 @@ mod tests {
     #[test]
     fn words_that_mean_nothing_are_refused() {
         for (words, message) in [
-            ("--variant cpu", "`cpu` is no variant with a GPU\n  hint: variants: cuda rocm vulkan"),
-            ("--bench 70b", "no model of the size `70b`\n  hint: --bench 8b, or --bench tiny"),
+            ("--variant cpu", "`cpu` is not a GPU variant\n  hint: use one of: cuda rocm vulkan"),
+            ("--bench 70b", "unknown model size `70b`\n  hint: --bench 8b, or --bench tiny"),
             (
                 "--prepare a --tools b",
-                "--prepare builds what --tools would take\n  hint: leave one of them out",
+                "--prepare builds the tools that --tools would use\n  hint: leave one of them out",
             ),
         ] {
             assert_eq!(parsed(words).unwrap_err().to_string(), message, "{words}");
@@ -162,8 +162,8 @@ mod tests {
         assert_eq!(choose(&there, Variant::Cpu, X86_64).unwrap(), &there[0]);
         assert_eq!(
             choose(&there, Variant::Rocm, X86_64).unwrap_err().to_string(),
-            "no distribution of `rocm` for x86_64-unknown-linux-gnu in dist\n  hint: cargo xtask dist \
-             --variant rocm --setup\n  hint: or name another folder: --dist DIR"
+            "no distribution of `rocm` for x86_64-unknown-linux-gnu found in dist\n  hint: cargo \
+            xtask dist --variant rocm --setup\n  hint: or name another folder: --dist DIR"
         );
         let two =
             names(&["cuda-13.0-x86_64-unknown-linux-gnu", "cuda-12.8-x86_64-unknown-linux-gnu"]);

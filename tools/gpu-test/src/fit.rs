@@ -17,17 +17,18 @@ pub(super) fn violations(
     if dist.variant != variant.name() {
         let is = &dist.variant;
         wrong.push(format!(
-            "the distribution is of the variant `{is}`, not `{variant}`\n  hint: --variant {is}"
+            "the distribution has the variant `{is}`, not `{variant}`\n  hint: --variant {is}"
         ));
     }
     if dist.target != target {
-        wrong.push(format!("the distribution is for {}, this machine is {target}", dist.target));
+        wrong
+            .push(format!("the distribution is for {}, but this machine is {target}", dist.target));
     }
     if dist.llama_cpp.tree != pin.tree {
         let is = &dist.llama_cpp.tag;
         wrong.push(format!(
-            "the distribution is of llama.cpp {is}, this workspace pins {}\n  hint: check out its commit: \
-             git checkout {}",
+            "the distribution contains llama.cpp {is}, but this workspace pins {}\n  hint: check \
+            out its commit: git checkout {}",
             pin.tag,
             dist.commit.trim_end_matches("-dirty")
         ));
@@ -35,14 +36,14 @@ pub(super) fn violations(
     if let Some(cpu) = cpu {
         if cpu.variant != Variant::Cpu.name() {
             wrong.push(format!(
-                "--cpu-dist is of the variant `{}`\n  hint: cargo xtask dist --variant cpu",
+                "--cpu-dist has the variant `{}`, not `cpu`\n  hint: cargo xtask dist --variant cpu",
                 cpu.variant
             ));
         }
         if cpu.llama_cpp != dist.llama_cpp {
             wrong.push(
-                "the CPU distribution is of another llama.cpp\n  hint: build both at once: cargo xtask \
-                 dist --variant cpu,"
+                "the CPU distribution contains another llama.cpp\n  hint: build both at once: \
+                cargo xtask dist --variant cpu,"
                     .to_owned()
                     + variant.name(),
             );
@@ -75,17 +76,18 @@ mod tests {
         assert_eq!(
             wrong(&old, &dist, Variant::Vulkan),
             [
-                "the distribution is of the variant `cuda`, not `vulkan`\n  hint: --variant cuda",
-                "the distribution is for aarch64-unknown-linux-gnu, this machine is \
-                 x86_64-unknown-linux-gnu",
+                "the distribution has the variant `cuda`, not `vulkan`\n  hint: --variant cuda",
+                "the distribution is for aarch64-unknown-linux-gnu, but this machine is \
+                x86_64-unknown-linux-gnu",
                 &format!(
-                    "the distribution is of llama.cpp b1, this workspace pins {}\n  hint: check out its \
-                     commit: git checkout 0123",
+                    "the distribution contains llama.cpp b1, but this workspace pins {}\n  hint: \
+                    check out its commit: git checkout 0123",
                     pin.tag
                 ),
-                "--cpu-dist is of the variant `cuda`\n  hint: cargo xtask dist --variant cpu",
-                "the CPU distribution is of another llama.cpp\n  hint: build both at once: cargo xtask \
-                 dist --variant cpu,vulkan",
+                "--cpu-dist has the variant `cuda`, not `cpu`\n  hint: cargo xtask dist --variant \
+                cpu",
+                "the CPU distribution contains another llama.cpp\n  hint: build both at once: \
+                cargo xtask dist --variant cpu,vulkan",
             ]
         );
     }

@@ -49,7 +49,7 @@ pub fn run(words: Vec<OsString>) -> Result<()> {
     let model = args.model.clone().unwrap_or_else(|| cargo::root().join(demo_model::PATH));
     ensure!(
         model.is_file(),
-        "no model {}\n  hint: cargo xtask demo-model, or --model FILE",
+        "model not found: {}\n  hint: cargo xtask demo-model, or --model FILE",
         model.display()
     );
     let mut screen = Screen::new();
@@ -162,7 +162,7 @@ impl Test<'_> {
         let gpu = server::start(&program(self.dist), &self.model, &gpu)?;
         let placement = offload::read(gpu.log().iter().map(String::as_str));
         placement.check(prefix)?;
-        ensure!(!placement.layers.is_empty(), "llama-server -v names no layer");
+        ensure!(!placement.layers.is_empty(), "llama-server -v listed no layers");
         let (cpu, args): (&Dist, &[&str]) = match self.cpu {
             Some(cpu) => (cpu, &["-np", "1"]),
             None => (self.dist, &["-np", "1", "--device", "none"]),

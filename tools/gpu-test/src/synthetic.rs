@@ -67,7 +67,7 @@ impl Shape {
         match name {
             "8b" => Ok(Self::LLAMA_3_8B),
             "tiny" => Ok(Self::TINY),
-            _ => bail!("no model of the size `{name}`\n  hint: --bench 8b, or --bench tiny"),
+            _ => bail!("unknown model size `{name}`\n  hint: --bench 8b, or --bench tiny"),
         }
     }
 

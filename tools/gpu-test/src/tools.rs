@@ -66,10 +66,10 @@ pub(super) fn build(screen: &mut Screen, manifest: &Manifest) -> Result<Vec<Path
     let test = layout.source.join("tests/test-backend-ops.cpp");
     ensure!(
         test.is_file(),
-        "{} has no tests\n  hint: cargo xtask vendor --force",
+        "{} does not contain test-backend-ops\n  hint: cargo xtask vendor --force",
         tree.dir.display()
     );
-    let flags = manifest.flags.get("llama-server").context("the distribution has no flags")?;
+    let flags = manifest.flags.get("llama-server").context("the distribution lists no flags")?;
     let flags = flags_for(flags);
     let tools = toolchain::check(&config)?;
     let targets: Vec<&str> = TARGETS.iter().map(|(target, _)| *target).collect();

@@ -88,7 +88,7 @@ pub(super) fn parse(command: &str, words: Vec<OsString>) -> Result<Args> {
         }
     }
     if args.variants.is_empty() {
-        bail!("no variant is named\n  hint: cargo xtask image {command} cpu|cuda|rocm|vulkan|all");
+        bail!("no variant given\n  hint: cargo xtask image {command} cpu|cuda|rocm|vulkan|all");
     }
     args.check()?;
     Ok(args)
@@ -106,7 +106,7 @@ fn known(command: &str, name: &str) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "--{name} means nothing to `image {command}`\n  hint: it is of `image {}`",
+        "--{name} does not apply to `image {command}`\n  hint: use it with `image {}`",
         owners.join("` and `image ")
     )
 }
@@ -145,14 +145,17 @@ impl Args {
     fn check(&self) -> Result<()> {
         let mut wrong = Vec::new();
         if self.push && self.output.is_some() {
-            wrong.push("--push and --output are two places\n  hint: leave one out".to_owned());
+            wrong.push(
+                "--push and --output cannot be used together\n  hint: leave one out".to_owned(),
+            );
         }
         if self.push && self.registry.is_none() && self.tags.is_empty() {
-            wrong.push("--push does not know where to\n  hint: --registry HOST/OWNER".to_owned());
+            wrong.push("--push needs a registry\n  hint: --registry HOST/OWNER".to_owned());
         }
         if self.from_dist.is_some() && (self.architectures.is_some() || self.toolkit.is_some()) {
             wrong.push(
-                "--toolkit and --arch apply to a build, and --from-dist takes a finished one\n  hint: leave them out"
+                "--toolkit and --arch do not apply to --from-dist, which uses a finished build\n  \
+                hint: leave them out"
                     .to_owned(),
             );
         }
@@ -164,7 +167,7 @@ impl Args {
         ] {
             if several && given {
                 wrong.push(format!(
-                    "{word} needs a single image\n  hint: name one in place of `all`"
+                    "{word} needs exactly one image\n  hint: name one instead of `all`"
                 ));
             }
         }
@@ -178,7 +181,7 @@ pub(super) fn output(text: &str) -> Result<Output> {
         Some(("oci", file)) => Ok(Output::Archive(std::path::absolute(file)?)),
         Some(("dir", dir)) => Ok(Output::Folder(std::path::absolute(dir)?)),
         _ => bail!(
-            "--output is `{text}`\n  hint: --output oci:image.tar\n  hint: --output dir:folder"
+            "invalid --output `{text}`\n  hint: --output oci:image.tar\n  hint: --output dir:folder"
         ),
     }
 }
@@ -191,7 +194,7 @@ fn registry(name: &str) -> Result<String> {
         return Ok(plain);
     }
     bail!(
-        "no image name begins with `{name}`\n  hint: --registry {}",
+        "invalid start of an image name: `{name}`\n  hint: --registry {}",
         if plain.is_empty() { "HOST/OWNER" } else { &plain }
     )
 }

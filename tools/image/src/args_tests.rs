@@ -10,60 +10,58 @@ fn refused(command: &str, words: &str) -> String {
 #[test]
 fn words_that_cannot_be_meant_are_refused() {
     for (command, words, message) in [
-        (
-            "build",
-            "",
-            "no variant is named\n  hint: cargo xtask image build cpu|cuda|rocm|vulkan|all",
-        ),
-        ("tags", "metal", "no variant `metal`\n  hint: variants: cpu cuda rocm vulkan all"),
+        ("build", "", "no variant given\n  hint: cargo xtask image build cpu|cuda|rocm|vulkan|all"),
+        ("tags", "metal", "unknown variant `metal`\n  hint: use one of: cpu cuda rocm vulkan all"),
         (
             "tags",
             "cpu --push",
-            "--push means nothing to `image tags`\n  hint: it is of `image build`",
+            "--push does not apply to `image tags`\n  hint: use it with `image build`",
         ),
         (
             "manifest",
             "cpu --dev",
-            "--dev means nothing to `image manifest`\n  hint: it is of `image build` and `image tags`",
+            "--dev does not apply to `image manifest`\n  hint: use it with `image build` and \
+            `image tags`",
         ),
         ("build", "cpu --pull", "invalid option '--pull'\n  hint: cargo xtask image --help"),
         (
             "build",
             "cpu --output x.tar",
-            "--output is `x.tar`\n  hint: --output oci:image.tar\n  hint: --output dir:folder",
+            "invalid --output `x.tar`\n  hint: --output oci:image.tar\n  hint: --output dir:folder",
         ),
         (
             "build",
             "cpu --registry https://GHCR.io/Me/",
-            "no image name begins with `https://GHCR.io/Me/`\n  hint: --registry ghcr.io/me",
+            "invalid start of an image name: `https://GHCR.io/Me/`\n  hint: --registry ghcr.io/me",
         ),
         (
             "build",
             "cpu --registry /",
-            "no image name begins with `/`\n  hint: --registry HOST/OWNER",
+            "invalid start of an image name: `/`\n  hint: --registry HOST/OWNER",
         ),
         (
             "build",
             "cpu --push --output oci:x",
-            "--push and --output are two places\n  hint: leave one out\n\
-             --push does not know where to\n  hint: --registry HOST/OWNER",
+            "--push and --output cannot be used together\n  hint: leave one out\n--push needs a \
+            registry\n  hint: --registry HOST/OWNER",
         ),
         (
             "build",
             "all --from-dist d --tag x --output oci:x",
-            "--from-dist needs a single image\n  hint: name one in place of `all`\n\
-             --tag needs a single image\n  hint: name one in place of `all`\n\
-             --output needs a single image\n  hint: name one in place of `all`",
+            "--from-dist needs exactly one image\n  hint: name one instead of `all`\n--tag needs \
+            exactly one image\n  hint: name one instead of `all`\n--output needs exactly one \
+            image\n  hint: name one instead of `all`",
         ),
         (
             "build",
             "cuda --toolkit all --tag x",
-            "--tag needs a single image\n  hint: name one in place of `all`",
+            "--tag needs exactly one image\n  hint: name one instead of `all`",
         ),
         (
             "build",
             "cuda --from-dist d --arch 90",
-            "--toolkit and --arch apply to a build, and --from-dist takes a finished one\n  hint: leave them out",
+            "--toolkit and --arch do not apply to --from-dist, which uses a finished build\n  \
+            hint: leave them out",
         ),
     ] {
         assert_eq!(refused(command, words), message, "{command} {words}");

@@ -60,7 +60,7 @@ impl Budget {
             let megabytes = bytes as f64 / 1e6;
             if let Some(most) = most.filter(|most| megabytes > *most) {
                 wrong.push(format!(
-                    "{what}: {megabytes:.1} MB, {most:.0} is the budget of {}",
+                    "{what}: {megabytes:.1} MB, over the budget of {most:.0} for {}",
                     self.of
                 ));
             }
@@ -117,8 +117,8 @@ mod tests {
         assert_eq!(
             CPU.exceeded(122_100_000, 48_060_000),
             [
-                "uncompressed: 122.1 MB, 122 is the budget of cpu",
-                "gzip: 48.1 MB, 48 is the budget of cpu"
+                "uncompressed: 122.1 MB, over the budget of 122 for cpu",
+                "gzip: 48.1 MB, over the budget of 48 for cpu"
             ]
         );
         assert!(ROCM.exceeded(90_000_000_000, 2_400_000_000).is_empty());

@@ -39,7 +39,7 @@ impl Dist {
             return Ok(Self { place, manifest });
         }
         bail!(
-            "{place} is not what its version.json says: {}\n  hint: cargo xtask dist --variant {}",
+            "{place} does not match its version.json: {}\n  hint: cargo xtask dist --variant {}",
             wrong.join(", "),
             manifest.variant
         )
@@ -60,7 +60,8 @@ impl Dist {
         let mut wrong = Vec::new();
         if manifest.variant != variant.name() {
             wrong.push(format!(
-                "{place} is of the variant `{0}`\n  hint: cargo xtask image build {0} --from-dist {place}",
+                "{place} has the variant `{0}`\n  hint: cargo xtask image build {0} --from-dist \
+                {place}",
                 manifest.variant
             ));
         }
@@ -73,8 +74,7 @@ impl Dist {
                 subject.platforms.join(", ")
             ));
         } else if own.is_empty() {
-            wrong
-                .push(format!("{place} is for {}, for which there are no images", manifest.target));
+            wrong.push(format!("{place} is for {}, which has no images", manifest.target));
         }
         if !wrong.is_empty() {
             bail!(wrong.join("\n"));
@@ -100,14 +100,14 @@ impl Dist {
 /// When a time cannot be set.
 pub(super) fn renew(dir: &Path, epoch: u64) -> Result<()> {
     let now = FileTime::from_system_time(SystemTime::now());
-    let epoch = i64::try_from(epoch).context("the base image is of the far future")?;
+    let epoch = i64::try_from(epoch).context("the creation time of the base image is too large")?;
     // Not the same for two distributions, even when the base is of this minute: BuildKit takes a file for
     // unchanged when its size and time are.
     let new = FileTime::from_unix_time(now.seconds().max(epoch + 1), now.nanoseconds());
     renew_below(dir, epoch, new).with_context(|| {
         format!(
-            "cannot set the times of {}, which are before its base image's\n  \
-             hint: make a copy, and name that: cp -r {0} COPY; … --from-dist COPY",
+            "cannot set the file times of {}, which are older than the base image\n  hint: copy \
+            it, and use the copy: cp -r {0} COPY; … --from-dist COPY",
             dir.display()
         )
     })
@@ -212,9 +212,9 @@ mod tests {
         };
         assert_eq!(
             refused(Variant::Vulkan, "linux/amd64"),
-            "DIR is of the variant `cpu`\n  hint: cargo xtask image build cpu --from-dist DIR\n\
-             DIR is for aarch64-unknown-linux-gnu, not for linux/amd64\n  \
-             hint: cargo xtask dist --variant vulkan --target TRIPLE"
+            "DIR has the variant `cpu`\n  hint: cargo xtask image build cpu --from-dist DIR\nDIR \
+            is for aarch64-unknown-linux-gnu, not for linux/amd64\n  hint: cargo xtask dist \
+            --variant vulkan --target TRIPLE"
         );
         assert!(dist.subject(Subject::new(Variant::Cpu), false).is_ok());
         let (dir, dist) =
@@ -222,7 +222,7 @@ mod tests {
         let error = dist.unwrap().subject(Subject::new(Variant::Cpu), false).unwrap_err();
         assert_eq!(
             error.to_string().replace(&dir.path().display().to_string(), "DIR"),
-            "DIR is for riscv64gc-unknown-linux-gnu, for which there are no images"
+            "DIR is for riscv64gc-unknown-linux-gnu, which has no images"
         );
     }
 
@@ -252,7 +252,8 @@ mod tests {
             let (dir, dist) = dist(&manifest("cpu", product::variant::X86_64, ""), server);
             assert_eq!(
                 dist.unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR"),
-                "DIR is not what its version.json says: llama-server\n  hint: cargo xtask dist --variant cpu"
+                "DIR does not match its version.json: llama-server\n  hint: cargo xtask dist \
+                --variant cpu"
             );
         }
         let (dir, whole) = dist(&manifest("cpu", product::variant::X86_64, ""), Some("ab"));
@@ -261,11 +262,14 @@ mod tests {
         std::fs::write(dir.path().join("lib/libggml-cpu-x.so"), "").unwrap();
         let error = Dist::read(dir.path()).unwrap_err().to_string();
         assert!(
-            error.contains(" is not what its version.json says: lib/libggml-cpu-x.so\n"),
+            error.contains(" does not match its version.json: lib/libggml-cpu-x.so\n"),
             "{error}"
         );
         let dir = tempfile::tempdir().unwrap();
         let error = Dist::read(dir.path()).unwrap_err();
-        assert!(error.to_string().ends_with(" is no distribution: no version.json"), "{error}");
+        assert!(
+            error.to_string().ends_with(" is not a distribution: version.json not found"),
+            "{error}"
+        );
     }
 }

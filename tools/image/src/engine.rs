@@ -102,7 +102,7 @@ impl Engine {
         let mut wrong = self.silent();
         if let Self::Found { server, builder } = self {
             match (builder, server) {
-                (None, _) => wrong.push(format!("docker has no buildx\n  hint: {SETUP}")),
+                (None, _) => wrong.push(format!("docker buildx is not installed\n  hint: {SETUP}")),
                 (Some(builder), Ok(server)) => wrong.extend(builder.refuses(server, wish)),
                 (Some(_), Err(_)) => {}
             }
@@ -123,8 +123,8 @@ impl Engine {
         let unknown: Vec<&str> = platforms.iter().filter(|name| !known(name)).copied().collect();
         (!unknown.is_empty() && !builder.platforms.is_empty()).then(|| {
             format!(
-                "the builder runs no programs of {}: a step that does ends in `exec format error`\n  \
-                 hint: apt-get install qemu-user-static",
+                "the builder cannot run programs for {}: such a step fails with `exec format \
+                error`\n  hint: apt-get install qemu-user-static",
                 unknown.join(", ")
             )
         })
@@ -134,8 +134,8 @@ impl Engine {
         match self {
             Self::Missing => vec![format!("docker is not installed\n  hint: {SETUP}")],
             Self::Found { server: Err(said), .. } => vec![format!(
-                "no Docker engine answers\n  | {}\n  hint: {SETUP}\n  hint: or use another one: docker \
-                 context use NAME",
+                "cannot connect to a Docker engine\n  | {}\n  hint: {SETUP}\n  hint: or use \
+                another one: docker context use NAME",
                 said.trim_start_matches("| ")
             )],
             Self::Found { server: Ok(_), .. } => Vec::new(),
@@ -174,25 +174,26 @@ impl Builder {
         let own = "  hint: docker buildx create --driver docker-container --use";
         if self.driver == "docker" && !server.containerd_store {
             let wanted = [
-                (archive, "an OCI archive"),
-                (several, "several platforms at once"),
+                (archive, "OCI archives"),
+                (several, "several platforms"),
                 (wish.attest, "attestations"),
-                (wish.cache.is_some(), "a cache elsewhere"),
+                (wish.cache.is_some(), "an external cache"),
             ];
             let wanted: Vec<&str> =
                 wanted.iter().filter(|(wanted, _)| *wanted).map(|(_, what)| *what).collect();
             return (!wanted.is_empty()).then(|| {
                 format!(
-                    "this engine's image store has no place for {}\n{own}\n  hint: or set `\"features\": \
-                     {{\"containerd-snapshotter\": true}}` in /etc/docker/daemon.json and start it anew",
+                    "this engine's image store does not support {}\n{own}\n  hint: or set \
+                    `\"features\": {{\"containerd-snapshotter\": true}}` in \
+                    /etc/docker/daemon.json and restart it",
                     wanted.join(", ")
                 )
             });
         }
         let loads = matches!(wish.output, Some(Output::Load));
         (loads && several && !server.containerd_store).then(|| {
-            "an engine takes one platform at a time from this builder\n  hint: --platform \
-             linux/amd64\n  hint: or --output oci:image.tar"
+            "this builder can load only one platform at a time into the engine\n  hint: \
+            --platform linux/amd64\n  hint: or --output oci:image.tar"
                 .to_owned()
         })
     }

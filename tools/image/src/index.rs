@@ -23,7 +23,7 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
     let subjects = Subject::all(&args, Platforms::All)?;
     let identity = Identity::find()?;
     if args.registry.is_none() {
-        bail!("no registry is named\n  hint: --registry HOST/OWNER");
+        bail!("no registry given\n  hint: --registry HOST/OWNER");
     }
     let naming = Naming {
         identity: &identity,
@@ -190,8 +190,9 @@ fn write(args: &Args, naming: &Naming<'_>, subjects: &[Subject]) -> Result<()> {
 /// When the registry's answer is none, or misses a platform.
 fn published(subject: &Subject, tags: Vec<String>, answer: &str) -> Result<Published> {
     let first = tags.first().cloned().unwrap_or_default();
-    let inspected: Inspected = serde_json::from_str(answer)
-        .with_context(|| format!("docker does not say what {first} is: {}", answer.trim()))?;
+    let inspected: Inspected = serde_json::from_str(answer).with_context(|| {
+        format!("cannot parse docker's description of {first}: {}", answer.trim())
+    })?;
     let named = |entry: &Entry| {
         let platform = entry.platform.as_ref()?;
         Some((format!("{}/{}", platform.os, platform.architecture), entry.digest.clone()))
@@ -207,8 +208,8 @@ fn published(subject: &Subject, tags: Vec<String>, answer: &str) -> Result<Publi
         subject.platforms.iter().copied().filter(|name| !found.contains_key(*name)).collect();
     if !missing.is_empty() {
         bail!(
-            "{first} has nothing for {0}\n  hint: push it: cargo xtask image build {1} --push --registry \
-             HOST/OWNER --platform {0}",
+            "{first} has no image for {0}\n  hint: push it: cargo xtask image build {1} --push \
+            --registry HOST/OWNER --platform {0}",
             missing.join(","),
             subject.variant
         );

@@ -136,7 +136,10 @@ fn read(bytes: impl Read, stored: u64) -> Result<Layer> {
         return Ok(Layer { gzip: stored, ..layer });
     }
     if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        bail!("it is packed with zstd\n  hint: docker image save -o FILE IMAGE, and measure that");
+        bail!(
+            "zstd compression is not supported\n  hint: save the image, and measure the file: \
+            docker image save -o FILE IMAGE"
+        );
     }
     // As `image build --push` packs it.
     let mut packed = GzEncoder::new(Count(0), Compression::best());

@@ -69,7 +69,9 @@ impl Archive {
             // The error has what was found in it.
             let error = error.to_string();
             let error = error.lines().next().unwrap_or_default();
-            anyhow!("{place} is no image archive: {error}\n  hint: docker image save -o FILE IMAGE")
+            anyhow!(
+                "{place} is not an image archive: {error}\n  hint: docker image save -o FILE IMAGE"
+            )
         };
         for entry in tar.entries_with_seek().map_err(refuse)? {
             let entry = entry.map_err(refuse)?;
@@ -95,7 +97,7 @@ impl Archive {
         }
         images.retain(|image| image.platform != "unknown/unknown");
         if images.is_empty() {
-            bail!("there is no image in it\n  hint: docker image save -o FILE IMAGE");
+            bail!("it contains no image\n  hint: docker image save -o FILE IMAGE");
         }
         Ok(images)
     }
@@ -135,7 +137,8 @@ impl Archive {
     fn json<T: DeserializeOwned>(&mut self, name: &str) -> Result<T> {
         let mut text = String::new();
         self.read(name)?.0.read_to_string(&mut text)?;
-        serde_json::from_str(&text).with_context(|| format!("{name} is not as OCI has it"))
+        serde_json::from_str(&text)
+            .with_context(|| format!("{name} does not follow the OCI specification"))
     }
 }
 
@@ -207,7 +210,7 @@ pub(super) mod tests {
         let (_dir, mut archive) = archive(&[("readme", b"x")]);
         assert_eq!(
             archive.images().unwrap_err().to_string(),
-            "there is no image in it\n  hint: docker image save -o FILE IMAGE"
+            "it contains no image\n  hint: docker image save -o FILE IMAGE"
         );
         let (_dir, mut archive) =
             self::archive(&[("index.json", br#"{"manifests":[{"digest":"sha256:0"}]}"#)]);
@@ -217,7 +220,7 @@ pub(super) mod tests {
         std::fs::write(&path, "no tar archive".repeat(100)).unwrap();
         let error = Archive::open(&path).unwrap_err().to_string();
         let (what, hint) = error.split_once(": ").unwrap();
-        assert_eq!(what, format!("{} is no image archive", path.display()));
+        assert_eq!(what, format!("{} is not an image archive", path.display()));
         assert!(hint.ends_with("\n  hint: docker image save -o FILE IMAGE"), "{error}");
     }
 }

@@ -65,8 +65,8 @@ pub(super) fn parse(command: &str, words: Vec<OsString>) -> Result<Args> {
     }
     if build && args.from_dist.is_none() {
         bail!(
-            "the image of {NAME} is made of a distribution\n  hint: cargo xtask dist --packer --setup\n  hint: cargo \
-             xtask image build {NAME} --from-dist dist/{NAME}-{}",
+            "the image of {NAME} needs a distribution\n  hint: cargo xtask dist --packer \
+            --setup\n  hint: cargo xtask image build {NAME} --from-dist dist/{NAME}-{}",
             cargo::host()
         );
     }
@@ -82,7 +82,12 @@ pub(super) fn build(words: Vec<OsString>) -> Result<()> {
     let dist = args.from_dist.as_deref().context("it is asked for")?;
     let manifest = Manifest::read(dist)?;
     let is_packer = manifest.variant == NAME;
-    ensure!(is_packer, "{} is a distribution of {}", dist.display(), manifest.product());
+    ensure!(
+        is_packer,
+        "{} is a distribution of {}, not of gguf-packer",
+        dist.display(),
+        manifest.product()
+    );
     if !args.plan {
         Engine::find().answers()?;
     }
@@ -170,10 +175,7 @@ mod tests {
     #[test]
     fn it_is_made_of_a_distribution() {
         let error = parse("build", words("gguf-packer --no-cache")).unwrap_err().to_string();
-        assert!(
-            error.starts_with("the image of gguf-packer is made of a distribution\n"),
-            "{error}"
-        );
+        assert!(error.starts_with("the image of gguf-packer needs a distribution\n"), "{error}");
         assert!(parse("build", words("gguf-packer --from-dist /d --arch 90")).is_err());
         assert!(parse("test", words("gguf-packer --from-dist /d")).is_err());
         assert!(is_meant(&words("gguf-packer")) && !is_meant(&words("cpu gguf-packer")));

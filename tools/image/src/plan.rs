@@ -47,9 +47,9 @@ impl Cache {
             ("gha", _) => Ok(Self::Gha),
             ("registry", Some(registry)) => Ok(Self::Registry(registry.to_owned())),
             ("registry", None) => {
-                bail!("--cache registry does not know where\n  hint: --registry HOST/OWNER")
+                bail!("--cache registry needs a registry\n  hint: --registry HOST/OWNER")
             }
-            _ => bail!("no cache `{name}`\n  hint: caches: gha registry"),
+            _ => bail!("unknown cache `{name}`\n  hint: use one of: gha registry"),
         }
     }
 }

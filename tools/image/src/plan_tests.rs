@@ -193,7 +193,7 @@ fn layers_are_kept_by_variant_toolkit_and_platform() {
     let refused = |name, registry| Cache::parse(name, registry).unwrap_err().to_string();
     assert_eq!(
         refused("registry", None),
-        "--cache registry does not know where\n  hint: --registry HOST/OWNER"
+        "--cache registry needs a registry\n  hint: --registry HOST/OWNER"
     );
-    assert_eq!(refused("s3", Some("x")), "no cache `s3`\n  hint: caches: gha registry");
+    assert_eq!(refused("s3", Some("x")), "unknown cache `s3`\n  hint: use one of: gha registry");
 }

@@ -105,7 +105,8 @@ impl State {
         }
         if !self.tagged.is_empty() {
             wrong.push(format!(
-                "the tag {} exists: {}\n  hint: a new version is a new commit: git commit",
+                "the tag {} already exists: {}\n  hint: make a new commit for a new version: git \
+                commit",
                 self.tag(),
                 self.tagged.join(", ")
             ));
@@ -124,7 +125,7 @@ impl State {
         if let Err(error) = git(root, &["push", "--quiet", REMOTE, &reference(&tag)]).read() {
             // A tag that is only here would be in the way of the next attempt.
             git(root, &["tag", "--delete", &tag]).read()?;
-            bail!("{tag} was not pushed, and is taken back: {error}");
+            bail!("cannot push {tag}, deleted it again: {error}");
         }
         eprintln!("==> pushed {tag} to {REMOTE}");
         Ok(())
@@ -133,7 +134,7 @@ impl State {
     fn info(&self) -> String {
         let repositories = Variant::ALL.map(|variant| format!("{REPOSITORY}-{variant}"));
         let next = match (self.tagged.is_empty(), self.changed.len()) {
-            (false, _) => "none: this commit has its tag".to_owned(),
+            (false, _) => "none: this commit already has its tag".to_owned(),
             (true, 0) => self.tag(),
             (true, changed) => format!("none: {changed} files differ from the commit"),
         };

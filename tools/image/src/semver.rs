@@ -30,7 +30,7 @@ impl Semver {
             Ok(numbers) if core.split('.').count() == 3 && prerelease.chars().all(plain) => {
                 Ok(Self { numbers, prerelease: prerelease.to_owned() })
             }
-            _ => bail!("--semver is `{text}`\n  hint: --semver 1.2.3"),
+            _ => bail!("--semver is not a semantic version: `{text}`\n  hint: --semver 1.2.3"),
         }
     }
 
@@ -77,7 +77,10 @@ mod tests {
     fn what_is_no_release_is_refused() {
         for text in ["", "1", "1.2", "1.2.x", "1.2.3.4", "main", "1.2.3+5", "1.2.3-a+b", "v"] {
             let error = Semver::parse(text).unwrap_err().to_string();
-            assert_eq!(error, format!("--semver is `{text}`\n  hint: --semver 1.2.3"));
+            assert_eq!(
+                error,
+                format!("--semver is not a semantic version: `{text}`\n  hint: --semver 1.2.3")
+            );
         }
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
         }
     }
     let Some(image) = image else {
-        bail!("no image is named\n  hint: cargo xtask image size IMAGE|ARCHIVE");
+        bail!("no image given\n  hint: cargo xtask image size IMAGE|ARCHIVE");
     };
     let reports = read(&image)?;
     if json {
@@ -76,8 +76,8 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
     if over.is_empty() {
         return Ok(());
     }
-    let hint =
-        "hint: the table above says where the bytes are; tools/image/src/budget.rs sets the budget";
+    let hint = "hint: find the large files in the table above, or raise the budget in \
+        tools/image/src/budget.rs";
     bail!("over budget\n  | {}\n  {hint}", over.join("\n  | "))
 }
 
@@ -140,7 +140,7 @@ impl Report {
             let _ = writeln!(text, "{line}{}", list(parts, WIDTH - line.len()));
         }
         let budget = match &self.budget {
-            None => "no budget: not one of our images".to_owned(),
+            None => "no budget: it is not one of our images".to_owned(),
             Some(Budget { of, size, gzip }) => {
                 let size = size.map(|most| format!("{most:.0} / ")).unwrap_or_default();
                 format!("of {size}{gzip:.0}, the budget of {of}")
@@ -149,7 +149,7 @@ impl Report {
         let (size, gzip) = (megabytes(self.size), megabytes(self.gzip));
         let _ = writeln!(text, "{size:>8} {gzip:>8}  {budget}");
         if self.hidden > 0 {
-            let line = format!("{:>8}           in vain: ", megabytes(self.hidden));
+            let line = format!("{:>8}           unused: ", megabytes(self.hidden));
             let files = self.hidden_files.iter().map(|path| (path.as_str(), 0));
             let _ = writeln!(text, "{line}{}", list(files, WIDTH - line.len()));
         }
@@ -221,9 +221,9 @@ mod tests {
         assert_eq!(gzip, ["0.0", "0.0"], "zeros pack well");
         assert_eq!(
             table,
-            "llama-cpp-cpu:local (linux/amd64)\n      MB     gzip  layer\n     1.1      0.0  usr/lib 1.0, \
-             usr/bin 0.1, etc\n     0.4      0.0  app/llama-server 0.4, etc 0.0\n     1.6      0.0  no \
-             budget: not one of our images\n"
+            "llama-cpp-cpu:local (linux/amd64)\n      MB     gzip  layer\n     1.1      0.0  \
+            usr/lib 1.0, usr/bin 0.1, etc\n     0.4      0.0  app/llama-server 0.4, etc 0.0\n     \
+            1.6      0.0  no budget: it is not one of our images\n"
         );
     }
 
@@ -249,7 +249,7 @@ mod tests {
     fn an_image_has_to_be_named() {
         assert_eq!(
             run(Vec::new()).unwrap_err().to_string(),
-            "no image is named\n  hint: cargo xtask image size IMAGE|ARCHIVE"
+            "no image given\n  hint: cargo xtask image size IMAGE|ARCHIVE"
         );
     }
 }

@@ -141,7 +141,7 @@ fn chosen(
     for name in wanted.iter().filter(|name| !known.contains(&name.as_str())) {
         let known = known.join(" ");
         wrong.push(format!(
-            "no `{variant}` image for {name}\n  hint: platforms of {variant}: {known}"
+            "`{variant}` has no image for {name}\n  hint: platforms of {variant}: {known}"
         ));
     }
     known.into_iter().filter(|name| wanted.iter().any(|wanted| wanted == name)).collect()
@@ -152,7 +152,8 @@ fn check(variant: Variant, args: &Args, wrong: &mut Vec<String>) {
     let toolkit = args.toolkit.as_deref().filter(|version| *version != "all");
     if several && (toolkit.is_some() || args.architectures.is_some()) {
         wrong.push(
-            "--toolkit and --arch need a single variant\n  hint: name one in place of `all`".into(),
+            "--toolkit and --arch need exactly one variant\n  hint: name one instead of `all`"
+                .into(),
         );
         return;
     }
@@ -161,11 +162,11 @@ fn check(variant: Variant, args: &Args, wrong: &mut Vec<String>) {
             [("toolkit", args.toolkit.is_some()), ("arch", args.architectures.is_some())]
         {
             if given {
-                wrong.push(format!("--{word} means nothing to `{variant}`\n  hint: leave it out"));
+                wrong.push(format!("--{word} does not apply to `{variant}`\n  hint: leave it out"));
             }
         }
     } else if toolkit.is_some_and(|version| major_minor(version).is_none()) {
-        wrong.push("--toolkit is no version\n  hint: --toolkit 13.0".into());
+        wrong.push("--toolkit is not a version\n  hint: --toolkit 13.0".into());
     }
 }
 
@@ -211,19 +212,19 @@ mod tests {
         for (words, message) in [
             (
                 "cuda --platform linux/arm64",
-                "no `cuda` image for linux/arm64\n  hint: platforms of cuda: linux/amd64",
+                "`cuda` has no image for linux/arm64\n  hint: platforms of cuda: linux/amd64",
             ),
             (
                 "cpu --platform linux/riscv64 --toolkit 1 --arch 90",
-                "no `cpu` image for linux/riscv64\n  hint: platforms of cpu: linux/amd64 linux/arm64\n\
-                 --toolkit means nothing to `cpu`\n  hint: leave it out\n\
-                 --arch means nothing to `cpu`\n  hint: leave it out",
+                "`cpu` has no image for linux/riscv64\n  hint: platforms of cpu: linux/amd64 \
+                linux/arm64\n--toolkit does not apply to `cpu`\n  hint: leave it out\n--arch does \
+                not apply to `cpu`\n  hint: leave it out",
             ),
             (
                 "all --toolkit 13.0",
-                "--toolkit and --arch need a single variant\n  hint: name one in place of `all`",
+                "--toolkit and --arch need exactly one variant\n  hint: name one instead of `all`",
             ),
-            ("cuda --toolkit new", "--toolkit is no version\n  hint: --toolkit 13.0"),
+            ("cuda --toolkit new", "--toolkit is not a version\n  hint: --toolkit 13.0"),
         ] {
             assert_eq!(
                 subjects(words, Platforms::All).unwrap_err().to_string(),

@@ -38,7 +38,9 @@ impl Scheme {
             "platform" => Ok(Some(Self::Platform)),
             "release" => Ok(Some(Self::Release)),
             "all" => Ok(None),
-            _ => bail!("no scheme `{name}`\n  hint: schemes: repository platform release all"),
+            _ => bail!(
+                "unknown scheme `{name}`\n  hint: use one of: repository platform release all"
+            ),
         }
     }
 }

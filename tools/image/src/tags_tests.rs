@@ -193,6 +193,6 @@ fn no_two_images_of_a_release_share_a_name() {
 fn an_unknown_scheme_is_refused() {
     assert_eq!(
         Scheme::parse("003").unwrap_err().to_string(),
-        "no scheme `003`\n  hint: schemes: repository platform release all"
+        "unknown scheme `003`\n  hint: use one of: repository platform release all"
     );
 }

@@ -68,8 +68,8 @@ pub(super) fn parse(words: Vec<OsString>) -> Result<(Subject, Option<String>)> {
             _ => return Err(word.unexpected().into()),
         }
     }
-    let variant = variant
-        .context("no variant is named\n  hint: cargo xtask image test cpu|cuda|rocm|vulkan")?;
+    let variant =
+        variant.context("no variant given\n  hint: cargo xtask image test cpu|cuda|rocm|vulkan")?;
     let default = Subject::new(variant);
     let toolkit = toolkit.or(default.toolkit.clone());
     Ok((Subject { toolkit, minimal, ..default }, image))
@@ -104,9 +104,9 @@ impl Test {
         let name = if self.subject.minimal { " --minimal" } else { "" };
         let Ok(answer) = inspect.arg(&self.image).read() else {
             let (image, variant) = (&self.image, self.subject.variant);
-            bail!("there is no image {image}\n  hint: cargo xtask image build {variant}{name}");
+            bail!("image not found: {image}\n  hint: cargo xtask image build {variant}{name}");
         };
-        serde_json::from_str(&answer).context("docker does not say how the image runs")
+        serde_json::from_str(&answer).context("cannot parse docker's description of the image")
     }
 
     /// A file of `/app`, as the README of images says it is read; where there is no `cat`, out of the file system.
@@ -137,7 +137,7 @@ impl Test {
         let work = http::post(&client, &format!("{url}/completion"), &work)?;
         let mut work = work.into_body().into_reader();
         let mut first = [0; 64];
-        work.read_exact(&mut first).context("no text is generated")?;
+        work.read_exact(&mut first).context("the server generated no text")?;
         let started = Instant::now();
         docker(["kill", "--signal", "TERM", &container.id]).read()?;
         let code = docker(["wait", &container.id]).read()?;
@@ -145,7 +145,7 @@ impl Test {
         ensure!(took <= ENDS_WITHIN, "SIGTERM took {:.1} s", took.as_secs_f32());
         ensure!(code.trim() == "0", "after SIGTERM the exit code is {}", code.trim());
         let end = work.read_to_end(&mut Vec::new());
-        end.map(drop).context("the stream of a generating server is cut")
+        end.map(drop).context("the server cut the stream of a running request")
     }
 
     fn server(&self, model: PathBuf) -> Cmd {
@@ -182,7 +182,7 @@ impl Container {
                     let said = checks.lines().rfind(|line| !line.is_empty());
                     let lines: Vec<&str> = said.into_iter().chain(log.lines()).collect();
                     let log = lines.join("\n  | ");
-                    bail!("it is {state} after {} s\n  | {log}", started.elapsed().as_secs());
+                    bail!("still {state} after {} s\n  | {log}", started.elapsed().as_secs());
                 }
             }
             std::thread::sleep(Duration::from_millis(300));
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!((subject.toolkit, image.as_deref()), (None, Some("r/x:1")));
         assert_eq!(
             parse(Vec::new()).unwrap_err().to_string(),
-            "no variant is named\n  hint: cargo xtask image test cpu|cuda|rocm|vulkan"
+            "no variant given\n  hint: cargo xtask image test cpu|cuda|rocm|vulkan"
         );
     }
 

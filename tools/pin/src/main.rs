@@ -128,7 +128,8 @@ fn check() -> Result<()> {
     let missing = |pattern: &String| !text.contains(&format!("\"{pattern}\""));
     if subset::patterns("llama.cpp").iter().any(missing) {
         wrong.push(
-            "vendor/Cargo.toml's `include` is not the list in vendor/src/subset.rs".to_owned(),
+            "`include` in vendor/Cargo.toml differs from the list in vendor/src/subset.rs"
+                .to_owned(),
         );
     }
     let source = SourceTree::prepare(&request, &mut |_| ())?;

@@ -24,7 +24,7 @@ pub(crate) fn pin(pin: &Pin) -> Result<()> {
     let text = fs::read_to_string(&path).context("cannot read vendor/llama.cpp.toml")?;
     let text = update::set(&text, "ui_page_tree", &format!("{id:?}"))?;
     fs::write(&path, text).context("cannot write vendor/llama.cpp.toml")?;
-    println!("the page of llama.cpp {} is {id} by now", request.pin.tag);
+    println!("the page of llama.cpp {} now is {id}", request.pin.tag);
     Ok(())
 }
 
@@ -36,14 +36,15 @@ pub(crate) fn pack(to: &Path) -> Result<()> {
     let ui = Ui::prepare(&source, &request, report).map_err(explain)?;
     if !ui.pinned {
         bail!(
-            "{} is not the page of the pin\n  hint: after a move of the pin: cargo xtask vendor --pin-ui",
+            "{} is not the page that the pin names\n  hint: after moving the pin: cargo xtask \
+            vendor --pin-ui",
             ui.dir.display()
         );
     }
     let stem = format!("llama-ui-{}", request.pin.tag);
     let files = tree::walk(&ui.dir, &|_| true)?.into_iter().map(|entry| entry.path);
     archive::write(&ui.dir, &files.collect::<Vec<_>>(), to, &stem, EPOCH)?;
-    println!("{} holds the page of llama.cpp {}", to.display(), request.pin.tag);
+    println!("wrote the page of llama.cpp {1} to {0}", to.display(), request.pin.tag);
     Ok(())
 }
 
@@ -56,7 +57,8 @@ pub(crate) fn check(source: &SourceTree, request: &Request) -> Result<Option<Str
         Ok(ui) => ui,
         Err(error) => return Ok(Some(explain(error).to_string())),
     };
-    let hint = "after a move of the pin: cargo xtask vendor --pin-ui";
-    let wrong = || format!("{} is not the page of the pin\n  hint: {hint}", ui.dir.display());
+    let hint = "after moving the pin: cargo xtask vendor --pin-ui";
+    let wrong =
+        || format!("{} is not the page that the pin names\n  hint: {hint}", ui.dir.display());
     Ok((!ui.pinned).then(wrong))
 }

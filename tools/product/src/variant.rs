@@ -111,7 +111,7 @@ impl Variant {
             Some(variant) => Ok(variant),
             None => {
                 let known = Self::ALL.map(Self::name).join(" ");
-                bail!("no variant `{name}`\n  hint: variants: {known} all")
+                bail!("unknown variant `{name}`\n  hint: use one of: {known} all")
             }
         }
     }
@@ -344,7 +344,7 @@ mod tests {
     #[test]
     fn an_unknown_variant_is_refused() {
         let error = Variant::parse("metal").unwrap_err().to_string();
-        assert_eq!(error, "no variant `metal`\n  hint: variants: cpu cuda rocm vulkan all");
+        assert_eq!(error, "unknown variant `metal`\n  hint: use one of: cpu cuda rocm vulkan all");
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn missing(found: Found) -> Vec<&'static str> {
         (found.client, "no `docker`"),
         (found.buildx, "no `docker buildx`"),
         (found.compose, "no `docker compose`"),
-        (found.engine, "no Docker engine answers"),
+        (found.engine, "cannot connect to a Docker engine"),
     ];
     parts.into_iter().filter(|(there, _)| !there).map(|(_, what)| what).collect()
 }
@@ -83,8 +83,9 @@ fn missing(found: Found) -> Vec<&'static str> {
 /// Why this command cannot help, and what can.
 fn advice(missing: &[&str]) -> String {
     format!(
-        "{}\n  it is installed from Debian's packages, and there is no apt-get\n  hint: install Docker Engine 23 or \
-         newer with buildx and compose: https://docs.docker.com/engine/install/",
+        "{}\n  this command installs it with apt-get, which this machine does not have\n  hint: \
+        install Docker Engine 23 or newer with buildx and compose: \
+        https://docs.docker.com/engine/install/",
         missing.join("\n")
     )
 }
@@ -122,7 +123,8 @@ mod tests {
         let bare = Found { client: false, buildx: false, compose: false, engine: false };
         assert_eq!(
             missing(bare).join("\n"),
-            "no `docker`\nno `docker buildx`\nno `docker compose`\nno Docker engine answers"
+            "no `docker`\nno `docker buildx`\nno `docker compose`\ncannot connect to a Docker \
+            engine"
         );
         assert_eq!(missing(Found { buildx: false, ..ALL }), ["no `docker buildx`"]);
     }
@@ -132,9 +134,9 @@ mod tests {
         let missing = ["no `docker buildx`"];
         assert_eq!(
             advice(&missing),
-            "no `docker buildx`\n  it is installed from Debian's packages, and there is no apt-get\n  \
-             hint: install Docker Engine 23 or newer with buildx and compose: \
-             https://docs.docker.com/engine/install/"
+            "no `docker buildx`\n  this command installs it with apt-get, which this machine does \
+            not have\n  hint: install Docker Engine 23 or newer with buildx and compose: \
+            https://docs.docker.com/engine/install/"
         );
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn find(id: &str) -> Result<Job> {
     let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
     match jobs.iter().find(|job| job.id == id) {
         Some(job) => Ok(job.clone()),
-        None => bail!("no job `{id}`\n  hint: jobs: {}", ids.join(" ")),
+        None => bail!("unknown job `{id}`\n  hint: use one of: {}", ids.join(" ")),
     }
 }
 

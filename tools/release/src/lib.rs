@@ -115,12 +115,12 @@ impl Args {
     fn value(&self) -> Result<&str> {
         let step = &self.step;
         let missing =
-            || format!("`release {step}` needs a name\n  hint: cargo xtask release --help");
+            || format!("`release {step}` needs an argument\n  hint: cargo xtask release --help");
         self.value.as_deref().with_context(missing)
     }
 
     fn version(&self) -> Result<&str> {
-        self.version.as_deref().context("no version is named\n  hint: --version 1.2.3")
+        self.version.as_deref().context("no version given\n  hint: --version 1.2.3")
     }
 }
 
@@ -191,10 +191,11 @@ fn names() -> Result<()> {
     let plan = Plan::load()?;
     needs_skopeo()?;
     let path = pushed_path();
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("no {path}\n  hint: first: cargo xtask release push"))?;
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!("{path} not found\n  hint: first run: cargo xtask release push")
+    })?;
     let pushed: Vec<Pushed> =
-        serde_json::from_str(&text).with_context(|| format!("{path} is not of a push"))?;
+        serde_json::from_str(&text).with_context(|| format!("cannot parse {path}"))?;
     let release = plan.images()?;
     let look = |reference: &str| publish::current(&release, reference);
     let named = publish::name(&release, &pushed, &look)?;

@@ -114,9 +114,10 @@ impl Plan {
     /// When it is not there.
     pub(super) fn load() -> Result<Self> {
         let path = path();
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("no {path}\n  hint: first: cargo xtask release plan"))?;
-        serde_json::from_str(&text).with_context(|| format!("{path} is no plan of a release"))
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!("{path} not found\n  hint: first run: cargo xtask release plan")
+        })?;
+        serde_json::from_str(&text).with_context(|| format!("cannot parse {path}"))
     }
 
     pub(super) fn write(&self) -> Result<()> {

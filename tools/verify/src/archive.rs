@@ -38,7 +38,12 @@ pub(super) fn check_sum(archive: &Path) -> Result<bool> {
         Err(error) => return Err(error).context(format!("cannot read {}", beside.display())),
     };
     let is = files::sha256(archive)?;
-    ensure!(said == is, "{} has SHA-256 {is}, {} says {said}", archive.display(), beside.display());
+    ensure!(
+        said == is,
+        "{} has SHA-256 {is}, but {} says {said}",
+        archive.display(),
+        beside.display()
+    );
     Ok(true)
 }
 
@@ -52,7 +57,7 @@ pub(super) fn unpack(archive: &Path, to: &Path) -> Result<PathBuf> {
 
 fn unpack_within(archive: &Path, to: &Path, bounds: Bounds) -> Result<PathBuf> {
     let damaged = || format!("damaged archive {}", archive.display());
-    let refused = |why: String| anyhow::anyhow!("refused archive {}: {why}", archive.display());
+    let refused = |why: String| anyhow::anyhow!("refused to unpack {}: {why}", archive.display());
     let failed = || format!("cannot unpack {}", archive.display());
     let file = File::open(archive).with_context(|| format!("cannot open {}", archive.display()))?;
     // The limit is below the tar reader: endless headers end too.
@@ -60,7 +65,8 @@ fn unpack_within(archive: &Path, to: &Path, bounds: Bounds) -> Result<PathBuf> {
     let (mut left, mut tops, mut later) = (bounds, BTreeSet::new(), Later::default());
     for entry in source.entries().with_context(damaged)? {
         let mut entry = entry.with_context(damaged)?;
-        left.spend(entry.size()).map_err(|()| refused(format!("more than {bounds}")))?;
+        left.spend(entry.size())
+            .map_err(|()| refused(format!("it contains more than {bounds}")))?;
         let path = checked_path(&entry).map_err(refused)?;
         tops.extend(path.iter().next().map(PathBuf::from));
         take(&mut entry, &to.join(path), &mut later).with_context(failed)?;
@@ -69,7 +75,7 @@ fn unpack_within(archive: &Path, to: &Path, bounds: Bounds) -> Result<PathBuf> {
     let mut tops = tops.into_iter().map(|top| to.join(top));
     match (tops.next(), tops.next()) {
         (Some(top), None) if top.is_dir() => Ok(top),
-        _ => bail!(refused("it must hold exactly one folder".into())),
+        _ => bail!(refused("it must contain exactly one folder".into())),
     }
 }
 

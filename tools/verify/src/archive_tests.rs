@@ -68,42 +68,44 @@ fn what_an_attacker_writes_is_refused() {
     let cases: [(&[Made<'_>], &str); 12] = [
         (
             &[("../out", Regular, 0o644, "")],
-            "refused archive D/a.tar.gz: `../out` leaves the folder",
+            "refused to unpack D/a.tar.gz: `../out` leaves the folder",
         ),
-        (&[("/out", Regular, 0o644, "")], "refused archive D/a.tar.gz: `/out` is absolute"),
+        (&[("/out", Regular, 0o644, "")], "refused to unpack D/a.tar.gz: `/out` is absolute"),
         (
             &[("d/x", Symlink, 0o777, "/out")],
-            "refused archive D/a.tar.gz: `d/x` is a link to `/out`",
+            "refused to unpack D/a.tar.gz: `d/x` is a link to `/out`",
         ),
         (
             &[("d/bin/x", Symlink, 0o777, "../y")],
-            "refused archive D/a.tar.gz: `d/bin/x` is a link to `../y`",
+            "refused to unpack D/a.tar.gz: `d/bin/x` is a link to `../y`",
         ),
         (
             &[("d/bin/x", Symlink, 0o777, "../../x")],
-            "refused archive D/a.tar.gz: `d/bin/x` is a link to `../../x`",
+            "refused to unpack D/a.tar.gz: `d/bin/x` is a link to `../../x`",
         ),
         (
             &[("d/x", Link, 0o644, "")],
-            "refused archive D/a.tar.gz: `d/x` is neither a file, nor a folder, nor a symbolic link",
+            "refused to unpack D/a.tar.gz: `d/x` is neither a file, nor a folder, nor a symbolic \
+            link",
         ),
         (
             &[("d/x", Block, 0o644, "")],
-            "refused archive D/a.tar.gz: `d/x` is neither a file, nor a folder, nor a symbolic link",
+            "refused to unpack D/a.tar.gz: `d/x` is neither a file, nor a folder, nor a symbolic \
+            link",
         ),
-        (&[("d/x", Regular, 0o4755, "")], "refused archive D/a.tar.gz: `d/x` has mode 4755"),
+        (&[("d/x", Regular, 0o4755, "")], "refused to unpack D/a.tar.gz: `d/x` has mode 4755"),
         (&[("d/x", Regular, 0o644, ""); 2], "cannot unpack D/a.tar.gz: File exists (os error 17)"),
         (
             &[("d/x", Regular, 0o644, ""), ("e/x", Regular, 0o644, "")],
-            "refused archive D/a.tar.gz: it must hold exactly one folder",
+            "refused to unpack D/a.tar.gz: it must contain exactly one folder",
         ),
         (
             &[("x", Regular, 0o644, "")],
-            "refused archive D/a.tar.gz: it must hold exactly one folder",
+            "refused to unpack D/a.tar.gz: it must contain exactly one folder",
         ),
         (
             &[("d/x", Regular, 0o644, &large)],
-            "refused archive D/a.tar.gz: more than 4 entries or 10000 bytes",
+            "refused to unpack D/a.tar.gz: more than 4 entries or 10000 bytes",
         ),
     ];
     for (entries, message) in cases {
@@ -111,7 +113,7 @@ fn what_an_attacker_writes_is_refused() {
     }
     let paths = ["d/a", "d/b", "d/c", "d/d", "d/e"];
     let many = paths.map(|path| (path, Regular, 0o644, ""));
-    assert_eq!(refusal(&many), "refused archive D/a.tar.gz: more than 4 entries or 10000 bytes");
+    assert_eq!(refusal(&many), "refused to unpack D/a.tar.gz: more than 4 entries or 10000 bytes");
 }
 
 #[test]
@@ -126,6 +128,6 @@ fn the_checksum_beside_an_archive_must_agree() {
     fs::write(&beside, "0  a.tar.gz\n").unwrap();
     assert_eq!(
         check_sum(&at).unwrap_err().to_string(),
-        format!("{} has SHA-256 {sum}, {} says 0", at.display(), beside.display())
+        format!("{} has SHA-256 {sum}, but {} says 0", at.display(), beside.display())
     );
 }

@@ -82,14 +82,14 @@ fn about_code(manifest: &Manifest, entries: &Entries) -> Vec<String> {
         let programs = [super::PROGRAM, super::HEALTHCHECK];
         let program = programs.contains(&path.as_str()) || facts::is_library(path);
         match elf {
-            None if program && damage.is_none() => wrong.push(format!("{path}: no ELF file")),
+            None if program && damage.is_none() => wrong.push(format!("{path}: not an ELF file")),
             None => {}
             Some(elf) => {
                 let machine = elf::machine_of(&manifest.target);
                 if machine.is_some_and(|machine| machine != elf.machine) {
                     let is = elf::machine_name(elf.machine);
                     wrong.push(format!(
-                        "{path}: is for {is}, {} says {}",
+                        "{path}: is for {is}, but {} says {}",
                         manifest::FILE,
                         manifest.target
                     ));
@@ -114,7 +114,7 @@ fn about_symbol_versions(manifest: &Manifest, entries: &Entries) -> Vec<String> 
         let (says, is) = (said.get(prefix).unwrap_or(&none), real.get(prefix).unwrap_or(&none));
         if says != is {
             let file = manifest::FILE;
-            wrong.push(format!("{file}: says {prefix} {says} is needed, the files need {is}"));
+            wrong.push(format!("{file}: declares {prefix} {says}, but the files need {is}"));
         }
     }
     wrong

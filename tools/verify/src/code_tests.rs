@@ -65,10 +65,10 @@ fn code_is_stripped_and_for_the_target() {
             dist.write("libllama.so", &Made::default().bytes()[..200], 0o755);
         }),
         [
-            "libggml.so: is for aarch64, version.json says x86_64-unknown-linux-gnu",
+            "libggml.so: is for aarch64, but version.json says x86_64-unknown-linux-gnu",
             "libggml.so: not stripped",
             "libllama.so: Invalid ELF section header offset/size/alignment",
-            "libmtmd.so: no ELF file",
+            "libmtmd.so: not an ELF file",
         ]
     );
 }
@@ -93,9 +93,9 @@ fn the_manifest_says_how_new_a_system_must_be() {
                 .into();
         }),
         [
-            "version.json: says GLIBC 2.4 is needed, the files need 2.34",
-            "version.json: says GLIBCXX none is needed, the files need 3.4.30",
-            "version.json: says GOMP 4.0 is needed, the files need none",
+            "version.json: declares GLIBC 2.4, but the files need 2.34",
+            "version.json: declares GLIBCXX none, but the files need 3.4.30",
+            "version.json: declares GOMP 4.0, but the files need none",
         ]
     );
 }

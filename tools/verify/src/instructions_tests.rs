@@ -33,7 +33,7 @@ fn a_file_is_clean_new_or_unreadable() {
     );
     assert_eq!(
         of(Err(Error::new("a command failed"))).unwrap(),
-        "libggml.so: cannot be disassembled: a command failed"
+        "libggml.so: cannot disassemble it: a command failed"
     );
 }
 

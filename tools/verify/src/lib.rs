@@ -54,7 +54,7 @@ pub fn run(args: Vec<OsString>) -> Result<()> {
         }
     }
     let Some(dist) = dist else {
-        bail!("no distribution is named\n  hint: cargo xtask verify DIR|ARCHIVE");
+        bail!("no distribution given\n  hint: cargo xtask verify DIR|ARCHIVE");
     };
     let forbidden = cargo::folders();
     let report = match (dist.is_dir(), dist.is_file()) {
@@ -89,7 +89,7 @@ pub fn verify_archive(archive: &Path, forbidden: &[String]) -> Result<Report> {
     if has_checksum {
         report.ran.push(what);
     } else {
-        let why = "no .sha256 beside it".into();
+        let why = "no .sha256 next to it".into();
         report.not_run.push(NotRun { what, why, hint: None });
     }
     Ok(report)
@@ -190,7 +190,7 @@ mod tests {
         let words = |words: &[&str]| words.iter().map(OsString::from).collect();
         assert_eq!(
             run(Vec::new()).unwrap_err().to_string(),
-            "no distribution is named\n  hint: cargo xtask verify DIR|ARCHIVE"
+            "no distribution given\n  hint: cargo xtask verify DIR|ARCHIVE"
         );
         assert_eq!(
             run(words(&["no/such"])).unwrap_err().to_string(),
@@ -199,6 +199,9 @@ mod tests {
         assert_eq!(run(words(&["a", "b"])).unwrap_err().to_string(), "unexpected argument \"b\"");
         let dir = tempfile::tempdir().unwrap();
         let error = verify(dir.path(), &[]).unwrap_err().to_string();
-        assert_eq!(error, format!("{} is no distribution: no version.json", dir.path().display()));
+        assert_eq!(
+            error,
+            format!("{} is not a distribution: version.json not found", dir.path().display())
+        );
     }
 }

@@ -101,25 +101,27 @@ fn about_devices(lines: &[String], variant: Variant, opened: &[String]) -> Shown
     let loaded = |name| has_loaded(lines, name);
     let mut shown = Shown { devices: devices(lines), ..Shown::default() };
     if devices_missing(lines, &shown.devices) {
-        shown
-            .violations
-            .push("--list-devices lists nothing, not even that there is none".to_owned());
+        shown.violations.push("--list-devices printed no list of devices".to_owned());
     }
     if !loaded("CPU") {
-        shown.violations.push("loads no CPU library: none of them runs here".to_owned());
+        shown
+            .violations
+            .push("loaded no CPU library: none of them runs on this machine".to_owned());
     }
     if variant == Variant::Cpu && !shown.devices.is_empty() {
         let devices = shown.devices.join("`, `");
         shown
             .violations
-            .push(format!("--list-devices lists `{devices}`, the variant cpu has none"));
+            .push(format!("--list-devices lists `{devices}`, but the variant cpu has no devices"));
     }
     let missing = variant.backend().filter(|backend| !loaded(registered_name(*backend)));
     // A library that does not open for want of its driver is told by `open`.
     let library = missing.map(|backend| format!("lib{}.so", backend.library()));
     match library.filter(|library| opened.contains(library)) {
         Some(_) if missing == Some(Backend::Vulkan) => shown.not_run = Some(no_vulkan_driver()),
-        Some(library) => shown.violations.push(format!("does not load {library}, which opens")),
+        Some(library) => {
+            shown.violations.push(format!("did not load {library}, which can be opened"))
+        }
         None => {}
     }
     shown.violations.iter_mut().for_each(|message| message.insert_str(0, &format!("{PROGRAM}: ")));
@@ -139,7 +141,7 @@ pub fn registered_name(backend: Backend) -> &'static str {
 fn no_vulkan_driver() -> NotRun {
     NotRun {
         what: "the Vulkan backend".into(),
-        why: "no Vulkan driver here".into(),
+        why: "no Vulkan driver on this machine".into(),
         hint: Some("apt-get install mesa-vulkan-drivers".into()),
     }
 }
@@ -209,14 +211,14 @@ mod tests {
         assert_eq!(
             shown(&["Available devices:", DEVICE], Variant::Cpu, &[]).violations,
             [
-                "llama-server: loads no CPU library: none of them runs here",
-                "llama-server: --list-devices lists `CUDA0: NVIDIA H200 (143156 MiB, 142000 MiB free)`, \
-                 the variant cpu has none",
+                "llama-server: loaded no CPU library: none of them runs on this machine",
+                "llama-server: --list-devices lists `CUDA0: NVIDIA H200 (143156 MiB, 142000 MiB \
+                free)`, but the variant cpu has no devices",
             ]
         );
         assert_eq!(
             shown(&[CPU], Variant::Cpu, &[]).violations,
-            ["llama-server: --list-devices lists nothing, not even that there is none"]
+            ["llama-server: --list-devices printed no list of devices"]
         );
     }
 
@@ -231,7 +233,7 @@ mod tests {
         let none = [CPU, "Available devices:", NO_DEVICE];
         assert_eq!(
             shown(&none, Variant::Cuda, &opened).violations,
-            ["llama-server: does not load libggml-cuda.so, which opens"]
+            ["llama-server: did not load libggml-cuda.so, which can be opened"]
         );
         assert_eq!(shown(&none, Variant::Cuda, &[]), Shown::default());
         let vulkan = shown(&none, Variant::Vulkan, &["libggml-vulkan.so"]);

@@ -68,7 +68,7 @@ fn download(
 
 #[cfg(not(feature = "fetch"))]
 fn download(_: &Wanted<'_>, _: &str, _: &Path, _: &mut Report<'_>) -> Result<(), Error> {
-    Err(Error::new("this build cannot fetch (feature `fetch`)"))
+    Err(Error::new("this build cannot download it (feature `fetch` is off)"))
 }
 
 fn unpack(
@@ -83,5 +83,5 @@ fn unpack(
     if wanted.is_pinned(&found) {
         return Ok(());
     }
-    Err(Error::new(format!("its tree is {found}, the pin says {pinned}")))
+    Err(Error::new(format!("wrong git tree: it is {found}, but the pin names {pinned}")))
 }

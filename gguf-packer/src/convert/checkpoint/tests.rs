@@ -38,7 +38,13 @@ fn files_that_are_missing_are_named() {
     let made = Made::new(&llama_config());
     made.weights("model-00002-of-00003.safetensors", &[row("a", &[1])]);
     let text = error(&made);
-    assert!(text.starts_with("files are missing in DIR: model-00001-of-00003.safetensors, model-00003-of-00003.safetensors"), "{text}");
+    assert!(
+        text.starts_with(
+            "files are missing from DIR: model-00001-of-00003.safetensors, \
+        model-00003-of-00003.safetensors"
+        ),
+        "{text}"
+    );
     made.write(
         "model.safetensors.index.json",
         r#"{"weight_map": {"a": "model-00002-of-00003.safetensors", "b": "x.safetensors"}}"#,
@@ -46,7 +52,7 @@ fn files_that_are_missing_are_named() {
     let text = error(&made);
     assert!(
         text.starts_with(
-            "model.safetensors.index.json names files that are not in DIR: x.safetensors"
+            "files that model.safetensors.index.json names are missing from DIR: x.safetensors"
         ),
         "{text}"
     );
@@ -55,12 +61,12 @@ fn files_that_are_missing_are_named() {
         r#"{"weight_map": {"b": "model-00002-of-00003.safetensors"}}"#,
     );
     let text = error(&made);
-    assert!(text.contains("b is not in model-00002-of-00003.safetensors"), "{text}");
-    assert!(text.contains("does not name a"), "{text}");
+    assert!(text.contains("tensor b is missing from model-00002-of-00003.safetensors"), "{text}");
+    assert!(text.contains("does not list tensor a"), "{text}");
     made.write("model.safetensors.index.json", "{}");
-    assert!(error(&made).contains("has no weight_map"));
+    assert!(error(&made).contains("`weight_map` is missing"));
     made.write("model.safetensors.index.json", r#"{"weight_map": {"a": "../a.safetensors"}}"#);
-    assert!(error(&made).contains("names files that are not in DIR: ../a.safetensors"));
+    assert!(error(&made).contains("names are missing from DIR: ../a.safetensors"));
 }
 
 #[test]
@@ -70,15 +76,20 @@ fn a_file_that_is_cut_short_is_named() {
     let whole = fs::read(made.path("model.safetensors")).unwrap();
     fs::write(made.path("model.safetensors"), &whole[..whole.len() - 1]).unwrap();
     let text = error(&made);
-    let end =
-        format!("model.norm.weight ends at byte {}, the file at {}", whole.len(), whole.len() - 1);
-    assert!(text.starts_with(&format!("model.safetensors is cut short: {end}")), "{text}");
+    let end = format!(
+        "tensor model.norm.weight ends at byte {}, but the file ends at byte {}",
+        whole.len(),
+        whole.len() - 1
+    );
+    assert!(text.starts_with(&format!("model.safetensors is truncated: {end}")), "{text}");
     fs::write(made.path("model.safetensors"), &whole[..100]).unwrap();
-    assert!(error(&made).starts_with("model.safetensors is cut short: its header has "));
+    assert!(error(&made).starts_with("model.safetensors is truncated: its header needs "));
     fs::write(made.path("model.safetensors"), &whole[..5]).unwrap();
-    assert!(error(&made).starts_with("model.safetensors is cut short: it has 5 bytes"));
+    assert!(error(&made).starts_with("model.safetensors is truncated: it has 5 bytes"));
     fs::write(made.path("model.safetensors"), [255; 16]).unwrap();
-    assert!(error(&made).contains("its header has 18446744073709551615 bytes, the file 16"));
+    assert!(
+        error(&made).contains("its header needs 18446744073709551615 bytes, but the file has 16")
+    );
 }
 
 #[test]
@@ -92,13 +103,13 @@ fn a_header_that_contradicts_itself_is_refused() {
     let back = r#"{"a":{"dtype":"F32","shape":[0],"data_offsets":[8,0]}}"#;
     assert!(wrong_header(back, 8).contains("ends before it begins"));
     let far = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551611,18446744073709551615]}}"#;
-    assert!(wrong_header(far, 8).contains("is cut short"));
+    assert!(wrong_header(far, 8).contains("is truncated"));
     let twice = r#"{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[],"data_offsets":[4,8]}}"#;
-    assert!(wrong_header(twice, 8).contains("a is there twice"));
-    assert!(
-        wrong_header("[]", 0)
-            .contains("cannot be read: invalid type: sequence, expected an object of tensors")
-    );
+    assert!(wrong_header(twice, 8).contains("duplicate tensor a"));
+    assert!(wrong_header("[]", 0).contains(
+        "cannot be read: invalid type: sequence, expected an object that maps names \
+                to tensors"
+    ));
     assert!(wrong_header("{", 0).contains("EOF while parsing"));
 }
 

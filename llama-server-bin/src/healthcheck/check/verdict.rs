@@ -28,7 +28,7 @@ impl Verdict {
         match gpu {
             Ok(Some(gpu)) => Self::Healthy(format!("{text}, with {gpu}")),
             Ok(None) if is_required => Self::Unhealthy(format!(
-                "{text}, but LLAMA_REQUIRE_GPU=1 and this variant is for the CPU alone"
+                "{text}, but LLAMA_REQUIRE_GPU=1 and this variant only uses the CPU"
             )),
             Ok(None) => Self::Healthy(text),
             Err(why) if is_required => {
@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(with(Ok(None), false), "healthy: it answers");
         assert_eq!(
             with(Ok(None), true),
-            "unhealthy: it answers, but LLAMA_REQUIRE_GPU=1 and this variant is for the CPU alone"
+            "unhealthy: it answers, but LLAMA_REQUIRE_GPU=1 and this variant only uses the CPU"
         );
     }
 

@@ -21,7 +21,7 @@ pub(super) fn check() -> Result<()> {
         // One that cannot be read has no lines.
         let there = fs::read_to_string(cargo::root().join(&file)).unwrap_or_default();
         if let Some(line) = difference(&there, &wanted) {
-            wrong.push(format!("{file}:{line} is not what {TEMPLATE} says"));
+            wrong.push(format!("{file}:{line} differs from {TEMPLATE}"));
         }
     }
     if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
@@ -106,7 +106,7 @@ fn select<'a>(line: &'a str, known: &[&str], selected: &[&str]) -> Result<Option
     };
     for word in words.split_whitespace() {
         let hint = known.join(" ");
-        ensure!(known.contains(&word), "`[{word}]` selects nothing\n  hint: words: {hint}");
+        ensure!(known.contains(&word), "unknown word in `[{word}]`\n  hint: use one of: {hint}");
     }
     let is_selected = words.split_whitespace().any(|word| selected.contains(&word));
     Ok(is_selected.then(|| text.strip_prefix(' ').unwrap_or(text)))
@@ -127,7 +127,7 @@ fn fill(line: &str, variant: Variant) -> Result<String> {
         };
         let Some((_, value)) = names.iter().find(|(known, _)| *known == name) else {
             let known = names.map(|(name, _)| name).join(" ");
-            bail!("no value is called `{name}`\n  hint: names: {known}")
+            bail!("unknown value `{name}`\n  hint: use one of: {known}")
         };
         if value.is_empty() && filled.ends_with(' ') {
             filled.pop();
@@ -199,16 +199,18 @@ CMD [\"serve\"]
         let error = |template| format!("{:#}", write(template, Variant::Cpu).unwrap_err());
         assert_eq!(
             error("FROM scratch\n[cpu cudda] USER 1\n"),
-            "docker/Dockerfile.in:2: `[cudda]` selects nothing\n  hint: words: cpu cuda rocm vulkan"
+            "docker/Dockerfile.in:2: unknown word in `[cudda]`\n  hint: use one of: cpu cuda rocm \
+            vulkan"
         );
         assert_eq!(
             error("[runtime] USER 1\n[each minimal runtime]\n"),
-            "docker/Dockerfile.in:1: `[runtime]` selects nothing\n  hint: words: cpu cuda rocm vulkan"
+            "docker/Dockerfile.in:1: unknown word in `[runtime]`\n  hint: use one of: cpu cuda \
+            rocm vulkan"
         );
         assert_eq!(
             error("[each minimal]\n[cpu] LABEL {varient}\n"),
-            "docker/Dockerfile.in:2: no value is called `varient`\n  hint: names: variant runs_on \
-             toolkit toolchain_packages system_packages backend"
+            "docker/Dockerfile.in:2: unknown value `varient`\n  hint: use one of: variant runs_on \
+            toolkit toolchain_packages system_packages backend"
         );
     }
 

@@ -69,10 +69,10 @@ fn builds() -> Vec<Build> {
 
 /// Official definitions that are not ours: name, reason.
 const EXCEPTIONS: &[(&str, &str)] = &[
-    ("GGML_CUDA_CCCL_VERSION", "downloads while it configures; the toolkit's own CCCL is used"),
-    ("GGML_RPC", "a feature of ours, off until somebody asks for it"),
-    ("LLAMA_BUILD_BORINGSSL", "downloads while it configures; `tls` uses the system's OpenSSL"),
-    ("LLAMA_FATAL_WARNINGS", "for upstream's own CI: another compiler has other warnings"),
+    ("GGML_CUDA_CCCL_VERSION", "downloads during configure; we use the toolkit's own CCCL"),
+    ("GGML_RPC", "a feature of ours, off by default"),
+    ("LLAMA_BUILD_BORINGSSL", "downloads during configure; `tls` uses the system's OpenSSL"),
+    ("LLAMA_FATAL_WARNINGS", "for upstream's CI only: other compilers have other warnings"),
 ];
 
 pub(super) fn run() -> Result<()> {
@@ -89,8 +89,7 @@ pub(super) fn run() -> Result<()> {
         excepted.extend(official.into_iter().map(|definition| definition.name));
     }
     for (name, _) in EXCEPTIONS.iter().filter(|(name, _)| !excepted.contains(*name)) {
-        wrong
-            .push(format!("no official build sets {name} any more: remove it from the exceptions"));
+        wrong.push(format!("no official build sets {name} any more: remove it from EXCEPTIONS"));
     }
     wrong.extend(architectures::drift(&tree)?);
     wrong.extend(health::drift(&tree)?);
@@ -105,7 +104,7 @@ impl Build {
         };
         // A job that was renamed, or another way to write flags, must not pass for a build without flags.
         if !found.iter().any(|definition| definition.name.starts_with("GGML_")) {
-            bail!("no flags found in {}: is JOBS in parity.rs still right?", self.name());
+            bail!("no flags found in {}: update JOBS in parity.rs", self.name());
         }
         Ok(found)
     }
@@ -123,7 +122,7 @@ impl Build {
         let drift = official.iter().filter(differs).map(|Definition { name, value }| {
             let (theirs, ours) = (value.as_deref().unwrap_or_default(), ours.value(name));
             let ours = ours.unwrap_or("not set");
-            format!("{}: {name} is {theirs}, ours for {} is {ours}", self.name(), self.target)
+            format!("{}: {name} is {theirs}, but ours for {} is {ours}", self.name(), self.target)
         });
         drift.collect()
     }
@@ -170,13 +169,15 @@ RUN cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=OFF -DLLAMA_BUI
     fn a_flag_that_changes_or_comes_is_found() {
         assert_eq!(
             drift(&DOCKERFILE.replace("GGML_NATIVE=OFF", "GGML_NATIVE=ON")),
-            [".devops/cpu.Dockerfile: GGML_NATIVE is ON, ours for x86_64-unknown-linux-gnu is OFF"]
+            [
+                ".devops/cpu.Dockerfile: GGML_NATIVE is ON, but ours for x86_64-unknown-linux-gnu is \
+                OFF"
+            ]
         );
         assert_eq!(
             drift(&DOCKERFILE.replace("; ", " -DGGML_NEW=ON; ")),
-            [
-                ".devops/cpu.Dockerfile: GGML_NEW is ON, ours for x86_64-unknown-linux-gnu is not set"
-            ]
+            [".devops/cpu.Dockerfile: GGML_NEW is ON, but ours for x86_64-unknown-linux-gnu is \
+                not set"]
         );
         assert!(drift(&DOCKERFILE.replace("; ", " -DLLAMA_FATAL_WARNINGS=ON; ")).is_empty());
     }

@@ -57,7 +57,7 @@ pub fn run(source: &Path, ui_tree: &str) -> Result<()> {
 fn list(folder: &Path, tree: &str) -> Result<String> {
     let mut maps = Vec::new();
     find_maps(&folder.join("dist"), &mut maps)?;
-    ensure!(!maps.is_empty(), "no source map in {}", folder.join("dist").display());
+    ensure!(!maps.is_empty(), "no source map found in {}", folder.join("dist").display());
     let mut places: BTreeSet<String> = UNMAPPED.iter().map(|name| (*name).to_owned()).collect();
     for map in maps {
         let text = fs::read_to_string(&map).with_context(|| format!("read {}", map.display()))?;
@@ -172,7 +172,7 @@ mod tests {
         }
         write("dist/index.html", "");
         let none = list(dir.path(), "40c9").unwrap_err().to_string();
-        assert!(none.starts_with("no source map in "), "{none}");
+        assert!(none.starts_with("no source map found in "), "{none}");
         write(
             "dist/_app/x.js.map",
             r#"{"sources": ["../node_modules/@s/b/x.js", "../node_modules/x/x.js", "../src/y.ts"]}"#,

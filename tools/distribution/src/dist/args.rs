@@ -109,7 +109,7 @@ impl Args {
         let known = [variant::X86_64, variant::AARCH64];
         if !known.contains(&target) {
             wrong.push(format!(
-                "no distribution for `{target}`\n  hint: targets: {}",
+                "unsupported target `{target}`\n  hint: use one of: {}",
                 known.join(" ")
             ));
         }
@@ -117,48 +117,50 @@ impl Args {
             if known.contains(&target) && !variant.targets().contains(&target) {
                 let targets = variant.targets().join(" ");
                 wrong.push(format!(
-                    "no `{variant}` for {target}\n  hint: targets of {variant}: {targets}"
+                    "`{variant}` is not available for {target}\n  hint: targets of {variant}: \
+                    {targets}"
                 ));
             }
             if variant.toolkits().is_empty() && self.toolkit.is_some() && self.variants.len() == 1 {
-                wrong.push(format!("--toolkit means nothing to `{variant}`\n  hint: leave it out"));
+                wrong
+                    .push(format!("--toolkit does not apply to `{variant}`\n  hint: leave it out"));
             }
             let takes_list = matches!(variant, Variant::Cuda | Variant::Rocm);
             if !takes_list && self.probe {
                 wrong.push(format!(
-                    "--probe means nothing to `{variant}`\n  hint: --variant cuda --probe"
+                    "--probe does not apply to `{variant}`\n  hint: --variant cuda --probe"
                 ));
             }
             if !takes_list && self.architectures.is_some() && self.variants.len() == 1 {
-                wrong.push(format!("--arch means nothing to `{variant}`\n  hint: leave it out"));
+                wrong.push(format!("--arch does not apply to `{variant}`\n  hint: leave it out"));
             }
         }
         if self.one_file && self.variants != [Variant::Cpu] {
             wrong.push(
-                "--one-file is for cpu alone\n  hint: leave out --one-file or --variant".to_owned(),
+                "--one-file applies only to cpu\n  hint: leave out --one-file or --variant"
+                    .to_owned(),
             );
         }
         wrong.extend(self.packer_with_others());
         let several = self.variants.len() > 1;
         if several && (self.toolkit.is_some() || self.architectures.is_some()) {
             wrong.push(
-                "--toolkit and --arch need a single variant\n  hint: --variant cuda".to_owned(),
+                "--toolkit and --arch need exactly one variant\n  hint: --variant cuda".to_owned(),
             );
         }
         if self.toolkit.as_deref().is_some_and(|version| variant::major_minor(version).is_none()) {
-            wrong.push("--toolkit is no version\n  hint: --toolkit 13.0".to_owned());
+            wrong.push("--toolkit is not a version\n  hint: --toolkit 13.0".to_owned());
         }
         if self.json && !self.plan {
-            wrong
-                .push("--json goes with --plan\n  hint: cargo xtask dist --plan --json".to_owned());
+            wrong.push("--json needs --plan\n  hint: cargo xtask dist --plan --json".to_owned());
         }
         if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
     }
 
     fn packer_with_others(&self) -> Option<String> {
         let others = self.variants != [Variant::Cpu] || self.one_file || self.probe;
-        let text = "--packer is gguf-packer for this machine\n  hint: leave out the words of llama-server: --variant, \
-                    --one-file, --probe, --target";
+        let text = "--packer builds gguf-packer for this machine\n  hint: leave out the options \
+            of llama-server: --variant, --one-file, --probe, --target";
         (self.packer && (others || self.target.is_some())).then(|| text.to_owned())
     }
 }
@@ -188,53 +190,53 @@ mod tests {
             (
                 "--variant metal",
                 x86,
-                "no variant `metal`\n  hint: variants: cpu cuda rocm vulkan all",
+                "unknown variant `metal`\n  hint: use one of: cpu cuda rocm vulkan all",
             ),
             (
                 "",
                 "riscv64gc-unknown-linux-gnu",
-                "no distribution for `riscv64gc-unknown-linux-gnu`\n  hint: targets: \
-                 x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu",
+                "unsupported target `riscv64gc-unknown-linux-gnu`\n  hint: use one of: \
+                x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu",
             ),
             (
                 "--variant rocm",
                 variant::AARCH64,
-                "no `rocm` for aarch64-unknown-linux-gnu\n  hint: targets of rocm: \
-                 x86_64-unknown-linux-gnu",
+                "`rocm` is not available for aarch64-unknown-linux-gnu\n  hint: targets of rocm: \
+                x86_64-unknown-linux-gnu",
             ),
             (
                 "--toolkit 13.0 --arch 90",
                 x86,
-                "--toolkit means nothing to `cpu`\n  hint: leave it out\n--arch means nothing to `cpu`\n  \
-                 hint: leave it out",
+                "--toolkit does not apply to `cpu`\n  hint: leave it out\n--arch does not apply \
+                to `cpu`\n  hint: leave it out",
             ),
             (
                 "--variant cpu,cuda --arch 90",
                 x86,
-                "--toolkit and --arch need a single variant\n  hint: --variant cuda",
+                "--toolkit and --arch need exactly one variant\n  hint: --variant cuda",
             ),
             (
                 "--variant cuda --toolkit new",
                 x86,
-                "--toolkit is no version\n  hint: --toolkit 13.0",
+                "--toolkit is not a version\n  hint: --toolkit 13.0",
             ),
             (
                 "--variant rocm,vulkan --probe",
                 x86,
-                "--probe means nothing to `vulkan`\n  hint: --variant cuda --probe",
+                "--probe does not apply to `vulkan`\n  hint: --variant cuda --probe",
             ),
             (
                 "--variant vulkan --one-file",
                 x86,
-                "--one-file is for cpu alone\n  hint: leave out --one-file or --variant",
+                "--one-file applies only to cpu\n  hint: leave out --one-file or --variant",
             ),
             (
                 "--packer --one-file",
                 x86,
-                "--packer is gguf-packer for this machine\n  hint: leave out the words of llama-server: --variant, \
-                 --one-file, --probe, --target",
+                "--packer builds gguf-packer for this machine\n  hint: leave out the options of \
+                llama-server: --variant, --one-file, --probe, --target",
             ),
-            ("--json", x86, "--json goes with --plan\n  hint: cargo xtask dist --plan --json"),
+            ("--json", x86, "--json needs --plan\n  hint: cargo xtask dist --plan --json"),
         ] {
             assert_eq!(refused(words, target), message, "{words}");
         }

@@ -42,7 +42,7 @@ pub(crate) fn build(screen: &mut Screen, choice: &Choice) -> Result<Payload> {
     let [server, healthcheck] =
         ["llama-server", "llama-healthcheck"].map(|name| built.program(name));
     let (server, healthcheck) = (server?, healthcheck?);
-    let out = built.llama_sys.context("cargo names no build of `llama-sys`")?;
+    let out = built.llama_sys.context("cargo reports no build of `llama-sys`")?;
     let build = Manifest::read(&out.join(llama_build::manifest::FILE))?;
     ensure!(
         build.ui,

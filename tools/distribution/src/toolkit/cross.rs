@@ -76,8 +76,8 @@ pub(super) fn find(
 
 fn impossible(variant: Variant, target: &str, host: &str) -> String {
     format!(
-        "no way is known to build the variant `{variant}` for {target} on {host}\n  hint: possible here: \
-         every variant for {host}; cpu and vulkan for {AARCH64} on {X86_64}"
+        "cannot build the variant `{variant}` for {target} on {host}\n  hint: supported: every \
+        variant for {host}; cpu and vulkan for {AARCH64} on {X86_64}"
     )
 }
 
@@ -119,25 +119,25 @@ fn missing(found: &Found) -> Vec<String> {
     match found.gcc.as_deref() {
         None => missing.push(format!("no {CXX}")),
         Some(version) if major_minor(version).unwrap_or_default().0 < OLDEST_GCC => {
-            missing.push(format!("{CXX} is too old: {version}, {OLDEST_GCC} is needed"));
+            missing.push(format!("{CXX} is too old: {version}, but {OLDEST_GCC} is required"));
         }
         Some(_) => {}
     }
     if found.gcc.is_some() {
-        missing.extend(found.libraries.iter().map(|name| format!("no {name} for it")));
+        missing.extend(found.libraries.iter().map(|name| format!("{name} not found for it")));
     }
     if !found.std {
-        missing.push("rustc has no standard library for it".into());
+        missing.push("Rust's standard library for it is not installed".into());
     }
     missing
 }
 
 fn advice(variant: Variant, target: &str, missing: &[String]) -> String {
     format!(
-        "{target} cannot be built for on this machine:\n  {}\n  hint: cargo xtask dist --variant {variant} \
-         --target {target} --setup\n  hint: or on Debian 13: dpkg --add-architecture arm64 && apt-get \
-         update && apt-get install g++-aarch64-linux-gnu libssl-dev:arm64 libgomp1:arm64 \
-         libvulkan-dev:arm64 && rustup target add {target}",
+        "cannot build for {target} on this machine:\n  {}\n  hint: cargo xtask dist --variant \
+        {variant} --target {target} --setup\n  hint: or on Debian 13: dpkg --add-architecture \
+        arm64 && apt-get update && apt-get install g++-aarch64-linux-gnu libssl-dev:arm64 \
+        libgomp1:arm64 libvulkan-dev:arm64 && rustup target add {target}",
         missing.join("\n  ")
     )
 }
@@ -151,14 +151,13 @@ mod tests {
         let found = Found { gcc: Some("12.2.0".into()), libraries: vec!["libssl.so"], std: false };
         assert_eq!(
             advice(Variant::Cpu, AARCH64, &missing(&found)),
-            "aarch64-unknown-linux-gnu cannot be built for on this machine:\n  \
-             aarch64-linux-gnu-g++ is too old: 12.2.0, 14 is needed\n  \
-             no libssl.so for it\n  \
-             rustc has no standard library for it\n  \
-             hint: cargo xtask dist --variant cpu --target aarch64-unknown-linux-gnu --setup\n  \
-             hint: or on Debian 13: dpkg --add-architecture arm64 && apt-get update && apt-get install \
-             g++-aarch64-linux-gnu libssl-dev:arm64 libgomp1:arm64 libvulkan-dev:arm64 && rustup target add \
-             aarch64-unknown-linux-gnu"
+            "cannot build for aarch64-unknown-linux-gnu on this machine:\n  aarch64-linux-gnu-g++ \
+            is too old: 12.2.0, but 14 is required\n  libssl.so not found for it\n  Rust's \
+            standard library for it is not installed\n  hint: cargo xtask dist --variant cpu \
+            --target aarch64-unknown-linux-gnu --setup\n  hint: or on Debian 13: dpkg \
+            --add-architecture arm64 && apt-get update && apt-get install g++-aarch64-linux-gnu \
+            libssl-dev:arm64 libgomp1:arm64 libvulkan-dev:arm64 && rustup target add \
+            aarch64-unknown-linux-gnu"
         );
         assert_eq!(missing(&Found { std: true, ..Found::default() }), ["no aarch64-linux-gnu-g++"]);
         let found = Found { gcc: Some("14.2.0".into()), std: true, ..Found::default() };
@@ -169,10 +168,10 @@ mod tests {
     fn other_pairs_of_machines_are_told() {
         assert_eq!(
             impossible(Variant::Cuda, AARCH64, X86_64),
-            "no way is known to build the variant `cuda` for aarch64-unknown-linux-gnu on \
-             x86_64-unknown-linux-gnu\n  hint: possible here: every variant for \
-             x86_64-unknown-linux-gnu; cpu and vulkan for aarch64-unknown-linux-gnu on \
-             x86_64-unknown-linux-gnu"
+            "cannot build the variant `cuda` for aarch64-unknown-linux-gnu on \
+            x86_64-unknown-linux-gnu\n  hint: supported: every variant for \
+            x86_64-unknown-linux-gnu; cpu and vulkan for aarch64-unknown-linux-gnu on \
+            x86_64-unknown-linux-gnu"
         );
     }
 }

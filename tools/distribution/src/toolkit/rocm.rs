@@ -102,8 +102,9 @@ pub(super) fn find(wanted: Option<&str>, setup: bool, screen: &mut Screen) -> Re
 fn instead() -> String {
     let releases = Variant::Rocm.toolkits().join(", ");
     format!(
-        "no ROCm is installed: this build takes ROCm {IN_SID} from Debian's packages, and releases have {releases} \
-         from AMD's image\n  hint: for that one: cargo xtask image build rocm"
+        "ROCm is not installed: this build uses ROCm {IN_SID} from Debian's packages, releases \
+        use {releases} from AMD's image\n  hint: to build with AMD's image: cargo xtask image \
+        build rocm"
     )
 }
 
@@ -131,8 +132,8 @@ fn is_expected(root: &Path) -> Result<()> {
 
 fn moved_on(found: &str) -> String {
     format!(
-        "Debian's ROCm is {found} by now, not {IN_SID}\n  hint: move IN_SID and the root's name in \
-         tools/distribution/src/toolkit/rocm.rs"
+        "Debian now has ROCm {found}, not {IN_SID}\n  hint: update IN_SID and the name of the \
+        root in tools/distribution/src/toolkit/rocm.rs"
     )
 }
 
@@ -140,7 +141,7 @@ fn version(cmd: &Cmd) -> Result<String> {
     let text = cmd.read()?;
     let number = text.trim().split('-').next().unwrap_or_default();
     if major_minor(number).is_none() {
-        bail!("{cmd} names no version: {}", text.trim());
+        bail!("{cmd} printed no version: {}", text.trim());
     }
     Ok(number.to_owned())
 }
@@ -192,7 +193,7 @@ fn loaded(search: &[PathBuf]) -> Vec<String> {
 /// Names those for which it has none, and those for which it has.
 pub(super) fn check_architectures(toolkit: &Toolkit, architectures: &str) -> Result<()> {
     let folder = toolkit.search.iter().map(|dir| dir.join("rocblas")).find(|dir| dir.is_dir());
-    let folder = folder.context("this ROCm has no folder of rocBLAS' kernels")?;
+    let folder = folder.context("this ROCm has no folder with rocBLAS kernels")?;
     kernels::check(&files_below(&folder, "")?, &split(architectures))
 }
 
@@ -220,7 +221,7 @@ fn of_package(package: &str, files: Vec<VendorFile>) -> Result<VendorLibrary> {
     let list = Cmd::new("dpkg").args(["-L", package]).read()?;
     let license_files = license_files(&list);
     if license_files.is_empty() {
-        bail!("the package {package} has no licence text, so its files cannot be shipped");
+        bail!("no licence text found in the package {package}, so its files cannot be shipped");
     }
     Ok(VendorLibrary { name: next(), version: next(), supplier: next(), license_files, files })
 }

@@ -101,10 +101,7 @@ pub(super) fn find(setup: bool, screen: &mut Screen) -> Result<Toolkit> {
     }
     let arch = std::env::consts::ARCH;
     if arch != "x86_64" {
-        bail!(
-            "{}\n  the folder that --setup makes is for x86_64, not for {arch}",
-            advice(&missing)
-        );
+        bail!("{}\n  --setup makes a folder for x86_64 only, not for {arch}", advice(&missing));
     }
     let sdk = debian::ensure(&SDK, screen, arrange)?;
     start_glslc(&sdk)?;
@@ -163,14 +160,18 @@ fn missing(found: &Found) -> Vec<String> {
     let mut require = |what: &str, there: Option<[u32; 3]>, oldest: [u32; 3]| match there {
         None => missing.push(format!("no {what}")),
         Some(there) if there < oldest => {
-            missing.push(format!("{what} too old: {}, {} is needed", text(there), text(oldest)));
+            missing.push(format!(
+                "{what} too old: {}, but {} is required",
+                text(there),
+                text(oldest)
+            ));
         }
         Some(_) => {}
     };
     require("Vulkan headers", found.headers, OLDEST_VULKAN);
     require("glslc", found.glslc, OLDEST_GLSLC);
     if !found.spirv {
-        missing.push("no SPIR-V headers".into());
+        missing.push("SPIR-V headers not found".into());
     }
     missing
 }

@@ -39,18 +39,21 @@ pub fn read_archive(path: &Path) -> Result<Descriptor> {
     let top = file(path, "index.json").with_context(read)?;
     let top: Value = serde_json::from_slice(&top).with_context(read)?;
     let [one] = top["manifests"].as_array().map(Vec::as_slice).unwrap_or_default() else {
-        bail!("{} has not one image\n  hint: cargo xtask release build JOB", path.display());
+        bail!(
+            "{} does not contain exactly one image\n  hint: cargo xtask release build JOB",
+            path.display()
+        );
     };
     let digest = text(one, "digest").with_context(read)?;
     let blob = file(path, &format!("blobs/{}", digest.replace(':', "/"))).with_context(read)?;
     ensure!(
         digest == format!("sha256:{}", hex(&Sha256::digest(&blob))),
-        "{} is damaged: what it calls {digest} is something else",
+        "{} is damaged: the content of {digest} has another digest",
         path.display()
     );
     let inner: Value = serde_json::from_slice(&blob).with_context(read)?;
     Descriptor::new(digest, one, &inner)
-        .with_context(|| format!("{} has no image with a platform", path.display()))
+        .with_context(|| format!("{} contains no image with a platform", path.display()))
 }
 
 impl Descriptor {
@@ -88,7 +91,7 @@ fn file(archive: &Path, name: &str) -> Result<Vec<u8>> {
             return Ok(bytes);
         }
     }
-    bail!("no {name} in it")
+    bail!("{name} not found in it")
 }
 
 /// What an index says about itself: the labels of its images, and its release.

@@ -50,8 +50,9 @@ const DETACH: &str = r#"exec "$@" >>"$0" 2>&1 </dev/null"#;
 /// Where programs of the system's are that users often have not in their `PATH`.
 const PATH: &str = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-const NOT_FOR_USER: &str = "the Docker engine runs, and this user may not use it\n  hint: sudo groupadd --system \
-                            --force docker && sudo usermod -aG docker \"$(id -un)\", then log in again";
+const NOT_FOR_USER: &str = "this user may not use the Docker engine, which is running\n  hint: \
+    sudo groupadd --system --force docker && sudo usermod -aG docker \"$(id -un)\", then log in \
+    again";
 
 /// How long an engine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -107,7 +108,10 @@ fn arrange(root: &Path) -> Result<()> {
 fn link(user: &User, program: &Path, at: &Path) -> Result<()> {
     let parent = at.parent().context("a program is in a folder")?;
     if fs::symlink_metadata(at).is_ok_and(|there| !there.is_symlink()) {
-        bail!("{} is there, and it is no link of ours\n  hint: remove it", at.display());
+        bail!(
+            "{} exists, and is not a link that this command made\n  hint: remove it",
+            at.display()
+        );
     }
     let what = format!("create {}", at.display());
     let folder = Cmd::new("install").arg("-d").arg(parent);
@@ -148,7 +152,7 @@ fn start(user: &User, dir: &Path, own: Option<PathBuf>, screen: &mut Screen) -> 
                 bail!("{NOT_FOR_USER}");
             }
             bail!(
-                "the Docker engine does not answer after {} s\n  hint: it says why: tail {}",
+                "the Docker engine did not answer within {} s\n  hint: read its log: tail {}",
                 PATIENCE.as_secs(),
                 log.display()
             );
@@ -169,22 +173,23 @@ pub(super) fn stop() -> Result<()> {
     let pid = fs::read_to_string(PID).unwrap_or_default();
     let pid = pid.trim();
     let exe = Cmd::new("readlink").arg(format!("/proc/{pid}/exe"));
-    let exe = User::find()?.as_root(&exe, "see whose the Docker engine is")?.read();
+    let exe = User::find()?.as_root(&exe, "find out which Docker engine runs")?.read();
     let program = PathBuf::from(exe.unwrap_or_default().trim_end());
     if pid.is_empty() || !is_ours(&program, &cargo::toolkits()) {
         bail!(
-            "no Docker engine runs that `setup docker` has started\n  hint: one of the system's: systemctl stop docker"
+            "no Docker engine of `setup docker` is running\n  hint: to stop the system's engine: \
+            systemctl stop docker"
         );
     }
-    User::find()?.as_root(&Cmd::new("kill").arg(pid), "end the Docker engine")?.run()?;
+    User::find()?.as_root(&Cmd::new("kill").arg(pid), "stop the Docker engine")?.run()?;
     let began = Instant::now();
     while Path::new(&format!("/proc/{pid}")).exists() {
         if began.elapsed() > PATIENCE {
-            bail!("the Docker engine, process {pid}, does not end after {} s", PATIENCE.as_secs());
+            bail!("the Docker engine, process {pid}, did not stop within {} s", PATIENCE.as_secs());
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-    eprintln!("the Docker engine has ended; its images are kept in /var/lib/docker");
+    eprintln!("stopped the Docker engine; its images are kept in /var/lib/docker");
     Ok(())
 }
 
@@ -238,7 +243,9 @@ mod tests {
         fs::write(&own, "").unwrap();
         let error = link(&user, Path::new("new"), &own).unwrap_err().to_string();
         assert!(
-            error.ends_with("own is there, and it is no link of ours\n  hint: remove it"),
+            error.ends_with(
+                "own exists, and is not a link that this command made\n  hint: remove it"
+            ),
             "{error}"
         );
     }
