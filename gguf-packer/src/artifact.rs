@@ -91,7 +91,7 @@ impl Artifact {
             return Ok(None);
         }
         let config: Value = serde_json::from_slice(&image.config)
-            .map_err(|e| Error::new(format!("the image's config cannot be read: {e}")))?;
+            .map_err(|e| Error::new(format!("cannot read the image's config: {e}")))?;
         let files = files::Files::of(&config, &store.tree(&image.layers)?)?;
         let headers = files.headers(store)?;
         let parts = match format {

@@ -124,6 +124,6 @@ mod tests {
             "patch 0001-x.patch does not apply: it may only change files, not add, remove or \
             rename them"
         );
-        assert!(apply("only words\n").starts_with("patch 0001-x.patch does not apply: it "));
+        assert!(apply("only words\n").starts_with("patch 0001-x.patch does not apply: not "));
     }
 }

@@ -114,7 +114,7 @@ fn config_named(dir: &Path, name: &str, lacks: &str, wrong: &mut Vec<Error>) -> 
         // A pointer is told of as one.
         Err(_) if text.as_bytes().starts_with(POINTER) => None,
         Err(e) => {
-            let what = format!("{} is no JSON: {e}", path.display());
+            let what = format!("{} is not JSON: {e}", path.display());
             wrong.push(Error::new(what).hint("fetch the file again"));
             None
         }

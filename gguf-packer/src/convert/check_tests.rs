@@ -58,7 +58,7 @@ fn a_folder_that_is_no_checkpoint_says_what_it_lacks() {
     let dir = folder(&[("config.json", "{\n  \"a\": ,\n}"), ("model.safetensors", "")]);
     let error = fails(dir.path(), None);
     assert!(
-        error.starts_with("DIR/config.json is no JSON: expected value at line 2 column 8"),
+        error.starts_with("DIR/config.json is not JSON: expected value at line 2 column 8"),
         "{error}"
     );
 }

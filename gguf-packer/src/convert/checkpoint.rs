@@ -121,7 +121,7 @@ fn files(dir: &Path) -> Result<Files, Error> {
     }
     let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
     let index: Value = serde_json::from_str(&text)
-        .map_err(|e| Error::new(format!("{} is no JSON: {e}", path.display())))?;
+        .map_err(|e| Error::new(format!("{} is not JSON: {e}", path.display())))?;
     let map = index["weight_map"].as_object().and_then(|map| {
         let row = |(name, file): (&String, &Value)| Some((name.clone(), file.as_str()?.to_owned()));
         map.iter().map(row).collect::<Option<BTreeMap<_, _>>>()

@@ -20,7 +20,7 @@ pub(super) fn read(dir: &Path) -> Result<Value, Error> {
     let path = dir.join("config.json");
     let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
     let raw: Value = serde_json::from_str(&text)
-        .map_err(|e| Error::new(format!("{} is no JSON: {e}", path.display())))?;
+        .map_err(|e| Error::new(format!("{} is not JSON: {e}", path.display())))?;
     match raw {
         Value::Object(raw) => Ok(Value::Object(merged(raw))),
         _ => Err(Error::new(format!("{} is not a JSON object", path.display()))),

@@ -42,7 +42,7 @@ impl Adapter {
         let path = dir.join(CONFIG);
         let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
         let config = serde_json::from_str(&text)
-            .map_err(|e| Error::new(format!("{} is no JSON: {e}", path.display())))?;
+            .map_err(|e| Error::new(format!("{} is not JSON: {e}", path.display())))?;
         let weights = dir.join(WEIGHTS);
         if !weights.is_file() {
             return Ok(None);

@@ -151,7 +151,7 @@ fn what_is_wrong_is_said_as_the_file_says_it() {
         bench.build(&steps).expect_err("it fails")
     };
     let error = fails("/Q");
-    assert!(error.contains(": /Q/config.json is no JSON: x\n"), "{error}");
+    assert!(error.contains(": /Q/config.json is not JSON: x\n"), "{error}");
     assert!(error.ends_with("hint: fetch the file again"), "{error}");
     let error = fails("/Q/config.json");
     assert!(error.contains(": `/Q/config.json` is a file\n"), "{error}");

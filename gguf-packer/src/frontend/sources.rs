@@ -166,7 +166,7 @@ impl BuildKit<'_> {
         digest: String,
     ) -> Result<Output, Error> {
         let config = serde_json::from_slice(config)
-            .map_err(|e| Error::new(format!("the config of {name} cannot be read: {e}")))?;
+            .map_err(|e| Error::new(format!("cannot read the config of {name}: {e}")))?;
         if let Some(actual) = build::platform_of(&config).filter(|actual| actual != platform) {
             (self.other_platform)(name, platform, &actual);
         }

@@ -271,8 +271,8 @@ fn an_image_without_a_model_is_an_image() {
 #[test]
 fn a_command_without_a_model_is_refused() {
     let files = Files::of(&[("models/m.gguf", &Writer::tiny_model())]);
-    let expected = "CMD names no model\n  hint: CMD [\"-m\", \"/models/m.gguf\", …]\n  hint: only the last CMD \
-                    of a stage counts";
+    let expected = "CMD does not name a model\n  hint: CMD [\"-m\", \"/models/m.gguf\", …]\n  \
+        hint: only the last CMD of a stage counts";
     assert_eq!(files.refused(&["-c", "8192"]), expected);
     let expected = "CMD must begin with an option of llama-server, not with `llama-server`\n  \
         hint: CMD [\"-m\", \"/models/m.gguf\"]";

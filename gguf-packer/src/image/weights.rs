@@ -16,7 +16,7 @@ pub(super) fn check(command: &[String], files: &Tree) -> Result<(), Error> {
             "CMD must begin with an option of llama-server, not with `{first}`"
         ))
         .hint(format!("CMD [\"-m\", \"{example}\"]"))),
-        _ if !command::has_model(command) => Err(Error::new("CMD names no model")
+        _ if !command::has_model(command) => Err(Error::new("CMD does not name a model")
             .hint(format!("CMD [\"-m\", \"{example}\", …]"))
             .hint("only the last CMD of a stage counts")),
         _ => Ok(()),

@@ -90,7 +90,7 @@ pub(super) fn cmd(call: &Call<'_>, notes: &mut Notes<'_>) -> Instruction {
     if call.args.first().is_none_or(|first| !first.text.starts_with('-')) {
         notes.problem(place, "CMD begins with an option of llama-server", example);
     } else if model_of(&call.args, notes).is_none() {
-        notes.problem(place, "CMD names no model", example);
+        notes.problem(place, "CMD does not name a model", example);
     }
     Instruction::Cmd(call.args.iter().map(|value| value.text.clone()).collect())
 }

@@ -339,7 +339,7 @@ fn compressed_layers_become_plain_ones_and_the_id_stays() {
 fn a_registry_that_is_not_there_is_told_so() {
     let error = Bench::new().refused(&"127.0.0.1:1/m:1".parse().unwrap());
     let start =
-        "cannot pull `127.0.0.1:1/m:1`: 127.0.0.1:1 cannot be reached\n  | https://127.0.0.1:1: ";
+        "cannot pull `127.0.0.1:1/m:1`: 127.0.0.1:1 is unreachable\n  | https://127.0.0.1:1: ";
     assert!(error.starts_with(start), "{error}");
     assert!(error.contains("\n  hint: check its name and the network"), "{error}");
 }

@@ -289,7 +289,7 @@ fn agree(config: &[u8], manifest: &[u8]) -> Result<Value, Error> {
     let id = Digest::of(config);
     let parsed = |what: &str, bytes: &[u8]| {
         serde_json::from_slice::<Value>(bytes)
-            .map_err(|e| Error::new(format!("the {what} of the image cannot be read: {e}")))
+            .map_err(|e| Error::new(format!("cannot read the {what} of the image: {e}")))
     };
     let manifest = parsed("manifest", manifest)?;
     if manifest["config"]["digest"] != id.to_string() {

@@ -270,7 +270,7 @@ fn what_does_not_belong_together_is_not_stored() {
         ),
         (
             NewImage { manifest: b"{".to_vec(), ..good.clone() },
-            "the manifest of the image cannot be read",
+            "cannot read the manifest of the image",
         ),
     ] {
         let error = fixture.store.commit(&broken, &["m".parse().unwrap()]).unwrap_err().to_string();

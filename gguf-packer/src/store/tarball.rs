@@ -213,7 +213,7 @@ fn long(
 }
 
 fn pax(bytes: &[u8], extended: &mut BTreeMap<String, String>) -> Result<(), Error> {
-    let broken = || damaged("a pax header cannot be read");
+    let broken = || damaged("invalid pax header");
     let mut left = bytes;
     while !left.is_empty() {
         let space = left.iter().position(|byte| *byte == b' ').ok_or_else(broken)?;

@@ -158,7 +158,7 @@ fn basics(config: &Config) -> Vec<Requirement> {
         rows.push(Requirement { required: false, ..program("npm", &["npm"], None, UI, NPM) });
         rows.push(Requirement {
             required: false,
-            hint: Some("in a clone of this repository: cargo xtask setup --yes brings one".into()),
+            hint: Some("in a clone of this repository: cargo xtask setup --yes".into()),
             ..program("Node.js", &["node"], Some(NODE_OLDEST), UI, NODE)
         });
     }

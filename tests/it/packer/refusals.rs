@@ -112,7 +112,10 @@ fn what_the_file_says_wrongly_is_shown_with_its_line() {
     bench.refuses(
         "FROM scratch\nCOPY m.gguf .\nCMD [\"-c\", \"1\"]\nCMD [\"-c\", \"2\"]\n",
         &[],
-        &["GGUFPackerfile:3:7: CMD names no model", "GGUFPackerfile:4:7: CMD names no model"],
+        &[
+            "GGUFPackerfile:3:7: CMD does not name a model",
+            "GGUFPackerfile:4:7: CMD does not name a model",
+        ],
     );
     bench.refuses(
         &of("COPY m.gguf other.gguf"),

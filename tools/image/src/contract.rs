@@ -52,7 +52,7 @@ pub(super) fn config(config: &Config, subject: &Subject) -> Vec<String> {
         ports.is_some_and(|ports| ports.contains_key("8080/tcp")),
         "port 8080 is not exposed".into(),
     );
-    hold(config.healthcheck.is_some(), "there is no health check".into());
+    hold(config.healthcheck.is_some(), "no health check found".into());
     let path = config.env.iter().flatten().find_map(|value| value.strip_prefix("PATH="));
     let found = path.is_some_and(|path| path.split(':').any(|dir| dir == "/app/bin"));
     hold(found, "/app/bin is not in PATH".into());
@@ -153,7 +153,7 @@ fn labels(config: &Config, subject: &Subject) -> Vec<String> {
     let mut wrong = Vec::new();
     for name in standard.map(|name| format!("org.opencontainers.image.{name}")) {
         if label(config, &name).is_none_or(str::is_empty) {
-            wrong.push(format!("there is no label {name}"));
+            wrong.push(format!("label {name} not found"));
         }
     }
     let driver = subject.minimum_driver();

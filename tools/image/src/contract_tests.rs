@@ -55,7 +55,7 @@ fn every_promise_about_the_configuration_is_held() {
         ("Entrypoint", json!(null), "ENTRYPOINT is [], not [\"/app/bin/llama-server\"]"),
         ("Cmd", json!(["--port", "1"]), "CMD is [\"--port\", \"1\"], not []"),
         ("ExposedPorts", json!({"80/tcp": {}}), "port 8080 is not exposed"),
-        ("Healthcheck", json!(null), "there is no health check"),
+        ("Healthcheck", json!(null), "no health check found"),
         (
             "Env",
             json!([
@@ -99,7 +99,7 @@ fn labels_are_there_and_right() {
     assert_eq!(
         broken(config, Variant::Cuda),
         [
-            "there is no label org.opencontainers.image.created",
+            "label org.opencontainers.image.created not found",
             "the label llama-server.target is `minimal`, not `runtime`",
             "the label llama-server.minimum-driver is unset, not `580`",
         ]

@@ -70,7 +70,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Tensor>, Error> {
     }
     let header = std::io::BufReader::new((&file).take(length));
     let entries: Entries = serde_json::from_reader(header).map_err(|e| {
-        let what = format!("the header of {} cannot be read: {e}", path.display());
+        let what = format!("cannot read the header of {}: {e}", path.display());
         Error::new(what).hint("the file is damaged: fetch it again")
     })?;
     let mut wrong = Vec::new();

@@ -107,8 +107,7 @@ fn a_header_that_contradicts_itself_is_refused() {
     let twice = r#"{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[],"data_offsets":[4,8]}}"#;
     assert!(wrong_header(twice, 8).contains("duplicate tensor a"));
     assert!(wrong_header("[]", 0).contains(
-        "cannot be read: invalid type: sequence, expected an object that maps names \
-                to tensors"
+        "model.safetensors: invalid type: sequence, expected an object that maps names to tensors"
     ));
     assert!(wrong_header("{", 0).contains("EOF while parsing"));
 }
@@ -120,6 +119,6 @@ fn a_tensor_that_is_in_two_files_is_named_and_all_that_is_wrong_is_told() {
     made.weights("model-a.safetensors", &[row("a", &[1])]);
     made.weights("model-b.safetensors", &[row("a", &[1])]);
     let text = error(&made);
-    assert!(text.contains("config.json is no JSON"), "{text}");
+    assert!(text.contains("config.json is not JSON"), "{text}");
     assert!(text.contains("a is in model-a.safetensors and in model-b.safetensors"), "{text}");
 }

@@ -150,7 +150,7 @@ pub(in super::super) fn vocabulary(dir: &Path, tokenizer: &Keys) -> Result<u64, 
     let path = dir.join("tokenizer.json");
     let file = File::open(&path).map_err(|e| Error::io("read", &path, &e))?;
     let lists: Lists = serde_json::from_reader(BufReader::new(file)).map_err(|e| {
-        Error::new(format!("{} cannot be read: {e}", path.display())).hint("fetch the file again")
+        Error::new(format!("cannot read {}: {e}", path.display())).hint("fetch the file again")
     })?;
     Ok(lists.model.vocab.0 + lists.added_tokens.0)
 }

@@ -53,7 +53,7 @@ fn difference(there: &str, wanted: &str) -> Option<usize> {
 /// What `{name}` stands for.
 fn names(variant: Variant) -> [(&'static str, String); 6] {
     let image = variant.image();
-    let runs_on = |devices| format!("{devices}, and on the CPU where there is none");
+    let runs_on = |devices| format!("{devices}, and on the CPU if there is none");
     [
         ("variant", variant.to_string()),
         ("runs_on", image.devices.map_or("any CPU".to_owned(), runs_on)),

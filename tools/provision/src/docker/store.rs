@@ -43,7 +43,7 @@ pub(super) fn ensure(yes: bool) -> Result<()> {
 fn with_store(before: Option<&str>) -> Result<String> {
     let text = before.filter(|text| !text.trim().is_empty()).unwrap_or("{}");
     let mut config: Value =
-        serde_json::from_str(text).with_context(|| format!("{CONFIG} is no JSON"))?;
+        serde_json::from_str(text).with_context(|| format!("{CONFIG} is not JSON"))?;
     if !config.is_object() || !matches!(config["features"], Value::Null | Value::Object(_)) {
         bail!("{CONFIG} is not a valid configuration of Docker");
     }
