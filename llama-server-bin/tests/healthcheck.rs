@@ -142,7 +142,7 @@ fn nvidias_library_is_asked() {
         let (code, verdict) = check(&server.pid(), &variables);
         (code, verdict.replace(&format!("http://127.0.0.1:{port}/v/health answers 200, "), ""))
     };
-    assert_eq!(with("2", "1"), says(0, "healthy: with 2 NVIDIA GPUs in reach"));
+    assert_eq!(with("2", "1"), says(0, "healthy: with 2 NVIDIA GPUs available"));
     assert_eq!(with("0", "0"), says(0, "healthy: on the CPU: the NVIDIA driver lists no GPU"));
     assert_eq!(
         with("broken", "1"),

@@ -181,7 +181,8 @@ fn wrong_variables_are_refused() {
     assert!(
         error.contains(
             "LLAMA_SYS_JOBS is `many`, but must be a number, but must be a number, but must be a \
-            number, but must be a number"
+            number, but must be a number, but must be a number, but must be a number, but must be \
+            a number"
         ),
         "{error}"
     );

@@ -75,7 +75,8 @@ impl Header {
             let end =
                 data_start.checked_add(tensor.offset).and_then(|at| at.checked_add(tensor.bytes()));
             if end.is_none_or(|end| end > self.size) {
-                let end = end.map_or("beyond any file".to_owned(), |end| format!("at byte {end}"));
+                let end =
+                    end.map_or("past the 64-bit limit".to_owned(), |end| format!("at byte {end}"));
                 let (name, size) = (shown(&tensor.name), self.size);
                 return Err(Error::new(format!(
                     "the file is truncated: the weights of `{name}` end {end}, but the file has \

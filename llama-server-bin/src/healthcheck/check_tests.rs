@@ -220,7 +220,7 @@ fn with_a_gpu_is_said_only_of_a_server_that_uses_it() {
 fn a_server_without_a_model_of_its_own_has_its_gpu_in_reach() {
     let router = Container::serving(server()).with_variant("vulkan").with_device("dri/renderD128");
     let verdict = router.with(REQUIRE_GPU, "1").with_open("/dev/null").verdict();
-    assert!(verdict.ends_with(" answers 200, with /dev/dri/renderD128 in reach"), "{verdict}");
+    assert!(verdict.ends_with(" answers 200, with /dev/dri/renderD128 available"), "{verdict}");
 }
 
 #[test]

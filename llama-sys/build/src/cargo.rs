@@ -355,6 +355,6 @@ mod tests {
             "LLAMA_SYS_CMAKE_ARGS: `GGML_RPC=ON` is not -DNAME=VALUE\n  hint: write it as \
             LLAMA_SYS_CMAKE_ARGS='-DNAME=VALUE -DOTHER=\"two words\"'"
         );
-        assert!(definitions("'-DA=1").unwrap_err().to_string().contains("open quote"));
+        assert!(definitions("'-DA=1").unwrap_err().to_string().contains("unbalanced quotes"));
     }
 }

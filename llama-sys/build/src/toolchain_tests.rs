@@ -68,7 +68,7 @@ fn a_compiler_that_is_too_old_is_not_installed_again() {
     let finding = Finding { requirement, result: Err(Missing { too_old, looked_in: vec![] }) };
     let text = report(&[&finding], Some(Manager::Apt)).to_string();
     assert!(
-        !text.contains("apt-get") && text.contains("\n  hint: NVIDIA's own packages are newer"),
+        !text.contains("apt-get") && text.contains("\n  hint: NVIDIA's packages are newer"),
         "{text}"
     );
 }

@@ -146,7 +146,11 @@ fn find(
                 all.extend(find(source, &descriptor, bytes, depth + 1)?);
             }
         }
-        return if all.is_empty() { Err(missing("the images of its index.json")) } else { Ok(all) };
+        return if all.is_empty() {
+            Err(missing("every image of its index.json"))
+        } else {
+            Ok(all)
+        };
     }
     let config: Descriptor = parse_value("a manifest", &document["config"])?;
     let layers: Vec<Descriptor> = parse_value("a manifest", &document["layers"])?;
