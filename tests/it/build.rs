@@ -178,14 +178,7 @@ fn wrong_variables_are_refused() {
     let _building = one_build_at_a_time();
     let error =
         error_with(|cargo| cargo.env("LLAMA_SYS_JOBS", "many").env("LLAMA_SYS_OFFLINE", "yes"));
-    assert!(
-        error.contains(
-            "LLAMA_SYS_JOBS is `many`, but must be a number, but must be a number, but must be a \
-            number, but must be a number, but must be a number, but must be a number, but must be \
-            a number"
-        ),
-        "{error}"
-    );
+    assert!(error.contains("LLAMA_SYS_JOBS is `many`, but must be a number"), "{error}");
     assert!(
         error.contains("LLAMA_SYS_OFFLINE is `yes`\n  hint: set LLAMA_SYS_OFFLINE to 0 or 1"),
         "{error}"

@@ -143,8 +143,8 @@ fn no_npm_is_told_apart_from_a_failed_build() {
     let Err(NoUi::Failed(error)) = prepare(&tree, &request) else { panic!() };
     assert_eq!(
         error.to_string(),
-        "web UI not found, and offline mode is on\n  hint: fetch it on a machine with a \
-        network: build again\n  hint: or use an archive of it: \
+        "web UI not found, and offline mode is on\n  hint: fetch it on a machine with a network: \
+        build again\n  hint: or use an archive of it: \
         LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz"
     );
 }

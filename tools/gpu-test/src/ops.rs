@@ -141,7 +141,7 @@ Backend 2/2: CPU
         let mut ops = read(&lines(&text));
         assert_eq!(
             ops.violation().unwrap(),
-            "test-backend-ops: 12 of 13 tests failededededededed\n  | A(x=1)\n  | B(y=[1,2])"
+            "test-backend-ops: 12 of 13 tests failed\n  | A(x=1)\n  | B(y=[1,2])"
         );
         ops.failing = vec!["C()".to_owned(); 12];
         assert!(ops.violation().unwrap().ends_with("\n  | C()\n  | and 2 more"));
