@@ -130,7 +130,8 @@ fn tensors_that_cannot_be_are_refused() {
     );
     assert_eq!(
         refused(&tensor(1, &[8], 0, u64::MAX - 31)),
-        "the file is truncated: the weights of `t` end past the 64-bit limit, but the file has 160 bytes"
+        "the file is truncated: the weights of `t` end past the 64-bit limit, but the file has \
+        160 bytes"
     );
 }
 
