@@ -105,9 +105,7 @@ impl Store {
                 Record::Blob(digest, length) => {
                     bytes += length;
                     if self.blob_size(&digest) != Some(length) {
-                        let text = format!(
-                            "the layer {layer} needs {digest} ({length} bytes), which is missing"
-                        );
+                        let text = format!("the layer {layer} lacks {digest} ({length} bytes)");
                         return Err(spoiled(&text));
                     }
                 }

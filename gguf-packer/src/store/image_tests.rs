@@ -229,11 +229,8 @@ fn everything_that_is_wrong_is_told_at_once() {
         fs::remove_file(&path).unwrap();
         fs::write(&path, other).unwrap();
     }
-    let short = format!(
-        "the layer {} needs {} (3 bytes), which is missing",
-        first.layers[0].diff_id,
-        Digest::of("one")
-    );
+    let short =
+        format!("the layer {} lacks {} (3 bytes)", first.layers[0].diff_id, Digest::of("one"));
     let error = fixture.store.check(false).unwrap_err().to_string();
     assert!(error.contains(&short) && !error.contains("is corrupt"), "{error}");
     let id = Digest::of(&second.config);

@@ -149,7 +149,7 @@ impl Report {
         let (size, gzip) = (megabytes(self.size), megabytes(self.gzip));
         let _ = writeln!(text, "{size:>8} {gzip:>8}  {budget}");
         if self.hidden > 0 {
-            let line = format!("{:>8}           unused: ", megabytes(self.hidden));
+            let line = format!("{:>8}           wasted: ", megabytes(self.hidden));
             let files = self.hidden_files.iter().map(|path| (path.as_str(), 0));
             let _ = writeln!(text, "{line}{}", list(files, WIDTH - line.len()));
         }
@@ -231,7 +231,7 @@ mod tests {
     fn what_nobody_sees_is_named() {
         let megabyte = vec![0; 1_000_000];
         let report = report(&[("var/lib/dpkg/status", &megabyte)], &[("var/lib/dpkg/status", b"")]);
-        let line = "     1.0           in vain: var/lib/dpkg/status\n";
+        let line = "     1.0           wasted: var/lib/dpkg/status\n";
         assert!(report.table().ends_with(line), "{}", report.table());
     }
 
