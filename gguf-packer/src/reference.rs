@@ -241,19 +241,19 @@ mod tests {
     #[test]
     fn what_is_no_name_is_refused_with_the_reason() {
         for (text, reason) in [
-            ("", "letters and digits"),
-            ("a//b", "letters and digits"),
-            ("../b", "not `HOST` or"),
-            ("x/../b", "letters and digits"),
-            ("r.io/", "letters and digits"),
+            ("", "lowercase letters and digits"),
+            ("a//b", "lowercase letters and digits"),
+            ("../b", "must be `HOST` or"),
+            ("x/../b", "lowercase letters and digits"),
+            ("r.io/", "lowercase letters and digits"),
             ("a:", "a tag has 1 to 128"),
             ("a:.x", "a tag has 1 to 128"),
             ("a@sha256:00", "64 digits"),
-            ("r.io:port/a", "not `HOST` or"),
-            ("r..io/a", "not `HOST` or"),
-            ("-r.io/a", "not `HOST` or"),
-            ("a b", "letters and digits"),
-            ("a/-b", "letters and digits"),
+            ("r.io:port/a", "must be `HOST` or"),
+            ("r..io/a", "must be `HOST` or"),
+            ("-r.io/a", "must be `HOST` or"),
+            ("a b", "lowercase letters and digits"),
+            ("a/-b", "lowercase letters and digits"),
         ] {
             let error = text.parse::<Name>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");

@@ -275,9 +275,9 @@ fn what_cannot_be_an_artifact_is_told() {
         both files to folders below /models";
     assert_eq!(error, expected);
     let error = Fixture::new(&[("models/a", b"x")], "-hf org/repo").refused();
-    assert!(error.starts_with("the image's command names no model that is in it"), "{error}");
+    assert!(error.starts_with("the image's command names no model in the image"), "{error}");
     let error = "tar".parse::<Format>().unwrap_err().to_string();
-    assert_eq!(error, "unknown model format `tar`\n  hint: one of: image, modelpack, docker");
+    assert_eq!(error, "unknown model format `tar`\n  hint: use one of image, modelpack, docker");
 }
 
 #[test]

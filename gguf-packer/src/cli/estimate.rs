@@ -145,7 +145,7 @@ mod tests {
         assert!(text.contains("--list-devices"), "{text}");
         assert_eq!(advice("m", &Cards::Here, &fit("fits", "")), "the model fits without changes\n");
         let error = checked(&fit("cannot", "")).unwrap_err().to_string();
-        assert!(error.starts_with("it does not fit: "), "{error}");
+        assert!(error.starts_with("the model does not fit, "), "{error}");
         assert!(checked(&fit("error", "")).is_err());
     }
 

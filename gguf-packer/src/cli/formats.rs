@@ -202,7 +202,7 @@ mod tests {
             (
                 &["squashfs"][..],
                 "r.io/m",
-                "unknown model format `squashfs`\n  hint: one of: image, modelpack, docker",
+                "unknown model format `squashfs`\n  hint: use one of image, modelpack, docker",
             ),
             (
                 &["image", "docker=r.io/m"],

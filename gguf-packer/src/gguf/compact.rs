@@ -220,7 +220,7 @@ mod tests {
         assert!(error.starts_with("invalid compact header: "), "{error}");
         let cut = base64::engine::general_purpose::STANDARD.encode(b"\x1f\x8b\x08\0");
         let error = Model::from_compact(&cut).unwrap_err().to_string();
-        assert!(error.starts_with("the GGUF header is cut off"), "{error}");
+        assert!(error.starts_with("the GGUF header is truncated"), "{error}");
     }
 
     #[test]

@@ -90,7 +90,7 @@ fn numbers_that_cannot_be_are_one_sentence() {
 fn a_huge_file_of_few_bytes_is_cut_off_and_not_waited_for() {
     let bytes = raw(&[0, 1, 1 << 20]);
     let error = Header::read(bytes.as_slice(), 1 << 40).unwrap_err().to_string();
-    assert!(error.starts_with("the GGUF header is cut off"), "{error}");
+    assert!(error.starts_with("the GGUF header is truncated"), "{error}");
     let bytes = raw(&[0, 1, 1 << 30]);
     let error = Header::read(bytes.as_slice(), 1 << 40).unwrap_err().to_string();
     assert!(error.contains("it has more than 16777216 bytes besides the vocabulary"), "{error}");

@@ -170,7 +170,7 @@ fn a_layer_that_unpacks_to_a_gigabyte_is_left() {
     let config = json!({ "config": { "Cmd": ["-m", "m.gguf"] } });
     let name = image(&registry, &config, &[layer]);
     let error = peek(&bench, &name).unwrap_err().to_string();
-    assert!(error.contains("has it too deep in a compressed layer"), "{error}");
+    assert!(error.contains("too far into a compressed layer"), "{error}");
 }
 
 #[test]

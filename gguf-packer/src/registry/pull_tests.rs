@@ -252,8 +252,11 @@ fn what_is_not_what_was_asked_for_is_not_taken() {
         Box::leak(bytes(usize::try_from(layers[1].size).unwrap()).into_boxed_slice());
     registry.fault(&blob(&layers[1]), 1, Fault::Lie(lie));
     let error = Bench::new().refused(&name);
-    assert!(error.starts_with(&wrong(&layers[1], "the layer is not a tar archive")), "{error}");
-    assert!(error.contains("if it stays so, the registry has it damaged"), "{error}");
+    assert!(
+        error.starts_with(&wrong(&layers[1], "cannot read the layer as a tar archive")),
+        "{error}"
+    );
+    assert!(error.contains("if it fails again, the copy in the registry is damaged"), "{error}");
     registry.fault(&blob(&layers[1]), 1, Fault::Lie(&[0; 5000]));
     let error = Bench::new().refused(&name);
     assert!(

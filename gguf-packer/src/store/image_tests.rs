@@ -258,12 +258,18 @@ fn what_does_not_belong_together_is_not_stored() {
     let other = fixture.image(&[&[("m", "2")]], "b");
     let missing = Layer { diff_id: Digest::of("x"), size: 1 };
     for (broken, text) in [
-        (NewImage { manifest: other.manifest.clone(), ..good.clone() }, "is not one of the config"),
-        (NewImage { layers: other.layers.clone(), ..good.clone() }, "names other layers"),
+        (
+            NewImage { manifest: other.manifest.clone(), ..good.clone() },
+            "does not belong to the config",
+        ),
+        (
+            NewImage { layers: other.layers.clone(), ..good.clone() },
+            "the layers of the image do not match",
+        ),
         (image(vec![missing], "a"), "does not have the layer"),
         (
             NewImage { others: vec![(b"{}".to_vec(), b"{}".to_vec())], ..good.clone() },
-            "is not one of",
+            "does not belong to the config",
         ),
         (
             NewImage { manifest: b"{".to_vec(), ..good.clone() },

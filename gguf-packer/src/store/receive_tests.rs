@@ -235,8 +235,8 @@ fn a_layer_that_is_none_is_refused() {
         (whole[..2_000_000].to_vec(), plain, "bytes too early"),
         (whole[..700].to_vec(), plain, "ends in the middle of an entry"),
         (b"GGUF".repeat(1000), plain, "the checksum of a header is wrong"),
-        (b"GGUF".repeat(1000), Compression::Gzip, "cannot be unpacked"),
-        (b"GGUF".repeat(1000), Compression::Zstd, "cannot be unpacked"),
+        (b"GGUF".repeat(1000), Compression::Gzip, "cannot unpack the layer"),
+        (b"GGUF".repeat(1000), Compression::Zstd, "cannot unpack the layer"),
         (gzip(&whole)[..9000].to_vec(), Compression::Gzip, "the layer"),
     ] {
         let (_folder, store) = store();

@@ -282,7 +282,7 @@ fn a_store_that_cannot_be_is_told() {
     bench.packer.run(&words).assert_refused("a store that is a file", &said);
     let mut homeless = bench.packer.command(&["store", "path"]);
     let homeless = finish(homeless.env("GGUF_PACKER_STORE_PATH", "").env("HOME", "no/such"));
-    homeless.assert_refused("no home", "hint: name a folder for them: --store DIR");
+    homeless.assert_refused("the home folder is unknown", "hint: choose a folder: --store DIR");
     let done = bench.packer.run(&["run", "--dry-run", "no.gguf"]);
     done.assert_refused("run", "file not found: `no.gguf`");
 }

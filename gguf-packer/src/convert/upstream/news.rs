@@ -160,6 +160,6 @@ mod tests {
             "{error}"
         );
         let error = told(&["@gguf-packer {\"failed\": \"foreign-code\"}"]);
-        assert!(error.starts_with("the checkpoint wants Python code of its own run"), "{error}");
+        assert!(error.starts_with("the checkpoint needs its own Python code"), "{error}");
     }
 }

@@ -93,8 +93,8 @@ fn a_python_that_lacks_something_is_told_with_the_way_out() {
     let shown = python.display();
     let start = format!(
         "FooForCausalLM needs llama.cpp's Python converter, and the given Python cannot run it\n  \
-        looked in: {shown} 3.12.1 (lacks torch, numpy)\n  hint: make a Python for it: python3 -m \
-        venv "
+        looked in: {shown} 3.12.1 (lacks torch, numpy)\n  hint: create a virtual environment for \
+        it: python3 -m venv "
     );
     assert!(error.starts_with(&start), "{error}");
     assert!(error.contains("/requirements/requirements-convert_hf_to_gguf.txt\n"), "{error}");
