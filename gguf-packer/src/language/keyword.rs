@@ -134,7 +134,7 @@ impl Keyword {
     /// Says that `written` is no instruction.
     pub(super) fn unknown(source: &Source, at: usize, written: &str) -> Problem {
         let names: Vec<&str> = ALL.iter().map(|(_, name)| *name).collect();
-        let all = format!("instructions: {}", names.join(", "));
+        let all = format!("use one of {}", names.join(", "));
         if FOREIGN.iter().any(|name| name.eq_ignore_ascii_case(written)) {
             let what = format!(
                 "{} is not supported: the build of a model runs no commands",
