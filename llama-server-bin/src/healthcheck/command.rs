@@ -12,24 +12,24 @@ use crate::check::{self, World};
 use crate::drain;
 
 const HELP: &str = "\
-llama-healthcheck: whether the llama-server of this container is well
+llama-healthcheck: check the health of the llama-server in this container
 
 usage: llama-healthcheck [--pid PID] [--timeout SECONDS]
        llama-healthcheck --drain[=SECONDS] [--pid PID]
 
-  --pid PID          the container's main process (1)
-  --timeout SECONDS  longest time until there is a verdict (5)
-  --drain[=SECONDS]  ends llama-server instead, as preStop of Kubernetes: it serves on for SECONDS (5), in which
-                     load balancers learn of the end, then gets SIGTERM and has LLAMA_SERVER_DRAIN for what runs
-  -h, --help         this text
-  -V, --version      the version
+  --pid PID          the container's main process; default: 1
+  --timeout SECONDS  time limit of the check; default: 5
+  --drain[=SECONDS]  end llama-server instead, as preStop in Kubernetes: it serves for SECONDS more (default: 5), until
+                     load balancers know, then gets SIGTERM and has LLAMA_SERVER_DRAIN seconds for running requests
+  -h, --help         print this help
+  -V, --version      print the version
 
-One line that begins with healthy, starting or unhealthy; 0 when healthy, otherwise 1.
+It prints one line that begins with healthy, starting or unhealthy. It ends with 0 if healthy, otherwise with 1.
 
 environment:
-  LLAMA_HEALTHCHECK_URL  asked instead of the address from llama-server's own arguments and variables:
+  LLAMA_HEALTHCHECK_URL  address to check instead of the one that llama-server has bound:
                          http://HOST:PORT/PATH, https://HOST:PORT or http://unix:/FILE:/PATH
-  LLAMA_REQUIRE_GPU      1: without its GPU the server is unhealthy; 0: that is only said (default)
+  LLAMA_REQUIRE_GPU      1: a server that does not use its GPU is unhealthy; 0 (default): the line only says so
 ";
 
 /// What the command line says.
