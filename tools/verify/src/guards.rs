@@ -109,8 +109,8 @@ mod tests {
         assert_eq!(
             listed(packer),
             [
-                "gguf-packer: does not check its stack (-fstack-protector-strong)",
-                "gguf-packer: does not check the sizes of buffers (_FORTIFY_SOURCE)",
+                "gguf-packer: has no stack protector (-fstack-protector-strong)",
+                "gguf-packer: has no buffer checks (_FORTIFY_SOURCE)",
             ]
         );
         let launcher = Made { needed: vec!["libllama.so"], runpath: Some("$ORIGIN"), ..bare };
