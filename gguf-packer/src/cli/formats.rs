@@ -210,11 +210,7 @@ mod tests {
                 "`r.io/m:latest` cannot have two formats: `image` and `docker`\n  hint: --format \
                 docker=OTHER-NAME",
             ),
-            (
-                &["image", "docker"],
-                &digest,
-                "-docker` to the tag of `{name}`: it has no tag\n  hint: --format docker=NAME",
-            ),
+            (&["image", "docker"], &digest, ": it has no tag\n  hint: --format docker=NAME"),
             (&["image", "docker"], &long, "a tag has 1 to 128"),
             (&["docker=UPPER"], "r.io/m", "invalid reference format"),
         ] {

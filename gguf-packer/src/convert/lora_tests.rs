@@ -97,7 +97,7 @@ fn halves_that_are_missing_or_do_not_fit_are_named() {
         ),
         "{text}"
     );
-    assert!(text.contains("model.layers.0.mlp.down_proj.weight has no lora_B in "), "{text}");
+    assert!(text.contains("adapter_model.safetensors has no lora_B"), "{text}");
     assert!(text.contains("model.layers.0.mlp.gate.weight in "), "{text}");
     some = rows();
     some[3].2 = vec![16, 4];

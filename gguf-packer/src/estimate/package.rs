@@ -107,7 +107,7 @@ mod tests {
         let model = Model::new(vec![huge]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let error = stand_in(&folder.path().join("x.gguf"), &model).unwrap_err().to_string();
-        assert!(error.contains("hint: a folder for temporary files"), "{error}");
+        assert!(error.contains("hint: choose a temporary folder"), "{error}");
     }
 
     fn tensor(elements: u64) -> crate::gguf::Tensor {

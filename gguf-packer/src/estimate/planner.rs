@@ -264,7 +264,10 @@ mod tests {
         let text = explain(None, &log).to_string();
         let first = "llama.cpp cannot plan the memory: init: failed to initialize the context: \
             std::bad_alloc\n";
-        assert!(text.starts_with(first) && text.contains("hint: --ctx-size with less"), "{text}");
+        assert!(
+            text.starts_with(first) && text.contains("hint: use a smaller --ctx-size"),
+            "{text}"
+        );
         let text = explain(Some(Error::new("it was killed")), &[]).to_string();
         assert_eq!(text, "llama.cpp cannot plan the memory: it was killed");
     }

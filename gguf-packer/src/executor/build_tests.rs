@@ -318,7 +318,7 @@ fn everything_that_is_missing_is_told_at_once() {
     let error = bench.build(&steps).expect_err("it fails");
     for line in [
         "GGUFPackerfile:2:1: file or folder not found: `modell.gguf`\n  | COPY modell.gguf /\n  \
-        hint: there is `model.gguf`",
+        hint: did you mean `model.gguf`?",
         "GGUFPackerfile:4:1: forbidden path outside the build context or stage: `../x`\n",
         "GGUFPackerfile:5:1: invalid permissions: `--chmod=9`\n",
         "GGUFPackerfile:6:1: nothing in ",
@@ -337,7 +337,7 @@ fn a_missing_file_of_a_stage_is_told() {
     let second = stage(Origin::Scratch, &[copy_with(Origin::Stage(0), "b.gguf", "./", |_| ())]);
     let error = bench.build_stages(&[first, second]).expect_err("it fails");
     let expected = "GGUFPackerfile:2:1: file or folder not found: `b.gguf`\n  | COPY b.gguf ./\n  \
-        hint: there is `models/a.gguf`";
+        hint: did you mean `models/a.gguf`?";
     assert_eq!(error, expected);
 }
 

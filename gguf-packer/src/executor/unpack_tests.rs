@@ -119,7 +119,10 @@ fn what_leads_out_of_an_archive_is_refused_by_its_name() {
     let bench = Bench::new();
     bench.write("x.tar", tar(&["l->ok", "ok=1", "l/e=2"]));
     let error = built(&bench, add_file("x.tar")).expect_err("through a link");
-    assert!(error.contains("refused: `l/e` is inside `l`, which is not a folder"), "{error}");
+    assert!(
+        error.contains("refused to unpack `x.tar`: `l/e` is inside `l`, which is not a folder"),
+        "{error}"
+    );
 }
 
 /// A header of an entry of `kind` that claims `size` bytes.
@@ -162,7 +165,7 @@ fn an_archive_that_unpacks_to_far_more_than_it_is_is_refused_before_it_does() {
         let bench = Bench::new();
         bench.write(name, bytes);
         let error = built(&bench, add_file(name)).expect_err(name);
-        assert!(error.starts_with("GGUFPackerfile:2:1: the archive `"), "{error}");
+        assert!(error.starts_with("GGUFPackerfile:2:1: ") && error.contains(name), "{error}");
         assert!(error.contains(said), "{error}");
         assert_eq!(bench.leftovers(), [""; 0], "{name}");
     }

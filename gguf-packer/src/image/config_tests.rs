@@ -300,7 +300,7 @@ fn a_file_that_is_not_what_the_option_wants_is_refused() {
         Files::of(&[("models/m.gguf", &Writer::tiny_model()), ("models/p.gguf", &projector)])
             .with("models/text.gguf", "version https://git-lfs");
     let error = files.refused(&["-m", "p.gguf", "--mmproj", "m.gguf"]);
-    let expected = "CMD: `-m` wants a model, and /models/p.gguf is a projector
+    let expected = "CMD: `-m` needs a model, but /models/p.gguf is a projector
 CMD: `--mmproj` needs a projector, but /models/m.gguf is a model";
     assert_eq!(error, expected);
     let error = files.refused(&["-m", "text.gguf"]);

@@ -50,8 +50,9 @@ fn what_is_no_file_of_ours_is_told() {
         (
             vec![("Dockerfile", "# syntax=docker/dockerfile:1\nFROM x")],
             None,
-            "DIR/Dockerfile is for docker/dockerfile:1\n  hint: begin it with the line: # \
-            syntax=gpustack/gguf-packer:latest\n  hint: or build it anyway: -f Dockerfile",
+            "DIR/Dockerfile is written for another frontend, docker/dockerfile:1\n  hint: begin \
+            it with the line: # syntax=gpustack/gguf-packer:latest\n  hint: or build it anyway: \
+            -f Dockerfile",
         ),
         (
             vec![("Dockerfile", "FROM x")],

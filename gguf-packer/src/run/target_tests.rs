@@ -79,7 +79,7 @@ fn a_file_runs_too() {
     assert_eq!((target.command.join(" "), target.name), ("-m /m.gguf".to_owned(), None));
     fs::write(folder.path().join("x.gguf"), "no").unwrap();
     let error = Target::new(Source::File(&folder.path().join("x.gguf"))).unwrap_err().to_string();
-    assert!(error.contains("x.gguf: the GGUF header is cut off"), "{error}");
+    assert!(error.contains("x.gguf: the GGUF header is truncated"), "{error}");
     assert!(Target::new(Source::File(&folder.path().join("none"))).is_err());
 }
 

@@ -103,8 +103,8 @@ fn a_name_that_is_not_there_names_the_near_ones() {
     let fixture = Fixture::new();
     fixture.commit("a", &["r.io/qwen2:0.5b", "r.io/qwen2:1.5b", "r.io/llama:1"]);
     let error = fixture.store.find("r.io/qwen2:0.6b").unwrap_err().to_string();
-    let expected = "no such image in the store: `r.io/qwen2:0.6b`\n  hint: there is \
-        `r.io/qwen2:0.5b`\n  hint: there is `r.io/qwen2:1.5b`\n  hint: list all images: \
+    let expected = "no such image in the store: `r.io/qwen2:0.6b`\n  hint: did you mean \
+        `r.io/qwen2:0.5b`?\n  hint: did you mean `r.io/qwen2:1.5b`?\n  hint: list all images: \
         gguf-packer list\n  hint: or pull it: gguf-packer pull r.io/qwen2:0.6b";
     assert_eq!(error, expected);
     let error = fixture.store.find("0123456789abcdef").unwrap_err().to_string();

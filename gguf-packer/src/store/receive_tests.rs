@@ -223,7 +223,7 @@ fn a_layer_that_is_none_is_refused() {
         (pax("12 path=a\0b\n"), plain, "is outside the image"),
         (pax(&format!("266 path={}\n", "y".repeat(256))), plain, "is too long"),
         (pax("22 GNU.sparse.major=1\n"), plain, "sparse file"),
-        (pax("12 size=-10\n"), plain, "`size` is `-10`"),
+        (pax("12 size=-10\n"), plain, "invalid `size`: `-10`"),
         (pax("99 path=x\n"), plain, "invalid pax header"),
         (pax("x"), plain, "invalid pax header"),
         (one(EntryType::GNUSparse, "x", ""), plain, "is a sparse file"),

@@ -134,7 +134,7 @@ fn what_the_file_says_wrongly_is_shown_with_its_line() {
     bench.refuses(
         &of("COPY m.guf ."),
         &[],
-        &["file or folder not found: `m.guf`", "there is `m.gguf`"],
+        &["file or folder not found: `m.guf`", "did you mean `m.gguf`?"],
     );
     bench.refuses(
         &of("COPY /etc/passwd ."),

@@ -85,7 +85,7 @@ fn a_file_that_is_cut_short_is_named() {
     fs::write(made.path("model.safetensors"), &whole[..100]).unwrap();
     assert!(error(&made).starts_with("model.safetensors is truncated: its header needs "));
     fs::write(made.path("model.safetensors"), &whole[..5]).unwrap();
-    assert!(error(&made).starts_with("model.safetensors is truncated: it has 5 bytes"));
+    assert!(error(&made).starts_with("model.safetensors is truncated: it has only 5 bytes"));
     fs::write(made.path("model.safetensors"), [255; 16]).unwrap();
     assert!(
         error(&made).contains("its header needs 18446744073709551615 bytes, but the file has 16")
@@ -97,7 +97,9 @@ fn a_header_that_contradicts_itself_is_refused() {
     let two = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#;
     assert!(wrong_header(two, 8).starts_with("a and b overlap in model.safetensors"));
     let long = r#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#;
-    assert!(wrong_header(long, 8).starts_with("a in model.safetensors of [3] F32 has 8 bytes"));
+    assert!(wrong_header(long, 8).starts_with(
+        "a in model.safetensors has 8 bytes, which does not match its shape [3] and type F32"
+    ));
     let large = r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}"#;
     assert!(wrong_header(large, 8).contains("has 8 bytes"));
     let back = r#"{"a":{"dtype":"F32","shape":[0],"data_offsets":[8,0]}}"#;
@@ -120,5 +122,8 @@ fn a_tensor_that_is_in_two_files_is_named_and_all_that_is_wrong_is_told() {
     made.weights("model-b.safetensors", &[row("a", &[1])]);
     let text = error(&made);
     assert!(text.contains("config.json is not JSON"), "{text}");
-    assert!(text.contains("a is in model-a.safetensors and in model-b.safetensors"), "{text}");
+    assert!(
+        text.contains("duplicate tensor a: in model-a.safetensors and in model-b.safetensors"),
+        "{text}"
+    );
 }

@@ -177,7 +177,7 @@ fn shapes_that_contradict_the_config_are_named() {
     let what = "model.layers.0.mlp.down_proj.weight has the shape [32, 64], but config.json \
         requires [32, 96]";
     assert!(text.contains(what), "{text}");
-    assert!(text.contains("mlp.gate_proj.weight is [64, 32], but"), "{text}");
+    assert!(text.contains("mlp.gate_proj.weight has the shape [64, 32], but"), "{text}");
     config["intermediate_size"] = json!(64);
     config["num_hidden_layers"] = json!(0);
     let text = error(&config, &llama_rows());
@@ -194,11 +194,11 @@ fn shapes_that_contradict_the_config_are_named() {
 #[test]
 fn values_of_the_config_that_cannot_be_are_named() {
     for (key, value, says) in [
-        ("hidden_size", json!("32"), "config.json: hidden_size cannot be \"32\""),
-        ("num_attention_heads", json!(0), "config.json: num_attention_heads cannot be 0"),
-        ("rms_norm_eps", json!(true), "config.json: rms_norm_eps cannot be true"),
+        ("hidden_size", json!("32"), "config.json: invalid value of hidden_size: \"32\""),
+        ("num_attention_heads", json!(0), "config.json: invalid value of num_attention_heads: 0"),
+        ("rms_norm_eps", json!(true), "config.json: invalid value of rms_norm_eps: true"),
         ("vocab_size", Value::Null, "config.json does not contain vocab_size"),
-        ("max_position_embeddings", json!(-1), "max_position_embeddings cannot be -1"),
+        ("max_position_embeddings", json!(-1), "invalid value of max_position_embeddings: -1"),
     ] {
         let mut config = llama_config();
         config[key] = value;

@@ -57,8 +57,8 @@ fn parents_are_kept_from_the_pivot_on() {
 #[test]
 fn what_is_missing_is_named_with_what_is_near() {
     let tree = tree(&["model.gguf", "modal.gguf", "other"]);
-    let error = "file or folder not found: `Model.guf`\n  hint: there is `model.gguf`\n  hint: \
-        there is `modal.gguf`";
+    let error = "file or folder not found: `Model.guf`\n  hint: did you mean `model.gguf`?\n  \
+        hint: did you mean `modal.gguf`?";
     assert_eq!(names(&tree, "Model.guf", false), Err(error.to_owned()));
     assert_eq!(names(&tree, "zzz", false), Err("file or folder not found: `zzz`".to_owned()));
     let out = names(&tree, "../x", false).expect_err("out");

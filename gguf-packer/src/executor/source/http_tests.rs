@@ -206,7 +206,7 @@ fn refusals_are_told() {
     assert_eq!(error("/404"), expected);
     for (path, words) in [
         ("/401", "the server answered 401 Unauthorized"),
-        ("/403", "hint: it is private, gated or not there; of Hugging Face set HF_TOKEN"),
+        ("/403", "hint: it is private, gated or does not exist; on Hugging Face, set HF_TOKEN"),
         ("/500", "the server answered 500 Internal Server Error"),
     ] {
         assert!(error(path).contains(words), "{}", error(path));

@@ -274,7 +274,7 @@ fn private_repositories_need_a_token() {
     let step = repository(&site, "");
     let error = built(&bench, &step).expect_err("no token");
     assert!(error.contains("/o/r at `main`: the server answered 401 Unauthorized"), "{error}");
-    assert!(error.contains("hint: it is private, gated or not there"), "{error}");
+    assert!(error.contains("hint: it is private, gated or does not exist"), "{error}");
     bench.token = Some("other".to_owned());
     let error = built(&bench, &step).expect_err("a wrong token");
     assert!(error.contains("hint: check that the token in HF_TOKEN may read it"), "{error}");

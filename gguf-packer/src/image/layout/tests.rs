@@ -297,7 +297,11 @@ fn what_is_broken_is_refused_and_nothing_of_it_is_an_image() {
         .iter_mut()
         .filter(|(name, _)| *name == config)
         .for_each(|(_, content)| content.push(b' '));
-    assert!(refused(&changed).contains(&format!("{config} is sha256:")), "{}", refused(&changed));
+    assert!(
+        refused(&changed).contains(&format!("{config} has the wrong digest sha256:")),
+        "{}",
+        refused(&changed)
+    );
 
     let expected = "cannot load FILE: it contains no image: index.json and manifest.json are \
         missing\n  hint: load the output of docker save, gguf-packer save, or skopeo copy … \

@@ -116,7 +116,7 @@ fn what_is_wrong_in_a_layout_is_told_and_nothing_is_stored() {
     };
     let config = (docker.0, &docker.1);
     let error = refused(config, weights, "m.gguf", &|blob| fs::remove_file(blob).unwrap());
-    assert!(error.contains("the archive is incomplete: blobs/sha256/ is missing"), "{error}");
+    assert!(error.contains("the archive is incomplete: blobs/sha256/"), "{error}");
     let error = refused(config, weights, "m.gguf", &|blob| fs::write(blob, "x").unwrap());
     assert!(error.contains(&Digest::of("x").to_string()), "{error}");
     let error = refused(config, weights, "../m.gguf", &|_| {});

@@ -262,7 +262,7 @@ fn hugging_face() {
         assert_eq!(bench.store.find(name).unwrap().id, id);
     }
     let error = bench.pull(&"hf://Org/Repo:Q2_K".parse().unwrap()).unwrap_err().to_string();
-    assert_eq!(error, "`hf.co/Org/Repo` has no Q2_K\n  hint: it has Q4_K_M, Q8_0");
+    assert_eq!(error, "`hf.co/Org/Repo` has no quantization Q2_K\n  hint: use one of Q4_K_M, Q8_0");
     let error = bench.pull(&"hf://Org/Other".parse().unwrap()).unwrap_err().to_string();
     assert!(error.starts_with("Hugging Face does not have `hf.co/Org/Other:latest`"), "{error}");
     registry.fault("revision/main", 1, Fault::Answer(401, "", ""));
