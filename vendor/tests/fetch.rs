@@ -191,7 +191,7 @@ fn both_mirrors_down_tells_both_reasons() {
     };
     assert_eq!(
         outcome("", &older),
-        expected("INDEX: it has no x-2.tar.gz").replace("x==1", "x==2")
+        expected("INDEX: x-2.tar.gz not found there").replace("x==1", "x==2")
     );
     let other = |request: &mut Request| request.pypi.indexes[0].push_str("/none");
     assert_eq!(outcome("", &other), expected("INDEX/none: the server answered 404 Not Found"));

@@ -325,7 +325,7 @@ fn under_another_main_process_the_files_are_looked_at() {
     assert_eq!(
         bodhi.verdict(),
         "unhealthy: llama-server cannot start: /app/llama-server: No such file or directory (os \
-        error 2); /app has no libllama-server-impl.so; cannot open libggml-cpu-x64.so: \
+        error 2); libllama-server-impl.so not found in /app; cannot load libggml-cpu-x64.so: \
         /app/libggml-cpu-x64.so: file too short"
     );
 }

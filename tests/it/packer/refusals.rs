@@ -106,7 +106,7 @@ fn what_the_file_says_wrongly_is_shown_with_its_line() {
         &[
             "GGUFPackerfile:2:1: unknown instruction `COPPY`\n  2 | COPPY m.gguf .\n    | ^\n",
             "hint: did you mean `COPY`?",
-            "GGUFPackerfile:3:1: RUN is for containers",
+            "GGUFPackerfile:3:1: RUN is not supported",
         ],
     );
     bench.refuses(

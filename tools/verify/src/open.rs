@@ -181,7 +181,11 @@ mod tests {
         opened.add("libggml-cuda.so", Outcome::NoDriver("libcuda.so.1"));
         assert_eq!(opened.libraries, ["libggml.so"]);
         assert_eq!(opened.violations, ["libllama.so: cannot open it: undefined symbol: ggml_init"]);
-        assert_eq!(opened.not_run[0].to_string(), "opening libggml-cuda.so (no libcuda.so.1 here)");
+        assert_eq!(
+            opened.not_run[0].to_string(),
+            "opening libggml-cuda.so (no libcuda.so.1 on \
+            this machine)"
+        );
     }
 
     #[test]

@@ -81,12 +81,12 @@ fn files_are_those_of_the_manifest() {
             dist.mode("empty", 0o755);
         }),
         [
-            "bin/llama-server: points to `../libggml.so`, version.json says `../llama-server`",
+            "bin/llama-server: points to `../libggml.so`, but version.json says `../llama-server`",
             "bin/llama-server: points to `../libggml.so`: only links from bin/NAME to ../NAME are allowed",
             "empty: a folder that contains no file listed in version.json",
-            &format!("libggml.so: has SHA-256 `{sha256}`, version.json says `0`"),
+            &format!("libggml.so: has SHA-256 `{sha256}`, but version.json says `0`"),
             "libllama.so: listed in version.json, but missing",
-            "licenses/llama.cpp.txt: has size `6`, version.json says `3`",
+            "licenses/llama.cpp.txt: has size `6`, but version.json says `3`",
             "llama-server: needs `libllama.so`, which is neither in the distribution nor allowed for cuda",
             "notes.txt: not listed in version.json",
             &format!(

@@ -123,9 +123,9 @@ mod tests {
         let without = |name| checked(&app(name), good);
         assert_eq!(without(SERVER), "APP/llama-server: No such file or directory (os error 2)");
         assert_eq!(without(MANIFEST), "APP/version.json: No such file or directory (os error 2)");
-        assert_eq!(without("libggml-cpu-x64.so"), "APP has no libggml-cpu");
-        assert_eq!(without("libggml-vulkan.so"), "APP has no libggml-vulkan.so");
-        assert_eq!(without(CODE), "APP has no libllama-server-impl.so");
+        assert_eq!(without("libggml-cpu-x64.so"), "libggml-cpu not found in APP");
+        assert_eq!(without("libggml-vulkan.so"), "libggml-vulkan.so not found in APP");
+        assert_eq!(without(CODE), "libllama-server-impl.so not found in APP");
     }
 
     #[test]
@@ -144,9 +144,9 @@ mod tests {
         fs::remove_dir_all(app.path()).unwrap();
         assert_eq!(
             checked(&app, good),
-            "APP/llama-server: No such file or directory (os error 2); \
-             APP/version.json: No such file or directory (os error 2); \
-             APP has no libllama-server-impl.so; APP has no libggml-cpu"
+            "APP/llama-server: No such file or directory (os error 2); APP/version.json: No such \
+            file or directory (os error 2); libllama-server-impl.so not found in APP; libggml-cpu \
+            not found in APP"
         );
     }
 

@@ -177,7 +177,7 @@ CMD [\"serve\"]
 ";
         assert_eq!(write(SMALL, Variant::Cpu).unwrap(), cpu);
         let rocm = "\
-# llama-server on AMD GPUs, and on the CPU where there is none.
+# llama-server on AMD GPUs, and on the CPU if there is none.
 ARG TOOLKIT_IMAGE=toolkit-${TOOLKIT}
 RUN apt-get install npm patchelf /usr/{bin,lib} -I{} \\
     --toolkit 7.2 \\
