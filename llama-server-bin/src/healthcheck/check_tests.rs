@@ -141,7 +141,10 @@ fn a_url_is_asked_whatever_runs() {
     assert_eq!(with(Container::new("/app/bodhi", &["bodhi"]), &url), due);
     assert_eq!(with(Container::serving(0), &url), due);
     let wrong = with(Container::serving(port), "nowhere");
-    assert!(wrong.starts_with("unhealthy: LLAMA_HEALTHCHECK_URL is `nowhere`, must"), "{wrong}");
+    assert!(
+        wrong.starts_with("unhealthy: LLAMA_HEALTHCHECK_URL is `nowhere`, but must"),
+        "{wrong}"
+    );
     assert_eq!(with(Container::serving(port), ""), due.replace("ready", "health"));
 }
 
