@@ -36,7 +36,7 @@ fn about_needed(manifest: &Manifest, entries: &Entries) -> Vec<String> {
             }
         }
         if let Some(soname) = elf.soname.as_ref().filter(|soname| *soname != path) {
-            wrong.push(format!("{path}: has the soname `{soname}`, must be its file name"));
+            wrong.push(format!("{path}: has the soname `{soname}`, but must be its file name"));
         }
     }
     wrong
@@ -54,7 +54,7 @@ fn about_run_paths(entries: &Entries) -> Vec<String> {
             _ if facts::is_vendors(path) => vendors_run_path(elf),
             (Some(rpath), ..) => Some(format!("has the old kind of run path, RPATH `{rpath}`")),
             (None, Some(runpath), _) if runpath != ORIGIN => {
-                Some(format!("has the run path `{runpath}`, must be `{ORIGIN}`"))
+                Some(format!("has the run path `{runpath}`, but must be `{ORIGIN}`"))
             }
             (None, None, Some(own)) => {
                 Some(format!("has no run path, must be `{ORIGIN}`: it needs {own}"))
@@ -71,7 +71,7 @@ fn vendors_run_path(elf: &Elf) -> Option<String> {
     let all = [&elf.rpath, &elf.runpath];
     let mut folders = all.into_iter().flatten().flat_map(|path| path.split(':'));
     let outside = folders.find(|folder| *folder != ORIGIN)?;
-    Some(format!("has the run path `{outside}`, must be `{ORIGIN}` or none"))
+    Some(format!("has the run path `{outside}`, but must be `{ORIGIN}` or none"))
 }
 
 /// Code is for the target, and our own has no more in it than runs.

@@ -17,7 +17,7 @@ fn libraries_are_own_or_everybodys() {
             }
         )),
         [
-            "libggml-cuda.so: has the soname `libggml-cuda.so.0`, must be its file name",
+            "libggml-cuda.so: has the soname `libggml-cuda.so.0`, but must be its file name",
             "libggml-cuda.so: needs `libnccl.so.2`, which is neither in the distribution nor allowed for \
              cuda",
             "libggml-cuda.so: needs `libvulkan.so.1`, which is neither in the distribution nor allowed for \
@@ -37,7 +37,7 @@ fn run_paths_lead_to_the_distribution_alone() {
     );
     assert_eq!(
         run_path("libmtmd.so", Made { runpath: Some("$ORIGIN:/usr/lib"), ..own.clone() }),
-        ["libmtmd.so: has the run path `$ORIGIN:/usr/lib`, must be `$ORIGIN`"]
+        ["libmtmd.so: has the run path `$ORIGIN:/usr/lib`, but must be `$ORIGIN`"]
     );
     assert_eq!(
         run_path("libmtmd.so", Made { rpath: Some("$ORIGIN"), ..own }),
@@ -51,7 +51,7 @@ fn run_paths_lead_to_the_distribution_alone() {
     assert_eq!(run_path("libcudart.so.13", with("$ORIGIN")), NOTHING);
     assert_eq!(
         run_path("libcudart.so.13", with("$ORIGIN:/opt/cuda/lib64")),
-        ["libcudart.so.13: has the run path `/opt/cuda/lib64`, must be `$ORIGIN` or none"]
+        ["libcudart.so.13: has the run path `/opt/cuda/lib64`, but must be `$ORIGIN` or none"]
     );
 }
 

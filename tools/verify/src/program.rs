@@ -95,7 +95,7 @@ fn about_version(lines: &[String], llama_cpp: &LlamaCpp) -> Option<String> {
     let due = format!("version: {version} (build {build_number}, commit {tag})");
     let is =
         lines.iter().find(|line| line.starts_with("version: ")).map_or("nothing", String::as_str);
-    (is != due).then(|| format!("{PROGRAM}: --version says `{is}`, must be `{due}`"))
+    (is != due).then(|| format!("{PROGRAM}: --version says `{is}`, but must be `{due}`"))
 }
 
 fn about_devices(lines: &[String], variant: Variant, opened: &[String]) -> Shown {
@@ -171,13 +171,13 @@ mod tests {
         assert_eq!(
             about_version(&lines("version: 1.2.3 (build 0, commit unknown)"), &llama_cpp).unwrap(),
             format!(
-                "llama-server: --version says `version: 1.2.3 (build 0, commit unknown)`, must be \
-                 `{due}`"
+                "llama-server: --version says `version: 1.2.3 (build 0, commit unknown)`, but \
+                must be `{due}`"
             )
         );
         assert_eq!(
             about_version(&[], &llama_cpp).unwrap(),
-            format!("llama-server: --version says `nothing`, must be `{due}`")
+            format!("llama-server: --version says `nothing`, but must be `{due}`")
         );
     }
 
