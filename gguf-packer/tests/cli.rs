@@ -89,7 +89,7 @@ fn a_conversion_says_everything_that_is_wrong_with_its_words() {
     failed(
         &["--type", "Q4_K_M", "--base", &dir, &dir, "/no/such/out.gguf"],
         &[
-            "CONVERT does not write the type `Q4_K_M`",
+            "unknown type `Q4_K_M`",
             "hint: CONVERT --type=F16, then QUANTIZE --type=Q4_K_M",
             "`--base` is only for adapters",
             "hint: mkdir -p /no/such",

@@ -36,9 +36,8 @@ pub(super) fn run(args: &args::Convert) -> Result<(), Error> {
 /// The type as it is spelled; what can be told to be wrong with the words.
 fn check(args: &args::Convert) -> Result<&'static str, Error> {
     let mut wrong = Vec::new();
-    let kind = types::of_converted(&args.kind).map_err(|hint| {
-        Error::new(format!("CONVERT does not write the type `{}`", args.kind)).hint(hint)
-    });
+    let kind = types::of_converted(&args.kind)
+        .map_err(|hint| Error::new(format!("unknown type `{}`", args.kind)).hint(hint));
     if args.class == args::Class::Model && args.base.is_some() {
         wrong.push(Error::new("`--base` is only for adapters").hint("--class lora"));
     }

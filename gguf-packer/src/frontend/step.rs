@@ -334,9 +334,8 @@ impl Step<'_> {
 /// Owner, permissions and time.
 fn finish(made: &Made, to: &Path) -> Result<(), Error> {
     let failed = |e: std::io::Error| Error::io("change", to, &e);
-    let number = |id: u64| {
-        u32::try_from(id).map_err(|_| Error::new(format!("invalid user or group ID {id}")))
-    };
+    let number =
+        |id: u64| u32::try_from(id).map_err(|_| Error::new(format!("invalid user ID {id}")));
     // Who is not root owns what he makes.
     if (made.uid, made.gid) != (0, 0) {
         lchown(to, Some(number(made.uid)?), Some(number(made.gid)?)).map_err(failed)?;

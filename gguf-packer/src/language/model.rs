@@ -10,11 +10,7 @@ pub(super) fn convert(call: &Call<'_>, from: Option<Origin>, notes: &mut Notes<'
         Some(value) => match types::of_converted(&value.text) {
             Ok(name) => name,
             Err(hint) => {
-                notes.problem(
-                    value.at,
-                    format!("CONVERT does not write the type `{}`", value.text),
-                    hint,
-                );
+                notes.problem(value.at, format!("unknown type `{}`", value.text), hint);
                 "F16"
             }
         },
@@ -55,7 +51,7 @@ pub(super) fn quantize(
     notes: &mut Notes<'_>,
 ) -> Instruction {
     let kind = call.flag("type").map_or(Some("Q5_K_M"), |value| {
-        checked(value, &value.text, types::of_file, "QUANTIZE does not write the type", notes)
+        checked(value, &value.text, types::of_file, "unknown file type", notes)
     });
     let mut tensor = |flag| {
         let value = call.flag(flag)?;
@@ -139,7 +135,7 @@ fn paths(call: &Call<'_>, notes: &mut Notes<'_>) -> [String; 2] {
     [source.text.clone(), dest]
 }
 
-const WRITES_NO: &str = "QUANTIZE does not write tensors of the type";
+const WRITES_NO: &str = "unknown tensor type";
 
 /// The name of a type; a problem when there is none, a warning when it stands for one that is gone.
 fn checked(
