@@ -103,7 +103,7 @@ fn halves_that_are_missing_or_do_not_fit_are_named() {
     some[3].2 = vec![16, 4];
     let (base, made) = self::made(&some);
     let text = convert(&base, &made).unwrap().unwrap_err();
-    assert!(text.contains("mlp.down_proj.weight is [16, 64], but "), "{text}");
+    assert!(text.contains("mlp.down_proj.weight has the shape [16, 64], but "), "{text}");
     assert!(!made.path("out.gguf").exists());
 }
 

@@ -115,7 +115,7 @@ fn a_script_that_fails_or_writes_nothing_is_an_error() {
     let python = bench
         .python("", "echo 'ERROR:hf-to-gguf:Model FooForCausalLM is not supported' >&2; exit 1");
     let error = bench.convert(&python, "out.gguf").2.unwrap_err();
-    assert!(error.contains(" knows no FooForCausalLM\n"), "{error}");
+    assert!(error.contains(" does not support FooForCausalLM\n"), "{error}");
     let python = bench.python("", "echo 'INFO:hf-to-gguf:Set model quantization version'");
     let error = bench.convert(&python, "out.gguf").2.unwrap_err();
     assert_eq!(
