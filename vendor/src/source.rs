@@ -174,7 +174,7 @@ impl fmt::Display for Origin {
 fn own(request: &Request, dir: &Path) -> Result<SourceTree, Error> {
     for file in archive::MARKS {
         if !dir.join(file).is_file() {
-            return Err(Error::new(format!("{} is not a llama.cpp source tree", dir.display()))
+            return Err(Error::usage(format!("{} is not a llama.cpp source tree", dir.display()))
                 .looked_in(dir.join(file).display().to_string())
                 .hint("name a checkout: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
                 .hint("or unset LLAMA_SYS_SOURCE_DIR to build the pinned release"));
@@ -243,14 +243,14 @@ fn mismatch(tag: &str, root: Option<&Path>, at: &Path, why: String) -> Error {
     } else {
         "remove the folder, and build with a network, which downloads it again"
     };
-    Error::new(format!("{} is not the released llama.cpp {tag}", at.display()))
+    Error::mismatch(format!("{} is not the released llama.cpp {tag}", at.display()))
         .log([why])
         .hint(again)
         .hint("to build a changed tree: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
 }
 
 fn absent(request: &Request, why: &str) -> Error {
-    let mut error = Error::new(format!("llama.cpp {} not found, and {why}", request.pin.tag));
+    let mut error = Error::missing(format!("llama.cpp {} not found, and {why}", request.pin.tag));
     for home in request.homes() {
         error = error.looked_in(home.join(TREE).display().to_string());
     }

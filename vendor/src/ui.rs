@@ -156,7 +156,7 @@ impl Wanted<'_> {
             return Ok(());
         }
         if self.request.offline {
-            return Err(Error::new("web UI not found, and offline mode is on")
+            return Err(Error::missing("web UI not found, and offline mode is on")
                 .hint(format!("fetch it on a machine with a network: {}", again(self.request)))
                 .hint("or use an archive of it: LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz")
                 .into());

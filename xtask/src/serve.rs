@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use workspace::screen::Screen;
@@ -93,8 +94,8 @@ fn parse(args: Vec<OsString>) -> Result<Args> {
             Long("features") => parsed.features = install::split(&own.value()?.string()?),
             Long("yes") | Short('y') => parsed.yes = true,
             Value(value) => bail!(
-                "unexpected argument `{}`\n  hint: put the arguments of llama-server after `--`",
-                value.to_string_lossy()
+                Error::usage(format!("unexpected argument `{}`", value.to_string_lossy()))
+                    .hint("put the arguments of llama-server after `--`")
             ),
             _ => return Err(arg.unexpected().into()),
         }

@@ -37,9 +37,9 @@ pub(super) fn run(args: &args::Convert) -> Result<(), Error> {
 fn check(args: &args::Convert) -> Result<&'static str, Error> {
     let mut wrong = Vec::new();
     let kind = types::of_converted(&args.kind)
-        .map_err(|hint| Error::new(format!("unknown type `{}`", args.kind)).hint(hint));
+        .map_err(|hint| Error::usage(format!("unknown type `{}`", args.kind)).hint(hint));
     if args.class == args::Class::Model && args.base.is_some() {
-        wrong.push(Error::new("`--base` is only for adapters").hint("--class lora"));
+        wrong.push(Error::usage("`--base` is only for adapters").hint("--class lora"));
     }
     wrong.extend(writable(&args.out).err());
     match kind {

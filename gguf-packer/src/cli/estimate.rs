@@ -66,7 +66,7 @@ fn package(args: &Args, context: &Context) -> Result<Package, Error> {
             let client = remote::client(args.remote.insecure)?;
             Package::remote(&client.peek(&name, None, &|event| screen.transfer(event))?)
         }
-        (Ok(_), None) => Err(Error::new(format!("`{model}` is not a valid image name"))),
+        (Ok(_), None) => Err(Error::usage(format!("`{model}` is not a valid image name"))),
         (Err(error), None) => Err(error),
     }
 }
@@ -77,9 +77,9 @@ fn footprint(text: &str) -> Result<(u64, u64), Error> {
     let bytes = |mib: &u64| mib.checked_mul(MIB);
     match parts.unwrap_or_default().iter().map(bytes).collect::<Option<Vec<u64>>>().as_deref() {
         Some(&[ram, card]) => Ok((ram, card)),
-        _ => Err(Error::new(format!(
+        _ => Err(Error::usage(format!(
             "invalid --platform-footprint `{text}`: it takes two numbers \
-            of MiB, for the host and for each GPU"
+                of MiB, for the host and for each GPU"
         ))
         .hint("--platform-footprint 150,250")),
     }

@@ -94,7 +94,7 @@ impl Formats {
                 {
                     let text =
                         format!("`{name}` cannot have two formats: `{other}` and `{format}`");
-                    return Err(Error::new(text).hint(format!("--format {format}=OTHER-NAME")));
+                    return Err(Error::usage(text).hint(format!("--format {format}=OTHER-NAME")));
                 }
                 known.push((name.clone(), *format));
             }
@@ -138,7 +138,7 @@ fn item(format: Format, image: &StoredImage, store: &Store) -> Result<Item, Erro
 /// The name of the format beside the image's.
 fn with_format(name: &Name, format: Format) -> Result<Name, Error> {
     let Some(tag) = name.tag() else {
-        return Err(Error::new(format!(
+        return Err(Error::usage(format!(
             "cannot append `-{format}` to the tag of `{name}`: it has no tag"
         ))
         .hint(format!("--format {format}=NAME")));

@@ -35,7 +35,9 @@ pub(super) fn run(args: &args::Quantize) -> Result<(), Error> {
     let shown = args.to.as_deref().expect("only a dry run goes without");
     let to = std::path::absolute(shown).map_err(|e| Error::io("write", shown, &e))?;
     if to.canonicalize().is_ok_and(|to| to == from) {
-        return Err(Error::new("input and output are the same file").hint("write to another file"));
+        return Err(
+            Error::usage("input and output are the same file").hint("write to another file")
+        );
     }
     check(args, &from, Some(shown))?;
     let screen = Screen::new(args.progress);
@@ -70,14 +72,14 @@ fn kinds(args: &args::Quantize) -> Vec<Error> {
     let mut wrong = Vec::new();
     if args.kinds.len() > 1 && !args.dry_run {
         wrong.push(
-            Error::new("one file can have only one type")
+            Error::usage("one file can have only one type")
                 .hint("to see the sizes of several types: --dry-run"),
         );
     }
     for kind in &args.kinds {
         match types::of_file(kind) {
             Err(hint) => {
-                wrong.push(Error::new(format!("unknown file type `{kind}`")).hint(hint));
+                wrong.push(Error::usage(format!("unknown file type `{kind}`")).hint(hint));
             }
             Ok(kind)
                 if types::needs_matrix(kind.name, args.pure)
@@ -86,7 +88,7 @@ fn kinds(args: &args::Quantize) -> Vec<Error> {
             {
                 let text = format!("{} needs an importance matrix", kind.name);
                 wrong.push(
-                    Error::new(text).hint("add --imatrix FILE, a file made by llama-imatrix"),
+                    Error::usage(text).hint("add --imatrix FILE, a file made by llama-imatrix"),
                 );
             }
             Ok(_) => {}
@@ -104,14 +106,14 @@ fn tensors(args: &args::Quantize) -> Vec<Error> {
         match text.rsplit_once('=') {
             Some((pattern, kind)) if !pattern.is_empty() => named.push(kind),
             _ => wrong.push(
-                Error::new(format!("`{text}` is not PATTERN=TYPE"))
+                Error::usage(format!("`{text}` is not PATTERN=TYPE"))
                     .hint("--tensor-type attn_q=Q8_0"),
             ),
         }
     }
     for kind in named {
         if let Err(hint) = types::of_tensor(kind) {
-            wrong.push(Error::new(format!("unknown tensor type `{kind}`")).hint(hint));
+            wrong.push(Error::usage(format!("unknown tensor type `{kind}`")).hint(hint));
         }
     }
     wrong
@@ -220,7 +222,7 @@ fn words(
 /// A path as an argument; the quantizer takes text.
 pub(super) fn named(path: &Path) -> Result<String, Error> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
-        Error::new(format!("the path is not UTF-8: {}", path.display()))
+        Error::usage(format!("the path is not UTF-8: {}", path.display()))
             .hint("give it another name")
     })
 }

@@ -162,7 +162,7 @@ fn credentials(args: &args::Login) -> Result<(String, String), Error> {
             term.read_line().map_err(failed)?
         }
         None => {
-            return Err(Error::new("no user name given")
+            return Err(Error::usage("no user name given")
                 .hint("gguf-packer login --username NAME --password-stdin REGISTRY < FILE"));
         }
     };

@@ -43,10 +43,16 @@ fn explained(session: &Session<'_>, status: StatusCode, code: &str) -> Error {
     let login = format!("log in: gguf-packer login {registry}");
     match status {
         StatusCode::UNAUTHORIZED if session.client.has_credentials(session.name) => {
-            Error::new(format!("{registry} rejected the stored credentials for `{name}`"))
+            Error::refused(format!("{registry} rejected the stored credentials for `{name}`"))
                 .hint(login)
                 .hint("or check the name: it may not exist")
         }
+        StatusCode::UNAUTHORIZED => Error::refused(format!(
+            "access to `{name}` denied: it does not exist, or {registry} requires a login"
+        ))
+        .hint("check the name")
+        .hint(login)
+        .hint("or check the name: it may not exist"),
         StatusCode::UNAUTHORIZED => Error::new(format!(
             "access to `{name}` denied: it does not exist, or {registry} requires a login"
         ))
@@ -56,25 +62,29 @@ fn explained(session: &Session<'_>, status: StatusCode, code: &str) -> Error {
             Error::new(format!("access denied: you may not {what} `{name}` at {registry}"))
                 .hint(format!("log in as a user who may: gguf-packer login {registry}"))
         }
+        StatusCode::FORBIDDEN => {
+            Error::refused(format!("access denied: you may not {what} `{name}` at {registry}"))
+                .hint(format!("log in as a user who may: gguf-packer login {registry}"))
+        }
         StatusCode::NOT_FOUND if code == "NAME_UNKNOWN" => {
             let repository = name.repository();
-            Error::new(format!(
+            Error::missing(format!(
                 "{registry} has no repository `{repository}`: cannot {what} `{name}`"
             ))
             .hint("check the name")
         }
-        StatusCode::NOT_FOUND => Error::new(format!("{registry} does not have `{name}`"))
+        StatusCode::NOT_FOUND => Error::missing(format!("{registry} does not have `{name}`"))
             .hint("check the name and the tag"),
-        StatusCode::TOO_MANY_REQUESTS => {
-            Error::new(format!("{registry} limits the rate of requests: cannot {what} `{name}`"))
-                .hint("wait, then run the same command again: it resumes where it stopped")
-                .hint(login)
-        }
-        _ if status.is_server_error() => {
-            Error::new(format!("{registry} repeatedly answered {status}: cannot {what} `{name}`"))
-                .hint("run the same command again later: it resumes where it stopped")
-        }
-        _ => Error::new(format!("{registry} answered {status}: cannot {what} `{name}`")),
+        StatusCode::TOO_MANY_REQUESTS => Error::network(format!(
+            "{registry} limits the rate of requests: cannot {what} `{name}`"
+        ))
+        .hint("wait, then run the same command again: it resumes where it stopped")
+        .hint(login),
+        _ if status.is_server_error() => Error::network(format!(
+            "{registry} repeatedly answered {status}: cannot {what} `{name}`"
+        ))
+        .hint("run the same command again later: it resumes where it stopped"),
+        _ => Error::network(format!("{registry} answered {status}: cannot {what} `{name}`")),
     }
 }
 
@@ -82,7 +92,7 @@ fn explained(session: &Session<'_>, status: StatusCode, code: &str) -> Error {
 pub(super) fn too_long(session: &Session<'_>, wait: Duration) -> Error {
     let (name, registry) = (session.name, session.registry());
     let wait = humantime::format_duration(Duration::from_secs(wait.as_secs()));
-    Error::new(format!("{registry} limits the rate of requests: `{name}` must wait {wait}"))
+    Error::network(format!("{registry} limits the rate of requests: `{name}` must wait {wait}"))
         .hint("wait, then run the same command again: it resumes where it stopped")
         .hint(format!("log in, which may raise the limit: gguf-packer login {registry}"))
 }
@@ -90,6 +100,6 @@ pub(super) fn too_long(session: &Session<'_>, wait: Duration) -> Error {
 /// The registry went away.
 pub(super) fn gone(session: &Session<'_>, why: &str) -> Error {
     let (what, registry) = (session.what(), session.registry());
-    Error::new(format!("cannot {what}: {registry} does not answer: {why}"))
+    Error::network(format!("cannot {what}: {registry} does not answer: {why}"))
         .hint("check the network, then run the same command again: it resumes where it stopped")
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
 
@@ -56,20 +57,21 @@ fn device(line: &str) -> Option<Device> {
     Some(Device { name: name.to_owned(), card: card.to_owned() })
 }
 
-fn no_gpu(variant: Variant, minimum_driver: Option<&str>) -> String {
-    let hint = match variant {
+fn no_gpu(variant: Variant, minimum_driver: Option<&str>) -> Error {
+    let error = Error::missing(format!("llama-server lists no device for `{variant}`"));
+    match variant {
         Variant::Cuda => {
             let driver = minimum_driver.unwrap_or("550");
-            format!("check for a driver, {driver} or newer: nvidia-smi")
+            error.hint(format!("check for a driver, {driver} or newer: nvidia-smi"))
         }
-        Variant::Rocm => "check that this user may open the devices: ls -l /dev/kfd /dev/dri".to_owned(),
-        Variant::Cpu | Variant::Vulkan => "\
-check for a driver: vulkaninfo --summary
-  hint: or install a software device, and name it: apt-get install mesa-vulkan-drivers vulkan-tools
-  hint: GGML_VK_VISIBLE_DEVICES=0 cargo xtask gpu-test --variant vulkan --bench tiny --ops ADD,RMS_NORM"
-            .to_owned(),
-    };
-    format!("llama-server lists no device for `{variant}`\n  hint: {hint}")
+        Variant::Rocm => error.hint("check that this user may open the devices: ls -l /dev/kfd \
+            /dev/dri"),
+        Variant::Cpu | Variant::Vulkan => error
+            .hint("check for a driver: vulkaninfo --summary")
+            .hint("or install a software device, and name it: apt-get install mesa-vulkan-drivers \
+                vulkan-tools")
+            .hint("GGML_VK_VISIBLE_DEVICES=0 cargo xtask gpu-test --variant vulkan --bench tiny --ops ADD,RMS_NORM"),
+    }
 }
 
 /// The driver of `device` in words, or `unknown`: nothing depends on it.
@@ -132,17 +134,17 @@ mod tests {
     #[test]
     fn a_machine_without_a_gpu_gets_the_way_to_one() {
         assert_eq!(
-            no_gpu(Variant::Cuda, Some("580")),
+            no_gpu(Variant::Cuda, Some("580")).to_string(),
             "llama-server lists no device for `cuda`\n  hint: check for a driver, 580 or newer: \
             nvidia-smi"
         );
         assert_eq!(
-            no_gpu(Variant::Rocm, None),
+            no_gpu(Variant::Rocm, None).to_string(),
             "llama-server lists no device for `rocm`\n  hint: check that this user may open the \
             devices: ls -l /dev/kfd /dev/dri"
         );
         assert_eq!(
-            no_gpu(Variant::Vulkan, None),
+            no_gpu(Variant::Vulkan, None).to_string(),
             "llama-server lists no device for `vulkan`\n  hint: check for a driver: vulkaninfo \
             --summary\n  hint: or install a software device, and name it: apt-get install \
             mesa-vulkan-drivers vulkan-tools\n  hint: GGML_VK_VISIBLE_DEVICES=0 cargo xtask \

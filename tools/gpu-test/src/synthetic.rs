@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use demo_model::gguf::{self, ALIGNMENT, Described, Value};
 use demo_model::rng::Rng;
+use llama_src::Error;
 
 use super::blocks::{self, Kind};
 
@@ -67,7 +68,10 @@ impl Shape {
         match name {
             "8b" => Ok(Self::LLAMA_3_8B),
             "tiny" => Ok(Self::TINY),
-            _ => bail!("unknown model size `{name}`\n  hint: --bench 8b, or --bench tiny"),
+            _ => bail!(
+                Error::usage(format!("unknown model size `{name}`"))
+                    .hint("--bench 8b, or --bench tiny")
+            ),
         }
     }
 
@@ -192,11 +196,9 @@ fn matrix(name: &str, inputs: usize, outputs: usize, kind: Kind) -> Tensor {
 pub(super) fn write(shape: &Shape, path: &Path) -> Result<u64> {
     let failed = || {
         let size: usize = shape.described().iter().map(|tensor| tensor.size).sum();
-        format!(
-            "cannot write the model, {:.1} GB, to {}\n  hint: --bench tiny takes 3 MB",
-            size as f64 / 1e9,
-            path.display()
-        )
+        let size = size as f64 / 1e9;
+        Error::new(format!("cannot write the model, {size:.1} GB, to {}", path.display()))
+            .hint("--bench tiny takes 3 MB")
     };
     let stream = || -> std::io::Result<u64> {
         let mut out = BufWriter::new(File::create(path)?);

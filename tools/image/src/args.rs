@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 
 use super::plan::Output;
 use super::semver::Semver;
@@ -88,7 +89,10 @@ pub(super) fn parse(command: &str, words: Vec<OsString>) -> Result<Args> {
         }
     }
     if args.variants.is_empty() {
-        bail!("no variant given\n  hint: cargo xtask image {command} cpu|cuda|rocm|vulkan|all");
+        bail!(
+            Error::usage("no variant given")
+                .hint(format!("cargo xtask image {command} cpu|cuda|rocm|vulkan|all"))
+        );
     }
     args.check()?;
     Ok(args)
@@ -106,8 +110,8 @@ fn known(command: &str, name: &str) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "--{name} does not apply to `image {command}`\n  hint: use it with `image {}`",
-        owners.join("` and `image ")
+        Error::usage(format!("--{name} does not apply to `image {command}`"))
+            .hint(format!("use it with `image {}`", owners.join("` and `image ")))
     )
 }
 
@@ -137,7 +141,9 @@ impl Args {
             "semver" => self.semver = Some(Semver::parse(&text()?)?),
             "tag" => self.tags.push(text()?),
             "toolkit" => self.toolkit = Some(text()?),
-            _ => bail!("invalid option '--{name}'\n  hint: cargo xtask image --help"),
+            _ => bail!(
+                Error::usage(format!("invalid option '--{name}'")).hint("cargo xtask image --help")
+            ),
         }
         Ok(())
     }
@@ -146,17 +152,18 @@ impl Args {
         let mut wrong = Vec::new();
         if self.push && self.output.is_some() {
             wrong.push(
-                "--push and --output cannot be used together\n  hint: leave one out".to_owned(),
+                Error::usage("--push and --output cannot be used together").hint("leave one out"),
             );
         }
         if self.push && self.registry.is_none() && self.tags.is_empty() {
-            wrong.push("--push needs a registry\n  hint: --registry HOST/OWNER".to_owned());
+            wrong.push(Error::usage("--push needs a registry").hint("--registry HOST/OWNER"));
         }
         if self.from_dist.is_some() && (self.architectures.is_some() || self.toolkit.is_some()) {
             wrong.push(
-                "--toolkit and --arch do not apply to --from-dist, which uses a finished build\n  \
-                hint: leave them out"
-                    .to_owned(),
+                Error::usage(
+                    "--toolkit and --arch do not apply to --from-dist, which uses a finished build",
+                )
+                .hint("leave them out"),
             );
         }
         let several = self.variants.len() > 1 || self.toolkit.as_deref() == Some("all");
@@ -166,12 +173,13 @@ impl Args {
             (self.output.is_some(), "--output"),
         ] {
             if several && given {
-                wrong.push(format!(
-                    "{word} needs exactly one image\n  hint: name one instead of `all`"
-                ));
+                wrong.push(
+                    Error::usage(format!("{word} needs exactly one image"))
+                        .hint("name one instead of `all`"),
+                );
             }
         }
-        if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+        if wrong.is_empty() { Ok(()) } else { bail!(Error::all(wrong)) }
     }
 }
 
@@ -181,7 +189,9 @@ pub(super) fn output(text: &str) -> Result<Output> {
         Some(("oci", file)) => Ok(Output::Archive(std::path::absolute(file)?)),
         Some(("dir", dir)) => Ok(Output::Folder(std::path::absolute(dir)?)),
         _ => bail!(
-            "invalid --output `{text}`\n  hint: --output oci:image.tar\n  hint: --output dir:folder"
+            Error::usage(format!("invalid --output `{text}`"))
+                .hint("--output oci:image.tar")
+                .hint("--output dir:folder")
         ),
     }
 }
@@ -194,8 +204,8 @@ fn registry(name: &str) -> Result<String> {
         return Ok(plain);
     }
     bail!(
-        "invalid start of an image name: `{name}`\n  hint: --registry {}",
-        if plain.is_empty() { "HOST/OWNER" } else { &plain }
+        Error::usage(format!("invalid start of an image name: `{name}`"))
+            .hint(format!("--registry {}", if plain.is_empty() { "HOST/OWNER" } else { &plain }))
     )
 }
 

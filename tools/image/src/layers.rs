@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use llama_src::Error;
 
 use super::layout::{Archive, Image};
 use product::manifest;
@@ -137,8 +138,8 @@ fn read(bytes: impl Read, stored: u64) -> Result<Layer> {
     }
     if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         bail!(
-            "zstd compression is not supported\n  hint: save the image, and measure the file: \
-            docker image save -o FILE IMAGE"
+            Error::new("zstd compression is not supported")
+                .hint("save the image, and measure the file: docker image save -o FILE IMAGE")
         );
     }
     // As `image build --push` packs it.

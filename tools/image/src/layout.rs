@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Take};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use llama_src::Error;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -70,7 +71,8 @@ impl Archive {
             let error = error.to_string();
             let error = error.lines().next().unwrap_or_default();
             anyhow!(
-                "{place} is not an image archive: {error}\n  hint: docker image save -o FILE IMAGE"
+                Error::new(format!("{place} is not an image archive: {error}"))
+                    .hint("docker image save -o FILE IMAGE")
             )
         };
         for entry in tar.entries_with_seek().map_err(refuse)? {
@@ -97,7 +99,7 @@ impl Archive {
         }
         images.retain(|image| image.platform != "unknown/unknown");
         if images.is_empty() {
-            bail!("it contains no image\n  hint: docker image save -o FILE IMAGE");
+            bail!(Error::new("it contains no image").hint("docker image save -o FILE IMAGE"));
         }
         Ok(images)
     }
@@ -135,10 +137,19 @@ impl Archive {
     }
 
     fn json<T: DeserializeOwned>(&mut self, name: &str) -> Result<T> {
-        let mut text = String::new();
-        self.read(name)?.0.read_to_string(&mut text)?;
-        serde_json::from_str(&text)
+        let text = self.bytes(name)?;
+        serde_json::from_slice(&text)
             .with_context(|| format!("{name} does not follow the OCI specification"))
+    }
+
+    /// All bytes of an entry.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn bytes(&mut self, name: &str) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read(name)?.0.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::labels::{self, Facts};
@@ -47,9 +48,13 @@ impl Cache {
             ("gha", _) => Ok(Self::Gha),
             ("registry", Some(registry)) => Ok(Self::Registry(registry.to_owned())),
             ("registry", None) => {
-                bail!("--cache registry needs a registry\n  hint: --registry HOST/OWNER")
+                bail!(
+                    Error::usage("--cache registry needs a registry").hint("--registry HOST/OWNER")
+                )
             }
-            _ => bail!("unknown cache `{name}`\n  hint: use one of: gha registry"),
+            _ => bail!(
+                Error::usage(format!("unknown cache `{name}`")).hint("use one of: gha registry")
+            ),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! name variant and platform, and the same one by toolkit, release and commit. Pure.
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 use serde::Serialize;
 
 use super::semver::Semver;
@@ -39,7 +40,8 @@ impl Scheme {
             "release" => Ok(Some(Self::Release)),
             "all" => Ok(None),
             _ => bail!(
-                "unknown scheme `{name}`\n  hint: use one of: repository platform release all"
+                Error::usage(format!("unknown scheme `{name}`"))
+                    .hint("use one of: repository platform release all")
             ),
         }
     }

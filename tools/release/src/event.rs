@@ -1,6 +1,7 @@
 //! What happened on GitHub, and what may be published because of it. Pure: the one table of rights, caches and names.
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 use serde::Serialize;
 
 use image::IMAGES_TAG;
@@ -42,11 +43,14 @@ impl Event {
             ("push", Some(tag)) if tag.starts_with(IMAGES_TAG) => Ok(Self::Images),
             ("push", Some(tag)) if tag.starts_with('v') => match Semver::parse(tag) {
                 Ok(version) => Ok(Self::Release(version)),
-                Err(_) => bail!("the tag `{tag}` is not a version\n  hint: git tag v1.2.3"),
+                Err(_) => bail!(
+                    Error::usage(format!("the tag `{tag}` is not a version"))
+                        .hint("git tag v1.2.3")
+                ),
             },
             _ => bail!(
-                "the event `{name}` of `{reference}` publishes nothing\n  hint: try it: \
-                GITHUB_EVENT_NAME=workflow_dispatch cargo xtask release plan"
+                Error::usage(format!("the event `{name}` of `{reference}` publishes nothing"))
+                    .hint("try it: GITHUB_EVENT_NAME=workflow_dispatch cargo xtask release plan")
             ),
         }
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use llama_src::Error;
 use llama_src::place;
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
@@ -115,7 +116,7 @@ impl Plan {
     pub(super) fn load() -> Result<Self> {
         let path = path();
         let text = fs::read_to_string(&path).with_context(|| {
-            format!("{path} not found\n  hint: first run: cargo xtask release plan")
+            Error::missing(format!("{path} not found")).hint("first run: cargo xtask release plan")
         })?;
         serde_json::from_str(&text).with_context(|| format!("cannot parse {path}"))
     }

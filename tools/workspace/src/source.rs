@@ -121,7 +121,7 @@ pub fn explain(error: NoUi) -> anyhow::Error {
     match error {
         NoUi::Failed(error) => error.into(),
         NoUi::OldNode(error) => error.hint(hint).hint(archive).into(),
-        NoUi::NoNpm => Error::new("npm is not installed (it builds the web UI)")
+        NoUi::NoNpm => Error::missing("npm is not installed (it builds the web UI)")
             .hint(hint)
             .hint(archive)
             .into(),

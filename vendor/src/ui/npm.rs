@@ -46,7 +46,7 @@ pub(super) fn check_node(request: &Request, version: &str) -> Result<(), Error> 
         "Node.js is too old: the web UI needs {}, but this is {version}",
         crate::node::WANTED
     );
-    Err(Error::new(what).hint(format!("install a newer Node.js, then: {}", again(request))))
+    Err(Error::missing(what).hint(format!("install a newer Node.js, then: {}", again(request))))
 }
 
 /// Builds the page of `source` and puts it at `dist`, in whose folder the work is done; the log is in `home`.
@@ -60,7 +60,7 @@ pub(super) fn build(
 ) -> Result<(), Error> {
     let from = source.dir.join("tools/ui");
     if !from.join("package.json").is_file() {
-        return Err(Error::new(format!(
+        return Err(Error::missing(format!(
             "source of the web UI not found in {}",
             source.dir.display()
         ))

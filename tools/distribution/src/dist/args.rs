@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 
 use super::plan::Choice;
 use product::variant::{self, Variant};
@@ -108,60 +109,69 @@ impl Args {
         let mut wrong = Vec::new();
         let known = [variant::X86_64, variant::AARCH64];
         if !known.contains(&target) {
-            wrong.push(format!(
-                "unsupported target `{target}`\n  hint: use one of: {}",
-                known.join(" ")
-            ));
+            wrong.push(
+                Error::usage(format!("unsupported target `{target}`"))
+                    .hint(format!("use one of: {}", known.join(" "))),
+            );
         }
         for variant in &self.variants {
             if known.contains(&target) && !variant.targets().contains(&target) {
                 let targets = variant.targets().join(" ");
-                wrong.push(format!(
-                    "`{variant}` is not available for {target}\n  hint: targets of {variant}: \
-                    {targets}"
-                ));
+                wrong.push(
+                    Error::usage(format!("`{variant}` is not available for {target}"))
+                        .hint(format!("targets of {variant}: {targets}")),
+                );
             }
             if variant.toolkits().is_empty() && self.toolkit.is_some() && self.variants.len() == 1 {
-                wrong
-                    .push(format!("--toolkit does not apply to `{variant}`\n  hint: leave it out"));
+                wrong.push(
+                    Error::usage(format!("--toolkit does not apply to `{variant}`"))
+                        .hint("leave it out"),
+                );
             }
             let takes_list = matches!(variant, Variant::Cuda | Variant::Rocm);
             if !takes_list && self.probe {
-                wrong.push(format!(
-                    "--probe does not apply to `{variant}`\n  hint: --variant cuda --probe"
-                ));
+                wrong.push(
+                    Error::usage(format!("--probe does not apply to `{variant}`"))
+                        .hint("--variant cuda --probe"),
+                );
             }
             if !takes_list && self.architectures.is_some() && self.variants.len() == 1 {
-                wrong.push(format!("--arch does not apply to `{variant}`\n  hint: leave it out"));
+                wrong.push(
+                    Error::usage(format!("--arch does not apply to `{variant}`"))
+                        .hint("leave it out"),
+                );
             }
         }
         if self.one_file && self.variants != [Variant::Cpu] {
             wrong.push(
-                "--one-file applies only to cpu\n  hint: leave out --one-file or --variant"
-                    .to_owned(),
+                Error::usage("--one-file applies only to cpu")
+                    .hint("leave out --one-file or --variant"),
             );
         }
         wrong.extend(self.packer_with_others());
         let several = self.variants.len() > 1;
         if several && (self.toolkit.is_some() || self.architectures.is_some()) {
             wrong.push(
-                "--toolkit and --arch need exactly one variant\n  hint: --variant cuda".to_owned(),
+                Error::usage("--toolkit and --arch need exactly one variant")
+                    .hint("--variant cuda"),
             );
         }
         if self.toolkit.as_deref().is_some_and(|version| variant::major_minor(version).is_none()) {
-            wrong.push("--toolkit is not a version\n  hint: --toolkit 13.0".to_owned());
+            wrong.push(Error::usage("--toolkit is not a version").hint("--toolkit 13.0"));
         }
         if self.json && !self.plan {
-            wrong.push("--json needs --plan\n  hint: cargo xtask dist --plan --json".to_owned());
+            wrong.push(Error::usage("--json needs --plan").hint("cargo xtask dist --plan --json"));
         }
-        if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+        if wrong.is_empty() { Ok(()) } else { bail!(Error::all(wrong)) }
     }
 
-    fn packer_with_others(&self) -> Option<String> {
+    fn packer_with_others(&self) -> Option<Error> {
         let others = self.variants != [Variant::Cpu] || self.one_file || self.probe;
-        let text = "--packer builds gguf-packer for this machine\n  hint: leave out the options \
-            of llama-server: --variant, --one-file, --probe, --target";
-        (self.packer && (others || self.target.is_some())).then(|| text.to_owned())
+        (self.packer && (others || self.target.is_some())).then(|| {
+            Error::usage("--packer builds gguf-packer for this machine").hint(
+                "leave out the options of llama-server: --variant, --one-file, --probe, --target",
+            )
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::{Found, look};
@@ -49,10 +50,6 @@ const DETACH: &str = r#"exec "$@" >>"$0" 2>&1 </dev/null"#;
 
 /// Where programs of the system's are that users often have not in their `PATH`.
 const PATH: &str = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-const NOT_FOR_USER: &str = "this user may not use the Docker engine, which is running\n  hint: \
-    sudo groupadd --system --force docker && sudo usermod -aG docker \"$(id -un)\", then log in \
-    again";
 
 /// How long an engine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -109,8 +106,11 @@ fn link(user: &User, program: &Path, at: &Path) -> Result<()> {
     let parent = at.parent().context("a program is in a folder")?;
     if fs::symlink_metadata(at).is_ok_and(|there| !there.is_symlink()) {
         bail!(
-            "{} exists, and is not a link that this command made\n  hint: remove it",
-            at.display()
+            Error::new(format!(
+                "{} exists, and is not a link that this command made",
+                at.display()
+            ))
+            .hint("remove it")
         );
     }
     let what = format!("create {}", at.display());
@@ -149,12 +149,20 @@ fn start(user: &User, dir: &Path, own: Option<PathBuf>, screen: &mut Screen) -> 
             let version =
                 user.as_root(&Cmd::new("docker").arg("version"), "ask the Docker engine")?;
             if version.read().is_ok() {
-                bail!("{NOT_FOR_USER}");
+                bail!(
+                    Error::refused("this user may not use the Docker engine, which is running")
+                        .hint(
+                            "sudo groupadd --system --force docker && sudo usermod -aG docker \
+                         \"$(id -un)\", then log in again"
+                        )
+                );
             }
             bail!(
-                "the Docker engine did not answer within {} s\n  hint: read its log: tail {}",
-                PATIENCE.as_secs(),
-                log.display()
+                Error::new(format!(
+                    "the Docker engine did not answer within {} s",
+                    PATIENCE.as_secs()
+                ))
+                .hint(format!("read its log: tail {}", log.display()))
             );
         }
         std::thread::sleep(Duration::from_millis(500));
@@ -177,8 +185,8 @@ pub(super) fn stop() -> Result<()> {
     let program = PathBuf::from(exe.unwrap_or_default().trim_end());
     if pid.is_empty() || !is_ours(&program, &cargo::toolkits()) {
         bail!(
-            "no Docker engine of `setup docker` is running\n  hint: to stop the system's engine: \
-            systemctl stop docker"
+            Error::new("no Docker engine of `setup docker` is running")
+                .hint("to stop the system's engine: systemctl stop docker")
         );
     }
     User::find()?.as_root(&Cmd::new("kill").arg(pid), "stop the Docker engine")?.run()?;

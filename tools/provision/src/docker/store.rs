@@ -3,6 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde_json::{Value, json};
 
@@ -24,9 +25,13 @@ pub(super) fn ensure(yes: bool) -> Result<()> {
     let after = with_store(before.as_deref())?;
     if !yes {
         bail!(
-            "the Docker engine does not use containerd's image store, which images for several \
-            platforms need\n  hint: add --yes, or write this into {CONFIG} and restart the \
-            engine: {after}"
+            Error::mismatch(
+                "the Docker engine does not use containerd's image store, which \
+            images for several platforms need"
+            )
+            .hint(format!(
+                "add --yes, or write this into {CONFIG} and restart the engine: {after}"
+            ))
         );
     }
     let dir = tempfile::tempdir().context("cannot create a temporary folder")?;

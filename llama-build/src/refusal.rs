@@ -14,7 +14,7 @@ pub(crate) fn static_glibc(target: &Target) -> Result<(), Error> {
     if target.os != Os::Linux || target.is_musl() {
         return Ok(());
     }
-    Err(Error::new(format!(
+    Err(Error::usage(format!(
         "`+crt-static` is not supported on {target}: llama.cpp does not run with its static C \
         library"
     ))
@@ -33,7 +33,7 @@ pub fn lost_libraries(config: &Config, out: &Path) -> Result<(), Error> {
     if !lost || config.overrides.relocatable {
         return Ok(());
     }
-    Err(Error::new(
+    Err(Error::usage(
         "`cargo install` keeps only the program, not the libraries that `backend-dl` \
         builds next to it",
     )
