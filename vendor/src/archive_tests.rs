@@ -121,8 +121,8 @@ fn evil_archives_are_refused() {
             let said = refusal(&entries, contents, Bounds::default());
             // A link that a distribution may have is refused for its place.
             let placed = contents == Contents::Distribution
-                && said == format!("refused archive D/a.tar.gz: `{path}` leaves the folder");
-            assert!(placed || said == format!("refused archive D/a.tar.gz: {why}"), "{said}");
+                && said == format!("refused to unpack D/a.tar.gz: `{path}` leaves the folder");
+            assert!(placed || said == format!("refused to unpack D/a.tar.gz: {why}"), "{said}");
         }
     }
     for contents in [Contents::Source, Contents::Distribution] {
@@ -137,7 +137,7 @@ fn a_distribution_s_archive_is_one_folder_without_tricks() {
     use EntryType::{Directory, Regular, Symlink};
     let link = ("d/bin/x", Symlink, 0o777, &b"../x"[..]);
     let file = |path| (path, Regular, 0o644, &b""[..]);
-    let refused = |why: &str| format!("refused archive D/a.tar.gz: {why}");
+    let refused = |why: &str| format!("refused to unpack D/a.tar.gz: {why}");
     let one_folder = refused("it must hold exactly one folder");
     let exists = "cannot unpack D/to/d/bin/x: File exists (os error 17)".to_owned();
     for (entries, said) in [

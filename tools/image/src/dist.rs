@@ -66,7 +66,7 @@ impl Dist {
         if manifest.variant != variant.name() {
             let is = &manifest.variant;
             wrong.push(
-                Error::usage(format!("{place} is of the variant `{is}`"))
+                Error::usage(format!("{place} has the variant `{is}`"))
                     .hint(format!("cargo xtask image build {is} --from-dist {place}")),
             );
         }
@@ -119,8 +119,10 @@ pub(super) fn renew(dir: &Path, epoch: u64) -> Result<()> {
     let mut paths = std::iter::once(dir.to_owned()).chain(paths);
     paths.try_for_each(|path| renew_one(&path, epoch, new)).with_context(|| {
         let dir = dir.display();
-        Error::new(format!("cannot set the times of {dir}, which are before its base image's"))
-            .hint(format!("make a copy, and name that: cp -r {dir} COPY; … --from-dist COPY"))
+        Error::new(format!(
+            "cannot set the file times of {dir}, which are older than the base image"
+        ))
+        .hint(format!("copy it, and use the copy: cp -r {dir} COPY; … --from-dist COPY"))
     })
 }
 

@@ -127,7 +127,8 @@ impl Engine {
         (!unknown.is_empty() && !builder.platforms.is_empty()).then(|| {
             let unknown = unknown.join(", ");
             Error::missing(format!(
-                "the builder runs no programs of {unknown}: a step that does ends in `exec format error`"
+                "the builder cannot run programs for {unknown}: such a step fails with `exec \
+                format error`"
             ))
             .hint("apt-get install qemu-user-static")
         })
@@ -190,7 +191,7 @@ impl Builder {
                     .hint("docker buildx create --driver docker-container --use")
                     .hint(
                         "or set `\"features\": {\"containerd-snapshotter\": true}` in \
-                         /etc/docker/daemon.json and start it anew",
+                        /etc/docker/daemon.json and restart it",
                     )
             });
         }

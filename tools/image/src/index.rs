@@ -208,7 +208,7 @@ fn published(subject: &Subject, tags: Vec<String>, answer: &str) -> Result<Publi
         subject.platforms.iter().copied().filter(|name| !found.contains_key(*name)).collect();
     if !missing.is_empty() {
         let (missing, variant) = (missing.join(","), subject.variant);
-        bail!(Error::missing(format!("{first} has nothing for {missing}")).hint(format!(
+        bail!(Error::missing(format!("{first} has no image for {missing}")).hint(format!(
             "push it: cargo xtask image build {variant} --push --registry HOST/OWNER --platform \
              {missing}"
         )));

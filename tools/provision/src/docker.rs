@@ -85,7 +85,7 @@ fn missing(found: Found) -> Vec<&'static str> {
 fn advice(missing: &[&str]) -> Error {
     let missing = missing.join("\n");
     Error::missing(format!(
-        "{missing}\n  it is installed from Debian's packages, and there is no apt-get"
+        "{missing}\n  this command installs it with apt-get, which this machine does not have"
     ))
     .hint(
         "install Docker Engine 23 or newer with buildx and compose: \

@@ -59,7 +59,7 @@ mod tests {
         fs::write(&beside, "0  a.tar.gz\n").unwrap();
         assert_eq!(
             check_sum(&at).unwrap_err().to_string(),
-            format!("{} has SHA-256 {sum}, {} says 0", at.display(), beside.display())
+            format!("{} has SHA-256 {sum}, but {} says 0", at.display(), beside.display())
         );
     }
 }

@@ -134,7 +134,7 @@ fn missing(found: &Found) -> Vec<String> {
 
 fn advice(variant: Variant, target: &str, missing: &[String]) -> Error {
     let missing = missing.join("\n  ");
-    Error::missing(format!("{target} cannot be built for on this machine:\n  {missing}"))
+    Error::missing(format!("cannot build for {target} on this machine:\n  {missing}"))
         .hint(format!("cargo xtask dist --variant {variant} --target {target} --setup"))
         .hint(format!(
             "or on Debian 13: dpkg --add-architecture arm64 && apt-get update && apt-get install \
