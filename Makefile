@@ -21,7 +21,7 @@ help: ## this text
 
 install: ## DIST, or what `cargo xtask dist` makes, into DESTDIR and PREFIX
 	test -f "$(DIST)/version.json" || $(if $(filter file,$(origin DIST)),cargo xtask dist,\
-		{ echo "error: $(DIST) is no distribution: no version.json" >&2; exit 1; })
+		{ echo "error: $(DIST) is not a distribution: version.json not found" >&2; exit 1; })
 	rm -rf "$(INSTALLED)"
 	mkdir -p "$(INSTALLED)" "$(DESTDIR)$(BINDIR)"
 	cp -R --no-dereference --preserve=mode,timestamps "$(DIST)/." "$(INSTALLED)"

@@ -1,5 +1,5 @@
 # Written from docker/Dockerfile.in: change that, then type `cargo xtask check --fix`.
-# llama-server on NVIDIA GPUs, and on the CPU where there is none.
+# llama-server on NVIDIA GPUs, and on the CPU if there is none.
 #   docker buildx build -f docker/cuda.Dockerfile .
 # toolchain, build: Cargo makes a distribution. dist: its files; `--build-context dist=DIR` gives finished ones.
 # runtime (default): Debian with them, to run and to inherit from. minimal: the same without a shell.

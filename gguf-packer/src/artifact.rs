@@ -76,7 +76,7 @@ impl FromStr for Format {
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::ALL.into_iter().find(|format| format.word() == text).ok_or_else(|| {
             let words = Self::ALL.map(Self::word).join(", ");
-            Error::new(format!("no format of a model: `{text}`")).hint(format!("one of: {words}"))
+            Error::new(format!("unknown model format `{text}`")).hint(format!("use one of {words}"))
         })
     }
 }
@@ -91,7 +91,7 @@ impl Artifact {
             return Ok(None);
         }
         let config: Value = serde_json::from_slice(&image.config)
-            .map_err(|e| Error::new(format!("the image's config cannot be read: {e}")))?;
+            .map_err(|e| Error::new(format!("cannot read the image's config: {e}")))?;
         let files = files::Files::of(&config, &store.tree(&image.layers)?)?;
         let headers = files.headers(store)?;
         let parts = match format {
@@ -102,7 +102,7 @@ impl Artifact {
         if manifest.len() > MANIFEST {
             let text = format!("the image has too many files to be `{format}`");
             return Err(Error::new(format!(
-                "{text}: the manifest would have {} bytes",
+                "{text}: the manifest would be larger than the limit, {} bytes",
                 manifest.len()
             )));
         }

@@ -246,9 +246,9 @@ fn layout(store: &Store, folder: &str, tag: Option<&str>) -> Result<Digest, Erro
     };
     match images.iter().filter(has).collect::<Vec<_>>()[..] {
         [one] => Ok(one.id),
-        [] => Err(Error::new(format!("{folder} has no image {}", tag.unwrap_or_default()))),
+        [] => Err(Error::new(format!("no image {} in {folder}", tag.unwrap_or_default()))),
         _ => Err(Error::new(format!("{folder} has several images"))
-            .hint(format!("name one: oci-layout://{folder}:TAG"))),
+            .hint(format!("choose one: oci-layout://{folder}:TAG"))),
     }
 }
 
@@ -365,8 +365,11 @@ fn store(
     };
     let layers = layers_of(&images[own].2);
     if images.iter().any(|(.., stage)| layers_of(stage) != layers) {
-        return Err(Error::new("the base image has other layers for each platform, which the store cannot keep as one image")
-            .hint("build one platform at a time: --platform linux/amd64"));
+        return Err(Error::new(
+            "the layers of the base image differ between platforms, so the \
+            store cannot keep one image for all of them",
+        )
+        .hint("build one platform at a time: --platform linux/amd64"));
     }
     let tars: Vec<_> = layers.iter().map(|layer| (layer.diff_id, layer.size)).collect();
     let documents: Vec<(Platform, Vec<u8>, Vec<u8>)> = images

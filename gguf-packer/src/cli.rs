@@ -38,7 +38,7 @@ use crate::Error;
 #[derive(Debug, Parser)]
 #[command(name = "gguf-packer", version, max_term_width = 100, disable_help_subcommand = true)]
 struct Cli {
-    /// Folder of what is built and pulled; ~/gguf-packer unless it is given.
+    /// Folder for built and pulled models. Default: ~/gguf-packer.
     #[arg(long, global = true, value_name = "DIR", env = "GGUF_PACKER_STORE_PATH",
           value_parser = OsStringValueParser::new().map(PathBuf::from))]
     store: Option<PathBuf>,
@@ -55,46 +55,46 @@ enum Command {
     Push(args::Push),
     /// Download a model: an image, an artifact, or `hf://org/repo[:quant]`.
     Pull(args::Pull),
-    /// Check that images are signed with a key.
+    /// Verify the signatures of images with a key.
     Verify(args::Verify),
-    /// Give an image one more name.
+    /// Add a name to an image.
     Tag(args::Tag),
     /// List the images of the store.
     #[command(visible_alias = "ls")]
     List(args::List),
-    /// Show the config of an image, of the store or of a registry.
+    /// Show the config of an image in the store or in a registry.
     Inspect(args::Inspect),
     /// Remove names and images.
     #[command(visible_alias = "rm")]
     Remove(args::Remove),
-    /// Remove what no image needs: old images, cached steps, cut downloads.
+    /// Remove unused data: old images, cached steps, partial downloads.
     Prune(args::Prune),
     /// Write an image to an archive or a folder.
     Save(args::Save),
     /// Read images from an archive or a folder.
     Load(args::Load),
-    /// Log in to a registry; Docker's own configuration keeps the credentials.
+    /// Log in to a registry. Docker's configuration stores the credentials.
     Login(args::Login),
-    /// Forget the credentials of a registry.
+    /// Remove the credentials of a registry.
     Logout(args::Logout),
     /// Start a server with a model.
     Run(args::Run),
-    /// Convert a checkpoint of safetensors to a GGUF file.
+    /// Convert a safetensors checkpoint to a GGUF file.
     Convert(args::Convert),
-    /// Say what a model takes of which memory, and what fits; its weights need not be here.
+    /// Estimate the memory of a model, and what fits, without downloading its weights.
     Estimate(Box<estimate_args::Estimate>),
     /// Quantize a GGUF file.
     Quantize(args::Quantize),
-    /// Measure on a text what a quantized model lost.
+    /// Measure the quality loss of a quantized model on a text.
     Compare(args::Compare),
-    /// Look after the store.
+    /// Check or locate the store.
     #[command(subcommand)]
     Store(args::Store),
-    /// Serve a build of BuildKit's over standard input and output: `docker build` starts it.
+    /// Serve a BuildKit build over standard input and output. `docker build` starts this command.
     #[cfg(unix)]
     #[command(hide = true)]
     LlbFrontend,
-    /// Print the graph that `docker build` makes of a file, for Graphviz.
+    /// Print the graph that `docker build` makes from a file, for Graphviz.
     #[cfg(unix)]
     LlbDump(args::LlbDump),
     /// Print completions for a shell.

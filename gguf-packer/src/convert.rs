@@ -94,8 +94,8 @@ pub fn convert(request: &Request<'_>, means: &Means, watch: &mut Watch<'_>) -> R
         return part.finish().map(|()| By::Native);
     }
     if means.by == Some(By::Native) {
-        let what = format!("{} is not converted here as it is", checked.architecture);
-        return Err(Error::new(what).hint("have llama.cpp's converter do it: --by upstream"));
+        let what = format!("gguf-packer's own converter cannot convert {}", checked.architecture);
+        return Err(Error::new(what).hint("use llama.cpp's converter: --by upstream"));
     }
     upstream::convert(&request, &checked.architecture, means, watch)?;
     part.finish().map(|()| By::Upstream)
@@ -117,7 +117,7 @@ fn native(
     let Some(kind) = Kind::from_name(request.kind) else { return Ok(false) };
     let mut step = |done, total| {
         (watch.step)(done, total);
-        if (watch.stop)() { Err(Error::new("the conversion was ended")) } else { Ok(()) }
+        if (watch.stop)() { Err(Error::new("the conversion was canceled")) } else { Ok(()) }
     };
     match source {
         Source::Model(checkpoint) => {

@@ -73,7 +73,7 @@ impl FromStr for Digest {
     fn from_str(text: &str) -> Result<Self, Error> {
         let hex = text.strip_prefix("sha256:").and_then(Self::from_hex);
         hex.ok_or_else(|| {
-            Error::new(format!("not a digest: `{text}`"))
+            Error::new(format!("invalid digest `{text}`"))
                 .hint("a digest is `sha256:` and 64 lower-case hexadecimal digits")
         })
     }
@@ -89,7 +89,7 @@ impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         let digest = text.strip_prefix("sha256:").and_then(Self::from_hex);
-        digest.ok_or_else(|| serde::de::Error::custom(format!("not a digest: `{text}`")))
+        digest.ok_or_else(|| serde::de::Error::custom(format!("invalid digest `{text}`")))
     }
 }
 

@@ -108,7 +108,7 @@ fn workers(json: &str) -> Vec<Platform> {
 /// When nobody speaks to us, or the build failed: the client was told then.
 pub fn serve(environment: Environment) -> Result<(), Error> {
     if environment.session.is_empty() {
-        return Err(Error::new("BuildKit starts this command, and nobody else").hint(
+        return Err(Error::new("only BuildKit can start this command").hint(
             "docker build --build-arg BUILDKIT_SYNTAX=REGISTRY/gguf-packer -f GGUFPackerfile .",
         ));
     }
@@ -228,7 +228,7 @@ fn own_image(daemon: &Daemon<'_>) -> Result<Output, Error> {
     }
     // Daemons that do not lay it down say its name.
     let named = daemon.option("source").ok_or_else(|| {
-        Error::new("BuildKit does not say which image the frontend is in")
+        Error::new("BuildKit did not name the image of the frontend")
             .hint("docker build --build-arg BUILDKIT_SYNTAX=REGISTRY/gguf-packer …")
     })?;
     let name: crate::reference::Name = named.parse()?;
@@ -298,8 +298,8 @@ impl Job<'_> {
             hugging_face: self.options.endpoint.clone(),
         };
         let plan = Plan::of(&resolved.stages, resolved.target, &outside)?;
-        let scratch =
-            tempfile::tempdir().map_err(|e| Error::new(format!("no folder to work in: {e}")))?;
+        let scratch = tempfile::tempdir()
+            .map_err(|e| Error::new(format!("cannot create a temporary folder: {e}")))?;
         let store = Store::open_at(&scratch.path().join("store"))?;
         let other_platform = |image: &str, wanted: &Platform, actual: &Platform| {
             let Some(stage) = resolved.stages.get(resolved.target) else { return };
@@ -358,7 +358,7 @@ impl Job<'_> {
         let broken = self.warnings(&Platform::here());
         let fails = language::lint::fails(self.script, &broken);
         fails.then(|| {
-            Error::new("the file breaks rules, and its `# check=error=true` makes errors of them")
+            Error::new("lint violations found, and `# check=error=true` makes them errors")
         })
     }
 }

@@ -105,7 +105,7 @@ impl Hub<'_> {
             next =
                 link.as_deref().and_then(next_page).map(|link| self.absolute(&link)).transpose()?;
         }
-        Err(Error::new(format!("the list of files of {} does not end", self.page())))
+        Err(Error::new(format!("the file list of {} has too many pages", self.page())))
     }
 
     fn api(&self) -> String {
@@ -120,7 +120,10 @@ impl Hub<'_> {
         // A mirror may name the pages of the server that it mirrors.
         let path = if link.starts_with('/') { Some(0) } else { link.find("/api/") };
         path.map(|at| format!("{}{}", self.endpoint, &link[at..])).ok_or_else(|| {
-            Error::new(format!("the list of files of {} goes on at `{link}`", self.page()))
+            Error::new(format!(
+                "the next page of the file list of {} is on another server: `{link}`",
+                self.page()
+            ))
         })
     }
 }
@@ -135,7 +138,7 @@ pub(crate) fn page(endpoint: &str, kind: &str, repository: &str) -> String {
 }
 
 fn strange(url: &str, error: &serde_json::Error) -> Error {
-    Error::new(format!("{url} is not an answer of Hugging Face: {error}")).hint("check HF_ENDPOINT")
+    Error::new(format!("unexpected answer from {url}: {error}")).hint("check HF_ENDPOINT")
 }
 
 /// The address of `Link: <…>; rel="next"`.
@@ -192,9 +195,9 @@ mod tests {
     #[test]
     fn what_is_no_list_is_told() {
         for (body, link, said) in [
-            ("{}", None, "is not an answer of Hugging Face: "),
-            ("[]", Some("<http://x/y>; rel=\"next\""), "goes on at `http://x/y`"),
-            ("[]", Some("</again>; rel=\"next\""), "the list of files of h/o/r does not end"),
+            ("{}", None, "unexpected answer from "),
+            ("[]", Some("<http://x/y>; rel=\"next\""), "is on another server: `http://x/y`"),
+            ("[]", Some("</again>; rel=\"next\""), "the file list of h/o/r has too many pages"),
         ] {
             let get = |_: &str| Ok((body.as_bytes().to_vec(), link.map(str::to_owned)));
             let hub = Hub { endpoint: "h", kind: "models", repository: "o/r", get: &get };

@@ -21,8 +21,9 @@ impl Part {
     /// When it cannot be written, or another process is writing it.
     pub(crate) fn begin(to: &Path) -> Result<Self, Error> {
         let failed = |e: &std::io::Error| Error::io("write", to, e);
-        let name =
-            to.file_name().ok_or_else(|| Error::new(format!("{} is no file", to.display())))?;
+        let name = to
+            .file_name()
+            .ok_or_else(|| Error::new(format!("{} is not a file name", to.display())))?;
         let path = to.with_file_name(format!(".{}.part", name.to_string_lossy()));
         loop {
             let file = File::options().create(true).truncate(false).write(true).open(&path);
@@ -130,6 +131,6 @@ mod tests {
         let error = Part::begin(Path::new("/no/such/m.gguf")).map(|_| ()).unwrap_err().to_string();
         assert_eq!(error, "cannot write /no/such/m.gguf: No such file or directory (os error 2)");
         let error = Part::begin(Path::new("..")).map(|_| ()).unwrap_err().to_string();
-        assert_eq!(error, ".. is no file");
+        assert_eq!(error, ".. is not a file name");
     }
 }

@@ -110,7 +110,8 @@ impl FromStr for Name {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let refused = |why: &str| Error::usage(format!("not a name of an image: `{text}`: {why}"));
+        let refused =
+            |why: &str| Error::usage(format!("invalid reference format: `{text}`: {why}"));
         let hugging_face = text.strip_prefix("hf://").map(|rest| format!("{HUGGING_FACE}/{rest}"));
         let (path, version) = split(hugging_face.as_deref().unwrap_or(text)).map_err(refused)?;
         let (registry, repository) = match path.split_once('/') {
@@ -129,7 +130,8 @@ impl FromStr for Name {
         };
         if registry != HUGGING_FACE && repository.bytes().any(|byte| byte.is_ascii_uppercase()) {
             let lower = text.replace(path, &path.to_lowercase());
-            return Err(refused("a repository is lower case").hint(format!("write it `{lower}`")));
+            return Err(refused("the repository name must be lowercase")
+                .hint(format!("write it `{lower}`")));
         }
         check(registry, &repository).map_err(refused)?;
         Ok(Self { registry: registry.to_owned(), repository, version })
@@ -152,7 +154,8 @@ fn split(text: &str) -> Result<(&str, Version), &'static str> {
     };
     if !is_tag(tag) {
         return Err(
-            "a tag has 1 to 128 letters, digits, `_`, `.` and `-`, and begins with none of the last two",
+            "a tag has 1 to 128 letters, digits, `_`, `.` and `-`, and begins with a letter, a \
+            digit or `_`",
         );
     }
     Ok((path, digest.unwrap_or_else(|| Version::Tag(tag.to_owned()))))
@@ -186,10 +189,11 @@ fn check(registry: &str, repository: &str) -> Result<(), &'static str> {
             && !label.ends_with('-')
     };
     if !host.split('.').all(label) || port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        return Err("the registry is not `HOST` or `HOST:PORT`");
+        return Err("the registry must be `HOST` or `HOST:PORT`");
     }
     if repository.len() > 255 || !repository.split('/').all(is_component) {
-        return Err("a repository has letters and digits, and `.`, `_`, `__` or `-` between them");
+        return Err("a repository name has lowercase letters and digits, with `.`, `_`, `__` or \
+            `-` between them");
     }
     Ok(())
 }
@@ -238,26 +242,26 @@ mod tests {
     #[test]
     fn what_is_no_name_is_refused_with_the_reason() {
         for (text, reason) in [
-            ("", "letters and digits"),
-            ("a//b", "letters and digits"),
-            ("../b", "not `HOST` or"),
-            ("x/../b", "letters and digits"),
-            ("r.io/", "letters and digits"),
+            ("", "lowercase letters and digits"),
+            ("a//b", "lowercase letters and digits"),
+            ("../b", "must be `HOST` or"),
+            ("x/../b", "lowercase letters and digits"),
+            ("r.io/", "lowercase letters and digits"),
             ("a:", "a tag has 1 to 128"),
             ("a:.x", "a tag has 1 to 128"),
             ("a@sha256:00", "64 digits"),
-            ("r.io:port/a", "not `HOST` or"),
-            ("r..io/a", "not `HOST` or"),
-            ("-r.io/a", "not `HOST` or"),
-            ("a b", "letters and digits"),
-            ("a/-b", "letters and digits"),
+            ("r.io:port/a", "must be `HOST` or"),
+            ("r..io/a", "must be `HOST` or"),
+            ("-r.io/a", "must be `HOST` or"),
+            ("a b", "lowercase letters and digits"),
+            ("a/-b", "lowercase letters and digits"),
         ] {
             let error = text.parse::<Name>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");
         }
         let error = "r.io/Qwen:V1".parse::<Name>().unwrap_err().to_string();
-        let expected = "not a name of an image: `r.io/Qwen:V1`: a repository is lower case\n  \
-             hint: write it `r.io/qwen:V1`";
+        let expected = "invalid reference format: `r.io/Qwen:V1`: the repository name must be \
+            lowercase\n  hint: write it `r.io/qwen:V1`";
         assert_eq!(error, expected);
     }
 }

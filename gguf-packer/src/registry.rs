@@ -201,9 +201,9 @@ impl Client {
     ) -> Result<Digest, Error> {
         if name.is_hugging_face() {
             return Err(Error::new(format!(
-                "`{name}` is a repository of Hugging Face, which has no signatures"
+                "cannot verify `{name}`: Hugging Face has no signatures"
             ))
-            .hint("build an image of it, and sign that: gguf-packer build --push --sign KEY"));
+            .hint("build an image from it, and sign that: gguf-packer build --push --sign KEY"));
         }
         self.session(name, false, report).verified(key)
     }

@@ -87,7 +87,7 @@ impl Store {
     pub fn open_at(root: &Path) -> Result<Self, Error> {
         if fs::metadata(root).is_ok_and(|known| !known.is_dir()) {
             return Err(Error::new(format!("the store {} is not a folder", root.display()))
-                .hint("name a folder: --store DIR, or GGUF_PACKER_STORE_PATH"));
+                .hint("choose a folder: --store DIR, or GGUF_PACKER_STORE_PATH=DIR"));
         }
         disk::make_folder(root).map_err(elsewhere)?;
         let root = fs::canonicalize(root).map_err(|e| Error::io("read", root, &e))?;
@@ -237,7 +237,7 @@ fn lock_file(path: &Path) -> Result<File, Error> {
 }
 
 fn elsewhere(error: Error) -> Error {
-    error.hint("another folder: --store DIR, or GGUF_PACKER_STORE_PATH")
+    error.hint("choose another folder: --store DIR, or GGUF_PACKER_STORE_PATH=DIR")
 }
 
 fn share(lock: &File, root: &Path) -> Result<(), Error> {

@@ -70,7 +70,7 @@ fn shells_and_man_get_what_they_read() {
 
 #[test]
 fn an_empty_store_is_whole_and_lists_nothing() {
-    assert!(text(&run(&["store", "check", "--deep"])).starts_with("the store is whole: 0 images"));
+    assert!(text(&run(&["store", "check", "--deep"])).starts_with("the store is intact: 0 images"));
     assert_eq!(text(&run(&["list", "--json"])), "[]\n");
 }
 
@@ -90,9 +90,9 @@ fn a_conversion_says_everything_that_is_wrong_with_its_words() {
         2,
         &["--type", "Q4_K_M", "--base", &dir, &dir, "/no/such/out.gguf"],
         &[
-            "a conversion has no type `Q4_K_M`",
+            "unknown type `Q4_K_M`",
             "hint: CONVERT --type=F16, then QUANTIZE --type=Q4_K_M",
-            "`--base` goes with an adapter",
+            "`--base` is only for adapters",
             "hint: mkdir -p /no/such",
         ],
     );

@@ -82,10 +82,8 @@ impl Reader {
         match self.text(name)?.as_deref() {
             None | Some("0") => Ok(false),
             Some("1") => Ok(true),
-            Some(other) => {
-                Err(Error::usage(format!("{name} is `{other}`"))
-                    .hint(format!("set {name} to 0 or 1")))
-            }
+            Some(other) => Err(Error::usage(format!("{name} is `{other}`, but must be 0 or 1"))
+                .hint(format!("set {name} to 0 or 1"))),
         }
     }
 }
@@ -96,8 +94,9 @@ impl Reader {
 /// When a variable of ours has a value that cannot be meant; all of them are told at once.
 pub fn read_config() -> Result<Config, Error> {
     let cargo = |name: &str| {
-        std::env::var(name)
-            .map_err(|_| Error::usage(format!("{name} is unset: Cargo sets it for build scripts")))
+        std::env::var(name).map_err(|_| {
+            Error::usage(format!("{name} is unset, although Cargo sets it for build scripts"))
+        })
     };
     let on = |feature: &str| {
         let name = format!("CARGO_FEATURE_{}", feature.to_uppercase().replace('-', "_"));
@@ -178,8 +177,12 @@ fn overrides(reader: &Reader) -> Result<Overrides, Error> {
     let jobs = jobs.and_then(|jobs| {
         let parsed = jobs.parse().ok().filter(|jobs| *jobs > 0);
         if parsed.is_none() {
-            let error = Error::usage(format!("LLAMA_SYS_JOBS is `{jobs}`"));
-            errors.push(error.hint("set LLAMA_SYS_JOBS to a number of compilers, such as 4"));
+            let error = Error::usage(format!("LLAMA_SYS_JOBS is `{jobs}`, but must be a number"));
+            errors.push(
+                error.hint(
+                    "set LLAMA_SYS_JOBS to the number of compilers to run at once, such as 4",
+                ),
+            );
         }
         parsed
     });
@@ -209,13 +212,14 @@ fn definitions(text: &str) -> Result<Vec<(String, String)>, Error> {
             .hint("write it as LLAMA_SYS_CMAKE_ARGS='-DNAME=VALUE -DOTHER=\"two words\"'")
     };
     let words = shlex::split(text)
-        .ok_or_else(|| wrong(format!("LLAMA_SYS_CMAKE_ARGS has an open quote: {text}")))?;
+        .ok_or_else(|| wrong(format!("LLAMA_SYS_CMAKE_ARGS: unbalanced quotes: {text}")))?;
     words
         .iter()
         .map(|word| {
             let definition = word.strip_prefix("-D").and_then(|rest| rest.split_once('='));
-            let (name, value) = definition
-                .ok_or_else(|| wrong(format!("LLAMA_SYS_CMAKE_ARGS: `{word}` is no definition")))?;
+            let (name, value) = definition.ok_or_else(|| {
+                wrong(format!("LLAMA_SYS_CMAKE_ARGS: `{word}` is not -DNAME=VALUE"))
+            })?;
             let name = name.split_once(':').map_or(name, |(name, _type)| name);
             Ok((name.to_owned(), value.to_owned()))
         })
@@ -268,7 +272,7 @@ fn compilers(reader: &Reader, target: &Target, host: &Target) -> Result<Compiler
 pub fn out_dir() -> Result<PathBuf, Error> {
     let dir = std::env::var_os("OUT_DIR");
     dir.map(PathBuf::from)
-        .ok_or_else(|| Error::usage("OUT_DIR is unset: Cargo sets it for build scripts"))
+        .ok_or_else(|| Error::usage("OUT_DIR is unset, although Cargo sets it for build scripts"))
 }
 
 /// Whether docs.rs builds: no network, a read-only source, nothing to link.
@@ -349,9 +353,9 @@ mod tests {
         assert_eq!(pairs, [("A", "1"), ("B", "x y"), ("C", "z=z")]);
         assert_eq!(
             definitions("GGML_RPC=ON").unwrap_err().to_string(),
-            "LLAMA_SYS_CMAKE_ARGS: `GGML_RPC=ON` is no definition\n  hint: write it as \
-             LLAMA_SYS_CMAKE_ARGS='-DNAME=VALUE -DOTHER=\"two words\"'"
+            "LLAMA_SYS_CMAKE_ARGS: `GGML_RPC=ON` is not -DNAME=VALUE\n  hint: write it as \
+            LLAMA_SYS_CMAKE_ARGS='-DNAME=VALUE -DOTHER=\"two words\"'"
         );
-        assert!(definitions("'-DA=1").unwrap_err().to_string().contains("open quote"));
+        assert!(definitions("'-DA=1").unwrap_err().to_string().contains("unbalanced quotes"));
     }
 }

@@ -102,7 +102,7 @@ pub fn build_object(
     progress: &Progress,
 ) -> Result<PathBuf, Error> {
     if toolchain.ninja.is_none() {
-        return Err(Error::missing(format!("cannot build {object} alone without ninja"))
+        return Err(Error::missing(format!("ninja not found (building {object} alone needs it)"))
             .hint("install it: apt-get install ninja-build"));
     }
     make(layout, flags, toolchain, config, &[object], progress)?;
@@ -267,8 +267,8 @@ fn explain(error: Error, full: bool) -> Error {
     }
     if says(&["GGML_CPU_ALL_VARIANTS requires GGML_BACKEND_DL"]) {
         return error.hint(
-            "a llama.cpp without our patch has CPU variants as libraries alone: \
-             --features cpu-all-variants,backend-dl",
+            "without our patch, llama.cpp has CPU variants only as libraries: --features \
+            cpu-all-variants,backend-dl",
         );
     }
     if says(&["Killed signal", "out of memory"]) {

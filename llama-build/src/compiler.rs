@@ -28,8 +28,8 @@ impl Named {
             return Ok(path());
         }
         let words = shlex::split(text).ok_or_else(|| {
-            Error::usage(format!("{name} has an open quote: {text}"))
-                .hint(format!("set {name} to a compiler and its flags, as in `gcc -m64`"))
+            Error::usage(format!("{name}: unbalanced quotes: {text}"))
+                .hint(format!("set {name} to a compiler and its flags, such as `gcc -m64`"))
         })?;
         let mut words = words.into_iter().peekable();
         let launcher = words.next_if(|word| is_launcher(word));
@@ -89,7 +89,8 @@ mod tests {
         let error = Named::read("CC", "gcc 'x".into()).unwrap_err().to_string();
         assert_eq!(
             error,
-            "CC has an open quote: gcc 'x\n  hint: set CC to a compiler and its flags, as in `gcc -m64`"
+            "CC: unbalanced quotes: gcc 'x\n  hint: set CC to a compiler and its flags, such as \
+            `gcc -m64`"
         );
     }
 

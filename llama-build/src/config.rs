@@ -137,8 +137,9 @@ impl Config {
         if target.os != Os::Linux && self.openssl_root.is_none() {
             if features.has(Feature::Tls) && features.has(Feature::Server) {
                 said.push(format!(
-                    "`tls` is left out on {target}, so `llama-server` cannot download models; with OPENSSL_ROOT_DIR \
-                     set to an OpenSSL it can"
+                    "feature `tls` is not supported on {target} without OPENSSL_ROOT_DIR, so \
+                    `llama-server` cannot download models; set OPENSSL_ROOT_DIR to the folder of \
+                    an OpenSSL"
                 ));
             }
             features.remove(Feature::Tls);
@@ -146,7 +147,8 @@ impl Config {
         if !self.compilers.left_out.is_empty() {
             let flags = self.compilers.left_out.join(" ");
             said.push(format!(
-                "CFLAGS, CXXFLAGS and LDFLAGS: built without {flags}, which Rust's linker cannot finish"
+                "removed {flags} from CFLAGS, CXXFLAGS and LDFLAGS, because Rust's linker does \
+                not support it"
             ));
         }
         (self, said)
@@ -163,7 +165,7 @@ impl Config {
 fn settle_backends(features: &mut Features, target: &Target, said: &mut Vec<String>) {
     let asked: Vec<Backend> = features.backends().collect();
     for backend in asked.into_iter().filter(|backend| !(backend.row().exists_on)(target)) {
-        said.push(format!("feature `{backend}` has no meaning on {target} and is left out"));
+        said.push(format!("ignored feature `{backend}`: it does not exist on {target}"));
         features.remove(backend);
     }
     for backend in Backend::all().filter(|backend| (backend.row().default_on)(target)) {
@@ -192,7 +194,7 @@ fn settle_linkage(
     if features.has(Feature::CpuAllVariants) && !shared && !embeds {
         if !static_only {
             said.push(format!(
-                "no single file for {target} can hold all CPU variants: `backend-dl` is switched on"
+                "a single file for {target} cannot contain all CPU variants: enabled `backend-dl`"
             ));
         }
         features.insert(Feature::BackendDl);
@@ -201,13 +203,13 @@ fn settle_linkage(
     if both && !features.has(Feature::BackendDl) {
         said.push(
             "`cuda` and `rocm` define the same symbols and cannot be linked into one program: \
-             `backend-dl` is switched on"
+            enabled `backend-dl`"
                 .into(),
         );
         features.insert(Feature::BackendDl);
     }
     if features.has(Feature::BackendDl) && static_only {
-        said.push(format!("{target} cannot load libraries at run time: `backend-dl` is left out"));
+        said.push(format!("{target} cannot load libraries at run time: ignored `backend-dl`"));
         features.remove(Feature::BackendDl);
         if !embeds {
             features.remove(Feature::CpuAllVariants);
@@ -220,11 +222,11 @@ fn settle_cpu(features: &mut Features, target: &Target, cross: bool, said: &mut 
     let other = others.into_iter().find(|other| features.has(*other));
     if let Some(other) = other.filter(|_| features.has(Feature::Native)) {
         let other = other.name();
-        said.push(format!("`native` and `{other}` exclude each other: `native` is left out"));
+        said.push(format!("`native` and `{other}` cannot be used together: ignored `native`"));
         features.remove(Feature::Native);
     }
     if features.has(Feature::Native) && cross {
-        said.push(format!("`native` cannot tune for {target} from here and is left out"));
+        said.push(format!("ignored `native`: this machine cannot tune for {target}"));
         features.remove(Feature::Native);
     }
 }
@@ -247,12 +249,13 @@ mod tests {
         }
         let both = settled("x86_64-unknown-linux-gnu", "cpu-all-variants backend-dl");
         assert_eq!(both, (true, true, vec![]));
-        let apple = "no single file for aarch64-apple-darwin can hold all CPU variants: `backend-dl` is switched on";
+        let apple = "a single file for aarch64-apple-darwin cannot contain all CPU variants: \
+            enabled `backend-dl`";
         assert_eq!(
             settled("aarch64-apple-darwin", "cpu-all-variants"),
             (true, true, vec![apple.to_owned()])
         );
-        let native = "`native` and `cpu-all-variants` exclude each other: `native` is left out";
+        let native = "`native` and `cpu-all-variants` cannot be used together: ignored `native`";
         assert_eq!(
             settled("x86_64-unknown-linux-gnu", "cpu-all-variants native"),
             (true, false, vec![native.to_owned()])

@@ -70,8 +70,9 @@ pub(crate) fn read(build: &Path) -> Result<Codemodel, Error> {
     let index: Index = json(&newest_index(&reply)?)?;
     let object = |kind: &str| {
         let found = index.objects.iter().find(|object| object.kind == kind);
-        let found =
-            found.ok_or_else(|| Error::missing(format!("CMake did not answer about `{kind}`")))?;
+        let found = found.ok_or_else(|| {
+            Error::missing(format!("CMake's File API did not answer the query `{kind}`"))
+        })?;
         Ok(reply.join(&found.json_file))
     };
     let model: Model = json(&object("codemodel")?)?;
@@ -80,7 +81,7 @@ pub(crate) fn read(build: &Path) -> Result<Codemodel, Error> {
         .iter()
         .find(|configuration| configuration.name == "Release")
         .or(model.configurations.first())
-        .ok_or_else(|| Error::missing("CMake's answer has no configuration"))?;
+        .ok_or_else(|| Error::missing("CMake's File API returned no configuration"))?;
     let targets = configuration
         .targets
         .iter()

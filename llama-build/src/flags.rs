@@ -18,9 +18,9 @@ use crate::target::Os;
 /// Definitions that neither a feature nor upstream's official sets ask for: name, value, reason.
 pub const OURS: &[(&str, &str, &str)] = &[
     ("GGML_CCACHE", "OFF", "the launcher is named below, not whatever is found"),
-    ("LLAMA_BUILD_APP", "OFF", "only what the product needs"),
-    ("LLAMA_BUILD_EXAMPLES", "OFF", "only what the product needs"),
-    ("LLAMA_BUILD_UI", "OFF", "the web UI is built once, beside the source"),
+    ("LLAMA_BUILD_APP", "OFF", "not needed"),
+    ("LLAMA_BUILD_EXAMPLES", "OFF", "not needed"),
+    ("LLAMA_BUILD_UI", "OFF", "we build the web UI once, next to the source"),
     ("LLAMA_USE_PREBUILT_UI", "OFF", "a build downloads nothing"),
 ];
 

@@ -40,7 +40,7 @@ pub(crate) fn find_vulkan(minimum: [u32; 3], config: &Config) -> Result<Found, M
     let text = |version: [u32; 3]| version.map(|number| number.to_string()).join(".");
     match vulkan_version(&macros(NAME, config)?) {
         Some(version) if version < minimum => {
-            let too_old = Some(format!("{}, {} is needed", text(version), text(minimum)));
+            let too_old = Some(format!("{}, but {} is required", text(version), text(minimum)));
             let sdk = config.toolkits.vulkan.as_ref();
             let sdk = sdk.map_or("unset".to_owned(), |sdk| sdk.display().to_string());
             let looked_in = vec![format!("$VULKAN_SDK ({sdk})"), format!("system ({NAME})")];
@@ -100,10 +100,9 @@ mod tests {
             report(&[&old], Some(Manager::Apt))
                 .to_string()
                 .replace(&dir.path().display().to_string(), "D"),
-            "Vulkan headers too old for feature `vulkan`: 1.3.239, 1.3.272 is needed\n  \
-             looked in: $VULKAN_SDK (D), system (vulkan/vulkan.h)\n  \
-             hint: install a newer one: apt-get install libvulkan-dev\n  \
-             hint: or build without the feature `vulkan`"
+            "Vulkan headers too old for feature `vulkan`: 1.3.239, but 1.3.272 is required\n  \
+            looked in: $VULKAN_SDK (D), system (vulkan/vulkan.h)\n  hint: install a newer \
+            version: apt-get install libvulkan-dev\n  hint: or build without the feature `vulkan`"
         );
     }
 }

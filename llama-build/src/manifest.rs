@@ -62,7 +62,7 @@ impl Manifest {
 
     fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let no_manifest = |e: serde_json::Error| {
-            Error::refused(format!("{} is no manifest: {e}", path.display()))
+            Error::refused(format!("{} is not a manifest: {e}", path.display()))
         };
         let manifest: Self = serde_json::from_str(text).map_err(no_manifest)?;
         if manifest.schema == SCHEMA {
@@ -115,7 +115,7 @@ impl Manifest {
         }
         Err(Error::mismatch(format!("the build in {} does not match {what}", dir.display()))
             .log(differ)
-            .hint("unset LLAMA_SYS_PREBUILT_DIR, or choose the same features and variables"))
+            .hint("unset LLAMA_SYS_PREBUILT_DIR, or use the same features and variables"))
     }
 
     fn differs_in_source(&self, pin: &Pin) -> Result<Vec<String>, Error> {

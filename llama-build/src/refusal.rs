@@ -15,9 +15,10 @@ pub(crate) fn static_glibc(target: &Target) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::usage(format!(
-        "{target} has no static C library that llama.cpp runs with (`+crt-static`)"
+        "`+crt-static` is not supported on {target}: llama.cpp does not run with its static C \
+        library"
     ))
-    .hint("take `-C target-feature=+crt-static` out of RUSTFLAGS")
+    .hint("remove `-C target-feature=+crt-static` from RUSTFLAGS")
     .hint(format!("or build for musl: cargo build --target {}-unknown-linux-musl", target.arch)))
 }
 
@@ -32,10 +33,13 @@ pub fn lost_libraries(config: &Config, out: &Path) -> Result<(), Error> {
     if !lost || config.overrides.relocatable {
         return Ok(());
     }
-    Err(Error::usage("`cargo install` keeps the program, and removes the libraries that `backend-dl` puts beside it")
-        .hint("one file with every CPU's code: cargo install … --features cpu-all-variants")
-        .hint("program and libraries, in a clone: cargo xtask dist")
-        .hint("or keep what is built: CARGO_TARGET_DIR=/a/folder/that/stays cargo install …"))
+    Err(Error::usage(
+        "`cargo install` keeps only the program, not the libraries that `backend-dl` \
+        builds next to it",
+    )
+    .hint("to put the code of every CPU into one file: cargo install … --features cpu-all-variants")
+    .hint("to get the program with its libraries, in a clone: cargo xtask dist")
+    .hint("to keep the whole build: CARGO_TARGET_DIR=/a/folder/that/stays cargo install …"))
 }
 
 #[cfg(test)]
@@ -66,9 +70,10 @@ mod tests {
         assert_eq!(
             refused("x86_64-unknown-linux-gnu").as_deref(),
             Some(
-                "x86_64-unknown-linux-gnu has no static C library that llama.cpp runs with (`+crt-static`)\n  \
-                 hint: take `-C target-feature=+crt-static` out of RUSTFLAGS\n  \
-                 hint: or build for musl: cargo build --target x86_64-unknown-linux-musl"
+                "`+crt-static` is not supported on x86_64-unknown-linux-gnu: llama.cpp does not \
+                run with its static C library\n  hint: remove `-C target-feature=+crt-static` \
+                from RUSTFLAGS\n  hint: or build for musl: cargo build --target \
+                x86_64-unknown-linux-musl"
             )
         );
         for triple in

@@ -158,7 +158,7 @@ fn basics(config: &Config) -> Vec<Requirement> {
         rows.push(Requirement { required: false, ..program("npm", &["npm"], None, UI, NPM) });
         rows.push(Requirement {
             required: false,
-            hint: Some("in a clone of this repository: cargo xtask setup --yes brings one".into()),
+            hint: Some("in a clone of this repository: cargo xtask setup --yes".into()),
             ..program("Node.js", &["node"], Some(NODE_OLDEST), UI, NODE)
         });
     }
@@ -233,11 +233,11 @@ fn compiler(
         |what: &str| format!("set {variable}_{} to {what}", config.target.triple.replace('-', "_"));
     row.hint = Some(match (config.target.is_musl(), config.is_cross()) {
         (true, _) => format!(
-            "Debian's musl-tools compiles no C++: build on Alpine, or {}",
+            "Debian's musl-tools has no C++ compiler: build on Alpine, or {}",
             set("a C++ compiler for musl")
         ),
         (false, true) => set("its cross compiler"),
-        (false, false) => format!("set {variable} to a compiler that is there, or to nothing"),
+        (false, false) => format!("set {variable} to an installed compiler, or unset it"),
     });
     row
 }

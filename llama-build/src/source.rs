@@ -41,7 +41,7 @@ impl Source {
         let copied = tree.copy_patched(&layout.source, ui.as_ref())?;
         for (patch, why) in &copied.skipped {
             cargo::warning(&format!(
-                "LLAMA_SYS_SOURCE_DIR: {patch} does not apply and is left out: {why}"
+                "LLAMA_SYS_SOURCE_DIR: skipped {patch}, which does not apply: {why}"
             ));
         }
         Ok(Self { verified: tree.verified, patches: copied.applied, ui: ui.is_some() })

@@ -21,10 +21,10 @@ pub fn link(pin: &llama_src::Pin, own_declarations: bool) -> Result<Vec<PathBuf>
         |version: &str| version.split(['.', '-']).take(2).map(str::to_owned).collect::<Vec<_>>();
     if !own_declarations && release(&library.version) != release(&pin.version) {
         return Err(Error::mismatch(format!(
-            "the installed llama.cpp is {}, the declarations are of {}",
+            "version mismatch: the installed llama.cpp is {}, the declarations are for {}",
             library.version, pin.version
         ))
-        .hint("declare the installed one: add the feature `bindgen`")
+        .hint("generate the declarations from the installed headers: add the feature `bindgen`")
         .hint("or build without the feature `system`"));
     }
     for dir in &library.link_paths {

@@ -152,7 +152,7 @@ fn describe(finding: &Finding, manager: Option<Manager>) -> Error {
     // Where a newer one is to be had elsewhere, the system's own is most likely the old one that is there.
     let elsewhere = missing.too_old.is_some() && finding.requirement.hint.is_some();
     if !commands.is_empty() && !elsewhere {
-        let what = if missing.too_old.is_some() { "a newer one" } else { "it" };
+        let what = if missing.too_old.is_some() { "a newer version" } else { "it" };
         error = error.hint(format!("install {what}: {}", commands.join(" | ")));
     }
     if let Some(hint) = &finding.requirement.hint {
@@ -191,7 +191,8 @@ fn look_for_program(
         let found = version_in(&text);
         match (minimum, &found) {
             (Some((major, minor)), Some(version)) if numbers(version) < (major, minor) => {
-                let there = format!("{} is {version}, {major}.{minor} is needed", path.display());
+                let there =
+                    format!("{} is {version}, but {major}.{minor} is required", path.display());
                 missing.too_old.get_or_insert(there);
             }
             _ => return Ok(Found { path, version: found.unwrap_or_default() }),
@@ -206,7 +207,7 @@ fn launcher(config: &Config, found: Option<PathBuf>) -> Result<Option<PathBuf>, 
         None => Ok(found.filter(|launcher| works(launcher, config))),
         Some("none") => Ok(None),
         Some(name) => which::which(name).map(Some).map_err(|_| {
-            Error::missing(format!("no compiler launcher `{name}`"))
+            Error::missing(format!("compiler launcher not found: `{name}`"))
                 .looked_in("PATH")
                 .hint("set LLAMA_SYS_COMPILER_LAUNCHER to ccache, sccache, a path, or none")
         }),
@@ -231,7 +232,7 @@ fn works(launcher: &Path, config: &Config) -> bool {
         });
     let Err(error) = tried else { return true };
     let name = launcher.file_name().unwrap_or_default().to_string_lossy();
-    cargo::warning(&format!("{name} fails, so everything is compiled without it: {error}"));
+    cargo::warning(&format!("compiling without {name}, which failed: {error}"));
     false
 }
 

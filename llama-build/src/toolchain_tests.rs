@@ -39,7 +39,7 @@ fn a_named_compiler_is_what_is_looked_for() {
     assert_eq!(
         compilers("x86_64-unknown-linux-gnu", "/no/such/cc", there),
         "C compiler not found (every build needs it)\n  looked in: $CC (/no/such/cc), PATH\n  \
-         hint: set CC to a compiler that is there, or to nothing"
+        hint: set CC to an installed compiler, or unset it"
     );
     let arm = compilers("aarch64-unknown-linux-gnu", there, "no-aarch64-g++");
     assert_eq!(
@@ -51,8 +51,8 @@ fn a_named_compiler_is_what_is_looked_for() {
     let musl = compilers("x86_64-unknown-linux-musl", there, "no-musl-g++");
     assert!(
         musl.ends_with(
-            "hint: Debian's musl-tools compiles no C++: build on Alpine, or set \
-         CXX_x86_64_unknown_linux_musl to a C++ compiler for musl"
+            "hint: Debian's musl-tools has no C++ compiler: build on Alpine, or set \
+            CXX_x86_64_unknown_linux_musl to a C++ compiler for musl"
         ),
         "{musl}"
     );
@@ -64,11 +64,11 @@ fn a_compiler_that_is_too_old_is_not_installed_again() {
     let rows = requirement::all(&config).into_iter();
     let [requirement] =
         rows.filter(|row| row.name.contains("nvcc")).collect::<Vec<_>>().try_into().unwrap();
-    let too_old = Some("/usr/bin/nvcc is 11.5, 11.7 is needed".to_owned());
+    let too_old = Some("/usr/bin/nvcc is 11.5, but 11.7 is required".to_owned());
     let finding = Finding { requirement, result: Err(Missing { too_old, looked_in: vec![] }) };
     let text = report(&[&finding], Some(Manager::Apt)).to_string();
     assert!(
-        !text.contains("apt-get") && text.contains("\n  hint: NVIDIA's own packages are newer"),
+        !text.contains("apt-get") && text.contains("\n  hint: NVIDIA's packages are newer"),
         "{text}"
     );
 }
@@ -100,7 +100,7 @@ OpenSSL not found (feature `tls` needs it)
 CUDA compiler (nvcc) not found (feature `cuda` needs it)
   looked in: $CUDACXX, $CUDA_PATH, /usr/local/cuda/bin
   hint: install it: apt-get install nvidia-cuda-toolkit
-  hint: NVIDIA's own packages are newer than most systems': https://developer.nvidia.com/cuda-downloads; in a clone of this repository: cargo xtask setup --features cuda
+  hint: NVIDIA's packages are newer than those of most systems: https://developer.nvidia.com/cuda-downloads; in a clone of this repository: cargo xtask setup --features cuda
   hint: or build without the feature `cuda`
 3 tools are missing
   hint: install them all: apt-get install cmake libssl-dev nvidia-cuda-toolkit";

@@ -27,8 +27,8 @@ fn missing(needs: &str, has: impl Fn(&str) -> bool) -> Vec<&str> {
 
 fn sentence(missing: &[&str]) -> String {
     format!(
-        "error: this llama-server was built for newer processors: this one has no {}\n  \
-         hint: build one for all processors: cargo build --release --features cpu-all-variants",
+        "error: this llama-server was built for newer processors: this one lacks {}\n  hint: \
+        build a server for all processors: cargo build --release --features cpu-all-variants",
         missing.join(", ")
     )
 }
@@ -105,8 +105,9 @@ mod tests {
         assert!(missing("sse4.2 popcnt", old).is_empty());
         assert_eq!(
             sentence(&["avx", "avx2"]),
-            "error: this llama-server was built for newer processors: this one has no avx, avx2\n  hint: build \
-             one for all processors: cargo build --release --features cpu-all-variants"
+            "error: this llama-server was built for newer processors: this one lacks avx, avx2\n  \
+            hint: build a server for all processors: cargo build --release --features \
+            cpu-all-variants"
         );
     }
 

@@ -46,8 +46,8 @@ mod tests {
         }
         for value in ["30s", "-1", "+1", "1.5", " 1", "86401", "99999999999"] {
             let message = format!(
-                "LLAMA_SERVER_DRAIN is `{value}`, must be whole seconds, at most 86400\n  \
-                 hint: LLAMA_SERVER_DRAIN=30"
+                "LLAMA_SERVER_DRAIN is `{value}`, but must be whole seconds, at most 86400\n  \
+                hint: LLAMA_SERVER_DRAIN=30"
             );
             assert_eq!(parse(DRAIN, value), Err(message));
         }

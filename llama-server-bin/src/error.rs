@@ -66,7 +66,7 @@ impl fmt::Display for Error {
         match self {
             Self::NotFound { tried } => not_found(f, tried),
             Self::NotAProgram { path, named_by } => {
-                write!(f, "{named_by} is not a program: {}", path.display())?;
+                write!(f, "{} is not a program (from {named_by})", path.display())?;
                 write!(f, "\n  hint: ls -l '{}'", path.display())
             }
             Self::Start { program, source } => {
@@ -74,8 +74,8 @@ impl fmt::Display for Error {
                 write!(f, "\n  hint: '{}' --version", program.display())
             }
             Self::PortTaken { address } => {
-                write!(f, "someone else listens on {address}")?;
-                f.write_str("\n  hint: give another --port, or none for a free one")
+                write!(f, "address already in use: {address}")?;
+                f.write_str("\n  hint: use another --port, or leave it out for a free one")
             }
             Self::Exited { status, log } => {
                 write!(f, "llama-server ended before it was ready ({status})")?;
@@ -84,12 +84,15 @@ impl fmt::Display for Error {
             Self::NotReady { waited, log } => {
                 write!(f, "llama-server was not ready after {waited:?}")?;
                 log_lines(f, log)?;
-                f.write_str("\n  hint: a large model needs a larger `ready_within`")?;
-                f.write_str("\n  hint: give a --port when the log is silenced: without one the address is read from it")
+                f.write_str("\n  hint: increase `ready_within`: a large model takes longer")?;
+                f.write_str(
+                    "\n  hint: set --port if logging is off: otherwise the address is \
+                    read from the log",
+                )
             }
             Self::Control { source } => write!(f, "cannot control llama-server: {source}"),
             Self::NoVersion { program, output } => {
-                write!(f, "no build number in `{} --version`", program.display())?;
+                write!(f, "`{} --version` printed no build number", program.display())?;
                 log_lines(f, &output.lines().map(str::to_owned).collect::<Vec<_>>())
             }
         }
@@ -137,7 +140,8 @@ mod tests {
     #[test]
     fn a_named_path_that_is_no_program_says_who_named_it() {
         let error = Error::NotAProgram { path: "/no/such".into(), named_by: "LLAMA_SERVER_BIN" };
-        let expected = "LLAMA_SERVER_BIN is not a program: /no/such\n  hint: ls -l '/no/such'";
+        let expected =
+            "/no/such is not a program (from LLAMA_SERVER_BIN)\n  hint: ls -l '/no/such'";
         assert_eq!(error.to_string(), expected);
     }
 
@@ -147,16 +151,16 @@ mod tests {
         let error = Error::NotReady { waited: Duration::from_secs(2), log }.to_string();
         let expected = "llama-server was not ready after 2s
   | loading
-  hint: a large model needs a larger `ready_within`
-  hint: give a --port when the log is silenced: without one the address is read from it";
+  hint: increase `ready_within`: a large model takes longer
+  hint: set --port if logging is off: otherwise the address is read from the log";
         assert_eq!(error, expected);
     }
 
     #[test]
     fn a_taken_port_has_a_way_out() {
         let error = Error::PortTaken { address: "127.0.0.1:8080".to_owned() }.to_string();
-        let expected = "someone else listens on 127.0.0.1:8080
-  hint: give another --port, or none for a free one";
+        let expected = "address already in use: 127.0.0.1:8080
+  hint: use another --port, or leave it out for a free one";
         assert_eq!(error, expected);
     }
 }

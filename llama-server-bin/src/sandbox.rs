@@ -53,7 +53,7 @@ fn mode(value: Option<&OsStr>) -> Result<Mode, String> {
         Some("1") => Ok(Mode::Wanted),
         Some("require") => Ok(Mode::Required),
         Some(other) => Err(format!(
-            "{VARIABLE} is `{other}`, which is neither 0, 1 nor require\n  hint: {VARIABLE}=1"
+            "{VARIABLE} is `{other}`, but must be 0, 1 or require\n  hint: {VARIABLE}=1"
         )),
     }
 }
@@ -66,7 +66,7 @@ fn judge(mode: Mode, missing: &[String]) -> Result<(), String> {
     let missing = missing.join("; ");
     if mode == Mode::Required {
         return Err(format!(
-            "{missing}, and {VARIABLE}=require\n  hint: {VARIABLE}=1 starts the server all the same"
+            "{missing}, and {VARIABLE}=require\n  hint: to start the server anyway: {VARIABLE}=1"
         ));
     }
     eprintln!("warning: sandbox: {missing}");
@@ -84,17 +84,22 @@ fn restrict(args: &[OsString]) -> Result<Vec<String>, String> {
     let files::Enforced { abi, unnamed } = files::restrict(&plan)?;
     if abi < files::WITH_PORTS {
         missing.push(match abi {
-            0 => "this kernel or container engine has no Landlock: files and ports stay open"
+            0 => "this kernel or container engine has no Landlock: access to files and ports \
+                stays open"
                 .to_owned(),
-            _ => format!("Landlock (ABI {abi}) of this kernel knows no ports: they stay open"),
+            _ => {
+                format!("this kernel's Landlock (ABI {abi}) cannot restrict ports: ports stay open")
+            }
         });
     }
     missing.extend(unnamed.as_ref().map(|path| {
         let path = path.display();
-        format!("Landlock has no lasting name for {path} on its file system: files stay open")
+        format!(
+            "Landlock cannot name {path} permanently on its file system: access to files stays open"
+        )
     }));
     let calls = calls::restrict(plan.spawns());
-    missing.extend(calls.as_ref().err().map(|why| format!("there is no seccomp: {why}")));
+    missing.extend(calls.as_ref().err().map(|why| format!("seccomp is not available: {why}")));
     if abi > 0 || calls.is_ok() {
         eprintln!("sandbox: {}", plan.summary(abi, unnamed.is_none(), calls.is_ok()));
     }
@@ -103,7 +108,7 @@ fn restrict(args: &[OsString]) -> Result<Vec<String>, String> {
 
 #[cfg(not(target_os = "linux"))]
 fn restrict(_args: &[OsString]) -> Result<Vec<String>, String> {
-    Ok(vec!["only Linux has Landlock and seccomp: nothing is locked".to_owned()])
+    Ok(vec!["Landlock and seccomp exist only on Linux: nothing is restricted".to_owned()])
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -122,8 +127,8 @@ mod tests {
         assert_eq!(read("0"), Ok(Mode::Off));
         assert_eq!(read("1"), Ok(Mode::Wanted));
         assert_eq!(read("require"), Ok(Mode::Required));
-        let message = "LLAMA_SERVER_SANDBOX is `yes`, which is neither 0, 1 nor require\n  \
-                       hint: LLAMA_SERVER_SANDBOX=1";
+        let message = "LLAMA_SERVER_SANDBOX is `yes`, but must be 0, 1 or require\n  hint: \
+            LLAMA_SERVER_SANDBOX=1";
         assert_eq!(read("yes"), Err(message.to_owned()));
     }
 
@@ -132,8 +137,8 @@ mod tests {
         let missing = ["no Landlock".to_owned(), "no seccomp".to_owned()];
         assert_eq!(judge(Mode::Wanted, &missing), Ok(()));
         assert_eq!(judge(Mode::Required, &[]), Ok(()));
-        let message = "no Landlock; no seccomp, and LLAMA_SERVER_SANDBOX=require\n  \
-                       hint: LLAMA_SERVER_SANDBOX=1 starts the server all the same";
+        let message = "no Landlock; no seccomp, and LLAMA_SERVER_SANDBOX=require\n  hint: to \
+            start the server anyway: LLAMA_SERVER_SANDBOX=1";
         assert_eq!(judge(Mode::Required, &missing), Err(message.to_owned()));
     }
 }

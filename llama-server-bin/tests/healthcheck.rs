@@ -117,8 +117,8 @@ fn a_server_starts_and_is_healthy() {
     let pid = server.pid();
     assert_eq!(check(&pid, &[]), says(1, "starting: the model is loading"));
     let due = format!(
-        "healthy: http://127.0.0.1:{port}/v/health answers 200, on the CPU: no NVIDIA driver \
-         (libnvidia-ml.so.1)"
+        "healthy: http://127.0.0.1:{port}/v/health answers 200, on the CPU: NVIDIA driver not \
+        found (libnvidia-ml.so.1)"
     );
     assert_eq!(check(&pid, &[]), says(0, &due));
     let elsewhere = format!("http://127.0.0.1:{port}/health");
@@ -142,11 +142,15 @@ fn nvidias_library_is_asked() {
         let (code, verdict) = check(&server.pid(), &variables);
         (code, verdict.replace(&format!("http://127.0.0.1:{port}/v/health answers 200, "), ""))
     };
-    assert_eq!(with("2", "1"), says(0, "healthy: with 2 NVIDIA GPUs in reach"));
-    assert_eq!(with("0", "0"), says(0, "healthy: on the CPU: NVIDIA's driver shows no GPU"));
+    assert_eq!(with("2", "1"), says(0, "healthy: with 2 NVIDIA GPUs available"));
+    assert_eq!(with("0", "0"), says(0, "healthy: on the CPU: the NVIDIA driver lists no GPU"));
     assert_eq!(
         with("broken", "1"),
-        says(1, "unhealthy: but LLAMA_REQUIRE_GPU=1 and NVIDIA's driver says `Driver Not Loaded`")
+        says(
+            1,
+            "unhealthy: but LLAMA_REQUIRE_GPU=1 and the NVIDIA driver reports `Driver Not \
+            Loaded`"
+        )
     );
 }
 
@@ -158,7 +162,7 @@ fn a_server_that_hangs_is_unhealthy_in_time() {
     let start = Instant::now();
     assert_eq!(
         check("1", &[("LLAMA_HEALTHCHECK_URL", &url)]),
-        says(1, &format!("unhealthy: {url} does not answer in time"))
+        says(1, &format!("unhealthy: {url} timed out"))
     );
     assert!(start.elapsed().as_secs() < 60, "it did not give up");
 }
@@ -186,8 +190,8 @@ fn under_another_main_process_the_libraries_are_opened() {
         check(&other.pid(), &[]),
         says(
             0,
-            "healthy: llama-server can be started, its 3 libraries open (not asked: the main \
-             process is `sleep`), on the CPU: no NVIDIA driver (libnvidia-ml.so.1)"
+            "healthy: llama-server can start: its 3 libraries load (not queried, because the main \
+            process is `sleep`), on the CPU: NVIDIA driver not found (libnvidia-ml.so.1)"
         )
     );
 }

@@ -159,7 +159,7 @@ fn a_killed_run_leaves_nothing_that_looks_finished() {
         .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".tar.gz"));
     assert_eq!(archives.count(), 0, "a killed run gave an archive");
     let error = xtask(&["verify", working.to_str().unwrap()]).fail();
-    assert!(error.contains("is no distribution: no version.json"), "{error}");
+    assert!(error.contains("is not a distribution: version.json not found"), "{error}");
 }
 
 #[test]

@@ -71,7 +71,9 @@ fn installed(out: &Path, model: &Path) -> String {
     let pinned = Pin::load().version;
     pc("0.0.9");
     let error = cargo().fail();
-    let wrong = format!("the installed llama.cpp is 0.0.9, the declarations are of {pinned}");
+    let wrong = format!(
+        "version mismatch: the installed llama.cpp is 0.0.9, the declarations are for {pinned}"
+    );
     assert!(error.contains(&wrong), "{error}");
     assert!(error.contains("add the feature `bindgen`"), "{error}");
     pc(pinned.trim_end_matches("-dev"));

@@ -135,7 +135,7 @@ fn tls_is_spoken_with_a_server_that_speaks_it() {
     short.args(["--pid", &server.pid().to_string(), "--timeout", "1"]);
     let said = finish(&mut short).output;
     rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
-    assert_eq!(said.trim_end(), format!("unhealthy: {url} does not answer in time"));
+    assert_eq!(said.trim_end(), format!("unhealthy: {url} timed out"));
 }
 
 #[test]

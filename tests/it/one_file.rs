@@ -79,8 +79,9 @@ fn a_build_for_newer_processors_says_so_and_ends_with_1() {
     assert_eq!(status.code(), Some(1), "{output}");
     assert_eq!(
         output,
-        "error: this llama-server was built for newer processors: this one has no avx, avx2, fma, f16c, bmi2\n  \
-         hint: build one for all processors: cargo build --release --features cpu-all-variants\n"
+        "error: this llama-server was built for newer processors: this one lacks avx, avx2, fma, \
+        f16c, bmi2\n  hint: build a server for all processors: cargo build --release --features \
+        cpu-all-variants\n"
     );
 }
 

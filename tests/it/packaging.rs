@@ -75,7 +75,8 @@ fn make_installs_a_distribution_and_takes_it_away() {
         std::fs::write(installed.join("of-another-release.so"), "").unwrap();
     }
     let no_dist = dir.path().join("no/dist");
-    make("install", &no_dist).assert_refused("make", "no/dist is no distribution: no version.json");
+    make("install", &no_dist)
+        .assert_refused("make", "no/dist is not a distribution: version.json not found");
     assert!(make("uninstall", &dist).status.success());
     let left = succeed(command("find").arg(&stage).args(["!", "-type", "d"]));
     assert_eq!(left, "");

@@ -136,9 +136,9 @@ pub fn find_tree(archive: &Path, bounds: Bounds, report: &mut Report<'_>) -> Res
         Some("") => Ok(Part::Strip(0)),
         Some(folder) => Ok(Part::Folder(folder.trim_end_matches('/').to_owned())),
         None => {
-            let what = format!("no llama.cpp in the archive {}", archive.display());
+            let what = format!("archive without llama.cpp: {}", archive.display());
             Err(Error::missing(what)
-                .looked_in(format!("every folder of it, for {}", MARKS.join(" and "))))
+                .looked_in(format!("all its folders, for {}", MARKS.join(" and "))))
         }
     }
 }
@@ -192,7 +192,7 @@ fn each(
 }
 
 fn refused(archive: &Path, why: &str) -> Error {
-    Error::refused(format!("refused archive {}: {why}", archive.display()))
+    Error::refused(format!("refused to unpack {}: {why}", archive.display()))
 }
 
 fn checked_path<R: Read>(entry: &Entry<'_, R>, contents: Contents) -> Result<String, String> {

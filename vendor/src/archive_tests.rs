@@ -121,8 +121,8 @@ fn evil_archives_are_refused() {
             let said = refusal(&entries, contents, Bounds::default());
             // A link that a distribution may have is refused for its place.
             let placed = contents == Contents::Distribution
-                && said == format!("refused archive D/a.tar.gz: `{path}` leaves the folder");
-            assert!(placed || said == format!("refused archive D/a.tar.gz: {why}"), "{said}");
+                && said == format!("refused to unpack D/a.tar.gz: `{path}` leaves the folder");
+            assert!(placed || said == format!("refused to unpack D/a.tar.gz: {why}"), "{said}");
         }
     }
     for contents in [Contents::Source, Contents::Distribution] {
@@ -137,7 +137,7 @@ fn a_distribution_s_archive_is_one_folder_without_tricks() {
     use EntryType::{Directory, Regular, Symlink};
     let link = ("d/bin/x", Symlink, 0o777, &b"../x"[..]);
     let file = |path| (path, Regular, 0o644, &b""[..]);
-    let refused = |why: &str| format!("refused archive D/a.tar.gz: {why}");
+    let refused = |why: &str| format!("refused to unpack D/a.tar.gz: {why}");
     let one_folder = refused("it must hold exactly one folder");
     let exists = "cannot unpack D/to/d/bin/x: File exists (os error 17)".to_owned();
     for (entries, said) in [
@@ -163,7 +163,7 @@ fn bombs_are_refused() {
     let small = Bounds { bytes: 50_000, ..Bounds::default() };
     for contents in [Contents::Source, Contents::Distribution] {
         let said = refusal(&many, contents, few);
-        assert_eq!(said, "refused archive D/a.tar.gz: more than 3 entries");
+        assert_eq!(said, "refused to unpack D/a.tar.gz: more than 3 entries");
         assert_eq!(
             refusal(&[("d/zeros", file, 0o644, &zeros)], contents, small),
             "cannot unpack D/to/d/zeros: it unpacks to more than 50000 bytes"
@@ -206,7 +206,7 @@ fn the_tree_is_found_in_any_layout() {
     let error = find(&decoys[..1]).unwrap_err().to_string();
     assert_eq!(
         error.replace(&dir.path().display().to_string(), "D"),
-        "no llama.cpp in the archive D/a.tar.gz\n  \
-         looked in: every folder of it, for CMakeLists.txt and include/llama.h"
+        "archive without llama.cpp: D/a.tar.gz\n  looked in: all its folders, for CMakeLists.txt \
+        and include/llama.h"
     );
 }

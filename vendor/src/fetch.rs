@@ -79,11 +79,11 @@ pub(crate) fn tree(
         }
     }
     let again = if crate::is_clone(&request.root) { "cargo xtask vendor" } else { "build again" };
-    Err(Error::network(format!("no mirror gave llama.cpp {tag}"))
+    Err(Error::network(format!("cannot download llama.cpp {tag}: all mirrors failed"))
         .log(failures)
-        .hint(format!("with a network: {again}"))
-        .hint("with an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz")
-        .hint("with a tree of your own: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp"))
+        .hint(format!("check the network, then run: {again}"))
+        .hint("or use an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz")
+        .hint("or use your own tree: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp"))
 }
 
 /// Downloads `url` to the file `to`.
@@ -143,7 +143,9 @@ fn from_mirror(
     let stamp = Stamp::hash(&tree, Some(executables))?;
     if !request.pin.names(&stamp.tree) {
         let (found, pinned) = (&stamp.tree, &request.pin.tree);
-        return Err(Error::mismatch(format!("its tree is {found}, the pin says {pinned}")));
+        return Err(Error::mismatch(format!(
+            "wrong git tree: it is {found}, but the pin names {pinned}"
+        )));
     }
     Ok((tree, stamp))
 }
@@ -152,8 +154,8 @@ fn full(work: &Path, error: &Error) -> Error {
     let dir = work.parent().unwrap_or(work).display();
     Error::with_kind(Kind::DiskFull, format!("no space left in {dir}"))
         .log([error.what().to_owned()])
-        .hint("make room for it: the archive is 40 MB, the tree 180 MB")
-        .hint("or put it elsewhere: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
+        .hint("free some space: the archive has 40 MB, the tree 180 MB")
+        .hint("or use a tree in another folder: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
 }
 
 /// The answer of the last server on the way, and its address.
@@ -161,10 +163,11 @@ fn ask(url: &str, limits: &Limits, proof: Proof) -> Result<(Response<Body>, Uri)
     let local = url.starts_with("http://127.0.0.1:");
     let any = proof == Proof::Hash;
     if !any && !local && !url.starts_with("https://") {
-        return Err(Error::refused("refused: only https addresses are fetched"));
+        return Err(Error::refused("refused: only https addresses are allowed"));
     }
     let agent = agent(local, limits);
-    let mut at: Uri = url.parse().map_err(|e| Error::usage(format!("{url} is no address: {e}")))?;
+    let mut at: Uri =
+        url.parse().map_err(|e| Error::usage(format!("invalid address {url}: {e}")))?;
     for _ in 0..=REDIRECTS {
         let response = agent.get(&at).call().map_err(|e| Error::network(reason(e, limits)))?;
         let to =
@@ -172,7 +175,7 @@ fn ask(url: &str, limits: &Limits, proof: Proof) -> Result<(Response<Body>, Uri)
         let Some(to) = to else { return Ok((response, at)) };
         let to = String::from_utf8_lossy(to.as_bytes());
         let to = join(&at, &to)
-            .ok_or_else(|| Error::network(format!("redirected to {to}, which is no address")))?;
+            .ok_or_else(|| Error::network(format!("redirected to the invalid address {to}")))?;
         let safe = to.scheme_str() == Some("https") || (local && to.host() == Some("127.0.0.1"));
         if !any && !safe {
             return Err(Error::refused(format!("redirected to {to}, which is not https")));
@@ -274,7 +277,7 @@ fn broken(error: io::Error, done: u64, limits: &Limits) -> String {
             let seconds = limits.stall.as_secs_f32();
             format!("stalled: no data for {seconds} s after {done} bytes")
         }
-        error => format!("broke off after {done} bytes: {}", innermost(&error)),
+        error => format!("connection lost after {done} bytes: {}", innermost(&error)),
     }
 }
 

@@ -48,12 +48,12 @@ impl Patch {
         let mut result = files.clone();
         let mut count = 0;
         for file in PatchSet::parse(&self.text, ParseOptions::unidiff()) {
-            let file = file.map_err(|e| self.failed(&format!("it is no unified diff: {e}")))?;
+            let file = file.map_err(|e| self.failed(&format!("not a unified diff: {e}")))?;
             let operation = file.operation().strip_prefix(1);
             let (FileOperation::Modify { modified, .. }, Some(patch)) =
                 (operation, file.patch().as_text())
             else {
-                return Err(self.failed("it does more than change files"));
+                return Err(self.failed("it may only change files, not add, remove or rename them"));
             };
             let path = modified.into_owned();
             let old = match result.remove(&path) {
@@ -121,8 +121,9 @@ mod tests {
         );
         assert_eq!(
             apply("--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+x\n"),
-            "patch 0001-x.patch does not apply: it does more than change files"
+            "patch 0001-x.patch does not apply: it may only change files, not add, remove or \
+            rename them"
         );
-        assert!(apply("only words\n").starts_with("patch 0001-x.patch does not apply: it "));
+        assert!(apply("only words\n").starts_with("patch 0001-x.patch does not apply: not "));
     }
 }

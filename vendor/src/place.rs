@@ -57,9 +57,9 @@ impl Lock {
                 Err(e) => failures.push(format!("{}: {e}", dir.display())),
             }
         }
-        Err(Error::missing("no folder to put llama.cpp in can be written")
+        Err(Error::missing("cannot write to any folder for llama.cpp")
             .log(failures)
-            .hint("name a folder for it: LLAMA_SYS_CACHE_DIR=/path/to/cache"))
+            .hint("choose a folder: LLAMA_SYS_CACHE_DIR=/path/to/cache"))
     }
 
     /// The locked folder.
@@ -152,8 +152,8 @@ fn put_back(old: &Path, to: &Path, error: Error) -> Error {
     kept.push(".old");
     let kept = PathBuf::from(kept);
     match fs::rename(old, &kept) {
-        Ok(()) => error.hint(format!("what was there is in {}: {again}", kept.display())),
-        Err(_) => error.log([format!("what was there is lost: {again}")]),
+        Ok(()) => error.hint(format!("the previous content is in {}: {again}", kept.display())),
+        Err(_) => error.log([format!("the previous content is lost: {again}")]),
     }
 }
 
@@ -176,13 +176,13 @@ pub(crate) fn append(path: &Path) -> io::Result<File> {
     let meta = file.metadata()?;
     let refuse = |why: &str| Err(io::Error::other(format!("refused: {why}")));
     if !meta.is_file() {
-        return refuse("it is no file");
+        return refuse("not a regular file");
     }
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
         if meta.nlink() > 1 {
-            return refuse("the same file has another name");
+            return refuse("the file has several hard links");
         }
         let folder = path.parent().and_then(|dir| fs::metadata(dir).ok()).map(|dir| dir.uid());
         if !trusted(meta.uid()) && folder != Some(meta.uid()) {

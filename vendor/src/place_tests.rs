@@ -29,10 +29,9 @@ fn nowhere_to_write_tells_every_place_and_the_way_out() {
     let error = Lock::first(&[file.join("a"), file.join("b")], &mut |_| ()).unwrap_err();
     assert_eq!(
         error.to_string().replace(&file.display().to_string(), "F"),
-        "no folder to put llama.cpp in can be written\n\
-         \x20 | F/a: Not a directory (os error 20)\n\
-         \x20 | F/b: Not a directory (os error 20)\n\
-         \x20 hint: name a folder for it: LLAMA_SYS_CACHE_DIR=/path/to/cache"
+        "cannot write to any folder for llama.cpp\n\x20 | F/a: Not a directory (os error \
+        20)\n\x20 | F/b: Not a directory (os error 20)\n\x20 hint: choose a folder: \
+        LLAMA_SYS_CACHE_DIR=/path/to/cache"
     );
 }
 
@@ -67,7 +66,7 @@ fn what_was_there_is_kept_beside_when_its_name_was_taken() {
     fs::create_dir_all(to.join("of somebody else")).unwrap();
     let error = put_back(&old, &to, Error::new("it failed")).to_string();
     let kept = dir.path().join("x.old");
-    let start = format!("it failed\n  hint: what was there is in {}: ", kept.display());
+    let start = format!("it failed\n  hint: the previous content is in {}: ", kept.display());
     assert!(error.starts_with(&start), "{error}");
     assert!(kept.join("mine").is_dir());
 }

@@ -55,7 +55,7 @@ impl Package<'_> {
             }
         }
         if failures.is_empty() {
-            failures.push("pip's settings name no index (no-index)".to_owned());
+            failures.push("pip's settings disable the index (no-index)".to_owned());
         }
         Err(Error::network(failures.join("\n")))
     }
@@ -70,7 +70,7 @@ impl Package<'_> {
     ) -> Result<(), Error> {
         let (base, text) = page(index, self.name, dir, limits)?;
         let url = link(&text, &base, self.file)
-            .ok_or_else(|| Error::missing(format!("it has no {}", self.file)))?;
+            .ok_or_else(|| Error::missing(format!("{} not found there", self.file)))?;
         fetch::download_from(&url.to_string(), to, limits, Proof::Hash, report).map(drop)
     }
 
@@ -83,7 +83,9 @@ impl Package<'_> {
             return Ok(path);
         }
         let (file, pinned) = (self.file, self.sha256);
-        Err(Error::mismatch(format!("the SHA-256 of {file} is {found}, the pin says {pinned}")))
+        Err(Error::mismatch(format!(
+            "wrong SHA-256 of {file}: it is {found}, but the pin names {pinned}"
+        )))
     }
 }
 

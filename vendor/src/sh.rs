@@ -213,7 +213,7 @@ impl Cmd {
     fn too_long(&self, group: Group, lines: Vec<String>) -> Error {
         group.kill();
         let seconds = self.limit.unwrap_or_default().as_secs_f32();
-        Error::tool(format!("a command took longer than {seconds} s: {self}")).log(tail(lines))
+        Error::tool(format!("a command timed out after {seconds} s: {self}")).log(tail(lines))
     }
 
     fn failed(&self, status: ExitStatus, lines: Vec<String>) -> Error {

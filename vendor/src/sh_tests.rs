@@ -41,7 +41,7 @@ fn a_command_that_takes_too_long_is_ended() {
     let error = cmd.run_logged(&dir.path().join("log"), |_| ()).unwrap_err().to_string();
     assert_eq!(
         error,
-        "a command took longer than 0.3 s: sh -c 'echo begun; exec sleep 60'\n  | begun"
+        "a command timed out after 0.3 s: sh -c 'echo begun; exec sleep 60'\n  | begun"
     );
 }
 

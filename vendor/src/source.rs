@@ -153,7 +153,9 @@ impl SourceTree {
     /// The error for a tree whose packaged part is `found`.
     pub(crate) fn changed(&self, found: &str) -> Error {
         let pinned = &self.packaged_tree;
-        let what = format!("the part of it that is built is {found}, the pin says {pinned}");
+        let what = format!(
+            "wrong git tree of the packaged part: it is {found}, but the pin names {pinned}"
+        );
         mismatch(&self.tag, self.patches.parent(), &self.dir, what)
     }
 }
@@ -161,7 +163,7 @@ impl SourceTree {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Directory => f.write_str("a folder of the user's"),
+            Self::Directory => f.write_str("the folder in LLAMA_SYS_SOURCE_DIR"),
             Self::Archive(path) => write!(f, "the archive {}", path.display()),
             Self::Present => f.write_str("the vendor folder"),
             Self::Mirror(name) => f.write_str(name),
@@ -227,35 +229,39 @@ fn present(request: &Request, dir: &Path) -> Result<SourceTree, Error> {
 }
 
 fn another(pin: &Pin, root: Option<&Path>, at: &Path, found: &str) -> Error {
-    mismatch(&pin.tag, root, at, format!("its tree is {found}, the pin says {}", pin.tree))
+    mismatch(
+        &pin.tag,
+        root,
+        at,
+        format!("wrong git tree: it is {found}, but the pin names {}", pin.tree),
+    )
 }
 
 fn mismatch(tag: &str, root: Option<&Path>, at: &Path, why: String) -> Error {
     let again = if root.is_some_and(crate::is_clone) {
-        "fetch it again: cargo xtask vendor --force"
+        "download it again: cargo xtask vendor --force"
     } else {
-        "remove it, and build with a network: it is fetched again"
+        "remove the folder, and build with a network, which downloads it again"
     };
-    Error::mismatch(format!("{} is not llama.cpp {tag} as released", at.display()))
+    Error::mismatch(format!("{} is not the released llama.cpp {tag}", at.display()))
         .log([why])
         .hint(again)
-        .hint("build a tree with changes of your own: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
+        .hint("to build a changed tree: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
 }
 
 fn absent(request: &Request, why: &str) -> Error {
-    let mut error =
-        Error::missing(format!("llama.cpp {} is not there, and {why}", request.pin.tag));
+    let mut error = Error::missing(format!("llama.cpp {} not found, and {why}", request.pin.tag));
     for home in request.homes() {
         error = error.looked_in(home.join(TREE).display().to_string());
     }
     let fetch = if crate::is_clone(&request.root) {
-        "fetch it: cargo xtask vendor"
+        "download it: cargo xtask vendor"
     } else {
         "build once with a network and the feature `fetch`: cargo build --features llama-sys/fetch"
     };
     error
         .hint(fetch)
-        .hint("with an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz")
+        .hint("or use an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz")
 }
 
 #[cfg(feature = "fetch")]
@@ -277,5 +283,5 @@ fn fetched(request: &Request, again: bool, report: &mut Report<'_>) -> Result<So
 
 #[cfg(not(feature = "fetch"))]
 fn fetched(request: &Request, _: bool, _: &mut Report<'_>) -> Result<SourceTree, Error> {
-    Err(absent(request, "this build cannot fetch (feature `fetch`)"))
+    Err(absent(request, "this build cannot download it (feature `fetch` is off)"))
 }

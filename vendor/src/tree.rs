@@ -42,8 +42,8 @@ pub fn walk(dir: &Path, keep: &dyn Fn(&str) -> bool) -> Result<Vec<Entry>, Error
 
 fn entry(at: PathBuf, path: String, kind: FileType) -> Result<Entry, Error> {
     if !kind.is_file() {
-        let what = format!("neither a file nor a folder in the source tree: {}", at.display());
-        return Err(Error::refused(what).hint("put a copy there instead of a link"));
+        let what = format!("not a file or a folder in the source tree: {}", at.display());
+        return Err(Error::refused(what).hint("replace the link with a copy"));
     }
     let failed = |e| Error::io("read", &at, &e);
     let meta = fs::symlink_metadata(&at).map_err(failed)?;
@@ -185,7 +185,8 @@ mod tests {
         assert_eq!(
             error,
             format!(
-                "neither a file nor a folder in the source tree: {}\n  hint: put a copy there instead of a link",
+                "not a file or a folder in the source tree: {}\n  hint: replace the link with a \
+                copy",
                 at.display()
             )
         );

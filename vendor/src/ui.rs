@@ -135,8 +135,7 @@ impl Wanted<'_> {
         if pinned || page::noted(home, &self.name).is_some_and(|noted| noted == id) {
             return Some(Ui { dir: dir.to_owned(), pinned });
         }
-        let text =
-            format!("{} was changed since it was put there, so it is not used", dir.display());
+        let text = format!("ignored {}: it was changed after it was built", dir.display());
         report(Progress::Say(&text));
         None
     }
@@ -157,9 +156,9 @@ impl Wanted<'_> {
             return Ok(());
         }
         if self.request.offline {
-            return Err(Error::missing("the web UI is not there, and offline mode is on")
-                .hint(format!("bring it with a network: {}", again(self.request)))
-                .hint("with an archive of it: LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz")
+            return Err(Error::missing("web UI not found, and offline mode is on")
+                .hint(format!("fetch it on a machine with a network: {}", again(self.request)))
+                .hint("or use an archive of it: LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz")
                 .into());
         }
         npm::check(self.request)?;

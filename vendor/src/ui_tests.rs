@@ -143,9 +143,9 @@ fn no_npm_is_told_apart_from_a_failed_build() {
     let Err(NoUi::Failed(error)) = prepare(&tree, &request) else { panic!() };
     assert_eq!(
         error.to_string(),
-        "the web UI is not there, and offline mode is on\n  \
-         hint: bring it with a network: build again\n  \
-         hint: with an archive of it: LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz"
+        "web UI not found, and offline mode is on\n  hint: fetch it on a machine with a network: \
+        build again\n  hint: or use an archive of it: \
+        LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz"
     );
 }
 
@@ -172,8 +172,8 @@ fn a_published_crate_without_a_built_page_says_how_to_get_one() {
     assert_eq!(
         error.to_string(),
         format!(
-            "no source of the web UI in {at}\n  looked in: {at}/tools/ui/package.json\n  \
-             hint: fetch the whole release: cargo xtask vendor --force"
+            "source of the web UI not found in {at}\n  looked in: {at}/tools/ui/package.json\n  \
+            hint: fetch the whole release: cargo xtask vendor --force"
         )
     );
 }
@@ -187,7 +187,8 @@ fn an_old_node_is_told_before_it_fails() {
     let error = npm::check_node(&request, "v18.20.4\n").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the web UI needs Node.js 20.19 or 22.12, this is 18.20.4\n  hint: install a newer Node.js, then: build again"
+        "Node.js is too old: the web UI needs 20.19 or 22.12, but this is 18.20.4\n  hint: \
+        install a newer Node.js, then: build again"
     );
 }
 
@@ -235,7 +236,10 @@ fn an_archive_that_the_pin_proves_needs_no_npm_and_no_network() {
     let other = other.display();
     assert_eq!(
         error.to_string(),
-        format!("LLAMA_SYS_UI_ARCHIVE={other}: its tree is {found}, the pin says {id}")
+        format!(
+            "LLAMA_SYS_UI_ARCHIVE={other}: wrong git tree: it is {found}, but the pin names \
+            {id}"
+        )
     );
     assert!(!request.root.join("ui").exists() && !request.root.join(".ui.new").exists());
 }
@@ -271,8 +275,7 @@ fn a_page_in_which_a_byte_was_changed_is_brought_again() {
             }
         });
         assert_eq!(again.unwrap(), ui);
-        let text =
-            format!("{} was changed since it was put there, so it is not used", ui.dir.display());
+        let text = format!("ignored {}: it was changed after it was built", ui.dir.display());
         assert_eq!(said[0], text);
         assert_eq!(fs::read_to_string(ui.dir.join("sw.js")).unwrap().trim(), "sw.js");
         // Where nothing can bring it there is none.

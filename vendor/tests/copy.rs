@@ -116,7 +116,8 @@ fn a_byte_that_was_changed_behind_the_stamp_is_refused() {
         }
         let error = built.unwrap_err().to_string();
         let start = format!(
-            "{}/llama.cpp is not llama.cpp b1 as released\n  | the part of it that is built is ",
+            "{}/llama.cpp is not the released llama.cpp b1\n  | wrong git tree of the packaged \
+            part: it is ",
             dir.display()
         );
         assert!(error.starts_with(&start), "{error}");

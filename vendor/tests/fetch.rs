@@ -39,9 +39,10 @@ fn outcome(manner: Manner, archive: Vec<u8>, change: impl FnOnce(&mut Request)) 
 
 fn failure(reason: &str) -> String {
     format!(
-        "no mirror gave llama.cpp b1\n  | URL: {reason}\n  hint: with a network: build again\n  \
-         hint: with an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz\n  \
-         hint: with a tree of your own: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp"
+        "cannot download llama.cpp b1: all mirrors failed\n  | URL: {reason}\n  hint: check the \
+        network, then run: build again\n  hint: or use an archive of the tag: \
+        LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz\n  hint: or use your own tree: \
+        LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp"
     )
 }
 
@@ -65,9 +66,10 @@ fn what_is_there_is_used_without_asking_anyone() {
 
 #[test]
 fn a_tampered_archive_is_refused() {
-    let tree = failure("its tree is @TAMPERED@, the pin says @PINNED@").replace("@PINNED@", TREE);
+    let tree = failure("wrong git tree: it is @TAMPERED@, but the pin names @PINNED@")
+        .replace("@PINNED@", TREE);
     let error = outcome(Manner::Good, archive("evil", 0), |_| ());
-    let found = error.split("its tree is ").nth(1).unwrap()[..40].to_owned();
+    let found = error.split("wrong git tree: it is ").nth(1).unwrap()[..40].to_owned();
     assert_eq!(error, tree.replace("@TAMPERED@", &found));
 }
 
@@ -85,7 +87,7 @@ fn a_bad_server_is_named_with_its_reason() {
     );
     assert_eq!(
         outcome(Manner::Truncated, whole.clone(), |_| ()),
-        failure(&format!("broke off after {half} bytes: Peer disconnected"))
+        failure(&format!("connection lost after {half} bytes: Peer disconnected"))
     );
     assert_eq!(
         outcome(Manner::Downgrade, Vec::new(), |_| ()),
@@ -102,7 +104,7 @@ fn a_bad_server_is_named_with_its_reason() {
 fn only_https_is_fetched() {
     let (_temp, root) = folder();
     let error = prepare(&request(&root, "http://example.invalid/a.tar.gz")).1.unwrap_err();
-    assert!(error.contains("a.tar.gz: refused: only https addresses are fetched\n"), "{error}");
+    assert!(error.contains("a.tar.gz: refused: only https addresses are allowed\n"), "{error}");
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = prepare(&request(&root, &format!("http://{nobody}/a"))).1.unwrap_err();
     assert!(error.contains("/a: cannot connect: Connection refused (os error "), "{error}");
@@ -113,7 +115,10 @@ fn an_archive_that_is_none_is_damaged() {
     let error = outcome(Manner::Good, b"<html>".to_vec(), |_| ());
     let reason = "damaged archive ROOT/.llama.cpp.new/archive.tar.gz: ";
     assert!(
-        error.starts_with(&format!("no mirror gave llama.cpp b1\n  | URL: {reason}")),
+        error.starts_with(&format!(
+            "cannot download llama.cpp b1: all mirrors failed\n  | URL: \
+            {reason}"
+        )),
         "{error}"
     );
 }
@@ -161,7 +166,7 @@ fn a_folder_of_packages_comes_before_every_index() {
     fs::write(packages.join("x-1.tar.gz"), archive("evil", 0)).unwrap();
     let (_temp, root) = folder();
     let error = prepare(&Request { root, ..request }).1.unwrap_err();
-    assert!(error.contains("PyPI x==1: the SHA-256 of x-1.tar.gz is "), "{error}");
+    assert!(error.contains("PyPI x==1: wrong SHA-256 of x-1.tar.gz: it is "), "{error}");
 }
 
 #[test]
@@ -178,7 +183,7 @@ fn both_mirrors_down_tells_both_reasons() {
     let expected = |reason: &str| {
         failure(&format!("the server answered 404 Not Found\n  | PyPI x==1: {reason}"))
     };
-    let tampered = "the SHA-256 of x-1.tar.gz is FOUND, the pin says ab";
+    let tampered = "wrong SHA-256 of x-1.tar.gz: it is FOUND, but the pin names ab";
     assert_eq!(outcome("ab", &|_| ()), expected(tampered));
     let older = |request: &mut Request| {
         let Mirror::Pypi { version, .. } = &mut request.pin.mirrors[1] else { unreachable!() };
@@ -186,12 +191,12 @@ fn both_mirrors_down_tells_both_reasons() {
     };
     assert_eq!(
         outcome("", &older),
-        expected("INDEX: it has no x-2.tar.gz").replace("x==1", "x==2")
+        expected("INDEX: x-2.tar.gz not found there").replace("x==1", "x==2")
     );
     let other = |request: &mut Request| request.pypi.indexes[0].push_str("/none");
     assert_eq!(outcome("", &other), expected("INDEX/none: the server answered 404 Not Found"));
     let none = |request: &mut Request| request.pypi.indexes.clear();
-    assert_eq!(outcome("", &none), expected("pip's settings name no index (no-index)"));
+    assert_eq!(outcome("", &none), expected("pip's settings disable the index (no-index)"));
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn a_full_disk_is_named_and_left_clean() {
         assert!(text.contains(&start), "{text}");
         assert!(text.contains("No space left on device (os error 28)"), "{text}");
         assert!(
-            text.contains("  hint: make room for it: the archive is 40 MB, the tree 180 MB\n"),
+            text.contains("  hint: free some space: the archive has 40 MB, the tree 180 MB\n"),
             "{text}"
         );
         assert!(text.ends_with("LEFT .lock\n"), "{text}");
@@ -122,8 +122,8 @@ fn a_vendor_folder_that_cannot_be_written_needs_a_cache() {
     let mount = "mount -t tmpfs -o ro none \"$CHILD_ROOT\"";
     let Some(text) = mounted(mount, &root, &server.url) else { return };
     let expected = format!(
-        "TREE no folder to put llama.cpp in can be written\n  | {}: Read-only file system (os error 30)\n  \
-         hint: name a folder for it: LLAMA_SYS_CACHE_DIR=/path/to/cache\n",
+        "TREE cannot write to any folder for llama.cpp\n  | {}: Read-only file system (os error \
+        30)\n  hint: choose a folder: LLAMA_SYS_CACHE_DIR=/path/to/cache\n",
         root.display()
     );
     assert!(text.contains(&expected), "{text}");

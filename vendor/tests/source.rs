@@ -25,12 +25,13 @@ fn nothing_there_and_offline_names_the_command() {
     let why = if cfg!(feature = "fetch") {
         "offline mode is on"
     } else {
-        "this build cannot fetch (feature `fetch`)"
+        "this build cannot download it (feature `fetch` is off)"
     };
     let expected = format!(
-        "llama.cpp b1 is not there, and {why}\n  looked in: D/llama.cpp, D/cache/b1/llama.cpp\n  \
-         hint: build once with a network and the feature `fetch`: cargo build --features llama-sys/fetch\n  \
-         hint: with an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz"
+        "llama.cpp b1 not found, and {why}\n  looked in: D/llama.cpp, D/cache/b1/llama.cpp\n  \
+        hint: build once with a network and the feature `fetch`: cargo build --features \
+        llama-sys/fetch\n  hint: or use an archive of the tag: \
+        LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz"
     );
     let request = Request { cache_dir: Some(dir.join("cache")), ..offline(&dir) };
     assert_eq!(error(&request, &dir), expected);
@@ -49,11 +50,11 @@ fn a_tree_that_is_there_is_verified_once_and_again_when_touched() {
     assert!(stamp.starts_with(&format!("tree {TREE}\n")), "{stamp}");
     fs::write(dir.join("llama.cpp/src/llama.cpp"), "one\nTWO\nthree\n").unwrap();
     let changed = error(&request, &dir);
-    let found = changed.split("its tree is ").nth(1).unwrap()[..40].to_owned();
+    let found = changed.split("wrong git tree: it is ").nth(1).unwrap()[..40].to_owned();
     let expected = format!(
-        "D/llama.cpp is not llama.cpp b1 as released\n  | its tree is {found}, the pin says {TREE}\n  \
-         hint: remove it, and build with a network: it is fetched again\n  \
-         hint: build a tree with changes of your own: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp"
+        "D/llama.cpp is not the released llama.cpp b1\n  | wrong git tree: it is {found}, but the \
+        pin names {TREE}\n  hint: remove the folder, and build with a network, which downloads it \
+        again\n  hint: to build a changed tree: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp"
     );
     assert_eq!(changed, expected);
     assert_eq!(
@@ -109,7 +110,9 @@ fn a_local_archive_is_verified() {
     request.source_archive = Some(dir.join("bad.tar.gz"));
     let bad = error(&request, &dir);
     assert!(
-        bad.starts_with("D/bad.tar.gz is not llama.cpp b1 as released\n  | its tree is "),
+        bad.starts_with(
+            "D/bad.tar.gz is not the released llama.cpp b1\n  | wrong git tree: it is "
+        ),
         "{bad}"
     );
     request.source_archive = Some(dir.join("none.tar.gz"));

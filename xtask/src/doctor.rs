@@ -42,7 +42,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
             && (asked && row.needed_for.starts_with("feature") || row.needed_for == "every build")
     };
     let missing = findings.iter().filter(needed).filter(|finding| finding.result.is_err()).count();
-    if missing == 0 { Ok(()) } else { bail!("{missing} of these tools must be installed first") }
+    if missing == 0 { Ok(()) } else { bail!("{missing} of these tools are missing") }
 }
 
 /// Lines of at most 80 columns where the names allow it.

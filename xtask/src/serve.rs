@@ -67,7 +67,8 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     if !names_a_model(&args.server) {
         let demo = cargo::root().join("tests/models/llama-demo.gguf");
         eprintln!(
-            "==> no model is named: serving the demo model; your own: cargo xtask serve -- -m model.gguf"
+            "==> no model given, serving the demo model; to serve yours: cargo xtask serve -- -m \
+            model.gguf"
         );
         added.extend(["-m".into(), demo.into_os_string()]);
     }
@@ -93,8 +94,8 @@ fn parse(args: Vec<OsString>) -> Result<Args> {
             Long("features") => parsed.features = install::split(&own.value()?.string()?),
             Long("yes") | Short('y') => parsed.yes = true,
             Value(value) => bail!(
-                Error::usage(format!("`{}` is no argument of `serve`", value.to_string_lossy()))
-                    .hint("arguments of llama-server come after `--`")
+                Error::usage(format!("unexpected argument `{}`", value.to_string_lossy()))
+                    .hint("put the arguments of llama-server after `--`")
             ),
             _ => return Err(arg.unexpected().into()),
         }
@@ -154,7 +155,7 @@ mod tests {
         assert!(!names_a_model(&words("--port 9")));
         assert_eq!(
             parse(words("-y x.gguf")).unwrap_err().to_string(),
-            "`x.gguf` is no argument of `serve`\n  hint: arguments of llama-server come after `--`"
+            "unexpected argument `x.gguf`\n  hint: put the arguments of llama-server after `--`"
         );
     }
 }

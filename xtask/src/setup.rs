@@ -28,7 +28,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let env = toolkits::find(&mut config, yes)?;
     install::ensure(&config, &[], yes)?;
     source::with_page(&mut Screen::new(), yes, WithoutPage::GoOn)?;
-    eprintln!("everything that a build needs is there");
+    eprintln!("everything that a build needs is installed");
     if !env.is_empty() {
         let build = Cmd::new("cargo").args(["build", "--release", "--features"]);
         let build = build.arg(features.join(","));

@@ -27,11 +27,11 @@ pub(crate) fn find(config: &mut Config, yes: bool) -> Result<Vec<(&'static str, 
         let found = match ask(feature, false)? {
             Some(found) => found,
             None if yes || install::agreed(&command)? => ask(feature, true)?
-                .with_context(|| format!("no toolkit for feature `{feature}` was brought"))?,
+                .with_context(|| format!("cannot install a toolkit for feature `{feature}`"))?,
             None => bail!(
-                Error::missing(format!("no toolkit for feature `{feature}`"))
+                Error::missing(format!("toolkit for feature `{feature}` not found"))
                     .hint(format!(
-                        "let this command bring it ({what}, into {}): add --yes",
+                        "let this command install it ({what}, into {}): add --yes",
                         cargo::toolkits().display()
                     ))
                     .hint("or install the vendor's own")
@@ -70,5 +70,5 @@ fn lacking(config: &Config) -> Vec<(&'static str, &'static str)> {
 fn ask(feature: &str, bring: bool) -> Result<Option<BTreeMap<String, PathBuf>>> {
     let cmd = tools::cmd("toolkit").arg(feature);
     let said = if bring { cmd.arg("--setup") } else { cmd }.read_shown()?;
-    serde_json::from_str(&said).context("the tool's answer is no JSON")
+    serde_json::from_str(&said).context("the tool's answer is not JSON")
 }

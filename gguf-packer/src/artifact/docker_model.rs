@@ -71,7 +71,7 @@ pub(super) fn parts(files: Files, headers: &Headers, image: &Value) -> Parts {
         files.files.into_iter().partition(|file| file.purpose == Purpose::OtherWeights);
     let mut warnings = files.warnings;
     warnings.extend(left_out.iter().map(|file| {
-        format!("{} is left out: Docker Model Runner has one model and one projector", file.path)
+        format!("skipped {}: Docker Model Runner takes one model and one projector", file.path)
     }));
     let command = command::without(&files.command, &[Role::Drafter, Role::Adapter]);
     warnings.extend(unread(&command));
@@ -141,7 +141,7 @@ fn unread(command: &[String]) -> Option<String> {
         }
     }
     let list = unread.join("`, `");
-    (!unread.is_empty()).then(|| format!("Docker Model Runner does not read `{list}`"))
+    (!unread.is_empty()).then(|| format!("Docker Model Runner ignores `{list}`"))
 }
 
 #[cfg(test)]
@@ -156,7 +156,7 @@ mod tests {
     fn arguments_that_docker_does_not_read_are_told_with_their_values() {
         let line =
             "-m /m.gguf -c 8192 --temp -0.5 -fa on --mmproj p --chat-template-file t --no-mmap";
-        let told = "Docker Model Runner does not read `--temp -0.5`, `-fa on`, `--no-mmap`";
+        let told = "Docker Model Runner ignores `--temp -0.5`, `-fa on`, `--no-mmap`";
         assert_eq!(unread(&words(line)).as_deref(), Some(told));
         assert_eq!(unread(&words("-m /m.gguf --ctx-size 1 --jinja")), None);
     }

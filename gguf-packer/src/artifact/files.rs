@@ -74,7 +74,8 @@ impl Files {
         let model =
             named.iter().find(|(_, purpose)| *purpose == Purpose::Model).ok_or_else(|| {
                 Error::new(
-                    "the image's command names no model that is in it: it can be an image alone",
+                    "the image's command names no model in the image, so it can only be pushed as \
+                    an image",
                 )
                 .hint("CMD [\"-m\", \"MODEL.gguf\", …]")
             })?;
@@ -83,8 +84,8 @@ impl Files {
         let warnings = add_unnamed(&mut files, &named, &folder, tree);
         let paths: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
         if paths.len() < files.len() {
-            let text = "two files of the image would have one path in the artifact";
-            return Err(Error::new(text).hint(format!("COPY both of them below {FOLDER}")));
+            let text = "two files of the image would have the same path in the artifact";
+            return Err(Error::new(text).hint(format!("COPY both files to folders below {FOLDER}")));
         }
         files.sort_by(|a, b| (a.purpose, &a.path).cmp(&(b.purpose, &b.path)));
         let command = command::rename(&command, |file| {
@@ -208,10 +209,10 @@ fn add_unnamed(files: &mut Vec<File>, named: &[Place], folder: &str, tree: &Tree
     }
     match &elsewhere[..] {
         [] => vec![],
-        [one] => vec![format!("{one} is left out, as it is not below {folder}")],
+        [one] => vec![format!("skipped {one}: it is not below {folder}")],
         [first, ..] => {
             let count = elsewhere.len();
-            vec![format!("{count} files are left out, as they are not below {folder}: {first}, …")]
+            vec![format!("skipped {count} files: they are not below {folder}: {first}, …")]
         }
     }
 }

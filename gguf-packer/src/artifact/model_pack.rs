@@ -96,7 +96,8 @@ pub(super) fn parts(files: Files, headers: &Headers, image: &Value) -> Parts {
     let mut warnings = files.warnings;
     warnings.extend(files.files.iter().filter(|file| is_unknown_projector(file)).map(|file| {
         format!(
-            "{} is no projector for Docker Model Runner: `mmproj` is not in its name",
+            "Docker Model Runner does not recognize {} as a projector: its name does not contain \
+            `mmproj`",
             file.path
         )
     }));

@@ -136,7 +136,7 @@ fn model_pack_has_every_file_and_says_what_the_model_is() {
         "modelfs": { "type": "layers", "diffIds": digests },
     });
     assert_eq!(config, expected);
-    assert_eq!(artifact.warnings, ["/etc/other is left out, as it is not below /models"]);
+    assert_eq!(artifact.warnings, ["skipped /etc/other: it is not below /models"]);
 }
 
 #[test]
@@ -163,10 +163,10 @@ fn docker_gets_one_model_its_projector_and_template_and_is_told_what_it_lacks() 
     assert_eq!(config["descriptor"], json!({ "created": "1970-01-01T00:01:40Z" }));
     assert_eq!(config["rootfs"]["type"], "rootfs");
     let expected = [
-        "/etc/other is left out, as it is not below /models",
-        "d.gguf is left out: Docker Model Runner has one model and one projector",
-        "l.gguf is left out: Docker Model Runner has one model and one projector",
-        "Docker Model Runner does not read `--temp 0.5`, `--system-prompt-file /models/system.txt`",
+        "skipped /etc/other: it is not below /models",
+        "skipped d.gguf: Docker Model Runner takes one model and one projector",
+        "skipped l.gguf: Docker Model Runner takes one model and one projector",
+        "Docker Model Runner ignores `--temp 0.5`, `--system-prompt-file /models/system.txt`",
     ];
     assert_eq!(artifact.warnings, expected);
 }
@@ -271,12 +271,13 @@ fn what_cannot_be_an_artifact_is_told() {
     let model = Writer::tiny_model().bytes();
     let files: &[Content<'_>] = &[("models/a", b"x"), ("models/m.gguf", &model), ("a", b"y")];
     let error = Fixture::new(files, "-m m.gguf --grammar-file /a").refused();
-    let expected = "two files of the image would have one path in the artifact\n  hint: COPY both of them below /models";
+    let expected = "two files of the image would have the same path in the artifact\n  hint: COPY \
+        both files to folders below /models";
     assert_eq!(error, expected);
     let error = Fixture::new(&[("models/a", b"x")], "-hf org/repo").refused();
-    assert!(error.starts_with("the image's command names no model that is in it"), "{error}");
+    assert!(error.starts_with("the image's command names no model in the image"), "{error}");
     let error = "tar".parse::<Format>().unwrap_err().to_string();
-    assert_eq!(error, "no format of a model: `tar`\n  hint: one of: image, modelpack, docker");
+    assert_eq!(error, "unknown model format `tar`\n  hint: use one of image, modelpack, docker");
 }
 
 #[test]
@@ -285,7 +286,8 @@ fn a_projector_that_only_its_command_tells_is_told() {
     let files: &[Content<'_>] = &[("models/m.gguf", &model), ("models/eye.gguf", &projector())];
     let (artifact, ..) =
         Fixture::new(files, "-m m.gguf --mmproj eye.gguf").artifact(Format::ModelPack);
-    let expected = "eye.gguf is no projector for Docker Model Runner: `mmproj` is not in its name";
+    let expected = "Docker Model Runner does not recognize eye.gguf as a projector: its name does \
+        not contain `mmproj`";
     assert_eq!(artifact.warnings, [expected]);
 }
 

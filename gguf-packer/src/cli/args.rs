@@ -19,9 +19,9 @@ pub(super) enum Progress {
     Auto,
     /// Lines.
     Plain,
-    /// Bars, where there is a terminal.
+    /// Bars, if there is a terminal.
     Tty,
-    /// One JSON object a line, on standard error.
+    /// One JSON object per line, on standard error.
     Json,
     /// Nothing.
     Quiet,
@@ -30,7 +30,7 @@ pub(super) enum Progress {
 /// How a command shows what goes on, and how it reaches registries.
 #[derive(Debug, Args)]
 pub(super) struct Remote {
-    /// Take plain HTTP and unknown certificates from the registry. `localhost` needs no such word.
+    /// Allow plain HTTP and unknown certificates of the registry. `localhost` does not need this option.
     #[arg(long)]
     pub(super) insecure: bool,
     /// How progress is shown.
@@ -41,19 +41,19 @@ pub(super) struct Remote {
 /// What of which file is wanted.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Wanted {
-    /// The file; `GGUFPackerfile` unless it is given, else a `Dockerfile` with our syntax line. `-`: standard input.
+    /// The build file. Default: `GGUFPackerfile`, or a `Dockerfile` with our syntax line. `-` reads standard input.
     #[arg(short, long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// A value for an `ARG`; without `=VALUE` that of the environment.
+    /// Set the value of an `ARG`. Without `=VALUE` it comes from the environment.
     #[arg(long = "build-arg", value_name = "KEY[=VALUE]")]
     pub(super) build_args: Vec<String>,
-    /// Another place for `--from` and `FROM`: a folder, `docker-image://REF`, `oci-layout://DIR`, a URL.
+    /// Additional build context for `--from` and `FROM`: a folder, `docker-image://REF`, `oci-layout://DIR` or a URL.
     #[arg(long = "build-context", value_name = "NAME=PLACE")]
     pub(super) build_contexts: Vec<String>,
-    /// The stage to build; the last unless it is given.
+    /// The stage to build. Default: the last one.
     #[arg(long, value_name = "STAGE")]
     pub(super) target: Option<String>,
-    /// Platforms of the image; those of its base, or linux/amd64 and linux/arm64 without a base.
+    /// Platforms of the image. Default: those of its base image; without one linux/amd64 and linux/arm64.
     #[arg(long = "platform", value_name = "OS/ARCH", value_delimiter = ',')]
     pub(super) platforms: Vec<String>,
 }
@@ -68,35 +68,35 @@ pub(super) struct Build {
     /// A label of the image.
     #[arg(long = "label", value_name = "KEY=VALUE")]
     pub(super) labels: Vec<String>,
-    /// Write the image there too: `oci-dir=PATH`, `oci-archive=PATH` or `docker-archive=PATH`.
+    /// Also write the image to a file or folder: `oci-dir=PATH`, `oci-archive=PATH` or `docker-archive=PATH`.
     #[arg(short, long = "output", value_name = "KIND=PATH")]
     pub(super) outputs: Vec<String>,
-    /// Upload it under each of its names.
+    /// Push the image under each of its names.
     #[arg(long)]
     pub(super) push: bool,
-    /// Sign what is pushed, as `push` does.
+    /// Sign the pushed image, as `push --sign` does.
     #[arg(long, value_name = "KEY", requires = "push")]
     pub(super) sign: Option<String>,
-    /// Keep no provenance and no bill of materials beside the image.
+    /// Store no provenance and no bill of materials with the image.
     #[arg(long)]
     pub(super) no_provenance: bool,
     #[command(flatten)]
     pub(super) formats: Formats,
-    /// Do every step anew.
+    /// Do not use cached steps.
     #[arg(long)]
     pub(super) no_cache: bool,
-    /// Say what is wrong with the file, and build nothing.
+    /// Check the build file, and build nothing.
     #[arg(long)]
     pub(super) check: bool,
-    /// Print the ID alone.
+    /// Print only the image ID.
     #[arg(short, long)]
     pub(super) quiet: bool,
-    /// Write the ID to a file.
+    /// Write the image ID to a file.
     #[arg(long, value_name = "FILE")]
     pub(super) iidfile: Option<PathBuf>,
     #[command(flatten)]
     pub(super) remote: Remote,
-    /// The folder that is built.
+    /// The folder to build.
     #[arg(value_name = "CONTEXT", default_value = ".")]
     pub(super) context: PathBuf,
 }
@@ -105,10 +105,10 @@ pub(super) struct Build {
 pub(super) struct LlbDump {
     #[command(flatten)]
     pub(super) wanted: Wanted,
-    /// Print the operations as JSON, one a line, as `buildctl debug dump-llb` does.
+    /// Print the operations as JSON, one per line, as `buildctl debug dump-llb` does.
     #[arg(long, group = "form")]
     pub(super) json: bool,
-    /// Print the bytes that `buildctl build` takes.
+    /// Print the bytes that `buildctl build` reads.
     #[arg(long, group = "form")]
     pub(super) protobuf: bool,
     /// Show the graph in a browser.
@@ -116,32 +116,32 @@ pub(super) struct LlbDump {
     pub(super) browser: bool,
     #[command(flatten)]
     pub(super) remote: Remote,
-    /// The folder that would be built, or the file.
+    /// The folder to build, or the build file.
     #[arg(value_name = "PATH", default_value = ".")]
     pub(super) context: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Push {
-    /// Sign it as cosign does, with a key of cosign's or a plain one: a file, or `env://VARIABLE`. $COSIGN_PASSWORD
-    /// opens a sealed one.
+    /// Sign the image as cosign does. KEY is a file or `env://VARIABLE`, with a key of cosign or a plain private key.
+    /// $COSIGN_PASSWORD is the password of an encrypted key.
     #[arg(long, value_name = "KEY")]
     pub(super) sign: Option<String>,
     #[command(flatten)]
     pub(super) formats: Formats,
     #[command(flatten)]
     pub(super) remote: Remote,
-    /// Its name, with the registry.
+    /// Name of the image, with the registry.
     #[arg(value_name = "NAME")]
     pub(super) name: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Pull {
-    /// The platform to take from an image of several; this machine's unless it is given.
+    /// The platform to pull from an image for several. Default: the platform of this machine.
     #[arg(long, value_name = "OS/ARCH")]
     pub(super) platform: Option<String>,
-    /// Take only what this public key has signed.
+    /// Pull only if this public key verifies the signature.
     #[arg(long, value_name = "KEY.pub")]
     pub(super) verify: Option<String>,
     /// As the original has it; a pull always asks the registry.
@@ -149,7 +149,7 @@ pub(super) struct Pull {
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) remote: Remote,
-    /// What to pull.
+    /// Names of the models to pull.
     #[arg(value_name = "NAME", required = true)]
     pub(super) names: Vec<String>,
 }
@@ -178,29 +178,29 @@ pub(super) struct Tag {
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// Show the whole ID.
+    /// Show full IDs.
     #[arg(long)]
     pub(super) full_id: bool,
-    /// JSON.
+    /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
-    /// IDs alone.
+    /// Print only IDs.
     #[arg(short, long, conflicts_with = "json")]
     pub(super) quiet: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
-    /// Show what it was made of: an in-toto statement with an SLSA provenance.
+    /// Show how the image was built: an in-toto statement with an SLSA provenance.
     #[arg(long, group = "document")]
     pub(super) provenance: bool,
-    /// Show its bill of materials, of CycloneDX.
+    /// Show the bill of materials of the image, in CycloneDX.
     #[arg(long, group = "document")]
     pub(super) sbom: bool,
-    /// Ask the registry even where the store has the name.
+    /// Ask the registry even if the store has the name.
     #[arg(long)]
     pub(super) force: bool,
-    /// Show manifest and config of what `push --format` would upload: `modelpack` or `docker`.
+    /// Show the manifest and config that `push --format` would upload: `modelpack` or `docker`.
     #[arg(long, value_name = "FORMAT", conflicts_with = "force")]
     pub(super) format: Option<String>,
     #[command(flatten)]
@@ -212,7 +212,7 @@ pub(super) struct Inspect {
 
 #[derive(Debug, Args)]
 pub(super) struct Remove {
-    /// JSON.
+    /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
     /// Names or IDs.
@@ -222,14 +222,14 @@ pub(super) struct Remove {
 
 #[derive(Debug, Args)]
 pub(super) struct Prune {
-    /// JSON.
+    /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Save {
-    /// Where to: `oci-dir=PATH`, `oci-archive=PATH` or `docker-archive=PATH`; a path alone is a docker-archive.
+    /// Where to write: `oci-dir=PATH`, `oci-archive=PATH`, `docker-archive=PATH`, or only a path for a docker-archive.
     #[arg(short, long, value_name = "[KIND=]PATH")]
     pub(super) output: String,
     #[command(flatten)]
@@ -241,7 +241,7 @@ pub(super) struct Save {
 
 #[derive(Debug, Args)]
 pub(super) struct Load {
-    /// One more name for the image.
+    /// Additional name for the image.
     #[arg(short, long = "tag", value_name = "NAME")]
     pub(super) tags: Vec<String>,
     /// An archive or a folder.
@@ -251,23 +251,23 @@ pub(super) struct Load {
 
 #[derive(Debug, Args)]
 pub(super) struct Login {
-    /// The user.
+    /// The user name.
     #[arg(short, long)]
     pub(super) username: Option<String>,
     /// Read the password from standard input.
     #[arg(long)]
     pub(super) password_stdin: bool,
-    /// Take plain HTTP and unknown certificates from the registry.
+    /// Allow plain HTTP and unknown certificates of the registry.
     #[arg(long)]
     pub(super) insecure: bool,
-    /// The registry; Docker Hub unless it is given.
+    /// The registry. Default: Docker Hub.
     #[arg(value_name = "REGISTRY", default_value = "docker.io")]
     pub(super) registry: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Logout {
-    /// The registry; Docker Hub unless it is given.
+    /// The registry. Default: Docker Hub.
     #[arg(value_name = "REGISTRY", default_value = "docker.io")]
     pub(super) registry: String,
 }
@@ -285,7 +285,7 @@ pub(super) enum Manifest {
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// The server: an image, or a program; our own llama-server unless it is given.
+    /// The server: an image or a program. Default: our own llama-server.
     #[arg(long, value_name = "IMAGE|PROGRAM")]
     pub(super) by: Option<String>,
     /// Print the command, and start nothing.
@@ -294,7 +294,7 @@ pub(super) struct Run {
     /// Print a manifest that runs the model, and start nothing.
     #[arg(long, value_enum, value_name = "KIND", conflicts_with = "dry_run")]
     pub(super) print: Option<Manifest>,
-    /// Look for the largest context and the best split that fit this machine, and start with them.
+    /// Find the largest context and the best split that fit this machine, and start with them.
     #[arg(long, conflicts_with = "print")]
     pub(super) fit: bool,
     #[command(flatten)]
@@ -302,20 +302,20 @@ pub(super) struct Run {
     /// A name, an ID, or a GGUF file.
     #[arg(value_name = "MODEL")]
     pub(super) model: String,
-    /// More arguments of llama-server.
+    /// Additional arguments of llama-server.
     #[arg(last = true, value_name = "ARG")]
     pub(super) args: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
-    /// Look whether everything in the store is whole.
+    /// Check that everything in the store is intact.
     Check {
         /// Read every file and compare its digest.
         #[arg(long)]
         deep: bool,
     },
-    /// Print the folder.
+    /// Print the folder of the store.
     Path,
 }
 
@@ -328,7 +328,7 @@ pub(super) struct Completions {
 
 #[derive(Debug, Args)]
 pub(super) struct Man {
-    /// The folder.
+    /// The folder to write to.
     #[arg(value_name = "DIR")]
     pub(super) dir: PathBuf,
 }

@@ -68,17 +68,13 @@ fn shippable(
     outputs: &[save::Target],
 ) -> Result<(), Error> {
     if args.push && request.names.is_empty() && !formats.are_named() {
-        return Err(Error::usage("an image without a name cannot be pushed")
+        return Err(Error::usage("a tag is needed when pushing to a registry")
             .hint("gguf-packer build --tag REGISTRY/NAME --push ."));
     }
     if formats.has_artifact() && !args.push && outputs.is_empty() {
-        return Err(Error::usage(
-            "`--format` says how a model is pushed or written, and it is neither",
-        )
-        .hint("add --push, or --output oci-archive=PATH")
-        .hint(
-            "a model that is built can be pushed later: gguf-packer push --format modelpack NAME",
-        ));
+        return Err(Error::usage("`--format` needs `--push` or `--output`")
+            .hint("add --push, or --output oci-archive=PATH")
+            .hint("or push the built model later: gguf-packer push --format modelpack NAME"));
     }
     formats.names(&request.names)?;
     outputs.iter().try_for_each(|target| formats.check(target.format))
@@ -135,7 +131,7 @@ fn make(
         built.warnings.into_iter().filter(|one| one.rule.is_some()).collect();
     if language::lint::fails(request.script, &broken) {
         return Err(Error::new(
-            "the file breaks rules, and its `# check=error=true` makes errors of them",
+            "lint violations found, and `# check=error=true` makes them errors",
         ));
     }
     Ok(ExitCode::SUCCESS)
@@ -145,7 +141,7 @@ fn make(
 pub(super) fn file(args: &args::Wanted, context: &Path) -> Result<Found, Error> {
     let is_url = |text: &str| text.starts_with("http://") || text.starts_with("https://");
     if context.to_str().is_some_and(is_url) {
-        return Err(Error::usage("the folder to build is an address")
+        return Err(Error::usage("the build context must be a folder, not a URL")
             .hint("clone it first, or name it: --build-context NAME=URL"));
     }
     if args.file.as_deref() == Some(Path::new("-")) {
@@ -156,8 +152,8 @@ pub(super) fn file(args: &args::Wanted, context: &Path) -> Result<Found, Error> 
         return Ok(Found { path: "-".into(), text });
     }
     if !context.is_dir() {
-        return Err(Error::usage(format!("there is no folder {}", context.display()))
-            .hint("the last word is the folder to build: gguf-packer build -t NAME ."));
+        return Err(Error::usage(format!("folder not found: {}", context.display()))
+            .hint("end the command with the folder to build: gguf-packer build -t NAME ."));
     }
     find::script(context, args.file.as_deref())
 }

@@ -74,7 +74,7 @@ impl Comparison<'_> {
         screen.show(Event::Started { node: 0, text: &text });
         let outcome = self.child(screen, Some(self.after))?;
         screen.show(Event::Done { node: 0, cached: false });
-        let outcome = outcome.ok_or_else(|| Error::new("the comparison gave no figures"))?;
+        let outcome = outcome.ok_or_else(|| Error::new("the comparison ended without a result"))?;
         let report = Report {
             text: self.text,
             before: Weighed { path: self.before, size: size_before },
@@ -90,7 +90,7 @@ impl Comparison<'_> {
             return Ok(());
         }
         Err(Error::new(format!("{} is not a file", self.text.display()))
-            .hint("give a file of plain text"))
+            .hint("use a plain text file"))
     }
 
     fn child(&self, screen: &Screen, after: Option<&Path>) -> Result<Option<Outcome>, Error> {
@@ -145,13 +145,13 @@ impl Report<'_> {
             uncertainty: of.uncertainty * 100.0,
         };
         let divergence = format!(
-            "{}, 99.9 % of it below {:.4}, at most {:.4}",
+            "{}, 99.9th percentile {:.4}, maximum {:.4}",
             plus_minus(outcome.divergence, 5),
             outcome.divergence_p999,
             outcome.divergence_max
         );
         let measured = format!(
-            "{} tokens: the second halves of {} chunks of {CHUNK} tokens of {}",
+            "{} tokens: the second half of each of {} chunks of {CHUNK} tokens from {}",
             outcome.predictions,
             outcome.chunks,
             self.text.display()
@@ -200,9 +200,9 @@ mod tests {
   m.Q4_K_M.gguf  379 MiB  13.9000 ± 0.4300
 
   perplexity, after / before  1.0467 ± 0.0051
-  KL divergence               0.04120 ± 0.00110, 99.9 % of it below 0.8000, at most 1.2500
+  KL divergence               0.04120 ± 0.00110, 99.9th percentile 0.8000, maximum 1.2500
   same likeliest token        92.14 ± 0.60 %
-  measured on                 2040 tokens: the second halves of 8 chunks of 512 tokens of wiki.txt
+  measured on                 2040 tokens: the second half of each of 8 chunks of 512 tokens from wiki.txt
 ";
         assert_eq!(report.table(), expected);
         let json = serde_json::to_value(&report).unwrap();

@@ -23,8 +23,8 @@ impl Context {
         }
         std::env::home_dir().filter(|home| home.is_absolute()).map_or_else(
             || {
-                Err(Error::new("there is no home folder to keep models in")
-                    .hint("name a folder for them: --store DIR, or GGUF_PACKER_STORE_PATH"))
+                Err(Error::new("cannot choose a folder for the store: the home folder is unknown")
+                    .hint("choose a folder: --store DIR, or GGUF_PACKER_STORE_PATH=DIR"))
             },
             |home| Ok(home.join("gguf-packer")),
         )
@@ -54,8 +54,8 @@ pub(super) fn means() -> Result<Means, Error> {
     let named = ["XDG_CACHE_HOME", "LOCALAPPDATA"].into_iter().find_map(path);
     let home = || std::env::home_dir().filter(|home| home.is_absolute());
     let cache = named.or_else(|| home().map(|home| home.join(".cache"))).ok_or_else(|| {
-        Error::new("there is no home folder to unpack the converter in")
-            .hint("name a folder for it: XDG_CACHE_HOME=/path/to/cache")
+        Error::new("cannot choose a folder for the converter: the home folder is unknown")
+            .hint("choose a folder: XDG_CACHE_HOME=/path/to/cache")
     })?;
     Ok(Means {
         by: None,
@@ -75,11 +75,11 @@ pub(super) fn writable(path: &Path) -> Result<(), Error> {
     let absolute = std::path::absolute(path).map_err(|e| Error::io("write", path, &e))?;
     if absolute.is_dir() {
         return Err(Error::usage(format!("{} is a folder", path.display()))
-            .hint("name the file in it that is to be written"));
+            .hint("name a file in that folder"));
     }
     match absolute.parent() {
         Some(folder) if !folder.is_dir() => {
-            Err(Error::usage(format!("there is no folder {}", folder.display()))
+            Err(Error::usage(format!("folder not found: {}", folder.display()))
                 .hint(format!("mkdir -p {}", folder.display())))
         }
         _ => Ok(()),

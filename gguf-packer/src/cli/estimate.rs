@@ -54,7 +54,7 @@ fn package(args: &Args, context: &Context) -> Result<Package, Error> {
     let name = remote::pullable(model);
     let elsewhere = model.starts_with("hf://");
     if super::run::is_path(model) && !elsewhere {
-        return Err(Error::new(format!("there is no file `{model}`")));
+        return Err(Error::new(format!("file not found: `{model}`")));
     }
     let store = context.store()?;
     match (store.find(model), name) {
@@ -66,9 +66,7 @@ fn package(args: &Args, context: &Context) -> Result<Package, Error> {
             let client = remote::client(args.remote.insecure)?;
             Package::remote(&client.peek(&name, None, &|event| screen.transfer(event))?)
         }
-        (Ok(_), None) => {
-            Err(Error::usage(format!("`{model}` is no name that a registry could have")))
-        }
+        (Ok(_), None) => Err(Error::usage(format!("`{model}` is not a valid image name"))),
         (Err(error), None) => Err(error),
     }
 }
@@ -79,10 +77,11 @@ fn footprint(text: &str) -> Result<(u64, u64), Error> {
     let bytes = |mib: &u64| mib.checked_mul(MIB);
     match parts.unwrap_or_default().iter().map(bytes).collect::<Option<Vec<u64>>>().as_deref() {
         Some(&[ram, card]) => Ok((ram, card)),
-        _ => {
-            Err(Error::usage(format!("not MiB of the processor's memory and of a card: `{text}`"))
-                .hint("--platform-footprint 150,250"))
-        }
+        _ => Err(Error::usage(format!(
+            "invalid --platform-footprint `{text}`: it takes two numbers \
+                of MiB, for the host and for each GPU"
+        ))
+        .hint("--platform-footprint 150,250")),
     }
 }
 
@@ -91,19 +90,24 @@ pub(super) fn checked(fit: &Fit) -> Result<&Fit, Error> {
     match fit.status.as_str() {
         "fits" => Ok(fit),
         "cannot" => Err(Error::new(
-            "it does not fit: nothing is left that llama.cpp could make smaller",
+            "the model does not fit, and llama.cpp cannot reduce anything further",
         )
-        .hint("options that say a number hold: leave out --ctx-size, --gpu-layers, --tensor-split")
-        .hint("or a smaller quantization: gguf-packer quantize --type Q4_K_M IN.gguf OUT.gguf")),
-        _ => Err(Error::new("llama.cpp cannot say what fits")
-            .hint("say it yourself: --ctx-size N --gpu-layers N")),
+        .hint(
+            "llama.cpp does not change options with a value: leave out --ctx-size, \
+            --gpu-layers, --tensor-split",
+        )
+        .hint(
+            "or use a smaller quantization: gguf-packer quantize --type Q4_K_M IN.gguf OUT.gguf",
+        )),
+        _ => Err(Error::new("llama.cpp cannot compute what fits")
+            .hint("set the sizes yourself: --ctx-size N --gpu-layers N")),
     }
 }
 
 /// What to type.
 fn advice(model: &str, cards: &Cards, fit: &Fit) -> String {
     if fit.arguments.is_empty() {
-        return "it fits as it is\n".to_owned();
+        return "the model fits without changes\n".to_owned();
     }
     let options = fit.arguments.join(" ");
     let start = match cards {
@@ -112,11 +116,11 @@ fn advice(model: &str, cards: &Cards, fit: &Fit) -> String {
     };
     let named = fit.arguments.iter().any(|word| word.contains("GPU"));
     let names = if named {
-        "\nGPU0 is your first card; llama-server --list-devices says its name"
+        "\nGPU0 stands for your first GPU; to see its name: llama-server --list-devices"
     } else {
         ""
     };
-    format!("it fits with: {options}\nto start it:  {start}{names}\n")
+    format!("the model fits with: {options}\nto start it:  {start}{names}\n")
 }
 
 #[cfg(test)]
@@ -132,16 +136,16 @@ mod tests {
     fn what_fits_can_be_typed() {
         let found = fit("fits", "--ctx-size 8192 --gpu-layers 25");
         let text = advice("q/m:1", &Cards::Any, checked(&found).unwrap());
-        let expected = "it fits with: --ctx-size 8192 --gpu-layers 25\n\
-                        to start it:  gguf-packer run q/m:1 -- --ctx-size 8192 --gpu-layers 25\n";
+        let expected = "the model fits with: --ctx-size 8192 --gpu-layers 25\nto start it:  \
+            gguf-packer run q/m:1 -- --ctx-size 8192 --gpu-layers 25\n";
         assert_eq!(text, expected);
         let text = advice("q/m:1", &Cards::Here, &found);
         assert!(text.ends_with("to start it:  gguf-packer run --fit q/m:1\n"), "{text}");
         let text = advice("m", &Cards::Any, &fit("fits", "--override-tensor x=GPU1"));
         assert!(text.contains("--list-devices"), "{text}");
-        assert_eq!(advice("m", &Cards::Here, &fit("fits", "")), "it fits as it is\n");
+        assert_eq!(advice("m", &Cards::Here, &fit("fits", "")), "the model fits without changes\n");
         let error = checked(&fit("cannot", "")).unwrap_err().to_string();
-        assert!(error.starts_with("it does not fit: "), "{error}");
+        assert!(error.starts_with("the model does not fit, "), "{error}");
         assert!(checked(&fit("error", "")).is_err());
     }
 

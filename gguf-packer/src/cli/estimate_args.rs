@@ -16,36 +16,36 @@ pub(super) enum Switch {
 
 #[derive(Debug, Args)]
 pub(super) struct Estimate {
-    /// A card: its memory (`24GiB`), its name (`4090`, `h100`, `apple-m4-32g`), `here` for those of this machine,
-    /// `none` for the processor alone. Without it there is room for any model.
+    /// A GPU: its memory (`24GiB`) or its name (`4090`, `h100`, `apple-m4-32g`). `here` takes the GPUs of this machine,
+    /// `none` only the CPU. Default: unlimited memory.
     #[arg(long = "gpu", value_name = "CARD")]
     pub(super) gpus: Vec<String>,
-    /// Look for the largest context and the best split that fit; on this machine unless there is a `--gpu`.
+    /// Find the largest context and the best split that fit `--gpu`, or this machine without `--gpu`.
     #[arg(long, value_enum, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
     pub(super) fit: Option<Switch>,
-    /// JSON.
+    /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
-    /// The memory alone.
+    /// Print only the memory.
     #[arg(long)]
     pub(super) in_short: bool,
-    /// One row for each so many layers on the cards.
+    /// Print one row for every N layers on the GPUs.
     #[arg(long, value_name = "N")]
     pub(super) gpu_layers_step: Option<u32>,
-    /// MiB that a server takes beside the model: of the processor's memory, and of each card.
+    /// Memory of the server besides the model, in MiB: on the host, and on each GPU.
     #[arg(long, value_name = "RAM,VRAM", default_value = "150,250")]
     pub(super) platform_footprint: String,
-    /// How fast a device is, for MAX TPS: operations, memory, way to the next one; the processor first.
+    /// Speed of a device, for MAX TPS: operations, memory bandwidth, bandwidth to the next device. The CPU comes first.
     #[arg(long = "device-metric", value_name = "FLOPS;Up[;Down]")]
     pub(super) device_metrics: Vec<String>,
-    /// Ask the registry even where the store has the name.
+    /// Ask the registry even if the store has the name.
     #[arg(long)]
     pub(super) force: bool,
     #[command(flatten)]
     pub(super) remote: Remote,
     #[command(flatten)]
     pub(super) server: Server,
-    /// A name, an ID, a GGUF file, `hf://ORG/REPO[:QUANT]`, `hf://ORG/REPO/FILE.gguf`, or an address of a file.
+    /// A name, an ID, a GGUF file, `hf://ORG/REPO[:QUANT]`, `hf://ORG/REPO/FILE.gguf`, or the URL of a file.
     #[arg(value_name = "MODEL")]
     pub(super) model: String,
     /// Any other options of llama-server.
@@ -66,41 +66,41 @@ pub(super) struct Server {
     /// Tokens of a physical batch.
     #[arg(long, value_name = "N")]
     ubatch_size: Option<String>,
-    /// Sequences at once.
+    /// Parallel sequences.
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     parallel: Option<String>,
-    /// Type of the keys.
+    /// Type of the cached keys.
     #[arg(long, value_name = "TYPE")]
     cache_type_k: Option<String>,
-    /// Type of the values.
+    /// Type of the cached values.
     #[arg(long, value_name = "TYPE")]
     cache_type_v: Option<String>,
-    /// Keys and values stay in the processor's memory.
+    /// Keep the KV cache in host memory.
     #[arg(long)]
     no_kv_offload: bool,
     /// Flash attention.
     #[arg(long, value_name = "on|off|auto", num_args = 0..=1, require_equals = true, default_missing_value = "on",
           value_parser = ["on", "off", "auto"])]
     flash_attn: Option<String>,
-    /// How the model is split over the cards: `none`, `layer`, `row`.
+    /// How the GPUs share the model: `none`, `layer`, `row`.
     #[arg(long, value_name = "MODE")]
     split_mode: Option<String>,
-    /// What part of the model each card takes.
+    /// Share of the model on each GPU.
     #[arg(long, value_name = "N,N")]
     tensor_split: Option<String>,
-    /// The card of a model that is not split.
+    /// The GPU for a model that is not split.
     #[arg(long, value_name = "N")]
     main_gpu: Option<String>,
-    /// Servers of llama.cpp's RPC; each is a card before the others, and is not asked.
+    /// RPC servers of llama.cpp. Each counts as a GPU before the others; nothing connects to them.
     #[arg(long, value_name = "HOST:PORT,…")]
     rpc: Option<String>,
-    /// Weights are read, not mapped.
+    /// Read the weights instead of mapping them.
     #[arg(long)]
     no_mmap: bool,
-    /// Layers on the cards.
+    /// Layers on the GPUs.
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     gpu_layers: Option<String>,
-    /// Layers of the draft model on the cards.
+    /// Layers of the draft model on the GPUs.
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     gpu_layers_draft: Option<String>,
 }

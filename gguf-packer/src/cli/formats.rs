@@ -92,7 +92,8 @@ impl Formats {
                 if let Some((_, other)) =
                     known.iter().find(|(known, other)| known == name && other != format)
                 {
-                    let text = format!("`{name}` cannot be both `{other}` and `{format}`");
+                    let text =
+                        format!("`{name}` cannot have two formats: `{other}` and `{format}`");
                     return Err(Error::usage(text).hint(format!("--format {format}=OTHER-NAME")));
                 }
                 known.push((name.clone(), *format));
@@ -138,7 +139,7 @@ fn item(format: Format, image: &StoredImage, store: &Store) -> Result<Item, Erro
 fn with_format(name: &Name, format: Format) -> Result<Name, Error> {
     let Some(tag) = name.tag() else {
         return Err(Error::usage(format!(
-            "`{name}` has no tag that `-{format}` could be added to"
+            "cannot append `-{format}` to the tag of `{name}`: it has no tag"
         ))
         .hint(format!("--format {format}=NAME")));
     };
@@ -201,26 +202,24 @@ mod tests {
             (
                 &["squashfs"][..],
                 "r.io/m",
-                "no format of a model: `squashfs`\n  hint: one of: image, modelpack, docker",
+                "unknown model format `squashfs`\n  hint: use one of image, modelpack, docker",
             ),
             (
                 &["image", "docker=r.io/m"],
                 "r.io/m",
-                "`r.io/m:latest` cannot be both `image` and `docker`\n  hint: --format docker=OTHER-NAME",
+                "`r.io/m:latest` cannot have two formats: `image` and `docker`\n  hint: --format \
+                docker=OTHER-NAME",
             ),
-            (
-                &["image", "docker"],
-                &digest,
-                "-docker` could be added to\n  hint: --format docker=NAME",
-            ),
+            (&["image", "docker"], &digest, ": it has no tag\n  hint: --format docker=NAME"),
             (&["image", "docker"], &long, "a tag has 1 to 128"),
-            (&["docker=UPPER"], "r.io/m", "not a name of an image"),
+            (&["docker=UPPER"], "r.io/m", "invalid reference format"),
         ] {
             let error = names(words, &[given]).unwrap_err();
             assert!(error.contains(expected), "{words:?}: {error}");
         }
         let error = formats(&["image", "docker"]).unwrap().check(layout::Format::DockerArchive);
-        let expected = "a docker-archive has images alone, and no `docker`\n  hint: write oci-archive=PATH or oci-dir=PATH";
+        let expected = "a docker-archive can contain only images, not `docker`\n  hint: write \
+            oci-archive=PATH or oci-dir=PATH";
         assert_eq!(error.unwrap_err().to_string(), expected);
         formats(&["image"]).unwrap().check(layout::Format::DockerArchive).unwrap();
     }

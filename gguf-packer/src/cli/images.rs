@@ -61,7 +61,7 @@ pub(super) fn prune(args: &args::Prune, context: &Context) -> Result<(), Error> 
         output::line(&format!("removed model {}", id.short()))?;
     }
     output::line(&format!(
-        "freed {}: {} build steps, {} cut downloads, {} layers, {} files",
+        "freed {}: {} build steps, {} partial downloads, {} layers, {} files",
         crate::gguf::bytes(pruned.freed),
         pruned.cached,
         pruned.partial,
@@ -76,7 +76,7 @@ pub(super) fn store(args: &args::Store, context: &Context) -> Result<(), Error> 
         args::Store::Check { deep } => {
             let checked = context.store_to_read()?.check(*deep)?;
             output::line(&format!(
-                "the store is whole: {} images, {} names, {} layers, {} files",
+                "the store is intact: {} images, {} names, {} layers, {} files",
                 checked.images, checked.names, checked.layers, checked.blobs
             ))
         }

@@ -76,12 +76,10 @@ fn document(args: &args::Inspect, store: &Store) -> Result<(), Error> {
     if found.is_empty() {
         let (what, place) =
             (kind.words(), if known.is_some() { "the store" } else { "its registry" });
-        let error = Error::new(format!("{place} has no {what} of `{}`", args.image));
+        let error = Error::new(format!("no {what} of `{}` in {place}", args.image));
         return Err(match known {
-            Some(_) if name.is_some() => error.hint("ask the registry: add --force"),
-            _ => error.hint(
-                "images that `gguf-packer build` makes have one, those of other tools may not",
-            ),
+            Some(_) if name.is_some() => error.hint("look in the registry: add --force"),
+            _ => error.hint("only images that `gguf-packer build` makes are sure to have one"),
         });
     }
     found.iter().try_for_each(|bytes| output::line(&crate::image::indented(bytes)?))

@@ -35,7 +35,9 @@ pub(super) fn run(args: &args::Quantize) -> Result<(), Error> {
     let shown = args.to.as_deref().expect("only a dry run goes without");
     let to = std::path::absolute(shown).map_err(|e| Error::io("write", shown, &e))?;
     if to.canonicalize().is_ok_and(|to| to == from) {
-        return Err(Error::usage("both files are the same one").hint("name another file to write"));
+        return Err(
+            Error::usage("input and output are the same file").hint("write to another file")
+        );
     }
     check(args, &from, Some(shown))?;
     let screen = Screen::new(args.progress);
@@ -70,14 +72,14 @@ fn kinds(args: &args::Quantize) -> Vec<Error> {
     let mut wrong = Vec::new();
     if args.kinds.len() > 1 && !args.dry_run {
         wrong.push(
-            Error::usage("one file has one type")
-                .hint("--dry-run tells the sizes of several types"),
+            Error::usage("one file can have only one type")
+                .hint("to see the sizes of several types: --dry-run"),
         );
     }
     for kind in &args.kinds {
         match types::of_file(kind) {
             Err(hint) => {
-                wrong.push(Error::usage(format!("no type of files is `{kind}`")).hint(hint));
+                wrong.push(Error::usage(format!("unknown file type `{kind}`")).hint(hint));
             }
             Ok(kind)
                 if types::needs_matrix(kind.name, args.pure)
@@ -85,7 +87,9 @@ fn kinds(args: &args::Quantize) -> Vec<Error> {
                     && !args.dry_run =>
             {
                 let text = format!("{} needs an importance matrix", kind.name);
-                wrong.push(Error::usage(text).hint("--imatrix FILE, as llama-imatrix writes it"));
+                wrong.push(
+                    Error::usage(text).hint("add --imatrix FILE, a file made by llama-imatrix"),
+                );
             }
             Ok(_) => {}
         }
@@ -102,14 +106,14 @@ fn tensors(args: &args::Quantize) -> Vec<Error> {
         match text.rsplit_once('=') {
             Some((pattern, kind)) if !pattern.is_empty() => named.push(kind),
             _ => wrong.push(
-                Error::usage(format!("`{text}` names no tensors and their type"))
+                Error::usage(format!("`{text}` is not PATTERN=TYPE"))
                     .hint("--tensor-type attn_q=Q8_0"),
             ),
         }
     }
     for kind in named {
         if let Err(hint) = types::of_tensor(kind) {
-            wrong.push(Error::usage(format!("no type of tensors is `{kind}`")).hint(hint));
+            wrong.push(Error::usage(format!("unknown tensor type `{kind}`")).hint(hint));
         }
     }
     wrong
@@ -182,7 +186,7 @@ fn quantize(
         let error = failed(&error, &lines, &options);
         let requantized = lines.iter().any(|line| line.contains("requantizing from type"));
         if requantized {
-            error.hint("--allow-requantize does it all the same, and worse")
+            error.hint("quantize it anyway, at a loss of quality: --allow-requantize")
         } else {
             error
         }

@@ -11,33 +11,32 @@ const CHUNKS: u32 = 8;
 
 #[derive(Debug, Args)]
 pub(super) struct Quantize {
-    /// The type, as llama-quantize names it; Q5_K_M unless it is given. With --dry-run it may be given several
-    /// times, and without it all types are told.
+    /// The type, as llama-quantize names it. Default: Q5_K_M. --dry-run accepts several, and takes all by default.
     #[arg(long = "type", value_name = "TYPE")]
     pub(super) kinds: Vec<String>,
-    /// Write nothing; tell how large the file would be, by llama.cpp's own dry run.
+    /// Write nothing; print how large the file would be, from llama.cpp's own dry run.
     #[arg(long, group = "told")]
     pub(super) dry_run: bool,
-    /// Then measure on this text what the file lost, as `gguf-packer compare` does.
+    /// Then measure the quality loss on this text, as `gguf-packer compare` does.
     #[arg(long, value_name = "TEXT", group = "told")]
     pub(super) compare: Option<PathBuf>,
-    /// Pieces of the text that are measured, of 512 tokens each.
+    /// Number of chunks of the text to measure, of 512 tokens each.
     #[arg(long, value_name = "N", default_value_t = CHUNKS, requires = "compare",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) chunks: u32,
-    /// Print what is told as JSON.
+    /// Print the result as JSON.
     #[arg(long, requires = "told")]
     pub(super) json: bool,
-    /// All tensors the same type.
+    /// Use the same type for all tensors.
     #[arg(long)]
     pub(super) pure: bool,
     /// Importance matrix.
     #[arg(long, value_name = "FILE")]
     pub(super) imatrix: Option<PathBuf>,
-    /// Only these tensors by the matrix.
+    /// Use the importance matrix only for these tensors.
     #[arg(long, value_name = "TENSOR", value_delimiter = ',', requires = "imatrix")]
     pub(super) include_weights: Vec<String>,
-    /// All but these tensors by the matrix.
+    /// Use the importance matrix for all but these tensors.
     #[arg(
         long,
         value_name = "TENSOR",
@@ -55,13 +54,13 @@ pub(super) struct Quantize {
     /// Type of the token embeddings.
     #[arg(long, value_name = "TYPE")]
     pub(super) token_embedding_type: Option<String>,
-    /// Type of the tensors whose names match; the first pattern that matches holds.
+    /// Type of the tensors whose names match. The first matching pattern wins.
     #[arg(long = "tensor-type", value_name = "PATTERN=TYPE")]
     pub(super) tensor_types: Vec<String>,
-    /// Quantize tensors that are quantized already.
+    /// Allow quantizing tensors that are already quantized.
     #[arg(long)]
     pub(super) allow_requantize: bool,
-    /// Threads; all processors unless it is given.
+    /// Number of threads. Default: all processors.
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<u32>,
     /// How progress is shown.
@@ -77,13 +76,13 @@ pub(super) struct Quantize {
 
 #[derive(Debug, Args)]
 pub(super) struct Compare {
-    /// A file of plain text like what the model is for.
+    /// A plain text file, similar to the texts that the model is for.
     #[arg(long, value_name = "FILE")]
     pub(super) text: PathBuf,
-    /// Pieces of the text that are measured, of 512 tokens each.
+    /// Number of chunks of the text to measure, of 512 tokens each.
     #[arg(long, value_name = "N", default_value_t = CHUNKS, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) chunks: u32,
-    /// Threads; all processors unless it is given.
+    /// Number of threads. Default: all processors.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) threads: Option<u32>,
     /// Print the figures as JSON.

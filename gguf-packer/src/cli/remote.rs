@@ -102,13 +102,15 @@ fn stays_what_it_is(image: &StoredImage, name: &Name, remote: &args::Remote) -> 
     // What is wrong with the registry is told by the push.
     let there = client(remote.insecure)?.inspect(name, None, &|_| {}).ok();
     let Some(format) = there.and_then(|there| there.format) else { return Ok(()) };
-    let text = format!("`{name}` is no image in its registry: it has the format {format}");
+    let text = format!("the registry has `{name}` as {format}, not as an image");
     let error = Error::new(text);
     let error = match format.parse::<Format>() {
-        Ok(format) => error.hint(format!("as it is: gguf-packer push --format {format} {name}")),
+        Ok(format) => {
+            error.hint(format!("push it in that format: gguf-packer push --format {format} {name}"))
+        }
         Err(_) => error,
     };
-    Err(error.hint(format!("an image instead of it: gguf-packer push --format image {name}")))
+    Err(error.hint(format!("or replace it with an image: gguf-packer push --format image {name}")))
 }
 
 /// Goes on after a model that is not to be had, and tells all of them.
@@ -141,9 +143,9 @@ pub(super) fn login(args: &args::Login) -> Result<(), Error> {
     let kept = client.login(&args.registry, &user, &password, &|event| screen.transfer(event))?;
     if let Kept::Plain(file) = &kept {
         let file = file.display();
-        output::say(&format!("warning: the password stands in {file}, which is not encrypted"));
+        output::say(&format!("warning: the password is stored unencrypted in {file}"));
         output::say(
-            "  hint: a credential helper keeps it better: https://docs.docker.com/go/credential-store/",
+            "  hint: use a credential helper: https://docs.docker.com/go/credential-store/",
         );
     }
     output::line("Login Succeeded")
@@ -160,7 +162,7 @@ fn credentials(args: &args::Login) -> Result<(String, String), Error> {
             term.read_line().map_err(failed)?
         }
         None => {
-            return Err(Error::usage("there is no user to log in")
+            return Err(Error::usage("no user name given")
                 .hint("gguf-packer login --username NAME --password-stdin REGISTRY < FILE"));
         }
     };
@@ -172,8 +174,8 @@ fn credentials(args: &args::Login) -> Result<(String, String), Error> {
         term.write_str("Password: ").map_err(failed)?;
         term.read_secure_line().map_err(failed)?
     } else {
-        return Err(Error::new("there is no terminal to ask for a password on")
-            .hint("--password-stdin reads it from standard input"));
+        return Err(Error::new("cannot ask for the password: this is not a terminal")
+            .hint("read it from standard input: --password-stdin"));
     };
     if password.is_empty() {
         return Err(Error::new("the password is empty"));
@@ -185,6 +187,6 @@ pub(super) fn logout(args: &args::Logout) -> Result<(), Error> {
     if client(false)?.logout(&args.registry)? {
         output::line(&format!("removed the credentials for {}", args.registry))
     } else {
-        output::line(&format!("there are no credentials for {}", args.registry))
+        output::line(&format!("not logged in to {}", args.registry))
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn run(args: &args::Run, context: &Context) -> Result<(), Error> {
 /// An image of the store, ready to run.
 pub(super) fn target(image: &StoredImage, name: &str) -> Result<Target, Error> {
     let config = serde_json::from_slice(&image.config)
-        .map_err(|e| Error::new(format!("the config of {name} is broken: {e}")))?;
+        .map_err(|e| Error::new(format!("cannot read the config of {name}: {e}")))?;
     let (folder, id) = (&image.folder, &image.id);
     Target::new(Source::Image { folder, id, name, config: &config })
 }
@@ -38,7 +38,7 @@ fn image(args: &args::Run, context: &Context) -> Result<(Store, StoredImage, Str
         Ok(image) => (store, image),
         Err(error) => {
             if is_path(&args.model) {
-                return Err(Error::new(format!("there is no file `{}`", args.model)));
+                return Err(Error::new(format!("file not found: `{}`", args.model)));
             }
             let Some(name) = remote::pullable(&args.model) else { return Err(error) };
             let screen = Screen::new(args.remote.progress);
@@ -105,7 +105,7 @@ fn fitting(args: &args::Run, target: &Target) -> Result<Vec<String>, Error> {
     let Some(fit) = found.fit() else { return Ok(Vec::new()) };
     let options = estimate::checked(fit)?.arguments.clone();
     if !options.is_empty() {
-        output::say(&format!("note: it fits with {}", options.join(" ")));
+        output::say(&format!("note: so that the model fits, it runs with {}", options.join(" ")));
     }
     Ok(options)
 }
@@ -117,7 +117,7 @@ fn server(dry_run: bool) -> Result<std::path::PathBuf, Error> {
         Err(_) if dry_run => Ok("llama-server".into()),
         Err(error) => {
             Err(Error::new(error.to_string())
-                .hint("name another server: --by IMAGE or --by PROGRAM"))
+                .hint("use another server: --by IMAGE or --by PROGRAM"))
         }
     }
 }

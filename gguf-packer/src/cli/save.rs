@@ -22,11 +22,11 @@ pub(super) fn target(text: &str) -> Result<Target, Error> {
             .hint("--output oci-dir=PATH, oci-archive=PATH or docker-archive=PATH")
     };
     let Some((kind, path)) = text.split_once('=') else {
-        return Err(wrong("does not say what to write"));
+        return Err(wrong("is not KIND=PATH"));
     };
     let format = kind.parse()?;
     if path.is_empty() {
-        return Err(wrong("names no path"));
+        return Err(wrong("has no path"));
     }
     Ok(Target { format, path: path.into() })
 }
@@ -56,7 +56,7 @@ pub(super) fn load(args: &args::Load, context: &Context) -> Result<(), Error> {
         names.iter().try_for_each(|name| store.tag(&one.id.hex(), name).map(drop))?;
     } else if !names.is_empty() {
         return Err(Error::new(format!(
-            "there are {} images, and `--tag` names one",
+            "`--tag` names one image, but {} were loaded",
             loaded.len()
         )));
     }

@@ -15,9 +15,14 @@ const PASSWORD: &str = "COSIGN_PASSWORD";
 /// The key that signs: a file, or `env://VARIABLE`.
 pub(super) fn private_key(place: &str) -> Result<PrivateKey, Error> {
     if place == "keyless" {
-        return Err(Error::new("signing without a key needs Sigstore's servers and a login, which gguf-packer does not do")
-            .hint("push without --sign, then: cosign sign REGISTRY/NAME@DIGEST, with the digest that push tells")
-            .hint("or sign with a key: cosign generate-key-pair, then --sign cosign.key"));
+        return Err(Error::new(
+            "gguf-packer cannot sign without a key: that needs Sigstore's servers and a login",
+        )
+        .hint(
+            "push without --sign, then sign the digest that push prints: cosign sign \
+                REGISTRY/NAME@DIGEST",
+        )
+        .hint("or sign with a key: cosign generate-key-pair, then push with --sign cosign.key"));
     }
     PrivateKey::parse(&text(place)?, password).map_err(|error| of(place, &error))
 }
@@ -34,15 +39,15 @@ fn of(place: &str, error: &Error) -> Error {
 fn text(place: &str) -> Result<String, Error> {
     match place.split_once("://") {
         Some(("env", name)) => variable(name).ok_or_else(|| {
-            Error::new(format!("there is no key in the variable {name}"))
-                .hint(format!("{name}=\"$(cat KEY)\", or name the file itself"))
+            Error::new(format!("the variable {name} is unset or empty"))
+                .hint(format!("set {name}=\"$(cat KEY)\", or name the key file itself"))
         }),
         Some((scheme, _)) if !std::path::Path::new(place).exists() => {
-            Err(Error::new(format!("keys of `{scheme}://` cannot be used: {place}"))
+            Err(Error::new(format!("unsupported kind of key, `{scheme}://`: {place}"))
                 .hint(format!(
-                    "push without it, then: cosign sign --key {place} REGISTRY/NAME@DIGEST"
+                    "push without --sign, then: cosign sign --key {place} REGISTRY/NAME@DIGEST"
                 ))
-                .hint("or take a file, or env://VARIABLE"))
+                .hint("or use a key file or env://VARIABLE"))
         }
         _ => std::fs::read_to_string(place)
             .map_err(|e| Error::io("read the key", place.as_ref(), &e)),
@@ -55,12 +60,12 @@ fn password() -> Result<String, Error> {
     #[expect(clippy::disallowed_methods, reason = "a program's own environment")]
     let password = std::env::var_os(PASSWORD);
     if let Some(password) = password {
-        return password.into_string().map_err(|_| Error::new(format!("{PASSWORD} is no text")));
+        return password.into_string().map_err(|_| Error::new(format!("{PASSWORD} is not UTF-8")));
     }
     let term = Term::stderr();
     if !term.is_term() {
         return Err(Error::new(
-            "the key is sealed, and there is no terminal to ask for its password on",
+            "cannot ask for the password of the encrypted key: this is not a terminal",
         )
         .hint(format!("set {PASSWORD}")));
     }

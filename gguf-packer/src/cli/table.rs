@@ -66,7 +66,7 @@ pub(super) fn ago(then: u64, now: u64) -> String {
         _ if passed < MONTH => (WEEK, "week"),
         _ if passed < YEAR => (MONTH, "month"),
         _ if passed < 37 * YEAR => (YEAR, "year"),
-        _ => return format!("a long while {}", if then > now { "from now" } else { "ago" }),
+        _ => return format!("a long time {}", if then > now { "from now" } else { "ago" }),
     };
     let count = passed / unit;
     let plural = if count == 1 { "" } else { "s" };
@@ -227,7 +227,7 @@ mod tests {
             (20 * 86400, "2 weeks ago"),
             (45 * 86400, "1 month ago"),
             (800 * 86400, "2 years ago"),
-            (20_000 * 86400, "a long while ago"),
+            (20_000 * 86400, "a long time ago"),
         ] {
             assert_eq!(ago(2_000_000_000 - passed, 2_000_000_000), words);
         }

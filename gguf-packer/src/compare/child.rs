@@ -23,7 +23,7 @@ pub(super) type Refusal = (String, Option<String>);
 pub fn main(argument: Option<String>) -> ExitCode {
     let task = argument.and_then(|argument| serde_json::from_str(&argument).ok());
     let Some(task) = task else {
-        say(&News::Refused("this is no command for people".to_owned(), None));
+        say(&News::Refused("only gguf-packer itself starts this command".to_owned(), None));
         return ExitCode::FAILURE;
     };
     match measure(&task) {
@@ -52,8 +52,8 @@ fn measure(task: &Task) -> Result<Option<super::Outcome>, Refusal> {
     if tokens.len() < FEWEST * CHUNK {
         let (has, needs) = (tokens.len(), FEWEST * CHUNK);
         return Err((
-            format!("{} has {has} tokens, a comparison needs {needs}", task.text),
-            Some("give a longer text".to_owned()),
+            format!("{} is too short: it has {has} tokens, a comparison needs {needs}", task.text),
+            Some("use a longer text".to_owned()),
         ));
     }
     tokens.truncate(chunks * CHUNK);
@@ -61,7 +61,7 @@ fn measure(task: &Task) -> Result<Option<super::Outcome>, Refusal> {
     let mut after = Model::load(other, CHUNK, AT_ONCE, task.threads)?;
     before.same_vocabulary(&after).map_err(|difference| {
         let what = format!("{} and {other} have different vocabularies: {difference}", task.base);
-        (what, Some("compare a model with what it was quantized to".to_owned()))
+        (what, Some("compare a model only with its own quantizations".to_owned()))
     })?;
     let mut sums = Sums::default();
     for (at, chunk) in tokens.chunks(CHUNK).enumerate() {
@@ -88,7 +88,7 @@ fn text(task: &Task) -> Result<String, Refusal> {
         }
         Err(error) => {
             let at = error.utf8_error().valid_up_to();
-            let hint = "give a file of plain text".to_owned();
+            let hint = "use a plain text file".to_owned();
             return Err((format!("{} is not UTF-8 at byte {at}", task.text), Some(hint)));
         }
     };
@@ -118,9 +118,12 @@ fn chunk_of(
         let target = |at: usize| chunk[start + at + 1];
         for prediction in predictions(before, after, &places, &target, task.threads) {
             let prediction = prediction.ok_or_else(|| {
-                let what =
-                    format!("the predictions of {} or {} are no numbers", task.base, other(task));
-                (what, Some("one of the files is broken: quantize it again".to_owned()))
+                let what = format!(
+                    "{} or {} makes predictions that are not finite numbers",
+                    task.base,
+                    other(task)
+                );
+                (what, Some("one of the two files is damaged: quantize it again".to_owned()))
             })?;
             sums.add(&prediction);
         }

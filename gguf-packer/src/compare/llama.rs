@@ -45,7 +45,8 @@ impl Model {
         at_once: usize,
         threads: usize,
     ) -> Result<Self, Refusal> {
-        let file = CString::new(path).map_err(|_| (format!("{path:?} is no path"), None))?;
+        let file =
+            CString::new(path).map_err(|_| (format!("{path:?} is not a valid path"), None))?;
         // SAFETY: plain values, and a text that ends in zero and outlives the call.
         let model = unsafe {
             sys::llama_model_load_from_file(file.as_ptr(), sys::llama_model_default_params())
@@ -89,7 +90,7 @@ impl Model {
             )
         };
         if vocabulary == sys::LLAMA_VOCAB_TYPE_NONE {
-            return Err((format!("{path} has no vocabulary, so it cannot read a text"), None));
+            return Err((format!("{path} has no vocabulary, so it cannot read text"), None));
         }
         if encoder || diffusion {
             return Err(no_next_token(path));
@@ -117,7 +118,7 @@ impl Model {
             let (ours, theirs) = (self.text(token), other.text(token));
             if ours != theirs {
                 return Err(format!(
-                    "token {token} is `{}` and `{}`",
+                    "token {token} is `{}` in one, `{}` in the other",
                     ours.to_string_lossy().escape_debug(),
                     theirs.to_string_lossy().escape_debug()
                 ));
@@ -193,7 +194,7 @@ impl Model {
         match unsafe { sys::llama_decode(self.context, batch) } {
             0 => Ok(()),
             code => {
-                Err((format!("llama.cpp cannot read the text: llama_decode gives {code}"), None))
+                Err((format!("llama.cpp cannot read the text: llama_decode returned {code}"), None))
             }
         }
     }
@@ -221,6 +222,6 @@ impl Drop for Model {
 }
 
 fn no_next_token(path: &str) -> Refusal {
-    let what = format!("{path} predicts no next token: it is for embeddings or of another kind");
-    (what, Some("perplexity is for models that write text, one token after another".to_owned()))
+    let what = format!("{path} does not predict a next token: it may be an embedding model");
+    (what, Some("measure perplexity only of models that generate text".to_owned()))
 }

@@ -27,7 +27,7 @@ pub(super) fn checkpoint(request: &Request<'_>) -> Result<Checked, Error> {
         Some(base) => {
             adapter(request, &mut wrong);
             let lacks =
-                "the base model of an adapter is a folder with its config.json and its tokenizer";
+                "--base needs the folder of the base model, with its config.json and its tokenizer";
             config(base, lacks, &mut wrong)
         }
     };
@@ -47,18 +47,21 @@ pub(super) fn checkpoint(request: &Request<'_>) -> Result<Checked, Error> {
 fn model(dir: &Path, wrong: &mut Vec<Error>) -> Option<Value> {
     if dir.join("adapter_config.json").is_file() && !dir.join("config.json").is_file() {
         let what = format!("{} is an adapter, not a model", dir.display());
-        wrong.push(Error::new(what).hint("--class lora --base FOLDER of its base model"));
+        wrong.push(
+            Error::new(what).hint("--class lora --base FOLDER, the folder of its base model"),
+        );
         return None;
     }
-    let config = config(dir, "a checkpoint is a folder with a config.json", wrong)?;
+    let config =
+        config(dir, "name the folder of a checkpoint, which contains a config.json", wrong)?;
     let names = names(dir);
     let has = |ends: &[&str]| names.iter().any(|name| ends.iter().any(|end| name.ends_with(end)));
     if !has(&[".safetensors", ".bin", ".pt", ".pth"]) {
-        let error = Error::new(format!("there are no weights in {}", dir.display()));
+        let error = Error::new(format!("no weights found in {}", dir.display()));
         wrong.push(if has(&[".gguf"]) {
-            error.hint("it has a GGUF file, which needs no conversion")
+            error.hint("the folder has a GGUF file, which needs no conversion")
         } else {
-            error.hint("they are *.safetensors; fetch the whole repository")
+            error.hint("download the whole repository: the weights are in *.safetensors files")
         });
     }
     Some(config)
@@ -67,13 +70,18 @@ fn model(dir: &Path, wrong: &mut Vec<Error>) -> Option<Value> {
 fn adapter(request: &Request<'_>, wrong: &mut Vec<Error>) {
     let dir = request.dir;
     if request.kind.starts_with("TQ") {
-        let what = format!("an adapter cannot be {}", request.kind);
-        wrong.push(Error::new(what).hint("--type F16, or F32, BF16, Q8_0"));
+        let what = format!("cannot convert an adapter to {}", request.kind);
+        wrong.push(Error::new(what).hint("--type F16, F32, BF16 or Q8_0"));
     }
-    config_named(dir, "adapter_config.json", "an adapter has an adapter_config.json", wrong);
+    config_named(
+        dir,
+        "adapter_config.json",
+        "name the folder of an adapter, which contains an adapter_config.json",
+        wrong,
+    );
     let weights = ["adapter_model.safetensors", "adapter_model.bin"];
     if !weights.iter().any(|name| dir.join(name).is_file()) {
-        let what = format!("there is no {} in {}", weights[0], dir.display());
+        let what = format!("{0} not found in {1}", weights[0], dir.display());
         wrong.push(Error::new(what).hint("fetch the whole repository of the adapter"));
     }
 }
@@ -86,14 +94,14 @@ fn config(dir: &Path, lacks: &str, wrong: &mut Vec<Error>) -> Option<Value> {
 fn config_named(dir: &Path, name: &str, lacks: &str, wrong: &mut Vec<Error>) -> Option<Value> {
     let path = dir.join(name);
     if !dir.is_dir() {
-        let what = if dir.exists() { "is a file, not a folder" } else { "is not there" };
+        let what = if dir.exists() { "is a file, not a folder" } else { "does not exist" };
         wrong.push(Error::new(format!("{} {what}", dir.display())).hint(lacks));
         return None;
     }
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            wrong.push(Error::new(format!("there is no {name} in {}", dir.display())).hint(lacks));
+            wrong.push(Error::new(format!("{name} not found in {}", dir.display())).hint(lacks));
             return None;
         }
         Err(e) => {
@@ -106,7 +114,7 @@ fn config_named(dir: &Path, name: &str, lacks: &str, wrong: &mut Vec<Error>) -> 
         // A pointer is told of as one.
         Err(_) if text.as_bytes().starts_with(POINTER) => None,
         Err(e) => {
-            let what = format!("{} is no JSON: {e}", path.display());
+            let what = format!("{} is not JSON: {e}", path.display());
             wrong.push(Error::new(what).hint("fetch the file again"));
             None
         }

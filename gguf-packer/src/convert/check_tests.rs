@@ -42,22 +42,23 @@ fn a_folder_that_is_no_checkpoint_says_what_it_lacks() {
     let error = fails(dir.path(), None);
     assert_eq!(
         error,
-        "there is no config.json in DIR\n  hint: a checkpoint is a folder with a config.json"
+        "config.json not found in DIR\n  hint: name the folder of a checkpoint, which contains a \
+        config.json"
     );
     let error = fails(&dir.path().join("no"), None);
-    assert!(error.starts_with("DIR is not there\n"), "{error}");
+    assert!(error.starts_with("DIR does not exist\n"), "{error}");
     let error = fails(&dir.path().join("model.safetensors"), None);
     assert!(error.starts_with("DIR is a file, not a folder\n"), "{error}");
     let dir = folder(&[("config.json", "{}"), ("m.gguf", "")]);
     let error = fails(dir.path(), None);
     assert_eq!(
         error,
-        "there are no weights in DIR\n  hint: it has a GGUF file, which needs no conversion"
+        "no weights found in DIR\n  hint: the folder has a GGUF file, which needs no conversion"
     );
     let dir = folder(&[("config.json", "{\n  \"a\": ,\n}"), ("model.safetensors", "")]);
     let error = fails(dir.path(), None);
     assert!(
-        error.starts_with("DIR/config.json is no JSON: expected value at line 2 column 8"),
+        error.starts_with("DIR/config.json is not JSON: expected value at line 2 column 8"),
         "{error}"
     );
 }
@@ -83,7 +84,8 @@ fn an_adapter_and_a_model_are_told_apart() {
     let error = fails(adapter.path(), None);
     assert_eq!(
         error,
-        "DIR is an adapter, not a model\n  hint: --class lora --base FOLDER of its base model"
+        "DIR is an adapter, not a model\n  hint: --class lora --base FOLDER, the folder of its \
+        base model"
     );
     let base = folder(&[("config.json", r#"{"architectures": ["B"]}"#)]);
     let checked = checkpoint(&request(adapter.path(), Some(base.path()))).unwrap();
@@ -91,14 +93,14 @@ fn an_adapter_and_a_model_are_told_apart() {
     let empty = folder(&[]);
     let error = fails(empty.path(), Some(&base.path().join("no")));
     for words in [
-        "there is no adapter_config.json in DIR",
-        "there is no adapter_model.safetensors in DIR",
-        "BASE is not there",
-        "hint: the base model of an adapter is a folder with its config.json and its tokenizer",
+        "adapter_config.json not found in DIR",
+        "adapter_model.safetensors not found in DIR",
+        "BASE does not exist",
+        "hint: --base needs the folder of the base model, with its config.json and its tokenizer",
     ] {
         assert!(error.contains(words), "no `{words}` in {error}");
     }
     let request = Request { kind: "TQ1_0", ..request(adapter.path(), Some(base.path())) };
     let error = checkpoint(&request).expect_err("no such adapter").to_string();
-    assert!(error.starts_with("an adapter cannot be TQ1_0\n"), "{error}");
+    assert!(error.starts_with("cannot convert an adapter to TQ1_0\n"), "{error}");
 }

@@ -121,13 +121,16 @@ fn files(dir: &Path) -> Result<Files, Error> {
     }
     let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
     let index: Value = serde_json::from_str(&text)
-        .map_err(|e| Error::new(format!("{} is no JSON: {e}", path.display())))?;
+        .map_err(|e| Error::new(format!("{} is not JSON: {e}", path.display())))?;
     let map = index["weight_map"].as_object().and_then(|map| {
         let row = |(name, file): (&String, &Value)| Some((name.clone(), file.as_str()?.to_owned()));
         map.iter().map(row).collect::<Option<BTreeMap<_, _>>>()
     });
     let Some(map) = map else {
-        let what = format!("{} has no weight_map of tensors and files", path.display());
+        let what = format!(
+            "{}: `weight_map` is missing, or does not map tensors to files",
+            path.display()
+        );
         return Err(Error::new(what).hint("fetch the file again"));
     };
     let names: BTreeSet<&String> = map.values().collect();
@@ -136,7 +139,7 @@ fn files(dir: &Path) -> Result<Files, Error> {
     let missing: Vec<&str> = names.iter().filter(missing).map(|name| name.as_str()).collect();
     if !missing.is_empty() {
         let what = format!(
-            "{INDEX} names files that are not in {}: {}",
+            "files that {INDEX} names are missing from {}: {}",
             dir.display(),
             missing.join(", ")
         );
@@ -173,7 +176,7 @@ fn lacking(dir: &Path, names: &[String]) -> Result<(), Error> {
     if missing.is_empty() {
         return Ok(());
     }
-    let what = format!("files are missing in {}: {}", dir.display(), missing.join(", "));
+    let what = format!("files are missing from {}: {}", dir.display(), missing.join(", "));
     Err(Error::new(what).hint("fetch the whole repository"))
 }
 
@@ -183,7 +186,7 @@ fn twice(tensors: &mut [Tensor], wrong: &mut Vec<Error>) {
     for tensor in tensors.iter() {
         if let Some(other) = known.insert(&tensor.name, &tensor.file) {
             let (a, b) = (other.display(), tensor.file.display());
-            wrong.push(Error::new(format!("{} is in {a} and in {b}", tensor.name)));
+            wrong.push(Error::new(format!("duplicate tensor {}: in {a} and in {b}", tensor.name)));
         }
     }
 }
@@ -198,12 +201,15 @@ fn compare(
     let there: BTreeMap<&str, &Tensor> = tensors.iter().map(|t| (t.name.as_str(), t)).collect();
     for (name, file) in index {
         if !there.get(name.as_str()).is_some_and(|tensor| tensor.file.ends_with(file)) {
-            let what = format!("{name} is not in {}, as {INDEX} says", dir.join(file).display());
+            let what = format!(
+                "tensor {name} is missing from {}, although {INDEX} lists it there",
+                dir.join(file).display()
+            );
             wrong.push(Error::new(what).hint("fetch the whole repository"));
         }
     }
     for name in there.keys().filter(|name| !index.contains_key(**name)) {
-        let what = format!("{INDEX} in {} does not name {name}", dir.display());
+        let what = format!("{INDEX} in {} does not list tensor {name}", dir.display());
         wrong.push(Error::new(what).hint("fetch the whole repository"));
     }
 }

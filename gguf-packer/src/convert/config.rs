@@ -20,10 +20,10 @@ pub(super) fn read(dir: &Path) -> Result<Value, Error> {
     let path = dir.join("config.json");
     let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
     let raw: Value = serde_json::from_str(&text)
-        .map_err(|e| Error::new(format!("{} is no JSON: {e}", path.display())))?;
+        .map_err(|e| Error::new(format!("{} is not JSON: {e}", path.display())))?;
     match raw {
         Value::Object(raw) => Ok(Value::Object(merged(raw))),
-        _ => Err(Error::new(format!("{} is no object of keys", path.display()))),
+        _ => Err(Error::new(format!("{} is not a JSON object", path.display()))),
     }
 }
 
@@ -160,13 +160,13 @@ impl<'a> Config<'a> {
         let name = names.iter().find(is).or(names.first()).copied().unwrap_or_default();
         let value = self.value.get(name).map(Value::to_string).unwrap_or_default();
         let value: String = value.chars().take(60).collect();
-        Error::new(format!("{}: {name} cannot be {value}", self.path.display()))
-            .hint("take the config of the model that these weights are of")
+        Error::new(format!("{}: invalid value of {name}: {value}", self.path.display()))
+            .hint("use the config.json of the model that has these weights")
     }
 
     fn lacks(&self, name: &str) -> Error {
-        Error::new(format!("{} does not say {name}", self.path.display()))
-            .hint("take the config of the model that these weights are of")
+        Error::new(format!("{} does not contain {name}", self.path.display()))
+            .hint("use the config.json of the model that has these weights")
     }
 }
 

@@ -42,7 +42,7 @@ impl Adapter {
         let path = dir.join(CONFIG);
         let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
         let config = serde_json::from_str(&text)
-            .map_err(|e| Error::new(format!("{} is no JSON: {e}", path.display())))?;
+            .map_err(|e| Error::new(format!("{} is not JSON: {e}", path.display())))?;
         let weights = dir.join(WEIGHTS);
         if !weights.is_file() {
             return Ok(None);
@@ -121,7 +121,8 @@ impl Adapter {
         for (name, a, b) in self.pairs(family) {
             let (Some(a), Some(b)) = (a, b) else {
                 let half = if a.is_none() { "lora_A" } else { "lora_B" };
-                let what = format!("{name} has no {half} in {}", self.dir.join(WEIGHTS).display());
+                let what =
+                    format!("tensor {name} in {} has no {half}", self.dir.join(WEIGHTS).display());
                 wrong.push(Error::new(what).hint("fetch the whole repository of the adapter"));
                 continue;
             };
@@ -175,15 +176,19 @@ fn pair<'a>(
 ) -> Result<[Planned<'a>; 2], Error> {
     let named = names::find(family, name).filter(|named| named.row.columns.is_some());
     let Some(named) = named else {
-        let what = format!("{name} in {} is no tensor of {family:?}", a.file.display());
-        return Err(Error::new(what).hint("have llama.cpp's converter do it: --by upstream"));
+        let what = format!(
+            "unexpected tensor {name} in {}: {family:?} has no tensor of that name",
+            a.file.display()
+        );
+        return Err(Error::new(what).hint("use llama.cpp's converter: --by upstream"));
     };
     let (&[rank, columns], &[rows, other]) = (a.shape.as_slice(), b.shape.as_slice()) else {
-        let what = format!("the halves of {name} are {:?} and {:?}", a.shape, b.shape);
+        let what =
+            format!("the two halves of {name} have the shapes {:?} and {:?}", a.shape, b.shape);
         return Err(Error::new(format!("{what} in {}", a.file.display())));
     };
     if rank != other {
-        let what = format!("the halves of {name} are of rank {rank} and {other}");
+        let what = format!("the two halves of {name} have different ranks, {rank} and {other}");
         return Err(Error::new(format!("{what} in {}", a.file.display())));
     }
     let whole = Tensor { name: name.to_owned(), shape: vec![rows, columns], ..a.clone() };

@@ -92,16 +92,18 @@ fn halves_that_are_missing_or_do_not_fit_are_named() {
     let (base, made) = made(&some);
     let text = convert(&base, &made).unwrap().unwrap_err();
     assert!(
-        text.contains("halves of model.layers.0.self_attn.q_proj.weight are of rank 4 and 8"),
+        text.contains(
+            "halves of model.layers.0.self_attn.q_proj.weight have different ranks, 4 and 8"
+        ),
         "{text}"
     );
-    assert!(text.contains("model.layers.0.mlp.down_proj.weight has no lora_B in "), "{text}");
+    assert!(text.contains("adapter_model.safetensors has no lora_B"), "{text}");
     assert!(text.contains("model.layers.0.mlp.gate.weight in "), "{text}");
     some = rows();
     some[3].2 = vec![16, 4];
     let (base, made) = self::made(&some);
     let text = convert(&base, &made).unwrap().unwrap_err();
-    assert!(text.contains("mlp.down_proj.weight is [16, 64], but "), "{text}");
+    assert!(text.contains("mlp.down_proj.weight has the shape [16, 64], but "), "{text}");
     assert!(!made.path("out.gguf").exists());
 }
 
@@ -116,7 +118,7 @@ fn what_is_more_than_pairs_is_left_to_upstream() {
     assert_eq!(convert(&base, &made), None);
     made.write(CONFIG, "{}");
     let text = convert(&base, &made).unwrap().unwrap_err();
-    assert!(text.contains("adapter_config.json does not say lora_alpha"), "{text}");
+    assert!(text.contains("adapter_config.json does not contain lora_alpha"), "{text}");
     fs::remove_file(made.path(WEIGHTS)).unwrap();
     assert!(Adapter::open(made.dir()).unwrap().is_none());
 }

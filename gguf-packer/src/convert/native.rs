@@ -120,7 +120,10 @@ fn plan<'a>(
         }
         match planned(tensor, family, &sizes, kind) {
             Ok(plan) if !known.insert(plan.name.clone()) => {
-                let what = format!("{} is there twice, as {}", plan.name, tensor.name);
+                let what = format!(
+                    "two tensors have the name {}; the second one is {}",
+                    plan.name, tensor.name
+                );
                 wrong.push(Error::new(what));
             }
             Ok(plan) => tensors.push(plan),
@@ -146,8 +149,11 @@ fn planned<'a>(
     let plain = names::plain(family, &tensor.name);
     let Some(named) = names::find(family, &plain) else {
         let file = tensor.file.display();
-        let what = format!("{} in {file} is no tensor of {family:?}", tensor.name);
-        return Err(Error::new(what).hint("have llama.cpp's converter do it: --by upstream"));
+        let what = format!(
+            "unexpected tensor {} in {file}: {family:?} has no tensor of that name",
+            tensor.name
+        );
+        return Err(Error::new(what).hint("use llama.cpp's converter: --by upstream"));
     };
     sizes.check(tensor, &named)?;
     let change = names::change(family, named.row);

@@ -36,7 +36,7 @@ pub fn convert(
 ) -> Result<(), Error> {
     let scripts = unpack::scripts(&means.cache)?;
     let python = python::find(means, &scripts).map_err(|lacks| lacks.told(architecture))?;
-    (watch.note)(&format!("{architecture} is converted by llama.cpp's script in {python}"));
+    (watch.note)(&format!("llama.cpp's script converts {architecture}, in {python}"));
     let arguments = arguments(request)?;
     let script =
         if request.base.is_some() { "convert_lora_to_gguf.py" } else { "convert_hf_to_gguf.py" };

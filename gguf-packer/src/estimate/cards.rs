@@ -207,9 +207,9 @@ fn plain(word: &str) -> String {
 }
 
 fn unknown(word: &str) -> Error {
-    let error = Error::new(format!("there is no card `{word}` in the table of cards"));
+    let error = Error::new(format!("unknown GPU `{word}`"));
     if word.parse::<f64>().is_ok() {
-        return error.hint(format!("with its unit: --gpu {word}GiB"));
+        return error.hint(format!("add the unit: --gpu {word}GiB"));
     }
     let name = plain(word);
     let names = REPORTED.iter().chain(SOLD).map(|(known, _)| *known);
@@ -218,8 +218,8 @@ fn unknown(word: &str) -> Error {
     let near: Vec<&str> = names.filter(|known| alike(known)).take(5).collect();
     let error = near.iter().fold(error, |error, near| error.hint(format!("--gpu {near}")));
     error
-        .hint("a Mac has its memory in its name: --gpu apple-m4-32g")
-        .hint("or say its memory: --gpu 24GiB")
+        .hint("name a Mac with its memory: --gpu apple-m4-32g")
+        .hint("or give the memory of the GPU: --gpu 24GiB")
 }
 
 /// Letters that differ between words of one length; else as many as there are.
@@ -262,11 +262,11 @@ mod tests {
     #[test]
     fn a_card_that_is_unknown_is_told_with_its_neighbours() {
         let error = Cards::named(&words("h10 24")).unwrap_err().to_string();
-        assert!(error.starts_with("there is no card `h10` in the table of cards\n"), "{error}");
+        assert!(error.starts_with("unknown GPU `h10`\n"), "{error}");
         let error = card("h10").unwrap_err().to_string();
         assert!(error.contains("hint: --gpu h100"), "{error}");
         let error = card("24").unwrap_err().to_string();
-        assert!(error.ends_with("hint: with its unit: --gpu 24GiB"), "{error}");
+        assert!(error.ends_with("hint: add the unit: --gpu 24GiB"), "{error}");
         assert!(card("0GiB").is_err() && card("apple-m4-3g").is_err() && card("9PiB").is_err());
     }
 

@@ -27,8 +27,10 @@ pub(super) fn all(command: &[String], user: &[String]) -> Result<Vec<String>, Er
     let given: Vec<String> = user.iter().flat_map(|word| split(word)).collect();
     let all = [without_texts(command)?, without_texts(&said(&given))?].concat();
     if let Some(option) = all.iter().find(|word| DOWNLOADS.contains(&word.as_str())) {
-        return Err(Error::usage(format!("`{option}` would download the model to look at it"))
-            .hint("name the model itself: gguf-packer estimate hf://ORG/REPO/FILE.gguf"));
+        return Err(Error::usage(format!(
+            "`{option}` would download the model, which an estimate does not do"
+        ))
+        .hint("name the model itself: gguf-packer estimate hf://ORG/REPO/FILE.gguf"));
     }
     Ok(compat::today(&all, &NoTexts)?.args)
 }
@@ -79,7 +81,7 @@ struct NoTexts;
 
 impl Texts for NoTexts {
     fn file(&self, path: &str) -> Result<String, Error> {
-        Err(Error::new(format!("an estimate reads no texts, and `{path}` is asked for")))
+        Err(Error::new(format!("cannot read `{path}`: an estimate reads no text files")))
     }
 
     fn template(&self) -> Result<Option<String>, Error> {

@@ -66,8 +66,10 @@ fn stand_in(path: &Path, model: &Model) -> Result<(), Error> {
     file.write_all(&header).map_err(|e| failed(&e))?;
     if fs::metadata(path).is_ok_and(|known| known.len() <= size) {
         file.set_len(size).map_err(|e| {
-            failed(&e)
-                .hint("a folder for temporary files that takes files of that length: TMPDIR=DIR")
+            failed(&e).hint(
+                "choose a temporary folder whose file system supports files of that size: \
+                    TMPDIR=DIR",
+            )
         })?;
     }
     Ok(())
@@ -105,7 +107,7 @@ mod tests {
         let model = Model::new(vec![huge]).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let error = stand_in(&folder.path().join("x.gguf"), &model).unwrap_err().to_string();
-        assert!(error.contains("hint: a folder for temporary files"), "{error}");
+        assert!(error.contains("hint: choose a temporary folder"), "{error}");
     }
 
     fn tensor(elements: u64) -> crate::gguf::Tensor {

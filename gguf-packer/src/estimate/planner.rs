@@ -208,11 +208,12 @@ fn explain(failed: Option<Error>, log: &[String]) -> Error {
     };
     let what = log.iter().find(reason).map(|line| without_time(line).to_owned());
     let what = what.or_else(|| failed.map(|error| error.to_string()));
-    let what = what.unwrap_or_else(|| "it gave no answer".to_owned());
+    let what = what.unwrap_or_else(|| "the planner ended without an answer".to_owned());
     let tail = &log[log.len().saturating_sub(TAIL)..];
-    let error = Error::new(format!("llama.cpp cannot plan this: {what}")).log(tail.iter().cloned());
+    let error =
+        Error::new(format!("llama.cpp cannot plan the memory: {what}")).log(tail.iter().cloned());
     if what.contains("bad_alloc") {
-        error.hint("--ctx-size with less: the planner has 2 GiB to describe the context with")
+        error.hint("use a smaller --ctx-size: the planner has 2 GiB to describe the context")
     } else {
         error
     }
@@ -252,16 +253,22 @@ mod tests {
         let log = ["loading", "error: invalid argument: --nonsense", "bye"].map(str::to_owned);
         let text = explain(None, &log).to_string();
         assert!(
-            text.starts_with("llama.cpp cannot plan this: error: invalid argument: --nonsense\n"),
+            text.starts_with(
+                "llama.cpp cannot plan the memory: error: invalid argument: \
+                --nonsense\n"
+            ),
             "{text}"
         );
         assert!(text.contains("| bye"), "{text}");
         let log = ["0.00.008.763 E init: failed to initialize the context: std::bad_alloc".into()];
         let text = explain(None, &log).to_string();
-        let first =
-            "llama.cpp cannot plan this: init: failed to initialize the context: std::bad_alloc\n";
-        assert!(text.starts_with(first) && text.contains("hint: --ctx-size with less"), "{text}");
+        let first = "llama.cpp cannot plan the memory: init: failed to initialize the context: \
+            std::bad_alloc\n";
+        assert!(
+            text.starts_with(first) && text.contains("hint: use a smaller --ctx-size"),
+            "{text}"
+        );
         let text = explain(Some(Error::new("it was killed")), &[]).to_string();
-        assert_eq!(text, "llama.cpp cannot plan this: it was killed");
+        assert_eq!(text, "llama.cpp cannot plan the memory: it was killed");
     }
 }

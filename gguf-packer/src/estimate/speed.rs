@@ -34,8 +34,11 @@ impl std::str::FromStr for Metric {
         if let (Some(flops), Some(up), Some(down)) = read {
             return Ok(Self { flops, up, down });
         }
-        Err(Error::new(format!("not a metric of a device: `{text}`"))
-            .hint("operations; bytes of its memory; bytes to the next device, of which the last may go")
+        Err(Error::new(format!("invalid --device-metric `{text}`"))
+            .hint(
+                "give operations, memory bandwidth, and optionally the bandwidth to the next \
+                device",
+            )
             .hint("--device-metric \"82TFLOPS;1008GBps;32GBps\""))
     }
 }
@@ -130,7 +133,7 @@ mod tests {
         assert_eq!("1000000000000; 50GBps".parse::<Metric>().unwrap(), plain);
         for wrong in ["", "1", "1;2;3;4", "0;1", "x;1", "1GBps;1", "-1;2", "inf;1"] {
             let error = wrong.parse::<Metric>().unwrap_err().to_string();
-            assert!(error.starts_with(&format!("not a metric of a device: `{wrong}`")), "{error}");
+            assert!(error.starts_with(&format!("invalid --device-metric `{wrong}`")), "{error}");
         }
     }
 

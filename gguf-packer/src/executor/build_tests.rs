@@ -170,7 +170,7 @@ fn owners_by_name_come_from_the_stage() {
     assert_eq!(bench.shown(&built).last().map(String::as_str), Some("x = 1 10:50"));
     let error = bench.build(&[chown("model")]).expect_err("no passwd");
     let expected =
-        "GGUFPackerfile:2:1: no user `model`: this stage has no /etc/passwd\n  | COPY x /x";
+        "GGUFPackerfile:2:1: unknown user `model`: this stage has no /etc/passwd\n  | COPY x /x";
     assert!(error.starts_with(expected), "{error}");
 }
 
@@ -271,8 +271,8 @@ fn the_ignore_file_keeps_files_out() {
     let stage = bench.build(&[copy(".", "/")]).expect("it builds");
     assert_eq!(bench.shown(&stage), ["d/", "d/c.md = 1"]);
     let error = bench.build(&[copy("a.md", "/")]).expect_err("kept out");
-    let expected = "GGUFPackerfile:2:1: `a.md` is kept out by .dockerignore\n  | COPY a.md /\n  \
-                    hint: let it in: a line `!a.md` at the end of .dockerignore";
+    let expected = "GGUFPackerfile:2:1: .dockerignore excludes `a.md`\n  | COPY a.md /\n  hint: \
+        include it: add the line `!a.md` at the end of .dockerignore";
     assert_eq!(error, expected);
 }
 
@@ -297,7 +297,7 @@ fn links_stay_links_in_folders_and_are_followed_as_sources() {
     for (out, to) in [("out", "/etc/passwd"), ("up", "../../store")] {
         let error = shown(out, "/").expect_err("it is not in the context");
         let text =
-            format!("GGUFPackerfile:2:1: the link `{out}` leads to `{to}`, which is not there");
+            format!("GGUFPackerfile:2:1: the link `{out}` points to `{to}`, which does not exist");
         assert!(error.starts_with(&text), "{error}");
     }
 }
@@ -317,9 +317,10 @@ fn everything_that_is_missing_is_told_at_once() {
     ];
     let error = bench.build(&steps).expect_err("it fails");
     for line in [
-        "GGUFPackerfile:2:1: no file or folder `modell.gguf`\n  | COPY modell.gguf /\n  hint: there is `model.gguf`",
-        "GGUFPackerfile:4:1: `../x` leads out of its root\n",
-        "GGUFPackerfile:5:1: not permissions: `--chmod=9`\n",
+        "GGUFPackerfile:2:1: file or folder not found: `modell.gguf`\n  | COPY modell.gguf /\n  \
+        hint: did you mean `model.gguf`?",
+        "GGUFPackerfile:4:1: forbidden path outside the build context or stage: `../x`\n",
+        "GGUFPackerfile:5:1: invalid permissions: `--chmod=9`\n",
         "GGUFPackerfile:6:1: nothing in ",
     ] {
         assert!(error.contains(line), "{line}\n---\n{error}");
@@ -335,8 +336,8 @@ fn a_missing_file_of_a_stage_is_told() {
     let first = stage(Origin::Scratch, &[copy("a.gguf", "./")]);
     let second = stage(Origin::Scratch, &[copy_with(Origin::Stage(0), "b.gguf", "./", |_| ())]);
     let error = bench.build_stages(&[first, second]).expect_err("it fails");
-    let expected = "GGUFPackerfile:2:1: no file or folder `b.gguf`\n  | COPY b.gguf ./\n  \
-                    hint: there is `models/a.gguf`";
+    let expected = "GGUFPackerfile:2:1: file or folder not found: `b.gguf`\n  | COPY b.gguf ./\n  \
+        hint: did you mean `models/a.gguf`?";
     assert_eq!(error, expected);
 }
 
@@ -345,7 +346,7 @@ fn an_ended_build_says_so() {
     let bench = Bench::new();
     bench.write("a", "1");
     bench.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-    assert_eq!(bench.build(&[copy("a", "/")]).expect_err("it is ended"), "the build was ended");
+    assert_eq!(bench.build(&[copy("a", "/")]).expect_err("it is ended"), "the build was canceled");
 }
 
 #[test]

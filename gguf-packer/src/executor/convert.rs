@@ -51,7 +51,7 @@ fn folder(input: &Output, source: &str) -> Result<Folder, Error> {
         [one] if is_folder(tree, &one.path)? => one.path.as_str(),
         [_] => {
             return Err(Error::new(format!("`{source}` is a file"))
-                .hint("name the folder with the config.json and the weights"));
+                .hint("name the folder that contains the config.json and the weights"));
         }
         [] => return Err(Error::new(format!("nothing matches `{source}`"))),
         _ => {

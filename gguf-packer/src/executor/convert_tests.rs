@@ -144,14 +144,14 @@ fn what_is_wrong_is_said_as_the_file_says_it() {
     let (mut bench, _) = bench();
     bench.converter = Box::new(|request, _| {
         let path = request.dir.join("config.json");
-        Err(Error::new(format!("{} is no JSON: x", path.display())).hint("fetch the file again"))
+        Err(Error::new(format!("{} is not JSON: x", path.display())).hint("fetch the file again"))
     });
     let fails = |src: &str| {
         let steps = [copy("Qwen2", "/Q"), Instruction::Convert(convert(src, "/q.gguf"))];
         bench.build(&steps).expect_err("it fails")
     };
     let error = fails("/Q");
-    assert!(error.contains(": /Q/config.json is no JSON: x\n"), "{error}");
+    assert!(error.contains(": /Q/config.json is not JSON: x\n"), "{error}");
     assert!(error.ends_with("hint: fetch the file again"), "{error}");
     let error = fails("/Q/config.json");
     assert!(error.contains(": `/Q/config.json` is a file\n"), "{error}");

@@ -29,7 +29,7 @@ pub(super) fn check(placing: &Placed) -> Result<(), Error> {
 /// The patterns of `--exclude`.
 pub(super) fn excludes(patterns: &[String]) -> Result<Ignore, Error> {
     Ignore::of(patterns.iter().map(String::as_str)).map_err(|why| {
-        Error::new(format!("not a pattern of --exclude: {why}"))
+        Error::new(format!("invalid --exclude pattern: {why}"))
             .hint("write it as in `--exclude=*.md`")
     })
 }

@@ -76,11 +76,8 @@ fn shard_files(input: &Output, pattern: &str) -> Result<Vec<Entry>, Error> {
     let total = pattern.rsplit_once("-of-").and_then(|(_, rest)| rest.get(..5)?.parse().ok());
     if total != Some(found.len()) {
         let total = total.unwrap_or_default();
-        return Err(Error::new(format!(
-            "{} of {total} shards are there: `{pattern}`",
-            found.len()
-        ))
-        .hint("quantizing needs all shards of the model in one folder"));
+        return Err(Error::new(format!("found {} of {total} shards: `{pattern}`", found.len()))
+            .hint("put all shards of the model into one folder"));
     }
     let entry = |found: &super::copy::select::Match| {
         let entry = input.tree.get(&found.path).cloned();
@@ -138,7 +135,7 @@ pub(super) fn quantize(
         return Err(failed(&error, &lines, &wanted.options));
     }
     if !made.is_file() {
-        return Err(failed(&Error::new("the quantizer made no file"), &lines, &wanted.options));
+        return Err(failed(&Error::new("the quantizer wrote no file"), &lines, &wanted.options));
     }
     let (digest, size) = run.store().take_file(&made)?;
     Ok(Made { digest, size, by: None })
@@ -230,7 +227,7 @@ pub fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Err
     let what = reason.unwrap_or_else(|| text.lines().next().unwrap_or_default());
     // All that C++'s streams say when a file cannot be written: the disk is full.
     let unwritten = what.contains("iostream");
-    let what = if unwritten { "the file cannot be written" } else { what };
+    let what = if unwritten { "cannot write the file" } else { what };
     let error = Error::new(format!("quantizing to {} failed: {what}", options.kind));
     let tells =
         |line: &&String| !line.starts_with("llama_model_loader: - ") && progress(line).is_none();
@@ -242,7 +239,7 @@ pub fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Err
     if said("imatrix") && options.imatrix.is_none() {
         return error
             .hint(format!("{} needs an importance matrix: `QUANTIZE --imatrix=FILE`", options.kind))
-            .hint("make one with llama.cpp's llama-imatrix, or choose a K type, as Q4_K_M");
+            .hint("make one with llama.cpp's llama-imatrix, or choose a K type such as Q4_K_M");
     }
     if said("requantizing from type") {
         return error.hint("quantize from a file with F32, F16 or BF16 tensors");

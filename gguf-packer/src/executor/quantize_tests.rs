@@ -141,7 +141,7 @@ fn all_shards_are_there() {
     assert_eq!(calls(&heard), ["in/m-00001-of-00003.gguf out/model.gguf Q8_0"]);
     fs::remove_file(bench.at("m-00002-of-00003.gguf")).expect("a file");
     let error = bench.build(&[step]).expect_err("a shard is missing");
-    let expected = "GGUFPackerfile:2:1: 2 of 3 shards are there: `m-?????-of-00003.gguf`\n";
+    let expected = "GGUFPackerfile:2:1: found 2 of 3 shards: `m-?????-of-00003.gguf`\n";
     assert!(error.starts_with(expected), "{error}");
 }
 
@@ -161,8 +161,8 @@ fn a_failure_shows_the_log_and_what_to_do() {
     let start = "GGUFPackerfile:2:1: quantizing to IQ2_XXS failed: the quantizer ended with 1\n  \
                  | QUANTIZE m.gguf q.gguf\n  | line 11\n";
     assert!(error.starts_with(start), "{error}");
-    let end = "  hint: IQ2_XXS needs an importance matrix: `QUANTIZE --imatrix=FILE`\n  \
-               hint: make one with llama.cpp's llama-imatrix, or choose a K type, as Q4_K_M";
+    let end = "  hint: IQ2_XXS needs an importance matrix: `QUANTIZE --imatrix=FILE`\n  hint: \
+        make one with llama.cpp's llama-imatrix, or choose a K type such as Q4_K_M";
     assert!(error.ends_with(end), "{error}");
     bench.tool = Box::new(|run: ToolRun<'_>| {
         (run.on_line)("llama_model_loader: - kv   0: general.architecture str = llama");
@@ -179,7 +179,7 @@ fn a_failure_shows_the_log_and_what_to_do() {
     bench.tool = Box::new(|_| Ok(()));
     let step = quantize(Origin::Context, "m.gguf", "q.gguf", options("Q8_0"));
     let error = bench.build(&[step]).expect_err("no file");
-    assert!(error.contains("quantizing to Q8_0 failed: the quantizer made no file"), "{error}");
+    assert!(error.contains("quantizing to Q8_0 failed: the quantizer wrote no file"), "{error}");
 }
 
 #[test]
@@ -190,10 +190,13 @@ fn what_cannot_be_quantized_is_told() {
         let options = QuantizeOptions { imatrix: matrix.map(str::to_owned), ..options("Q8_0") };
         bench.build(&[quantize(Origin::Context, src, "q.gguf", options)]).expect_err(src)
     };
-    assert!(step("x.gguf", None).starts_with("GGUFPackerfile:2:1: no file or folder `x.gguf`"));
+    assert!(step("x.gguf", None).starts_with(
+        "GGUFPackerfile:2:1: file or folder not found: \
+        `x.gguf`"
+    ));
     assert!(
         step("m.gguf", Some("i.gguf"))
-            .starts_with("GGUFPackerfile:2:1: no file or folder `i.gguf`")
+            .starts_with("GGUFPackerfile:2:1: file or folder not found: `i.gguf`")
     );
     assert!(step(".", None).starts_with("GGUFPackerfile:2:1: `.` is not a file"));
 }

@@ -120,7 +120,7 @@ pub(crate) fn located(file: &str, at: Position, instruction: &str, error: &Error
 
 /// The error of what was ended because of something else.
 pub(super) fn stopped() -> Error {
-    Error::new("the build was ended")
+    Error::new("the build was canceled")
 }
 
 /// The key of what is remembered: a kind of result and what it is made of.

@@ -45,8 +45,12 @@ fn token_for<'a>(run: &'a Run<'_>, url: &str) -> Option<&'a str> {
 /// Says what to do when a server lets nobody in.
 fn no_access(error: Error, token: Option<&str>) -> Error {
     match token {
-        Some(_) => error.hint("check that the token in HF_TOKEN may read it, and that its terms are accepted"),
-        None => error.hint("it is private, gated or not there; of Hugging Face set HF_TOKEN to a token that may read it"),
+        Some(_) => error
+            .hint("check that the token in HF_TOKEN may read it and that you accepted its terms"),
+        None => error.hint(
+            "it is private, gated or does not exist; on Hugging Face, set HF_TOKEN \
+            to a token that may read it",
+        ),
     }
 }
 

@@ -83,10 +83,10 @@ fn packing(start: &[u8], name: &str) -> Result<Option<Packing>, Error> {
     let (xz, bzip2) = (start.starts_with(b"\xfd7zXZ"), start.starts_with(b"BZh"));
     if (xz && named(&[".tar.xz", ".txz"])) || (bzip2 && named(&[".tar.bz2", ".tbz2", ".tbz"])) {
         return Err(Error::new(format!(
-            "cannot unpack `{name}`: only tar, tar.gz and tar.zst can be"
+            "cannot unpack `{name}`: supported formats are tar, tar.gz and tar.zst"
         ))
         .hint(format!("unpack it before the build: tar xf {name}"))
-        .hint(format!("or take it as it is: `COPY {name} …`")));
+        .hint(format!("or keep it packed: `COPY {name} …`")));
     }
     Ok(match start {
         [0x1f, 0x8b, ..] => Some(Packing::Gzip),
@@ -150,8 +150,8 @@ fn damaged(name: &str, error: &io::Error) -> Error {
 }
 
 fn refused(name: &str, why: &str) -> Error {
-    Error::new(format!("the archive `{name}` is refused: {why}"))
-        .hint("unpack it before the build, look at it, and COPY what is wanted")
+    Error::new(format!("refused to unpack `{name}`: {why}"))
+        .hint("unpack it before the build, inspect it, and COPY the files that you need")
 }
 
 /// How many bytes an archive of this size may unpack to.
@@ -179,7 +179,9 @@ impl Read for Gate {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(left) = self.limit.get() else { return self.from.read(buffer) };
         if left == 0 {
-            return Err(io::Error::other(format!("more than {HEADERS} bytes before an entry")));
+            return Err(io::Error::other(format!(
+                "the headers of an entry have more than {HEADERS} bytes"
+            )));
         }
         let most = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
         let read = self.from.read(&mut buffer[..most])?;
@@ -202,7 +204,7 @@ impl Unpacking<'_> {
             limit.set(None);
             let mut entry = entry.map_err(|e| damaged(self.name, &e))?;
             if count >= MOST {
-                return Err(self.refused(&format!("it has more than {MOST} entries")));
+                return Err(self.refused(&format!("it contains more than {MOST} entries")));
             }
             if let Some(entry) = self.one(&mut entry)? {
                 self.tree.apply(&[entry]);
@@ -228,7 +230,9 @@ impl Unpacking<'_> {
         let below_link = path::folders(&path)
             .find(|folder| self.tree.get(folder).is_some_and(|known| known.kind != Kind::Folder));
         if let Some(folder) = below_link {
-            return Err(self.refused(&format!("`{path}` lies in `{folder}`, which is no folder")));
+            return Err(
+                self.refused(&format!("`{path}` is inside `{folder}`, which is not a folder"))
+            );
         }
         let mode = entry.header().mode().map_err(|e| damaged(name, &e))? & 0o7777;
         let kind = match kind {
@@ -239,7 +243,7 @@ impl Unpacking<'_> {
             EntryType::Symlink => Kind::Link { target: link(name, &path, entry)? },
             EntryType::Link => hard_link(name, &path, entry, &self.tree)?,
             _ => {
-                let why = format!("`{path}` is neither a file nor a folder nor a link");
+                let why = format!("`{path}` is not a file, a folder or a link");
                 return Err(self.refused(&why));
             }
         };
@@ -249,7 +253,7 @@ impl Unpacking<'_> {
     fn content(&mut self, entry: &mut tar::Entry<'_, Gate>) -> Result<Kind, Error> {
         // A hole in a file has a size too.
         if entry.size() > self.left {
-            return Err(self.refused("it unpacks to too much for its size"));
+            return Err(self.refused("it unpacks to far more than its own size"));
         }
         self.left -= entry.size();
         let mut blob = self.run.store().new_blob()?;
@@ -281,7 +285,9 @@ fn hard_link(
     match tree.get(&target).map(|known| &known.kind) {
         Some(kind @ Kind::File { .. }) => Ok(kind.clone()),
         _ => {
-            let why = format!("`{path}` is a hard link to `{target}`, which is no file of it");
+            let why = format!(
+                "`{path}` is a hard link to `{target}`, which is not a file in the archive"
+            );
             Err(refused(name, &why))
         }
     }
@@ -296,7 +302,7 @@ fn inner(name: &str, path: &[u8]) -> Result<String, Error> {
         return Err(refused(name, &format!("`{shown}` is absolute")));
     }
     if text.split('/').any(|part| part == "..") {
-        return Err(refused(name, &format!("`{shown}` leads out of it")));
+        return Err(refused(name, &format!("`{shown}` is outside the archive")));
     }
     Ok(path::clean(text).expect("there is no `..`"))
 }
@@ -310,7 +316,10 @@ fn link(name: &str, path: &str, entry: &tar::Entry<'_, Gate>) -> Result<String, 
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let out = target.starts_with('/') || path::clean(&format!("{folder}/{target}")).is_none();
     if out || target.is_empty() {
-        return Err(refused(name, &format!("`{path}` is a link out of it, to `{shown}`")));
+        return Err(refused(
+            name,
+            &format!("`{path}` links to `{shown}`, which is outside the archive"),
+        ));
     }
     Ok(target.to_owned())
 }

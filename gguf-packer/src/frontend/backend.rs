@@ -151,7 +151,10 @@ impl BuildKit<'_> {
             Kind::Link { target } => What::Link(target.clone()),
             Kind::File { digest, .. } => self.what(run, container, digest)?,
             Kind::Whiteout | Kind::Opaque | Kind::Special => {
-                return Err(Error::new(format!("`{}` is nothing that a layer has", entry.path)));
+                return Err(Error::new(format!(
+                    "`{}` has a type that a layer cannot contain",
+                    entry.path
+                )));
             }
         };
         let Entry { path, mode, uid, gid, mtime, .. } = entry.clone();
@@ -194,7 +197,7 @@ impl BuildKit<'_> {
 
     fn text_of(&self, run: &Run<'_>, content: &Digest) -> Result<String, Error> {
         let text = run.store().read_blob(content, u64::MAX)?;
-        String::from_utf8(text).map_err(|_| Error::new("a text of the file is not UTF-8"))
+        String::from_utf8(text).map_err(|_| Error::new("a heredoc of the file is not UTF-8"))
     }
 
     /// Where a container has a content that a tool reads.

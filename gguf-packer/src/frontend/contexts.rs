@@ -89,7 +89,7 @@ pub(super) fn read(daemon: &Daemon<'_>, options: &Options) -> Result<All, Error>
         let place = match value.split_once(':') {
             Some(("local", folder)) => Place::Client(folder.to_owned()),
             Some(("input", name)) => Place::Made(input(name)?.flatten().ok_or_else(|| {
-                Error::new(format!("the client names the input `{name}` and does not give it"))
+                Error::new(format!("the client announced the input `{name}`, but did not send it"))
             })?),
             _ => continue,
         };
@@ -145,11 +145,11 @@ pub(super) fn script(daemon: &Daemon<'_>, _: &Options, all: &All) -> Result<Sour
     let there =
         chosen(names.iter().filter_map(|name| Some((*name, read_file(daemon, &held, name)?))));
     let (name, data) = there.ok_or_else(|| {
-        Error::new(format!("there is no file `{}`", said.unwrap_or(NAMES[0])))
+        Error::new(format!("file not found: `{}`", said.unwrap_or(NAMES[0])))
             .hint("docker build -f GGUFPackerfile .")
     })?;
     let text =
-        String::from_utf8(data.clone()).map_err(|_| Error::new(format!("{name} is no text")))?;
+        String::from_utf8(data.clone()).map_err(|_| Error::new(format!("{name} is not UTF-8")))?;
     let ignore = [own(name), dockers(name)]
         .into_iter()
         .find_map(|name| Some((name.clone(), read_file(daemon, &held, &name)?)));

@@ -114,7 +114,7 @@ impl<'a> Daemon<'a> {
             error
         })?;
         A::decode(&answer[..])
-            .map_err(|e| Error::new(format!("BuildKit's answer to {method} cannot be read: {e}")))
+            .map_err(|e| Error::new(format!("cannot decode BuildKit's answer to {method}: {e}")))
     }
 
     /// The result of a graph, which is made now where `now` is.
@@ -133,7 +133,7 @@ impl<'a> Daemon<'a> {
             Some(Refs::OldOne(id)) => held(id),
             Some(Refs::One(Ref { id, def })) => Held { id, def },
             Some(Refs::OldSeveral(_) | Refs::Several(_)) => {
-                return Err(Error::new("BuildKit answers one graph with several results"));
+                return Err(Error::new("BuildKit returned several results for one graph"));
             }
         };
         if now && !request.evaluate {
@@ -175,7 +175,7 @@ impl<'a> Daemon<'a> {
     pub(super) fn stat(&self, held: &Held, path: &str) -> Result<Stat, Error> {
         let request = StatFileRequest { reference: held.id.clone(), path: path.to_owned() };
         let answer: StatFileResponse = self.call("StatFile", &request)?;
-        answer.stat.ok_or_else(|| Error::new(format!("BuildKit says nothing of {path}")))
+        answer.stat.ok_or_else(|| Error::new(format!("BuildKit sent no metadata of {path}")))
     }
 
     /// Digest, config and the reference to use of an image.
@@ -203,7 +203,7 @@ impl<'a> Daemon<'a> {
         let said = answer.source.map(|source| source.identifier).unwrap_or_default();
         let (Some(image), Some(reference)) = (answer.image, said.strip_prefix("docker-image://"))
         else {
-            return Err(Error::new(format!("a policy makes `{said}` of an image")));
+            return Err(Error::new(format!("a source policy replaces the image with `{said}`")));
         };
         let (digest, config, reference) = (image.digest, image.config, reference.to_owned());
         Ok(ResolveImageConfigResponse { digest, config, reference })

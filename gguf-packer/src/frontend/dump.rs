@@ -43,7 +43,7 @@ pub(super) fn write(graph: &Definition, form: Form) -> Result<Vec<u8>, Error> {
     }
     for bytes in &graph.def {
         let op = Op::decode(&bytes[..])
-            .map_err(|e| Error::new(format!("an operation cannot be read: {e}")))?;
+            .map_err(|e| Error::new(format!("cannot decode an operation: {e}")))?;
         let digest = Digest::of(bytes).to_string();
         let metadata = graph.metadata.get(&digest).cloned().unwrap_or_default();
         match form {

@@ -53,7 +53,7 @@ impl Connection {
             Ok(requests)
         });
         let requests = requests.map_err(|e: h2::Error| {
-            Error::new(format!("nobody speaks BuildKit's protocol on standard input: {e}"))
+            Error::new(format!("standard input is not a connection to BuildKit: {e}"))
         })?;
         Ok(Self { runtime: Some(runtime), requests })
     }
@@ -80,7 +80,7 @@ async fn unary(
     method: &str,
     message: &[u8],
 ) -> Result<Vec<u8>, Status> {
-    let gone = |e: h2::Error| status(UNAVAILABLE, format!("BuildKit went away: {e}"));
+    let gone = |e: h2::Error| status(UNAVAILABLE, format!("lost the connection to BuildKit: {e}"));
     let request = Request::builder()
         .method(Method::POST)
         .uri(format!("http://localhost/moby.buildkit.v1.frontend.LLBBridge/{method}"))
@@ -97,14 +97,17 @@ async fn unary(
         let chunk = chunk.map_err(gone)?;
         body.flow_control().release_capacity(chunk.len()).map_err(gone)?;
         if data.len() + chunk.len() > MOST + PREFIX {
-            return Err(status(INTERNAL, format!("{method} answers with more than {MOST} bytes")));
+            return Err(status(
+                INTERNAL,
+                format!("the answer to {method} has more than {MOST} bytes"),
+            ));
         }
         data.extend_from_slice(&chunk);
     }
     let trailers = body.trailers().await.map_err(gone)?;
     // An error without a message is said in the head.
     failure(trailers.as_ref().unwrap_or(&head.headers))?;
-    unframed(&data).ok_or_else(|| status(INTERNAL, format!("{method} answers with half a message")))
+    unframed(&data).ok_or_else(|| status(INTERNAL, format!("the answer to {method} is truncated")))
 }
 
 /// A message with what stands before it.

@@ -68,7 +68,7 @@ impl Output {
     /// The result of a graph that came from elsewhere; none for a graph of nothing.
     pub(super) fn foreign(definition: Definition) -> Result<Option<Self>, Error> {
         let Some(last) = definition.def.last() else { return Ok(None) };
-        let damaged = || Error::new("a graph of BuildKit's cannot be read");
+        let damaged = || Error::new("cannot decode BuildKit's graph");
         let head = Op::decode(&last[..]).map_err(|_| damaged())?;
         let [input] = &head.inputs[..] else { return Err(damaged()) };
         let named = |bytes: &&Vec<u8>| Digest::of(bytes).to_string() == input.digest;

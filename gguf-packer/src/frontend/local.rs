@@ -77,7 +77,7 @@ impl<'a> Local<'a> {
         folders: BTreeMap<String, Folder>,
     ) -> Result<Self, Error> {
         let work = tempfile::tempdir()
-            .map_err(|e| Error::new(format!("there is no folder to work in: {e}")))?;
+            .map_err(|e| Error::new(format!("cannot create a temporary folder: {e}")))?;
         let (lacks, state) = (vec![], State::default());
         Ok(Self { settings, tools, folders, lacks, work, state })
     }
@@ -132,7 +132,7 @@ impl<'a> Local<'a> {
                 *locked(&self.state.end) = Some(end);
                 Ok(Empty {})
             }),
-            _ => Err(status(UNIMPLEMENTED, format!("there is no {method} here"))),
+            _ => Err(status(UNIMPLEMENTED, format!("unsupported method {method}"))),
         }
     }
 
@@ -147,7 +147,7 @@ impl<'a> Local<'a> {
         let mut ops = locked(&self.state.ops);
         for bytes in &def.def {
             let op = Op::decode(&bytes[..])
-                .map_err(|e| Error::new(format!("an operation cannot be read: {e}")))?;
+                .map_err(|e| Error::new(format!("cannot decode an operation: {e}")))?;
             ops.insert(Digest::of(bytes).to_string(), op);
         }
         // A graph of nothing has the name of no operation.
@@ -169,7 +169,7 @@ impl<'a> Local<'a> {
 
     pub(super) fn op(&self, digest: &str) -> Result<Op, Error> {
         let op = locked(&self.state.ops).get(digest).cloned();
-        op.ok_or_else(|| Error::new(format!("there is no operation {digest}")))
+        op.ok_or_else(|| Error::new(format!("unknown operation {digest}")))
     }
 
     fn read(&self, asked: &ReadFileRequest) -> Result<ReadFileResponse, Error> {

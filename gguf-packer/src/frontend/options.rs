@@ -56,8 +56,10 @@ impl Options {
         let several =
             asked.map_or(Ok(platforms.len() > 1), |text| truth("multi-platform", text))?;
         if !several && platforms.len() > 1 {
-            return Err(Error::new("one image of several platforms is not allowed")
-                .hint("name one platform, or leave BUILDKIT_MULTI_PLATFORM out"));
+            return Err(Error::new(
+                "several platforms requested, but multi-platform output is off",
+            )
+            .hint("request one platform, or leave BUILDKIT_MULTI_PLATFORM out"));
         }
         let source_date = arg("SOURCE_DATE_EPOCH").map(|text| {
             let wrong =
@@ -101,7 +103,7 @@ impl Container {
             None | Some("sandbox" | "default") => NetMode::Sandbox,
             Some("host") => NetMode::Host,
             Some("none") => NetMode::None,
-            Some(other) => return Err(Error::new(format!("`{other}` is no network of a build"))),
+            Some(other) => return Err(Error::new(format!("unknown network mode `{other}`"))),
         };
         let hosts = said("add-hosts").map(|text| list(text, host)).transpose()?.unwrap_or_default();
         let ulimits =
@@ -137,12 +139,12 @@ fn truth(name: &str, text: &str) -> Result<bool, Error> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(Error::new(format!("`{name}` is `{text}`, neither true nor false"))),
+        _ => Err(Error::new(format!("`{name}` must be true or false, not `{text}`"))),
     }
 }
 
 fn list<T>(text: &str, one: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Error> {
-    let wrong = |word: &str| Error::new(format!("`{word}` of `{text}` cannot be read"));
+    let wrong = |word: &str| Error::new(format!("cannot parse `{word}` in `{text}`"));
     text.split(',').map(|word| one(word).ok_or_else(|| wrong(word))).collect()
 }
 
@@ -178,6 +180,6 @@ fn resolve_mode(said: Option<&str>) -> Result<String, Error> {
     match said {
         None => Ok("default".to_owned()),
         Some(mode @ ("default" | "pull" | "local")) => Ok(mode.to_owned()),
-        Some(other) => Err(Error::new(format!("`{other}` is no way to resolve an image"))),
+        Some(other) => Err(Error::new(format!("unknown image resolve mode `{other}`"))),
     }
 }

@@ -36,8 +36,8 @@ pub(super) fn answer(job: &Job<'_>) -> Result<Option<BuildResult>, Error> {
         _ => {
             let known: Vec<String> =
                 REQUESTS.iter().map(|(name, _)| format!("frontend.{name}")).collect();
-            return Err(Error::new(format!("no answer to the request `{asked}`"))
-                .hint(format!("there are {}", known.join(", "))));
+            return Err(Error::new(format!("unsupported subrequest `{asked}`"))
+                .hint(format!("use one of {}", known.join(", "))));
         }
     };
     Ok(Some(answered))

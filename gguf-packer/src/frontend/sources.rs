@@ -73,8 +73,8 @@ impl BuildKit<'_> {
             None => (&self.contexts.main, &self.contexts.ignored),
             Some(name) => {
                 let named = self.contexts.named.get(name).ok_or_else(|| {
-                    Error::new(format!("no folder `{name}`"))
-                        .hint(format!("name it: `--build-context {name}=FOLDER`"))
+                    Error::new(format!("unknown build context `{name}`"))
+                        .hint(format!("define it: `--build-context {name}=FOLDER`"))
                 })?;
                 (&named.0, &named.1)
             }
@@ -166,7 +166,7 @@ impl BuildKit<'_> {
         digest: String,
     ) -> Result<Output, Error> {
         let config = serde_json::from_slice(config)
-            .map_err(|e| Error::new(format!("the config of {name} cannot be read: {e}")))?;
+            .map_err(|e| Error::new(format!("cannot read the config of {name}: {e}")))?;
         if let Some(actual) = build::platform_of(&config).filter(|actual| actual != platform) {
             (self.other_platform)(name, platform, &actual);
         }

@@ -121,7 +121,7 @@ pub(crate) fn run(root: &Path, tools: &Tools<'_>) -> Result<(), Error> {
 pub(super) fn read(file: &Path) -> Result<Task, Error> {
     let text = fs::read(file).map_err(|e| Error::io("read", file, &e))?;
     serde_json::from_slice(&text)
-        .map_err(|e| Error::new(format!("{} is no task: {e}", file.display())))
+        .map_err(|e| Error::new(format!("cannot decode the task {}: {e}", file.display())))
 }
 
 impl Task {
@@ -175,7 +175,7 @@ impl Step<'_> {
         let file = self.at(from);
         let (folder, name) = (file.parent(), file.file_name().and_then(|name| name.to_str()));
         let (Some(folder), Some(name)) = (folder, name) else {
-            return Err(Error::new(format!("`{from}` is no file")));
+            return Err(Error::new(format!("`{from}` is not a file")));
         };
         let sources = vec![name.to_owned()];
         let (parts, dest) = (vec![Part::Paths(sources.clone())], "/".to_owned());
@@ -208,9 +208,9 @@ impl Step<'_> {
         let done = {
             let store = Store::open_at(&scratch)?;
             let nothing = BTreeMap::new();
-            let find = |_: &str, _: Option<&str>| Err(Error::new("a step reads no images"));
+            let find = |_: &str, _: Option<&str>| Err(Error::new("a step cannot read images"));
             let layout = |_: &str, _: Option<&str>, _: Option<&str>| {
-                Err(Error::new("a step reads no images"))
+                Err(Error::new("a step cannot read images"))
             };
             let on_event = |event: Event<'_>| {
                 if let Event::Note { text, .. } = event {
@@ -267,8 +267,8 @@ impl Step<'_> {
     }
 
     fn quantize(&self, wanted: &Quantized, to: &Path) -> Result<(), Error> {
-        let work =
-            tempfile::tempdir().map_err(|e| Error::new(format!("no folder to work in: {e}")))?;
+        let work = tempfile::tempdir()
+            .map_err(|e| Error::new(format!("cannot create a temporary folder: {e}")))?;
         for (name, from) in &wanted.sources {
             self.lay(from, &work.path().join("in").join(name))?;
         }
@@ -298,12 +298,12 @@ impl Step<'_> {
         if to.is_file() {
             return Ok(());
         }
-        Err(failed(&Error::new("the quantizer made no file"), &lines, &wanted.options))
+        Err(failed(&Error::new("the quantizer wrote no file"), &lines, &wanted.options))
     }
 
     fn convert(&self, wanted: &Converted, to: &Path) -> Result<(), Error> {
-        let work =
-            tempfile::tempdir().map_err(|e| Error::new(format!("no folder to work in: {e}")))?;
+        let work = tempfile::tempdir()
+            .map_err(|e| Error::new(format!("cannot create a temporary folder: {e}")))?;
         let laid = |folder: &Checkpoint, name: &str| -> Result<PathBuf, Error> {
             let dir = work.path().join(name).join(&folder.name);
             fs::create_dir_all(&dir).map_err(|e| Error::io("create the folder", &dir, &e))?;
@@ -335,7 +335,7 @@ impl Step<'_> {
 fn finish(made: &Made, to: &Path) -> Result<(), Error> {
     let failed = |e: std::io::Error| Error::io("change", to, &e);
     let number =
-        |id: u64| u32::try_from(id).map_err(|_| Error::new(format!("no user has the number {id}")));
+        |id: u64| u32::try_from(id).map_err(|_| Error::new(format!("invalid user ID {id}")));
     // Who is not root owns what he makes.
     if (made.uid, made.gid) != (0, 0) {
         lchown(to, Some(number(made.uid)?), Some(number(made.gid)?)).map_err(failed)?;

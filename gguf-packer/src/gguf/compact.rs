@@ -49,7 +49,7 @@ impl Model {
     /// When it is none.
     pub fn from_compact(text: &str) -> Result<Self, Error> {
         let packed = base64::engine::general_purpose::STANDARD.decode(text);
-        let packed = packed.map_err(|e| Error::new(format!("not a compact header: {e}")))?;
+        let packed = packed.map_err(|e| Error::new(format!("invalid compact header: {e}")))?;
         let unpacked = flate2::read::GzDecoder::new(packed.as_slice()).take(LONGEST);
         // The weights are not there, so that any end of the file will do.
         Self::new(vec![Header::read(unpacked, i64::MAX as u64)?])
@@ -217,10 +217,10 @@ mod tests {
         // 256 × 3 in Q5_K, then 256 in F32.
         assert_eq!(size - file.data_start, 3 * 176 + 16 + 1024);
         let error = Model::from_compact("no").unwrap_err().to_string();
-        assert!(error.starts_with("not a compact header: "), "{error}");
+        assert!(error.starts_with("invalid compact header: "), "{error}");
         let cut = base64::engine::general_purpose::STANDARD.encode(b"\x1f\x8b\x08\0");
         let error = Model::from_compact(&cut).unwrap_err().to_string();
-        assert!(error.starts_with("the GGUF header is cut off"), "{error}");
+        assert!(error.starts_with("the GGUF header is truncated"), "{error}");
     }
 
     #[test]

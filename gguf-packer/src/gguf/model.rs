@@ -46,22 +46,22 @@ impl Model {
     /// When the files are not the shards of one model.
     pub fn new(parts: Vec<Header>) -> Result<Self, Error> {
         let Some(first) = parts.first() else {
-            return Err(Error::new("a model has one file at least"));
+            return Err(Error::new("a model needs at least one file"));
         };
         let count = first.number("split.count").unwrap_or(1).max(1);
         if count != parts.len() as u64 {
             let given = parts.len();
             return Err(Error::new(format!(
-                "the model says that it has {count} shards, given are {given}"
+                "the model has {count} shards, but {given} were given"
             ))
-            .hint("name them NAME-00001-of-00003.gguf and so on, and name the first one"));
+            .hint("name the files NAME-00001-of-00003.gguf and so on, and give the first one"));
         }
         for (at, part) in parts.iter().enumerate() {
             let number = part.number("split.no").unwrap_or(0);
             if number != at as u64 {
                 let at = at + 1;
                 return Err(Error::new(format!(
-                    "shard {at} says that it is number {}",
+                    "according to its header, shard {at} is shard {}",
                     number + 1
                 )));
             }

@@ -69,7 +69,7 @@ fn shards_that_do_not_belong_together_are_refused() {
         |no, count| Writer::default().u32("split.no", no).u32("split.count", count).header();
     assert!(Model::new(vec![shard(0, 2), shard(1, 2)]).is_ok());
     let error = Model::new(vec![shard(0, 3), shard(1, 3)]).unwrap_err().to_string();
-    assert!(error.starts_with("the model says that it has 3 shards, given are 2\n"), "{error}");
+    assert!(error.starts_with("the model has 3 shards, but 2 were given\n"), "{error}");
     let error = Model::new(vec![shard(0, 2), shard(0, 2)]).unwrap_err().to_string();
-    assert_eq!(error, "shard 2 says that it is number 1");
+    assert_eq!(error, "according to its header, shard 2 is shard 1");
 }

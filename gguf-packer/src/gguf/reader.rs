@@ -60,7 +60,7 @@ impl Header {
         let wrong = match self.get("general.alignment") {
             None => return Ok(()),
             Some(Value::Uint32(n)) if n.is_power_of_two() => return Ok(()),
-            Some(Value::Uint32(n)) => format!("is {n}, which is no power of two"),
+            Some(Value::Uint32(n)) => format!("is {n}, which is not a power of two"),
             Some(_) => "is not of type uint32".to_owned(),
         };
         Err(broken(format!("`general.alignment` {wrong}")))
@@ -75,10 +75,12 @@ impl Header {
             let end =
                 data_start.checked_add(tensor.offset).and_then(|at| at.checked_add(tensor.bytes()));
             if end.is_none_or(|end| end > self.size) {
-                let end = end.map_or("beyond all files".to_owned(), |end| format!("at byte {end}"));
+                let end =
+                    end.map_or("past the 64-bit limit".to_owned(), |end| format!("at byte {end}"));
                 let (name, size) = (shown(&tensor.name), self.size);
                 return Err(Error::new(format!(
-                    "the file is cut off: the weights of `{name}` end {end}, the file has {size}"
+                    "the file is truncated: the weights of `{name}` end {end}, but the file has \
+                    {size} bytes"
                 ))
                 .hint("get the file again"));
             }
@@ -122,21 +124,21 @@ impl<R: Read> Source<R> {
         let magic: [u8; 4] = self.bytes()?;
         if magic != *b"GGUF" {
             return Err(Error::new(format!(
-                "not a GGUF file: it begins with `{}`, not with `GGUF`",
+                "not a GGUF file: it begins with `{}` instead of `GGUF`",
                 magic.escape_ascii()
             ))
-            .hint("a file of Git LFS that was not fetched is a short text: git lfs pull")
-            .hint("safetensors become GGUF by CONVERT"));
+            .hint("if it is a Git LFS pointer, fetch the file: git lfs pull")
+            .hint("if it is a safetensors file, convert it with CONVERT"));
         }
         let bytes: [u8; 4] = self.bytes()?;
         self.big = u32::from_le_bytes(bytes).trailing_zeros() >= 16;
         let version = if self.big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
         match version {
             2 | 3 => Ok(version),
-            1 => Err(Error::new("the GGUF file is of version 1, which llama.cpp no longer reads")
+            1 => Err(Error::new("the GGUF file has version 1, which llama.cpp no longer reads")
                 .hint("convert the model again")),
             _ => Err(Error::new(format!(
-                "the GGUF file is of version {version}; 2 and 3 can be read"
+                "unsupported GGUF version {version}: versions 2 and 3 are supported"
             ))),
         }
     }
@@ -146,7 +148,7 @@ impl<R: Read> Source<R> {
         let count = self.u64()?;
         if count > self.remaining() / smallest || count > TENSORS {
             let size = self.size;
-            return Err(broken(format!("it claims {count} {what} in a file of {size} bytes")));
+            return Err(broken(format!("it declares {count} {what} in a file of {size} bytes")));
         }
         Ok(count)
     }
@@ -156,7 +158,7 @@ impl<R: Read> Source<R> {
         for _ in 0..count {
             let key = self.string()?;
             if key.is_empty() || !seen.insert(key.clone()) {
-                return Err(broken(format!("the key `{}` is empty or there twice", shown(&key))));
+                return Err(broken(format!("the key `{}` is empty or a duplicate", shown(&key))));
             }
             let kind = self.value_type(&key)?;
             let value =
@@ -169,7 +171,7 @@ impl<R: Read> Source<R> {
     fn value_type(&mut self, key: &str) -> Result<ValueType, Error> {
         let number = self.u32()?;
         ValueType::from_number(number)
-            .ok_or_else(|| broken(format!("`{}` is of the unknown type {number}", shown(key))))
+            .ok_or_else(|| broken(format!("`{}` has the unknown type {number}", shown(key))))
     }
 
     /// A value that is no array.
@@ -187,7 +189,7 @@ impl<R: Read> Source<R> {
             ValueType::Int64 => Value::Int64(i64::from_ne_bytes(self.u64()?.to_ne_bytes())),
             ValueType::Float64 => Value::Float64(f64::from_bits(self.u64()?)),
             ValueType::String => Value::String(self.string()?),
-            ValueType::Array => return Err(broken("an array lies in an array")),
+            ValueType::Array => return Err(broken("an array contains an array")),
         })
     }
 
@@ -200,7 +202,7 @@ impl<R: Read> Source<R> {
         let smallest = kind.width().unwrap_or(8);
         if len > self.remaining() / smallest {
             let (key, size) = (shown(key), self.size);
-            return Err(broken(format!("`{key}` claims {len} items in a file of {size} bytes")));
+            return Err(broken(format!("`{key}` declares {len} items in a file of {size} bytes")));
         }
         let items_start = self.at;
         let hold = !key.starts_with("tokenizer.") && len * smallest <= HELD_ARRAY;
@@ -220,7 +222,7 @@ impl<R: Read> Source<R> {
     fn skip_items(&mut self, kind: ValueType, len: u64) -> Result<(), Error> {
         match kind.width() {
             Some(width) => self.skip(len * width),
-            None if kind == ValueType::Array => Err(broken("an array lies in an array")),
+            None if kind == ValueType::Array => Err(broken("an array contains an array")),
             None => (0..len).try_for_each(|_| {
                 let len = self.length()?;
                 self.skip(len)
@@ -233,7 +235,7 @@ impl<R: Read> Source<R> {
         for _ in 0..count {
             let tensor = self.tensor()?;
             if !seen.insert(tensor.name.clone()) {
-                return Err(broken(format!("the tensor `{}` is there twice", shown(&tensor.name))));
+                return Err(broken(format!("duplicate tensor `{}`", shown(&tensor.name))));
             }
             tensors.push(tensor);
         }
@@ -246,27 +248,30 @@ impl<R: Read> Source<R> {
         let of = shown(&name);
         let count = self.u32()?;
         if count > 4 {
-            return Err(broken(format!("the tensor `{of}` has {count} dimensions, not up to 4")));
+            return Err(broken(format!(
+                "the tensor `{of}` has {count} dimensions, but at most 4 are allowed"
+            )));
         }
         let dimensions: Vec<u64> = (0..count).map(|_| self.u64()).collect::<Result<_, _>>()?;
         let number = self.u32()?;
         let Some(kind) = TensorType::from_number(number) else {
-            return Err(broken(format!("the tensor `{of}` is of the unknown type {number}"))
-                .hint("a newer version of this program may know it"));
+            return Err(broken(format!("the tensor `{of}` has the unknown type {number}"))
+                .hint("update gguf-packer: a newer version may know this type"));
         };
         let (block, bytes) = kind.block();
         let elements = dimensions.iter().try_fold(1_u64, |all, &n| all.checked_mul(n));
         if elements.is_none_or(|n| n > i64::MAX as u64 || (n / block).checked_mul(bytes).is_none())
         {
             return Err(broken(format!(
-                "the tensor `{of}` has more elements than can be: {dimensions:?}"
+                "the dimensions of the tensor `{of}` are too large: {dimensions:?}"
             )));
         }
         let row = dimensions.first().copied().unwrap_or(1);
         if row % block != 0 {
             let name = kind.name();
             return Err(broken(format!(
-                "a row of `{of}` has {row} elements, {name} has {block} a block"
+                "a row of `{of}` has {row} elements, which is not a multiple of the block size of \
+                {name}, {block}"
             )));
         }
         Ok(Tensor { name, dimensions, kind, offset: self.u64()?, start })
@@ -285,7 +290,7 @@ impl<R: Read> Source<R> {
     fn hold(&mut self, bytes: u64) -> Result<(), Error> {
         self.held += bytes;
         if self.held > HELD {
-            return Err(broken(format!("beside the vocabulary it has more than {HELD} bytes")));
+            return Err(broken(format!("it has more than {HELD} bytes besides the vocabulary")));
         }
         Ok(())
     }
@@ -328,7 +333,7 @@ impl<R: Read> Source<R> {
     }
 
     fn cut_off(&self) -> Error {
-        Error::new(format!("the GGUF header is cut off: the file has {} bytes", self.size))
+        Error::new(format!("the GGUF header is truncated: the file has {} bytes", self.size))
             .hint("get the file again")
     }
 }

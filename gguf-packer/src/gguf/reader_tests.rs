@@ -47,13 +47,16 @@ fn a_vocabulary_is_measured_and_a_short_array_is_held() {
 
 #[test]
 fn what_is_no_gguf_file_is_told_apart() {
-    assert_eq!(refused(b"vers"), "not a GGUF file: it begins with `vers`, not with `GGUF`");
-    assert_eq!(refused(b""), "the GGUF header is cut off: the file has 0 bytes");
+    assert_eq!(refused(b"vers"), "not a GGUF file: it begins with `vers` instead of `GGUF`");
+    assert_eq!(refused(b""), "the GGUF header is truncated: the file has 0 bytes");
     assert_eq!(
         refused(b"GGUF\x01\0\0\0"),
-        "the GGUF file is of version 1, which llama.cpp no longer reads"
+        "the GGUF file has version 1, which llama.cpp no longer reads"
     );
-    assert_eq!(refused(b"GGUF\x04\0\0\0"), "the GGUF file is of version 4; 2 and 3 can be read");
+    assert_eq!(
+        refused(b"GGUF\x04\0\0\0"),
+        "unsupported GGUF version 4: versions 2 and 3 are supported"
+    );
 }
 
 #[test]
@@ -61,17 +64,17 @@ fn numbers_that_cannot_be_are_one_sentence() {
     let huge = 1 << 60;
     assert_eq!(
         refused(&raw(&[huge, 0])),
-        "the GGUF header is broken: it claims 1152921504606846976 tensors in a file of 24 bytes"
+        "the GGUF header is broken: it declares 1152921504606846976 tensors in a file of 24 bytes"
     );
     assert_eq!(
         refused(&raw(&[0, huge])),
-        "the GGUF header is broken: it claims 1152921504606846976 keys in a file of 24 bytes"
+        "the GGUF header is broken: it declares 1152921504606846976 keys in a file of 24 bytes"
     );
     // A key of 2^60 bytes, and one whose length wraps around.
     for length in [huge, u64::MAX] {
         assert_eq!(
             refused(&raw(&[0, 1, length, 0])),
-            "the GGUF header is cut off: the file has 40 bytes"
+            "the GGUF header is truncated: the file has 40 bytes"
         );
     }
     let mut array = raw(&[0, 1, 1]);
@@ -79,7 +82,7 @@ fn numbers_that_cannot_be_are_one_sentence() {
     array.extend(huge.to_le_bytes());
     assert_eq!(
         refused(&array),
-        "the GGUF header is broken: `k` claims 1152921504606846976 items in a file of 49 bytes"
+        "the GGUF header is broken: `k` declares 1152921504606846976 items in a file of 49 bytes"
     );
 }
 
@@ -87,10 +90,10 @@ fn numbers_that_cannot_be_are_one_sentence() {
 fn a_huge_file_of_few_bytes_is_cut_off_and_not_waited_for() {
     let bytes = raw(&[0, 1, 1 << 20]);
     let error = Header::read(bytes.as_slice(), 1 << 40).unwrap_err().to_string();
-    assert!(error.starts_with("the GGUF header is cut off"), "{error}");
+    assert!(error.starts_with("the GGUF header is truncated"), "{error}");
     let bytes = raw(&[0, 1, 1 << 30]);
     let error = Header::read(bytes.as_slice(), 1 << 40).unwrap_err().to_string();
-    assert!(error.contains("beside the vocabulary it has more than 16777216 bytes"), "{error}");
+    assert!(error.contains("it has more than 16777216 bytes besides the vocabulary"), "{error}");
 }
 
 #[test]
@@ -108,20 +111,27 @@ fn tensors_that_cannot_be_are_refused() {
     assert!(read(&tensor(1, &[8], 0, 0)).is_ok());
     let broken = "the GGUF header is broken: ";
     let of = |bytes: &[u8]| refused(bytes).strip_prefix(broken).unwrap().to_owned();
-    assert_eq!(of(&tensor(5, &[], 0, 0)), "the tensor `t` has 5 dimensions, not up to 4");
-    assert_eq!(of(&tensor(1, &[8], 99, 0)), "the tensor `t` is of the unknown type 99");
-    assert_eq!(of(&tensor(1, &[8], 12, 0)), "a row of `t` has 8 elements, Q4_K has 256 a block");
+    assert_eq!(
+        of(&tensor(5, &[], 0, 0)),
+        "the tensor `t` has 5 dimensions, but at most 4 are allowed"
+    );
+    assert_eq!(of(&tensor(1, &[8], 99, 0)), "the tensor `t` has the unknown type 99");
+    assert_eq!(
+        of(&tensor(1, &[8], 12, 0)),
+        "a row of `t` has 8 elements, which is not a multiple of the block size of Q4_K, 256"
+    );
     assert_eq!(of(&tensor(1, &[8], 0, 5)), "the weights of `t` are not aligned");
     let overflow = tensor(2, &[1 << 40, 1 << 40], 0, 0);
-    let expected = "the tensor `t` has more elements than can be: [1099511627776, 1099511627776]";
+    let expected = "the dimensions of the tensor `t` are too large: [1099511627776, 1099511627776]";
     assert_eq!(of(&overflow), expected);
     assert_eq!(
         refused(&tensor(1, &[512], 0, 0)),
-        "the file is cut off: the weights of `t` end at byte 2112, the file has 160"
+        "the file is truncated: the weights of `t` end at byte 2112, but the file has 160 bytes"
     );
     assert_eq!(
         refused(&tensor(1, &[8], 0, u64::MAX - 31)),
-        "the file is cut off: the weights of `t` end beyond all files, the file has 160"
+        "the file is truncated: the weights of `t` end past the 64-bit limit, but the file has \
+        160 bytes"
     );
 }
 
@@ -129,11 +139,12 @@ fn tensors_that_cannot_be_are_refused() {
 fn keys_and_tensors_are_there_once_and_alignment_is_a_power_of_two() {
     let written = |writer: Writer| refused(&writer.bytes());
     let twice = Writer::default().u32("k", 1).u32("k", 2);
-    assert_eq!(written(twice), "the GGUF header is broken: the key `k` is empty or there twice");
+    assert_eq!(written(twice), "the GGUF header is broken: the key `k` is empty or a duplicate");
     let twice = Writer::default().tensor("t", &[1], "F32").tensor("t", &[1], "F32");
-    assert_eq!(written(twice), "the GGUF header is broken: the tensor `t` is there twice");
+    assert_eq!(written(twice), "the GGUF header is broken: duplicate tensor `t`");
     let odd = Writer::default().u32("general.alignment", 24);
-    let expected = "the GGUF header is broken: `general.alignment` is 24, which is no power of two";
+    let expected = "the GGUF header is broken: `general.alignment` is 24, which is not a power of \
+        two";
     assert_eq!(written(odd), expected);
     let text = Writer::default().text("general.alignment", "32");
     assert_eq!(

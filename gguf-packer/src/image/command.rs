@@ -127,7 +127,7 @@ pub fn rename(
         let Some((role, form)) = taking_file(option) else { continue };
         let Some(argument) = args.get(at) else {
             errors.push(
-                Error::new(format!("the option `{option}` has no file behind it"))
+                Error::new(format!("the option `{option}` needs a file"))
                     .hint(format!("CMD [\"{option}\", \"FILE\"]")),
             );
             break;
@@ -273,8 +273,7 @@ mod tests {
     fn all_that_is_wrong_is_told_at_once() {
         let error =
             rename(&args("-m m --mmproj p --lora"), |file| Err(Error::new(file.path.clone())));
-        let expected =
-            "m\np\nthe option `--lora` has no file behind it\n  hint: CMD [\"--lora\", \"FILE\"]";
+        let expected = "m\np\nthe option `--lora` needs a file\n  hint: CMD [\"--lora\", \"FILE\"]";
         assert_eq!(error.unwrap_err().to_string(), expected);
     }
 

@@ -187,8 +187,8 @@ fn shards_are_one_model() {
     assert_eq!(gguf["padding"], 0);
 
     let error = Files::of(&[(names[0], &one)]).refused(&command);
-    let expected = "CMD: of the shards of `/models/m-00001-of-00002.gguf` are missing: \
-                    /models/m-00002-of-00002.gguf\n  hint: ADD or COPY all of them into the same folder";
+    let expected = "CMD: shards of `/models/m-00001-of-00002.gguf` are missing: \
+        /models/m-00002-of-00002.gguf\n  hint: ADD or COPY all of them into the same folder";
     assert_eq!(error, expected);
 }
 
@@ -271,21 +271,21 @@ fn an_image_without_a_model_is_an_image() {
 #[test]
 fn a_command_without_a_model_is_refused() {
     let files = Files::of(&[("models/m.gguf", &Writer::tiny_model())]);
-    let expected = "CMD names no model\n  hint: CMD [\"-m\", \"/models/m.gguf\", …]\n  hint: only the last CMD \
-                    of a stage counts";
+    let expected = "CMD does not name a model\n  hint: CMD [\"-m\", \"/models/m.gguf\", …]\n  \
+        hint: only the last CMD of a stage counts";
     assert_eq!(files.refused(&["-c", "8192"]), expected);
-    let expected = "CMD begins with `llama-server`, and not with an option of llama-server\n  hint: CMD \
-                    [\"-m\", \"/models/m.gguf\"]";
+    let expected = "CMD must begin with an option of llama-server, not with `llama-server`\n  \
+        hint: CMD [\"-m\", \"/models/m.gguf\"]";
     assert_eq!(files.refused(&["llama-server", "-m", "m.gguf"]), expected);
 }
 
 #[test]
 fn files_that_are_not_there_are_told_with_near_names() {
     let files = Files::of(&[("models/Qwen2.Q5_K_M.gguf", &Writer::tiny_model())]);
-    let expected = "CMD: `-m` names `Qwen2.Q4_K_M.gguf`, which the image has not
+    let expected = "CMD: `-m` names `Qwen2.Q4_K_M.gguf`, which is not in the image
   looked in: /models/Qwen2.Q4_K_M.gguf, /Qwen2.Q4_K_M.gguf
   hint: CMD [\"-m\", \"/models/Qwen2.Q5_K_M.gguf\"]
-CMD: `--chat-template-file` names `/t.jinja`, which the image has not
+CMD: `--chat-template-file` names `/t.jinja`, which is not in the image
   looked in: /t.jinja";
     assert_eq!(
         files.refused(&["-m", "Qwen2.Q4_K_M.gguf", "--chat-template-file", "/t.jinja"]),
@@ -300,10 +300,10 @@ fn a_file_that_is_not_what_the_option_wants_is_refused() {
         Files::of(&[("models/m.gguf", &Writer::tiny_model()), ("models/p.gguf", &projector)])
             .with("models/text.gguf", "version https://git-lfs");
     let error = files.refused(&["-m", "p.gguf", "--mmproj", "m.gguf"]);
-    let expected = "CMD: `-m` wants a model, and /models/p.gguf is a projector
-CMD: `--mmproj` wants a projector, and /models/m.gguf is a model";
+    let expected = "CMD: `-m` needs a model, but /models/p.gguf is a projector
+CMD: `--mmproj` needs a projector, but /models/m.gguf is a model";
     assert_eq!(error, expected);
     let error = files.refused(&["-m", "text.gguf"]);
-    let expected = "/models/text.gguf: not a GGUF file: it begins with `vers`, not with `GGUF`";
+    let expected = "/models/text.gguf: not a GGUF file: it begins with `vers` instead of `GGUF`";
     assert_eq!(error.lines().next(), Some(expected));
 }

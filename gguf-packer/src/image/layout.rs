@@ -31,8 +31,8 @@ impl std::str::FromStr for Format {
             "oci-dir" => Ok(Self::OciDir),
             "oci-archive" | "oci" => Ok(Self::OciArchive),
             "docker-archive" | "docker" => Ok(Self::DockerArchive),
-            _ => Err(crate::Error::new(format!("no format of images: `{text}`"))
-                .hint("one of: oci-dir, oci-archive, docker-archive")),
+            _ => Err(crate::Error::new(format!("unknown image format `{text}`"))
+                .hint("use one of oci-dir, oci-archive, docker-archive")),
         }
     }
 }

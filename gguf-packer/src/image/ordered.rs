@@ -26,7 +26,7 @@ enum Ordered {
 /// When it is no JSON.
 pub fn inspect(config: &[u8]) -> Result<String, Error> {
     let parsed: Ordered = serde_json::from_slice(config)
-        .map_err(|e| Error::new(format!("the image's config cannot be read: {e}")))?;
+        .map_err(|e| Error::new(format!("cannot read the image's config: {e}")))?;
     let shown = match parsed {
         Ordered::Map(mut pairs) => {
             pairs.retain(|(key, _)| key != "history");
@@ -43,7 +43,7 @@ pub fn inspect(config: &[u8]) -> Result<String, Error> {
 /// When it is no JSON.
 pub fn indented(document: &[u8]) -> Result<String, Error> {
     let parsed: Ordered = serde_json::from_slice(document)
-        .map_err(|e| Error::new(format!("the document cannot be read: {e}")))?;
+        .map_err(|e| Error::new(format!("cannot read the document: {e}")))?;
     Ok(serde_json::to_string_pretty(&parsed).expect("what was JSON is JSON"))
 }
 
@@ -147,6 +147,6 @@ mod tests {
 }"#;
         assert_eq!(inspect(config).unwrap(), expected);
         let error = inspect(b"{").unwrap_err().to_string();
-        assert!(error.starts_with("the image's config cannot be read: EOF"), "{error}");
+        assert!(error.starts_with("cannot read the image's config: EOF"), "{error}");
     }
 }

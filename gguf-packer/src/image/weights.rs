@@ -13,10 +13,10 @@ pub(super) fn check(command: &[String], files: &Tree) -> Result<(), Error> {
     let example = example.map_or("MODEL.gguf".to_owned(), |entry| format!("/{}", entry.path));
     match command.first() {
         Some(first) if !first.starts_with('-') => Err(Error::new(format!(
-            "CMD begins with `{first}`, and not with an option of llama-server"
+            "CMD must begin with an option of llama-server, not with `{first}`"
         ))
         .hint(format!("CMD [\"-m\", \"{example}\"]"))),
-        _ if !command::has_model(command) => Err(Error::new("CMD names no model")
+        _ if !command::has_model(command) => Err(Error::new("CMD does not name a model")
             .hint(format!("CMD [\"-m\", \"{example}\", …]"))
             .hint("only the last CMD of a stage counts")),
         _ => Ok(()),
@@ -39,7 +39,8 @@ pub(crate) fn find(
         return Ok(None);
     }
     let (option, path) = (&named.option, &named.path);
-    let mut error = Error::new(format!("CMD: `{option}` names `{path}`, which the image has not"));
+    let mut error =
+        Error::new(format!("CMD: `{option}` names `{path}`, which is not in the image"));
     for place in &places {
         error = error.looked_in(place);
     }
@@ -71,7 +72,7 @@ pub(super) fn read(
         paths.iter().filter(|path| path::file(files, path).is_none()).cloned().collect();
     if !missing.is_empty() {
         return Err(Error::new(format!(
-            "CMD: of the shards of `{path}` are missing: {}",
+            "CMD: shards of `{path}` are missing: {}",
             missing.join(", ")
         ))
         .hint("ADD or COPY all of them into the same folder"));
@@ -86,7 +87,7 @@ pub(super) fn read(
     let model = Model::new(headers).map_err(|error| Error::new(format!("{path}: {error}")))?;
     if !kinds.contains(&model.kind()) {
         let (option, is, wanted) = (&named.option, model.kind().words(), kinds[0].words());
-        return Err(Error::new(format!("CMD: `{option}` wants {wanted}, and {path} is {is}")));
+        return Err(Error::new(format!("CMD: `{option}` needs {wanted}, but {path} is {is}")));
     }
     Ok(model)
 }

@@ -67,7 +67,7 @@ impl Call<'_> {
             Some(value) if value.text.eq_ignore_ascii_case("true") => true,
             Some(value) if value.text.eq_ignore_ascii_case("false") => false,
             Some(value) => {
-                let what = format!("`--{name}` is `true` or `false`, not `{}`", value.text);
+                let what = format!("`--{name}` must be `true` or `false`, not `{}`", value.text);
                 notes.problem(value.at, what, format!("--{name}"));
                 false
             }
@@ -78,7 +78,7 @@ impl Call<'_> {
     pub(super) fn dest(&self, notes: &mut Notes<'_>) -> String {
         let dest = self.args.last().expect("the form of the instruction was checked");
         if dest.text.is_empty() {
-            notes.problem(dest.at, "the destination is empty", "give each variable in it a value");
+            notes.problem(dest.at, "the destination is empty", "set every variable in it");
         }
         dest.text.clone()
     }

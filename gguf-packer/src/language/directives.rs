@@ -80,8 +80,8 @@ impl Directives {
             let Some((key, value)) = directive(line) else { break };
             let at = at + (line.len() - line.trim_start().len());
             if seen.contains(&key) {
-                let what = format!("a second `# {key}=`");
-                problems.push(source.problem(at, what).hint("leave one of them"));
+                let what = format!("duplicate directive `# {key}=`");
+                problems.push(source.problem(at, what).hint("remove one of them"));
                 continue;
             }
             if let Err(problem) = read.set(&key, value, source, at) {
@@ -160,7 +160,7 @@ mod tests {
     fn bad_directives_are_told() {
         for (text, expected) in [
             ("# escape=x", "`x` cannot be the escape character"),
-            ("# syntax=x\n# SYNTAX=y", "a second `# syntax=`"),
+            ("# syntax=x\n# SYNTAX=y", "duplicate directive `# syntax=`"),
             ("# check=skp=A", "unknown check option `skp=A`"),
             ("# check=error=maybe", "unknown check option `error=maybe`"),
         ] {

@@ -22,11 +22,11 @@ pub(super) struct Fault {
 }
 
 pub(super) fn fault(at: usize, what: impl Into<String>) -> Fault {
-    Fault { at, what: what.into(), hint: r"${NAME}, or \$ for the sign itself".to_owned() }
+    Fault { at, what: what.into(), hint: r"write ${NAME}, or \$ for a dollar sign".to_owned() }
 }
 
 pub(super) fn open_quote(at: usize, quote: char) -> Fault {
-    let hint = format!(r"close it, or write \{quote} for the sign itself");
+    let hint = format!(r"close it, or write \{quote} for a literal {quote}");
     Fault { at, what: format!("this `{quote}` is not closed"), hint }
 }
 
@@ -39,6 +39,6 @@ pub(super) fn modifier(at: usize, first: char, second: Option<char>) -> Fault {
     if sign.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return fault(at, "this `${` is not closed");
     }
-    let hint = "${NAME:-value} and - + ? # ## % %% / // in the place of :-".to_owned();
-    Fault { at, what: format!("`{sign}` after the name of a variable means nothing"), hint }
+    let hint = "write ${NAME:-value}; instead of `:-` you can use - + ? # ## % %% / //".to_owned();
+    Fault { at, what: format!("unsupported modifier `{sign}` in a substitution"), hint }
 }

@@ -26,15 +26,15 @@ pub(super) fn copy(call: &Call<'_>, from: Option<Origin>, notes: &mut Notes<'_>)
             (AddSource::Path(path), _) => sources.push(path),
             (AddSource::Inline(name, text), None) => inline.push((name, text)),
             (AddSource::Inline(..), Some(_)) => {
-                notes.problem(value.at, "a text comes from no other place", "leave `--from` away");
+                notes.problem(value.at, "`--from` does not apply to a heredoc", "remove `--from`");
             }
             (AddSource::Url(url), _) => {
                 let what = format!("COPY takes files, not the URL `{url}`");
-                notes.problem(value.at, what, "ADD takes it");
+                notes.problem(value.at, what, "use ADD");
             }
             (AddSource::Git(url), _) => {
                 let what = format!("COPY takes files, not the repository `{url}`");
-                notes.problem(value.at, what, "ADD takes it");
+                notes.problem(value.at, what, "use ADD");
             }
         }
     }
@@ -61,7 +61,7 @@ pub(super) fn cat(call: &Call<'_>, notes: &mut Notes<'_>) -> Instruction {
     } else {
         if let Some(word) = sources.iter().find(|value| value.body.is_none()) {
             let hint = "write all of it between `<<EOF` and `EOF`";
-            notes.problem(word.at, "CAT takes words or texts, not both", hint);
+            notes.problem(word.at, "CAT takes words or heredocs, not both", hint);
         }
         texts.concat()
     };
@@ -69,7 +69,7 @@ pub(super) fn cat(call: &Call<'_>, notes: &mut Notes<'_>) -> Instruction {
     if dest.ends_with('/') {
         let at = call.args.last().map_or(0, |value| value.at);
         let hint = format!("CAT <<EOF {dest}file.txt");
-        notes.problem(at, format!("CAT writes a file, and `{dest}` is a folder"), hint);
+        notes.problem(at, format!("CAT writes a file, but `{dest}` is a folder"), hint);
     }
     Instruction::Cat(Cat { text, dest })
 }
@@ -80,7 +80,7 @@ fn add_source(value: &Value, notes: &mut Notes<'_>) -> AddSource {
         return AddSource::Inline(name, text);
     }
     if text.is_empty() {
-        notes.problem(value.at, "a source is empty", "give each variable in it a value");
+        notes.problem(value.at, "a source is empty", "set every variable in it");
     }
     if is_git(&text) {
         AddSource::Git(text)
@@ -114,7 +114,7 @@ fn is_git_over_ssh(text: &str) -> bool {
 fn check_sum(value: &Value, sources: &[AddSource], notes: &mut Notes<'_>) {
     if !matches!(sources, [AddSource::Url(_)]) {
         let hint = "ADD --checksum=sha256:… https://host/model.gguf model.gguf";
-        notes.problem(value.at, "`--checksum` goes with one URL", hint);
+        notes.problem(value.at, "`--checksum` needs exactly one source, which is a URL", hint);
     }
     let digits = match value.text.split_once(':') {
         Some(("sha256", hex)) => Some((hex, 64)),
@@ -128,17 +128,17 @@ fn check_sum(value: &Value, sources: &[AddSource], notes: &mut Notes<'_>) {
     if !good {
         let hint =
             "sha256: and 64, sha384: and 96, or sha512: and 128 lower-case hexadecimal digits";
-        notes.problem(value.at, format!("`{}` is no checksum", value.text), hint);
+        notes.problem(value.at, format!("invalid checksum `{}`", value.text), hint);
     }
 }
 
 fn placing(call: &Call<'_>, notes: &mut Notes<'_>) -> Placing {
     if let Some(value) = call.flag("chmod").filter(|value| !is_mode(&value.text)) {
-        let what = format!("`{}` is no mode", value.text);
+        let what = format!("invalid mode `{}`", value.text);
         notes.problem(value.at, what, "--chmod=644 or --chmod=u=rw,go=r");
     }
     if let Some(value) = call.flag("chown").filter(|value| !is_owner(&value.text)) {
-        let what = format!("`{}` is no owner", value.text);
+        let what = format!("invalid owner `{}`", value.text);
         notes.problem(value.at, what, "--chown=1000:1000 or --chown=user:group");
     }
     for value in call.all("exclude") {

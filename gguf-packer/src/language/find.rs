@@ -30,8 +30,10 @@ pub fn script(context: &Path, file: Option<&Path>) -> Result<Found, Error> {
         // A shell's `<(…)` is a pipe.
         let found = read(path, true)?;
         return found.ok_or_else(|| {
-            let error = Error::new(format!("there is no file {}", path.display()));
-            error.hint("-f FILE names the file to build; the folder comes last")
+            let error = Error::new(format!("file not found: {}", path.display()));
+            error.hint(
+                "put the folder last, and name the file with -f: gguf-packer build -f FILE FOLDER",
+            )
         });
     }
     for name in ["GGUFPackerfile", "ggufpackerfile"] {
@@ -41,20 +43,21 @@ pub fn script(context: &Path, file: Option<&Path>) -> Result<Found, Error> {
     }
     let docker = context.join("Dockerfile");
     let Some(found) = read(&docker, false)? else {
-        let error =
-            Error::new("there is no GGUFPackerfile").looked_in(context.display().to_string());
+        let error = Error::new("no GGUFPackerfile found").looked_in(context.display().to_string());
         return Err(error.hint("write a GGUFPackerfile, or name another file: -f FILE"));
     };
     match syntax(&found.text) {
         Some(syntax) if is_ours(&syntax) => Ok(found),
         other => {
             let what = match other {
-                Some(syntax) => format!("{} is for {syntax}", docker.display()),
-                None => format!("{} does not say that it builds a model", docker.display()),
+                Some(syntax) => {
+                    format!("{} is written for another frontend, {syntax}", docker.display())
+                }
+                None => format!("{} does not name gguf-packer as its frontend", docker.display()),
             };
             let error = Error::new(what);
-            let error = error.hint("# syntax=gpustack/gguf-packer:latest, as its first line");
-            Err(error.hint("or name it: -f Dockerfile"))
+            let error = error.hint("begin it with the line: # syntax=gpustack/gguf-packer:latest");
+            Err(error.hint("or build it anyway: -f Dockerfile"))
         }
     }
 }
@@ -108,20 +111,22 @@ fn read(path: &Path, pipes: bool) -> Result<Option<Found>, Error> {
         Err(error) => return Err(failed(&error)),
     };
     if kind.is_dir() {
-        return Err(Error::new(format!("{} is a folder, not a file", path.display()))
-            .hint("-f FILE names the file to build; the folder comes last"));
+        return Err(Error::new(format!("{} is a folder, not a file", path.display())).hint(
+            "put the folder last, and name the file with -f: gguf-packer build -f FILE FOLDER",
+        ));
     }
     // Nobody may ever write into a pipe that lies there.
     if !kind.is_file() && !pipes {
-        return Err(Error::new(format!("{} is neither a file nor a folder", path.display()))
-            .hint("-f FILE names the file to build; the folder comes last"));
+        return Err(Error::new(format!("{} is not a regular file", path.display())).hint(
+            "put the folder last, and name the file with -f: gguf-packer build -f FILE FOLDER",
+        ));
     }
     let file = File::open(path).map_err(|error| failed(&error))?;
     let mut bytes = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
     if bytes.len() as u64 > LONGEST {
         let what = format!(
-            "{} is longer than {} MiB: it holds no instructions",
+            "{} is larger than {} MiB, which is too large for a GGUFPackerfile",
             path.display(),
             LONGEST >> 20
         );

@@ -44,27 +44,33 @@ fn what_is_no_file_of_ours_is_told() {
         (
             vec![],
             None,
-            "there is no GGUFPackerfile\n  looked in: DIR\n  hint: write a GGUFPackerfile, or name another file: -f FILE",
+            "no GGUFPackerfile found\n  looked in: DIR\n  hint: write a GGUFPackerfile, or name \
+            another file: -f FILE",
         ),
         (
             vec![("Dockerfile", "# syntax=docker/dockerfile:1\nFROM x")],
             None,
-            "DIR/Dockerfile is for docker/dockerfile:1\n  hint: # syntax=gpustack/gguf-packer:latest, as its first line\n  hint: or name it: -f Dockerfile",
+            "DIR/Dockerfile is written for another frontend, docker/dockerfile:1\n  hint: begin \
+            it with the line: # syntax=gpustack/gguf-packer:latest\n  hint: or build it anyway: \
+            -f Dockerfile",
         ),
         (
             vec![("Dockerfile", "FROM x")],
             None,
-            "DIR/Dockerfile does not say that it builds a model\n  hint: # syntax=gpustack/gguf-packer:latest, as its first line\n  hint: or name it: -f Dockerfile",
+            "DIR/Dockerfile does not name gguf-packer as its frontend\n  hint: begin it with the \
+            line: # syntax=gpustack/gguf-packer:latest\n  hint: or build it anyway: -f Dockerfile",
         ),
         (
             vec![],
             Some("none"),
-            "there is no file DIR/none\n  hint: -f FILE names the file to build; the folder comes last",
+            "file not found: DIR/none\n  hint: put the folder last, and name the file with -f: \
+            gguf-packer build -f FILE FOLDER",
         ),
         (
             vec![],
             Some(""),
-            "DIR/ is a folder, not a file\n  hint: -f FILE names the file to build; the folder comes last",
+            "DIR/ is a folder, not a file\n  hint: put the folder last, and name the file with \
+            -f: gguf-packer build -f FILE FOLDER",
         ),
     ] {
         assert_eq!(found(&files, file), Err(told.to_owned()));
@@ -83,7 +89,10 @@ fn a_file_that_is_no_text_is_told() {
     );
     fs::write(&path, vec![b' '; (LONGEST + 1) as usize]).expect("a file");
     let told = script(folder.path(), None).expect_err("too long").to_string();
-    assert!(told.contains("is longer than 1 MiB: it holds no instructions"), "{told}");
+    assert!(
+        told.contains("is larger than 1 MiB, which is too large for a GGUFPackerfile"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -20,7 +20,7 @@ impl Glob {
                 '?' => None,
                 c if c == escape => match chars.next() {
                     Some(c) if c == escape || "*?}/".contains(c) => Some(c),
-                    Some(c) => return Err(format!("`{escape}{c}` means nothing in a pattern")),
+                    Some(c) => return Err(format!("invalid escape `{escape}{c}` in a pattern")),
                     None => return Err(format!("the pattern ends with `{escape}`")),
                 },
                 c => Some(c),

@@ -68,7 +68,7 @@ impl<'a> Walk<'a> {
         let base = self.expand(word, globals)?;
         let place = word.place.of(0);
         if base.is_empty() {
-            let what = format!("`{}` is empty: FROM needs something to start from", word.text);
+            let what = format!("base name (`{}`) should not be blank", word.text);
             self.problem(place, what, "scratch, or --build-arg NAME=IMAGE");
             return None;
         }
@@ -99,7 +99,7 @@ impl<'a> Walk<'a> {
         let what = if value.is_empty() {
             "the value of `--platform` is empty".to_owned()
         } else {
-            format!("`{value}` is no platform")
+            format!("invalid platform `{value}`")
         };
         self.problem(text.place.of(0), what, "--platform=linux/amd64");
         None
@@ -111,12 +111,8 @@ impl<'a> Walk<'a> {
             if index < stage {
                 return Some(Origin::Stage(index));
             }
-            let what = format!("there is no stage {index} before this one");
-            self.problem(
-                place,
-                what,
-                "stages are counted from 0; a name is better: FROM … AS name",
-            );
+            let what = format!("no stage {index} before this one");
+            self.problem(place, what, "count stages from 0, or name them: FROM … AS name");
             return None;
         }
         if let Some(index) = self.stage_before(value, stage) {
@@ -132,7 +128,7 @@ impl<'a> Walk<'a> {
             return Some(Origin::Scratch);
         }
         if self.stage_before(value, self.heads.len()).is_some() {
-            let what = format!("the stage `{value}` is not done before this one");
+            let what = format!("the stage `{value}` comes after this one");
             self.problem(place, what, "move it above this stage");
             return None;
         }
@@ -145,7 +141,7 @@ impl<'a> Walk<'a> {
         if is_reference(&reference) {
             if let Some(name) = meant {
                 let message = format!(
-                    "`{reference}` is taken for an image; did you mean the stage `{name}`?"
+                    "`{reference}` is used as an image name; did you mean the stage `{name}`?"
                 );
                 self.warnings.push(self.script.source.warning(place, None, message));
             }
@@ -155,7 +151,11 @@ impl<'a> Walk<'a> {
             Some(name) => format!("did you mean the stage `{name}`?"),
             None => "registry.example/models/qwen2:0.5b".to_owned(),
         };
-        self.problem(place, format!("`{reference}` names no stage and no image"), hint);
+        self.problem(
+            place,
+            format!("`{reference}` is neither a stage nor a valid image name"),
+            hint,
+        );
         None
     }
 
@@ -178,12 +178,12 @@ impl<'a> Walk<'a> {
         let names: Vec<&str> = self.heads.iter().filter_map(|head| head.name.as_deref()).collect();
         let hint = match (nearest(target, names.iter().copied()), names.is_empty()) {
             (Some(name), _) => format!("--target {name}"),
-            (None, false) => format!("--target one of {}", names.join(", ")),
-            (None, true) if last == 0 => "there is one stage: leave `--target` away".to_owned(),
-            (None, true) => format!("--target 0 to {last}, or name the stages: FROM … AS name"),
+            (None, false) => format!("use one of these targets: {}", names.join(", ")),
+            (None, true) if last == 0 => "remove `--target`: the file has one stage".to_owned(),
+            (None, true) => format!("use --target 0 to {last}, or name the stages: FROM … AS name"),
         };
         let place = self.heads[last].from.place();
-        self.problem(place, format!("there is no stage `{target}`"), hint);
+        self.problem(place, format!("target stage `{target}` could not be found"), hint);
         None
     }
 }

@@ -116,11 +116,12 @@ impl Pattern {
         let cleaned = clean(pattern);
         if pattern.is_empty() || cleaned.chars().count() > LONGEST {
             return Err(format!(
-                "`{}` is no pattern",
+                "invalid pattern `{}`",
                 written.chars().take(40).collect::<String>()
             ));
         }
-        let tokens = tokens(&cleaned).map_err(|why| format!("`{written}` is no pattern: {why}"))?;
+        let tokens =
+            tokens(&cleaned).map_err(|why| format!("invalid pattern `{written}`: {why}"))?;
         Ok(Self { tokens, exception })
     }
 
@@ -267,7 +268,7 @@ fn class(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Token, 
 fn member(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<char, &'static str> {
     const OPEN: &str = "a `[` is not closed";
     match chars.next().ok_or(OPEN)? {
-        '-' | ']' => Err("a `-` or `]` between brackets has a `\\` before it"),
+        '-' | ']' => Err("a `-` or `]` in brackets needs a `\\` before it"),
         '\\' => chars.next().ok_or(OPEN),
         c => Ok(c),
     }

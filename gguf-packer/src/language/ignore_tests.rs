@@ -142,23 +142,23 @@ fn lines_that_are_no_patterns_are_told() {
     assert_eq!(
         told.to_string(),
         "\
-.dockerignore:2:1: `!` is no pattern
+.dockerignore:2:1: invalid pattern `!`
   2 | !
     | ^
   hint: docs/*.md, or !docs/keep.md
-.dockerignore:3:3: `[a` is no pattern: a `[` is not closed
+.dockerignore:3:3: invalid pattern `[a`: a `[` is not closed
   3 |   [a
     |   ^
   hint: docs/*.md, or !docs/keep.md
-.dockerignore:4:1: `[]a]` is no pattern: a `-` or `]` between brackets has a `\\` before it
+.dockerignore:4:1: invalid pattern `[]a]`: a `-` or `]` in brackets needs a `\\` before it
   4 | []a]
     | ^
   hint: docs/*.md, or !docs/keep.md
-.dockerignore:5:1: `b\\` is no pattern: nothing follows the `\\`
+.dockerignore:5:1: invalid pattern `b\\`: nothing follows the `\\`
   5 | b\\
     | ^
   hint: docs/*.md, or !docs/keep.md
-.dockerignore:6:1: `[a-` is no pattern: a `[` is not closed
+.dockerignore:6:1: invalid pattern `[a-`: a `[` is not closed
   6 | [a-
     | ^
   hint: docs/*.md, or !docs/keep.md"

@@ -125,19 +125,19 @@ impl Keyword {
             (None, true) => format!("{} has no flags", self.name()),
             (None, false) => {
                 let names: Vec<String> = names.map(|name| format!("--{name}")).collect();
-                format!("{} has {}", self.name(), names.join(", "))
+                format!("flags of {}: {}", self.name(), names.join(", "))
             }
         };
-        (format!("unknown flag `--{written}` of {}", self.name()), hint)
+        (format!("unknown flag `--{written}` for {}", self.name()), hint)
     }
 
     /// Says that `written` is no instruction.
     pub(super) fn unknown(source: &Source, at: usize, written: &str) -> Problem {
         let names: Vec<&str> = ALL.iter().map(|(_, name)| *name).collect();
-        let all = format!("a file has {}", names.join(", "));
+        let all = format!("use one of {}", names.join(", "));
         if FOREIGN.iter().any(|name| name.eq_ignore_ascii_case(written)) {
             let what = format!(
-                "{} is for containers: nothing runs in a model's build",
+                "{} is not supported: the build of a model runs no commands",
                 written.to_uppercase()
             );
             return source.problem(at, what).hint(all);

@@ -65,11 +65,11 @@ impl Rule {
             Self::MultipleInstructionsDisallowed => "A stage should have one CMD",
             Self::LegacyKeyValueFormat => "Labels should be written as key=value",
             Self::InvalidBaseImagePlatform => {
-                "Base images should be of the platform that is built for"
+                "Base image platform should match the target platform"
             }
             Self::SecretsUsedInArgOrEnv => "Sensitive data should not be in ARG",
             Self::InvalidDefaultArgInFrom => "FROM should name an image without any build argument",
-            Self::CopyIgnoredFile => "COPY should not name what the ignore file keeps out",
+            Self::CopyIgnoredFile => "COPY should not name a file that the ignore file excludes",
         }
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn convert(call: &Call<'_>, from: Option<Origin>, notes: &mut Notes<'
         Some(value) => match types::of_converted(&value.text) {
             Ok(name) => name,
             Err(hint) => {
-                notes.problem(value.at, format!("CONVERT has no type `{}`", value.text), hint);
+                notes.problem(value.at, format!("unknown type `{}`", value.text), hint);
                 "F16"
             }
         },
@@ -21,7 +21,7 @@ pub(super) fn convert(call: &Call<'_>, from: Option<Origin>, notes: &mut Notes<'
             "model" => false,
             "lora" | "adapter" => true,
             other => {
-                let what = format!("`{other}` is no class");
+                let what = format!("unknown class `{other}`");
                 notes.problem(value.at, what, "--class=model or --class=lora");
                 false
             }
@@ -31,11 +31,11 @@ pub(super) fn convert(call: &Call<'_>, from: Option<Origin>, notes: &mut Notes<'
     match (lora, base) {
         (true, None) => {
             let at = call.flag("class").map_or(call.statement.place(), |value| value.at);
-            let what = "an adapter is converted with its base model";
-            notes.problem(at, what, "--base=FOLDER of the model that it was trained on");
+            let what = "an adapter needs its base model";
+            notes.problem(at, what, "add --base=FOLDER, the model that it was trained on");
         }
         (false, Some(base)) if call.flag("class").is_none_or(|value| value.text == "model") => {
-            notes.problem(base.at, "`--base` goes with an adapter", "--class=lora");
+            notes.problem(base.at, "`--base` is only for adapters", "--class=lora");
         }
         _ => {}
     }
@@ -51,7 +51,7 @@ pub(super) fn quantize(
     notes: &mut Notes<'_>,
 ) -> Instruction {
     let kind = call.flag("type").map_or(Some("Q5_K_M"), |value| {
-        checked(value, &value.text, types::of_file, "QUANTIZE has no type", notes)
+        checked(value, &value.text, types::of_file, "unknown file type", notes)
     });
     let mut tensor = |flag| {
         let value = call.flag(flag)?;
@@ -86,7 +86,7 @@ pub(super) fn cmd(call: &Call<'_>, notes: &mut Notes<'_>) -> Instruction {
     if call.args.first().is_none_or(|first| !first.text.starts_with('-')) {
         notes.problem(place, "CMD begins with an option of llama-server", example);
     } else if model_of(&call.args, notes).is_none() {
-        notes.problem(place, "CMD names no model", example);
+        notes.problem(place, "CMD does not name a model", example);
     }
     Instruction::Cmd(call.args.iter().map(|value| value.text.clone()).collect())
 }
@@ -109,7 +109,7 @@ fn model_of<'v>(args: &'v [Value], notes: &mut Notes<'_>) -> Option<&'v str> {
         };
         let Some(value) = args.next() else {
             let hint = format!(r#""{}", "model.gguf""#, arg.text);
-            notes.problem(arg.at, format!("`{}` has no value", arg.text), hint);
+            notes.problem(arg.at, format!("`{}` needs a value", arg.text), hint);
             return Some("");
         };
         if named && !value.text.is_empty() {
@@ -123,19 +123,19 @@ fn model_of<'v>(args: &'v [Value], notes: &mut Notes<'_>) -> Option<&'v str> {
 fn paths(call: &Call<'_>, notes: &mut Notes<'_>) -> [String; 2] {
     let source = call.sources().first().expect("the form of the instruction was checked");
     if source.text.is_empty() {
-        notes.problem(source.at, "the source is empty", "give each variable in it a value");
+        notes.problem(source.at, "the source is empty", "set every variable in it");
     }
     let dest = call.dest(notes);
     if dest.ends_with('/') {
         let at = call.args.last().map_or(0, |value| value.at);
         let name = call.statement.keyword.name();
-        let what = format!("{name} writes a file, and `{dest}` is a folder");
+        let what = format!("{name} writes a file, but `{dest}` is a folder");
         notes.problem(at, what, format!("{dest}model.gguf"));
     }
     [source.text.clone(), dest]
 }
 
-const WRITES_NO: &str = "QUANTIZE writes no tensors of type";
+const WRITES_NO: &str = "unknown tensor type";
 
 /// The name of a type; a problem when there is none, a warning when it stands for one that is gone.
 fn checked(
@@ -150,7 +150,8 @@ fn checked(
             if found.replaced {
                 let name = found.name;
                 let message = format!(
-                    "`{kind}` is gone from llama.cpp, {name} is written: it is repacked when it is loaded"
+                    "llama.cpp no longer has `{kind}`: using {name}, which llama.cpp repacks when \
+                    it loads the model"
                 );
                 notes.warning(value.at, message);
             }
@@ -170,7 +171,7 @@ fn tensor_type(value: &Value, notes: &mut Notes<'_>) -> Option<String> {
         .rsplit_once('=')
         .filter(|(pattern, kind)| !pattern.is_empty() && !kind.is_empty())
     else {
-        let what = format!("`{}` names no tensors and their type", value.text);
+        let what = format!("`{}` is not PATTERN=TYPE", value.text);
         notes.problem(value.at, what, "--tensor-type=attn_q=Q8_0");
         return None;
     };
@@ -189,14 +190,12 @@ fn matrix(call: &Call<'_>, kind: &str, pure: bool, notes: &mut Notes<'_>) {
     }
     let (include, exclude) = (at("include-weights"), at("exclude-weights"));
     if let (Some(_), Some(exclude)) = (include, exclude) {
-        let what = "`--include-weights` and `--exclude-weights` exclude each other";
-        notes.problem(exclude, what, "leave one of them");
+        let what = "`--include-weights` and `--exclude-weights` cannot be used together";
+        notes.problem(exclude, what, "remove one of them");
     }
     for (flag, place) in [("include", include), ("exclude", exclude)] {
         if let Some(place) = place.filter(|_| !there) {
-            let what = format!(
-                "`--{flag}-weights` says which tensors use the importance matrix, and there is none"
-            );
+            let what = format!("`--{flag}-weights` needs an importance matrix");
             notes.problem(place, what, "--imatrix=FILE");
         }
     }

@@ -58,14 +58,17 @@ impl Script {
 pub fn parse(text: &str, file: &str) -> Result<Script, Errors> {
     let mut problems = Vec::new();
     if text.len() > LONGEST {
-        let what = format!("a file of more than {} MiB holds no instructions", LONGEST >> 20);
+        let what = format!(
+            "the file is larger than {} MiB, which is too large for a GGUFPackerfile",
+            LONGEST >> 20
+        );
         let problem = Source::new(file, "").problem(0, what);
         problems.push(problem.hint("-f GGUFPackerfile"));
         Errors::check(std::mem::take(&mut problems))?;
     }
     let source = Source::new(file, text);
     if let Some(zero) = text.find('\0') {
-        let problem = source.problem(zero, "a zero byte stands here: this is no text");
+        let problem = source.problem(zero, "not a text file: it contains a zero byte");
         Errors::check(vec![problem.hint("-f GGUFPackerfile")])?;
     }
     let directives = Directives::read(&source, &mut problems);
@@ -76,9 +79,11 @@ pub fn parse(text: &str, file: &str) -> Result<Script, Errors> {
         lines += 1;
         let place = line.place(0);
         if lines > INSTRUCTIONS {
-            let what = format!("more than {INSTRUCTIONS} instructions");
+            let what = format!("the file has more than {INSTRUCTIONS} instructions");
             problems.push(
-                source.problem(place, what).hint("build a part of it first, and start FROM it"),
+                source
+                    .problem(place, what)
+                    .hint("split it: build a part as an image, and use that image in FROM"),
             );
         }
         if lines > INSTRUCTIONS || problems.len() >= MOST {
@@ -106,7 +111,7 @@ fn order(statements: &[Statement], source: &Source) -> Option<Problem> {
     match first {
         Some(first) if first.keyword == Keyword::From => None,
         Some(first) => {
-            let what = format!("{} stands before the first FROM", first.keyword.name());
+            let what = format!("{} comes before the first FROM", first.keyword.name());
             Some(source.problem(first.place(), what).hint("FROM scratch"))
         }
         None => {
@@ -136,7 +141,8 @@ fn form(statement: &Statement, source: &Source) -> Option<Problem> {
         Keyword::Add | Keyword::Cat | Keyword::Copy => {
             let heredoc = statement.heredoc(count - 1)?;
             let at = statement.line.place(statement.args[heredoc.arg].at);
-            let what = format!("the last word of {name} is its destination, not a text");
+            let what =
+                format!("the last argument of {name} must be its destination, not a heredoc");
             Some(source.problem(at, what).hint(format!("{name} <<EOF file.txt")))
         }
         Keyword::Convert | Keyword::Quantize if count != 2 => {
@@ -172,9 +178,11 @@ fn from(statement: &Statement, source: &Source) -> Option<Problem> {
     if good {
         return None;
     }
-    let problem = source
-        .problem(statement.line.place(name.at), format!("`{}` cannot name a stage", name.text));
-    Some(problem.hint("a letter, then letters, digits, `-`, `_` and `.`"))
+    let problem = source.problem(
+        statement.line.place(name.at),
+        format!("invalid name for a build stage: `{}`", name.text),
+    );
+    Some(problem.hint("begin with a letter; then use letters, digits, `-`, `_` and `.`"))
 }
 
 fn arg(statement: &Statement, source: &Source) -> Option<Problem> {
@@ -199,7 +207,7 @@ fn label(statement: &Statement, source: &Source) -> Option<Problem> {
             return None;
         }
         let problem =
-            source.problem(at(first.at), format!("the label `{}` has no value", first.text));
+            source.problem(at(first.at), format!("the label `{}` needs a value", first.text));
         return Some(problem.hint(format!("LABEL {}=value", first.text)));
     }
     for word in &statement.args {

@@ -129,7 +129,7 @@ impl fmt::Display for Errors {
         }
         match self.0.len().saturating_sub(SHOWN) {
             0 => Ok(()),
-            more => write!(f, "\nand {more} more that are wrong"),
+            more => write!(f, "\nand {more} more errors"),
         }
     }
 }

@@ -120,7 +120,10 @@ fn unused(script: &Script, settings: &Settings) -> Option<Warning> {
     if unused.is_empty() {
         return None;
     }
-    let message = format!("no ARG asks for the build arguments {}", unused.join(", "));
+    let message = format!(
+        "build arguments were not consumed, because no ARG declares them: {}",
+        unused.join(", ")
+    );
     Some(Warning { file: script.file().to_owned(), at: None, rule: None, message })
 }
 

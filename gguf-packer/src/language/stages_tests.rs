@@ -250,10 +250,12 @@ QUANTIZE --type=Q4_0_4_8 --output-tensor-type=q4_0_8_8 a b";
     assert_eq!(
         warnings,
         [
-            "F:4:13: `stgae` is taken for an image; did you mean the stage `stage`?",
-            "F:5:17: `Q4_0_4_8` is gone from llama.cpp, Q4_0 is written: it is repacked when it is loaded",
-            "F:5:47: `q4_0_8_8` is gone from llama.cpp, Q4_0 is written: it is repacked when it is loaded",
-            "F: no ARG asks for the build arguments OTHER",
+            "F:4:13: `stgae` is used as an image name; did you mean the stage `stage`?",
+            "F:5:17: llama.cpp no longer has `Q4_0_4_8`: using Q4_0, which llama.cpp repacks when \
+            it loads the model",
+            "F:5:47: llama.cpp no longer has `q4_0_8_8`: using Q4_0, which llama.cpp repacks when \
+            it loads the model",
+            "F: build arguments were not consumed, because no ARG declares them: OTHER",
         ]
     );
     let Instruction::Quantize(quantize) = &resolved.stages[0].steps[1].instruction else {

@@ -62,7 +62,7 @@ impl Statement {
         let list = list.map_or(Ok(None), |first| list::read(keyword, first.at, &line, source));
         let open = open.filter(|_| matches!(list, Ok(None))).map(|(at, sign)| {
             let problem = source.problem(line.place(at), format!("this `{sign}` is not closed"));
-            problem.hint(format!("close it, or write {escape}{sign} for the sign itself"))
+            problem.hint(format!("close it, or write {escape}{sign} for a literal {sign}"))
         });
         let list = match (list, open) {
             (Ok(list), None) => list,
@@ -134,12 +134,12 @@ fn flag(keyword: Keyword, word: &Word, before: &[Flag]) -> Result<Flag, (String,
         return Err(keyword.unknown_flag(written));
     };
     if kind != FlagKind::Many && before.iter().any(|flag| flag.name == name) {
-        return Err((format!("`--{name}` is there twice"), "leave one of them".to_owned()));
+        return Err((format!("duplicate flag `--{name}`"), "remove one of them".to_owned()));
     }
     let empty = value.is_none_or(str::is_empty);
     if empty && (kind != FlagKind::Switch || value.is_some()) {
         let example = if kind == FlagKind::Switch { "true" } else { "VALUE" };
-        return Err((format!("`--{name}` has no value"), format!("--{name}={example}")));
+        return Err((format!("`--{name}` needs a value"), format!("--{name}={example}")));
     }
     let value = value.map(|value| {
         let at = word.at + word.text.len() - value.len();
@@ -162,8 +162,8 @@ fn heredocs(
         match heredoc(arg, mark, lexer) {
             Ok(heredoc) => found.push(heredoc),
             Err(name) => {
-                let what = format!("the text `<<{name}` does not end");
-                let hint = format!("a line with `{name}` alone ends it");
+                let what = format!("unterminated heredoc `<<{name}`");
+                let hint = format!("end it with a line that contains only `{name}`");
                 problems.push(source.problem(line.place(word.at), what).hint(hint));
                 break;
             }

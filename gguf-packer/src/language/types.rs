@@ -92,7 +92,7 @@ pub(crate) fn of_converted(written: &str) -> Result<&'static str, String> {
     let found = CONVERTED.iter().find(|name| name.eq_ignore_ascii_case(written));
     found.copied().ok_or_else(|| match of_file(written) {
         Ok(Type { name, .. }) => format!("CONVERT --type=F16, then QUANTIZE --type={name}"),
-        Err(_) => format!("one of {}", CONVERTED.join(", ")),
+        Err(_) => format!("use one of {}", CONVERTED.join(", ")),
     })
 }
 
@@ -114,6 +114,6 @@ fn find(
     let found = known.clone().find(|name| name.eq_ignore_ascii_case(written));
     found.copied().ok_or_else(|| match nearest(written, known.clone().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => format!("one of {}", known.copied().collect::<Vec<_>>().join(", ")),
+        None => format!("use one of {}", known.copied().collect::<Vec<_>>().join(", ")),
     })
 }

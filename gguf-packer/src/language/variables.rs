@@ -188,7 +188,7 @@ impl<'a> Expander<'a> {
         self.next();
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(too_much(at, format!("more than {DEEPEST} braces in each other")));
+            return Err(too_much(at, format!("more than {DEEPEST} nested braces")));
         }
         let value = self.braced(at);
         self.depth -= 1;
@@ -296,7 +296,10 @@ impl<'a> Expander<'a> {
 
     fn glob(&self, pattern: &str, at: usize) -> Result<Glob, Fault> {
         Glob::parse(pattern, self.escape).map_err(|what| {
-            let hint = format!("{0}* {0}? {0}}} {0}/ {0}{0} are the signs themselves", self.escape);
+            let hint = format!(
+                "write {0}* {0}? {0}}} {0}/ {0}{0} for the characters themselves",
+                self.escape
+            );
             Fault { at, what, hint }
         })
     }
@@ -333,7 +336,7 @@ impl<'a> Expander<'a> {
         }
         match self.budget.bytes.checked_sub(bytes) {
             Some(left) => self.budget.bytes = left,
-            None => return Err(too_much(at, "the values of this file are too long together")),
+            None => return Err(too_much(at, "all values in this file together are too long")),
         }
         Ok(())
     }
@@ -341,7 +344,7 @@ impl<'a> Expander<'a> {
     fn compare(&mut self, text: usize, pattern: usize, at: usize) -> Result<(), Fault> {
         match self.budget.steps.checked_sub(text.saturating_mul(pattern.max(1))) {
             Some(left) => self.budget.steps = left,
-            None => return Err(too_much(at, "this file compares too many patterns")),
+            None => return Err(too_much(at, "this file matches too many patterns")),
         }
         Ok(())
     }

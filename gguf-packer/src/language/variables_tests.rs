@@ -129,15 +129,15 @@ fn what_cannot_be_expanded_is_told() {
         ("${FOO#a", "7: a `}` is missing"),
         ("${FOO//ww}", "10: a `/` is missing in `${…/…/…}`"),
         ("${FOO/a/b", "9: a `}` is missing"),
-        ("${FOO=aaa}", "0: `=` after the name of a variable means nothing"),
-        ("${FOO:=aaa}", "0: `:=` after the name of a variable means nothing"),
-        ("${FOO:", "0: `:` after the name of a variable means nothing"),
+        ("${FOO=aaa}", "0: unsupported modifier `=` in a substitution"),
+        ("${FOO:=aaa}", "0: unsupported modifier `:=` in a substitution"),
+        ("${FOO:", "0: unsupported modifier `:` in a substitution"),
         ("${FOO bar}", "0: this `${` is not closed"),
         ("${FOO:\n}", "0: this `${` is not closed"),
         ("é${BAZ?}", "2: `BAZ` has no value"),
         ("${EMPTY:?}", "0: `EMPTY` is empty"),
         ("${BAZ:?say $FOO}", "0: BAZ: say xxx"),
-        ("${FOO#\\x}", "0: `\\x` means nothing in a pattern"),
+        ("${FOO#\\x}", "0: invalid escape `\\x` in a pattern"),
     ] {
         assert_eq!(word(text, SOME), Err(told.to_owned()), "{text}");
     }
@@ -184,15 +184,15 @@ fn values_have_bounds() {
     );
     let deep = |count: usize| format!("{}{}", "${B:-".repeat(count), "}".repeat(count));
     assert_eq!(word(&deep(64), values), Ok(String::new()));
-    assert_eq!(word(&deep(65), values), Err("320: more than 64 braces in each other".to_owned()));
+    assert_eq!(word(&deep(65), values), Err("320: more than 64 nested braces".to_owned()));
     let much = "${B:-${A}}".repeat(2);
     assert!(word(&much, values).is_err());
     let wide = format!("${{A//{}/}}", "a".repeat(1000));
-    assert_eq!(word(&wide, values), Err("0: this file compares too many patterns".to_owned()));
+    assert_eq!(word(&wide, values), Err("0: this file matches too many patterns".to_owned()));
     // Values that are thrown away are paid for too.
     let thrown = "${B+${A%%y}}".repeat(100);
     assert_eq!(
         word(&thrown, values).map_err(|told| told.split_once(' ').map(|(_, told)| told.to_owned())),
-        Err(Some("the values of this file are too long together".to_owned()))
+        Err(Some("all values in this file together are too long".to_owned()))
     );
 }

@@ -176,7 +176,7 @@ impl<'a> Walk<'a> {
             });
             if let Some(value) = value.as_ref().filter(|value| value.text.is_empty()) {
                 let what = format!("the value of `--{}` is empty", flag.name);
-                self.problem(value.at, what, "give each variable in it a value");
+                self.problem(value.at, what, "set every variable in it");
             }
             flags.push((flag.name, value));
         }

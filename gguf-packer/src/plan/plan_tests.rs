@@ -133,7 +133,7 @@ fn named_contexts_are_what_they_say() {
     let base = Plan::of(&[stage(named("dir"), vec![])], 0, &outside).expect("a plan");
     assert_eq!(shown(&base), ["local []", "scratch []", "place [1, 0]"]);
     let error = Plan::of(&[stage(named("no"), vec![])], 0, &outside).unwrap_err().to_string();
-    assert_eq!(error, "no context `no`\n  hint: name its folder: `--build-context no=FOLDER`");
+    assert_eq!(error, "unknown build context `no`\n  hint: define it: `--build-context no=FOLDER`");
 }
 
 #[test]

@@ -95,8 +95,8 @@ impl Planner<'_> {
 
     fn context(&self, name: &str) -> Result<&Context, Error> {
         self.outside.contexts.get(name).ok_or_else(|| {
-            Error::new(format!("no context `{name}`"))
-                .hint(format!("name its folder: `--build-context {name}=FOLDER`"))
+            Error::new(format!("unknown build context `{name}`"))
+                .hint(format!("define it: `--build-context {name}=FOLDER`"))
         })
     }
 

@@ -154,7 +154,7 @@ impl Session<'_> {
             documents.into_iter().map(keep).collect::<Result<Vec<_>, Error>>()
         });
         taken.unwrap_or_else(|error| {
-            self.note(&format!("no provenance was pulled: {error}"));
+            self.note(&format!("cannot pull the provenance: {error}"));
             Vec::new()
         })
     }

@@ -96,10 +96,10 @@ impl Client {
             Some(Challenge::Bearer { realm, service, scope: asked }) => {
                 if !realm.starts_with("https://") && !host.insecure {
                     let text = format!(
-                        "{} wants credentials sent to {realm}, without TLS",
+                        "{} requests credentials for {realm}, which does not use TLS",
                         session.registry()
                     );
-                    return Err(Error::new(text).hint("if that is right: --insecure"));
+                    return Err(Error::new(text).hint("if you trust it: --insecure"));
                 }
                 let scope =
                     if scope.is_empty() { asked.unwrap_or_default() } else { scope.to_owned() };
@@ -137,7 +137,7 @@ impl Client {
             let answer: Option<Answer> = serde_json::from_slice(&body).ok();
             let token = answer.and_then(|answer| answer.token.or(answer.access_token));
             let token = token.ok_or_else(|| {
-                Error::new(format!("the token server of {} gives no token", session.registry()))
+                Error::new(format!("the token server of {} sent no token", session.registry()))
             })?;
             return Ok(Some(format!("Bearer {token}")));
         }
@@ -229,7 +229,7 @@ fn kept(
                 let text = format!("cannot read the credentials for {registry}: {error}");
                 return Err(Error::new(text.trim_end())
                     .looked_in(path.display().to_string())
-                    .hint(format!("keep them anew: gguf-packer login {registry}")));
+                    .hint(format!("log in again: gguf-packer login {registry}")));
             }
         }
     }

@@ -22,7 +22,7 @@ impl DockerConfig {
         let value = match fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| {
                 Error::new(format!("cannot read {}: {e}", path.display()))
-                    .hint("repair it, or move it away")
+                    .hint("repair the file, or remove it")
             })?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Map::new(),
             Err(e) => return Err(Error::io("read", path, &e)),
@@ -94,8 +94,10 @@ pub(super) fn ask_helper(name: &str, action: &str, input: &str) -> Result<(), Er
         .stderr(Stdio::piped())
         .spawn();
     let failed = |e: std::io::Error| {
-        Error::new(format!("cannot run {program}, which Docker's configuration names: {e}"))
-            .hint("install it, or take `credsStore` and `credHelpers` out of Docker's config.json")
+        Error::new(format!(
+            "cannot run the credential helper {program} that Docker's configuration names: {e}"
+        ))
+        .hint("install it, or remove `credsStore` and `credHelpers` from Docker's config.json")
     };
     let mut child = child.map_err(failed)?;
     let mut stdin = child.stdin.take().expect("it is a pipe");

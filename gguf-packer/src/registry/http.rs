@@ -80,7 +80,7 @@ impl Http {
         }
         let name = url::Url::parse(base).ok().and_then(|url| url.host_str().map(str::to_owned));
         let name = name.ok_or_else(|| {
-            Error::new(format!("not an address of a server: `{base}`"))
+            Error::new(format!("invalid server address `{base}`"))
                 .hint("HF_ENDPOINT=https://huggingface.co")
         })?;
         let insecure = base.starts_with("http://");
@@ -107,15 +107,15 @@ impl Http {
             }
         }
         let mut error =
-            Error::network(format!("cannot {what}: {name} cannot be reached")).log(reasons.clone());
+            Error::network(format!("cannot {what}: {name} is unreachable")).log(reasons.clone());
         if reasons.iter().any(|why| why.contains("certificate") || why.contains("UnknownIssuer")) {
             error = error.hint("trust its certificate: SSL_CERT_FILE=/path/to/ca.pem");
         }
         if !insecure {
-            error =
-                error.hint("a registry without TLS, or with a certificate of its own: --insecure");
+            error = error
+                .hint("for a registry without TLS, or with a self-signed certificate: --insecure");
         }
-        Err(error.hint("check its name and the network; a proxy is named by HTTPS_PROXY"))
+        Err(error.hint("check its name and the network; set HTTPS_PROXY if you need a proxy"))
     }
 
     fn client(&self, name: &str, insecure: bool, local: bool) -> Result<Client, Error> {
@@ -232,7 +232,7 @@ fn trust(roots: &mut RootCertStore, path: &PathBuf) -> Result<(), Error> {
         roots.add(certificate).map_err(|e| failed(e.to_string()))?;
         any = true;
     }
-    if any { Ok(()) } else { Err(failed("it has none".to_owned())) }
+    if any { Ok(()) } else { Err(failed("it contains no certificate".to_owned())) }
 }
 
 /// Whether the host is this machine, which Docker takes for one without TLS.
@@ -247,7 +247,7 @@ fn is_local(host: &str) -> bool {
 }
 
 fn stalled(stall: Duration) -> Silence {
-    let why = format!("it was silent for {}", humantime::format_duration(stall));
+    let why = format!("no data for {}", humantime::format_duration(stall));
     Silence { why, lasting: false }
 }
 
@@ -287,6 +287,9 @@ mod tests {
         fs::write(&path, "nothing").unwrap();
         let settings = Settings { certificates: vec![path.clone()], ..Settings::default() };
         let error = Http::new(settings).map(drop).unwrap_err().to_string();
-        assert_eq!(error, format!("cannot read the certificate {}: it has none", path.display()));
+        assert_eq!(
+            error,
+            format!("cannot read the certificate {}: it contains no certificate", path.display())
+        );
     }
 }

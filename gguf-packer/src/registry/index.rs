@@ -41,18 +41,21 @@ pub(super) fn choose(
     }
     match images.first() {
         Some(entry) => Ok(Choice::First(entry.digest)),
-        None => Err(Error::new(format!("`{}` is an index of nothing", session.name))),
+        None => Err(Error::new(format!("the index `{}` is empty", session.name))),
     }
 }
 
 /// There is no image for `wanted`.
 pub(super) fn missing(session: &Session<'_>, index: &Index, wanted: &Platform) -> Error {
-    let error = Error::new(format!("`{}` is not there for {wanted}", session.name));
+    let error = Error::new(format!(
+        "no matching manifest for {wanted} in the manifest list of `{}`",
+        session.name
+    ));
     images(index)
         .iter()
         .filter_map(|entry| entry.platform.as_ref())
         .take(5)
         .fold(error, |error, platform| {
-            error.hint(format!("take another one: --platform {platform}"))
+            error.hint(format!("use another platform: --platform {platform}"))
         })
 }

@@ -121,7 +121,7 @@ impl Session<'_> {
             }
         }
         if blob.size > SMALL {
-            let text = format!("the {what} of `{}` has {} bytes", self.name, blob.size);
+            let text = format!("the {what} of `{}` is too large: {} bytes", self.name, blob.size);
             return Err(Error::new(text));
         }
         let (mut memory, wanted) = (Memory(Vec::new()), self.blob(blob, what));
@@ -130,7 +130,7 @@ impl Session<'_> {
         if found == blob.digest {
             return Ok(memory.0);
         }
-        let error = Error::new(format!("what came is {found}, not {}", blob.digest));
+        let error = Error::new(format!("the registry sent {found}, not {}", blob.digest));
         Err(self.wrong(&wanted, &error))
     }
 
@@ -200,7 +200,7 @@ impl Session<'_> {
             _ => 0,
         };
         let mut skip = sink.received().checked_sub(begins).ok_or_else(|| {
-            Error::new(format!("{} sends another part than was asked for", self.registry()))
+            Error::new(format!("{} sent a different range than requested", self.registry()))
         })?;
         let id = wanted.digest.short();
         loop {
@@ -214,7 +214,8 @@ impl Session<'_> {
             skip -= known as u64;
             let bytes = &bytes[known..];
             if sink.received() + bytes.len() as u64 > wanted.size {
-                let error = Error::new(format!("more than {} bytes came", wanted.size));
+                let error =
+                    Error::new(format!("the registry sent more than {} bytes", wanted.size));
                 return Err(self.wrong(wanted, &error));
             }
             sink.write(bytes).map_err(|error| self.wrong(wanted, &error))?;
@@ -229,7 +230,10 @@ impl Session<'_> {
     fn wrong(&self, wanted: &Wanted, error: &Error) -> Error {
         let what = &wanted.text;
         Error::new(format!("cannot pull the {what} {} of `{}`: {error}", wanted.digest, self.name))
-            .hint("run the same command again; if it stays so, the registry has it damaged")
+            .hint(
+                "run the same command again; if it fails again, the copy in the registry is \
+                damaged",
+            )
     }
 }
 

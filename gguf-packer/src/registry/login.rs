@@ -67,7 +67,7 @@ impl Client {
 
     fn docker_config(&self) -> Result<&Path, Error> {
         self.http.settings.docker_config.as_deref().ok_or_else(|| {
-            Error::new("no place to keep credentials: neither HOME nor DOCKER_CONFIG is set")
+            Error::new("cannot store credentials: HOME and DOCKER_CONFIG are unset")
                 .hint("DOCKER_CONFIG=/path/to/a/folder")
         })
     }
@@ -84,13 +84,17 @@ impl Client {
         let gone = |silence: super::http::Silence| refusal::gone(session, &silence.why);
         let first = self.http.send(ping()).map_err(gone)?;
         if first.status().is_success() {
-            session.note(&format!("{registry} asks nobody for credentials; they are kept untried"));
+            session.note(&format!(
+                "{registry} does not ask for credentials; they were stored without a test"
+            ));
             return Ok(());
         }
         let credentials = DockerCredential::UsernamePassword(user.to_owned(), password.to_owned());
         let refused = || {
-            Error::new(format!("{registry} does not take the user `{user}` with this password"))
-                .hint("check both; many registries want an access token for a password")
+            Error::new(format!(
+                "{registry} denied the login of `{user}`: incorrect user name or password"
+            ))
+            .hint("check both; many registries need an access token instead of the password")
         };
         let challenge = auth::challenge(&first).ok_or_else(|| {
             Error::new(format!("{registry} answered {}: is it a registry?", first.status()))

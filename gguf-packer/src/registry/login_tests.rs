@@ -41,8 +41,10 @@ fn what_is_kept_is_used() {
             "{error}"
         );
         let error = login(&bench, &registry, "wrong").unwrap_err().to_string();
-        let expected =
-            format!("{} does not take the user `ann` with this password", registry.address);
+        let expected = format!(
+            "{} denied the login of `ann`: incorrect user name or password",
+            registry.address
+        );
         assert!(error.starts_with(&expected), "{error}");
         assert!(!docker_config(&bench).exists());
         assert_eq!(login(&bench, &registry, "secret").unwrap(), Kept::Plain(docker_config(&bench)));
@@ -85,7 +87,7 @@ fn credentials_that_are_no_longer_taken_are_told() {
         &format!("{{\"auths\":{{\"{}\":{{\"auth\":\"{auth}\"}}}}}}", registry.address),
     );
     let error = works(&bench, &registry).unwrap_err().to_string();
-    let expected = format!("{} does not take the credentials that are kept for", registry.address);
+    let expected = format!("{} rejected the stored credentials for", registry.address);
     assert!(error.starts_with(&expected), "{error}");
 }
 
@@ -143,8 +145,8 @@ fn a_helper_that_is_not_there_is_named() {
     registry.wants("ann:secret", false);
     write_config(&bench, "{\"credsStore\":\"of-no-such-name\"}");
     let error = login(&bench, &registry, "secret").unwrap_err().to_string();
-    let expected =
-        "cannot run docker-credential-of-no-such-name, which Docker's configuration names";
+    let expected = "cannot run the credential helper docker-credential-of-no-such-name that Docker's \
+        configuration names";
     assert!(error.starts_with(expected), "{error}");
 }
 

@@ -97,9 +97,9 @@ impl Session<'_> {
         let body = body.map_err(|silence| refusal::gone(self, &silence.why))?;
         let found = Digest::of(&body);
         if let Some(wanted) = wanted.or(told).filter(|wanted| *wanted != found) {
-            let text = format!("{} sends another manifest of `{}`", self.registry(), self.name);
+            let text = format!("{} sent a different manifest for `{}`", self.registry(), self.name);
             return Err(Error::new(format!("{text}: {found}, not {wanted}"))
-                .hint("run the same command again; if it stays so, do not trust the registry"));
+                .hint("run the same command again; if it fails again, do not trust the registry"));
         }
         let document = parse(&body)
             .map_err(|e| Error::new(format!("cannot read the manifest of `{}`: {e}", self.name)))?;

@@ -60,9 +60,9 @@ impl Client {
     /// # Errors
     /// When there is none.
     pub fn peek_file(&self, url: &str, report: Report<'_>) -> Result<Peeked, Error> {
-        let refused = |why: &str| Error::new(format!("not an address of a file: `{url}`: {why}"));
+        let refused = |why: &str| Error::new(format!("invalid file URL `{url}`: {why}"));
         let parsed = url::Url::parse(url).map_err(|e| refused(&e.to_string()))?;
-        let host = parsed.host_str().ok_or_else(|| refused("it has no server"))?;
+        let host = parsed.host_str().ok_or_else(|| refused("it has no host"))?;
         let host = parsed.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
         let (folder, file) = parsed.path().rsplit_once('/').unwrap_or(("", parsed.path()));
         if !file.to_ascii_lowercase().ends_with(".gguf") {
@@ -73,7 +73,7 @@ impl Client {
         let session = self.session(&name, false, report);
         let origin = parsed.origin().ascii_serialization();
         if parsed.scheme() == "http" && !session.host()?.insecure {
-            return Err(refused("it is not https").hint("take it all the same: --insecure"));
+            return Err(refused("it is not https").hint("use it anyway: --insecure"));
         }
         let query = parsed.query().map_or(String::new(), |query| format!("?{query}"));
         of_urls(file, |shard| {
@@ -205,10 +205,10 @@ fn with_headers(
 
 fn missing(session: Session<'_>, path: &str) -> Error {
     Error::new(format!(
-        "`{}` has no {path}, or has it too deep in a compressed layer",
+        "cannot find {path} in `{}`: it is missing, or too far into a compressed layer",
         session.name
     ))
-    .hint(format!("gguf-packer pull {}, then the same again", session.name))
+    .hint(format!("pull it, then run the same command again: gguf-packer pull {}", session.name))
 }
 
 /// The headers in the layers, the largest layer first, until those that are wanted are there.

@@ -170,7 +170,7 @@ fn a_layer_that_unpacks_to_a_gigabyte_is_left() {
     let config = json!({ "config": { "Cmd": ["-m", "m.gguf"] } });
     let name = image(&registry, &config, &[layer]);
     let error = peek(&bench, &name).unwrap_err().to_string();
-    assert!(error.contains("has it too deep in a compressed layer"), "{error}");
+    assert!(error.contains("too far into a compressed layer"), "{error}");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn what_is_not_there_is_told() {
     let config = json!({ "config": { "Cmd": ["-m", "m.gguf"] } });
     let name = image(&registry, &config, &[(LAYER, tar(&[("x.txt", b"x")]))]);
     let error = peek(&bench, &name).unwrap_err().to_string();
-    assert!(error.contains(&format!("`{name}` has no m.gguf")), "{error}");
+    assert!(error.contains(&format!("cannot find m.gguf in `{name}`")), "{error}");
     let error = peek(&bench, &registry.name("q/m:2")).unwrap_err().to_string();
     assert!(error.contains(&format!("does not have `{}`", registry.name("q/m:2"))), "{error}");
     let path = json!({ "org.cncf.model.filepath": "m.gguf" });

@@ -115,9 +115,11 @@ fn choose(session: &Session<'_>, platform: Option<&Platform>) -> Result<Chosen, 
     };
     let (of_platform, document) = session.manifest(Some(&digest))?;
     let Document::Manifest(manifest) = document else {
-        return Err(Error::new(format!("`{}` is an index of indexes", session.name)).hint(
-            format!("name the one: gguf-packer pull {}@{digest}", session.name.short_repository()),
-        ));
+        return Err(Error::new(format!("`{}` is an index that contains an index", session.name))
+            .hint(format!(
+                "pull that one: gguf-packer pull {}@{digest}",
+                session.name.short_repository()
+            )));
     };
     let mut chosen =
         Chosen { raw: of_platform, manifest: *manifest, index: Some((raw, index)), instead_of };
@@ -136,7 +138,7 @@ fn config(session: &Session<'_>, chosen: &Chosen) -> Result<(Vec<u8>, Value), Er
     if parsed["rootfs"]["diff_ids"].as_array().is_none() {
         let kind = &chosen.manifest.config.media_type;
         return Err(Error::new(format!(
-            "`{}` is neither an image nor a model: its config is `{kind}`",
+            "`{}` is neither an image nor a model: its config has the type `{kind}`",
             session.name
         )));
     }
@@ -151,7 +153,8 @@ fn config(session: &Session<'_>, chosen: &Chosen) -> Result<(Vec<u8>, Value), Er
 
 fn instead(wanted: &Platform) -> String {
     format!(
-        "there is none for {wanted}; a model is the same for all platforms, so the first is taken"
+        "no matching manifest for {wanted}, using the first one: a model is the same for all \
+        platforms"
     )
 }
 
@@ -172,14 +175,16 @@ fn wanted(
         .map_err(|e| Error::new(format!("cannot read the config of `{}`: {e}", session.name)))?;
     if ids.len() != manifest.layers.len() {
         let (layers, ids) = (manifest.layers.len(), ids.len());
-        let text =
-            format!("the manifest of `{}` has {layers} layers, its config {ids}", session.name);
+        let text = format!(
+            "the manifest of `{}` has {layers} layers, but its config lists {ids}",
+            session.name
+        );
         return Err(Error::new(text));
     }
     let with_kind = |(layer, id): (&super::manifest::Descriptor, Digest)| {
         let compression = layer.compression().ok_or_else(|| {
             let kind = &layer.media_type;
-            Error::new(format!("a layer of `{}` is of the unknown kind `{kind}`", session.name))
+            Error::new(format!("a layer of `{}` has the unsupported type `{kind}`", session.name))
         })?;
         Ok((layer.clone(), compression, id))
     };

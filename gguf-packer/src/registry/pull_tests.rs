@@ -65,7 +65,8 @@ fn of_several_platforms_the_right_one_is_taken() {
     // Data is the same for every machine.
     let bench = Bench::new();
     bench.pull_for(&name, Some("linux/riscv64")).unwrap();
-    let note = "there is none for linux/riscv64; a model is the same for all platforms, so the first is taken";
+    let note = "no matching manifest for linux/riscv64, using the first one: a model is the same \
+        for all platforms";
     assert_eq!(bench.notes(), [note]);
     // A program is not.
     let base = first.layer("bin/sh", b"sh");
@@ -78,7 +79,8 @@ fn of_several_platforms_the_right_one_is_taken() {
     let bench = Bench::new();
     let error = bench.refused(&registry.name("q/sh:1"));
     let expected = format!(
-        "`{}` is not there for linux/amd64\n  hint: take another one: --platform linux/arm64",
+        "no matching manifest for linux/amd64 in the manifest list of `{}`\n  hint: use another \
+        platform: --platform linux/arm64",
         registry.name("q/sh:1")
     );
     assert_eq!(error, expected);
@@ -113,7 +115,7 @@ fn another_command_goes_on_where_one_gave_up() {
     let error = bench.refused(&name);
     let start = format!("cannot pull `{name}`: 127.0.0.1:");
     assert!(error.starts_with(&start) && error.contains("does not answer"), "{error}");
-    assert!(error.contains("run the same command again: it goes on from there"), "{error}");
+    assert!(error.contains("run the same command again: it resumes where it stopped"), "{error}");
     assert_eq!(bench.partial(), 1);
     registry.log();
     bench.refused(&name);
@@ -175,10 +177,8 @@ fn a_registry_that_is_silent_is_asked_again() {
     registry.fault("manifests/1", 1, Fault::Sleep(800));
     let bench = Bench::new();
     bench.pull(&registry.name("q/m:1")).unwrap();
-    let note = format!(
-        "{} does not answer: it was silent for 500ms; trying again in 1ms",
-        registry.address
-    );
+    let note =
+        format!("{} does not answer: no data for 500ms; trying again in 1ms", registry.address);
     assert_eq!(bench.notes(), [note]);
 }
 
@@ -188,15 +188,15 @@ const REFUSALS: [(u16, &str, &str, &str); 7] = [
         401,
         "",
         "",
-        "R does not say to strangers whether it has `N`\n  hint: check the name\n  \
-         hint: log in: gguf-packer login R",
+        "access to `N` denied: it does not exist, or R requires a login\n  hint: check the name\n  \
+        hint: log in: gguf-packer login R",
     ),
     (
         403,
         "",
         "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"no\"}]}",
-        "R does not let you pull `N`\n  | DENIED: no\n  \
-         hint: log in as somebody who may: gguf-packer login R",
+        "access denied: you may not pull `N` at R\n  | DENIED: no\n  hint: log in as a user who \
+        may: gguf-packer login R",
     ),
     (404, "", "", "R does not have `N`\n  hint: check the name and the tag"),
     (
@@ -209,24 +209,23 @@ const REFUSALS: [(u16, &str, &str, &str); 7] = [
         429,
         "",
         "",
-        "R limits how often it is asked: cannot pull `N`\n  \
-         hint: wait, then run the same command again: it goes on from there\n  \
-         hint: log in: gguf-packer login R",
+        "R limits the rate of requests: cannot pull `N`\n  hint: wait, then run the same command \
+        again: it resumes where it stopped\n  hint: log in: gguf-packer login R",
     ),
     (
         429,
         "retry-after: 7200\r\n",
         "",
-        "R limits how often it is asked: `N` has to wait 2h\n  \
-         hint: run the same command again then: it goes on from there\n  \
-         hint: those who are known may ask more often: gguf-packer login R",
+        "R limits the rate of requests: `N` must wait 2h\n  hint: wait, then run the same command \
+        again: it resumes where it stopped\n  hint: log in, which may raise the limit: \
+        gguf-packer login R",
     ),
     (
         500,
         "",
         "",
-        "R answered 500 Internal Server Error again and again: cannot pull `N`\n  \
-         hint: run the same command again later: it goes on from there",
+        "R repeatedly answered 500 Internal Server Error: cannot pull `N`\n  hint: run the same \
+        command again later: it resumes where it stopped",
     ),
 ];
 
@@ -253,18 +252,24 @@ fn what_is_not_what_was_asked_for_is_not_taken() {
         Box::leak(bytes(usize::try_from(layers[1].size).unwrap()).into_boxed_slice());
     registry.fault(&blob(&layers[1]), 1, Fault::Lie(lie));
     let error = Bench::new().refused(&name);
-    assert!(error.starts_with(&wrong(&layers[1], "the layer is not a tar archive")), "{error}");
-    assert!(error.contains("if it stays so, the registry has it damaged"), "{error}");
+    assert!(
+        error.starts_with(&wrong(&layers[1], "cannot read the layer as a tar archive")),
+        "{error}"
+    );
+    assert!(error.contains("if it fails again, the copy in the registry is damaged"), "{error}");
     registry.fault(&blob(&layers[1]), 1, Fault::Lie(&[0; 5000]));
     let error = Bench::new().refused(&name);
-    assert!(error.starts_with(&wrong(&layers[1], "more than 2560 bytes came")), "{error}");
+    assert!(
+        error.starts_with(&wrong(&layers[1], "the registry sent more than 2560 bytes")),
+        "{error}"
+    );
     // A short one that says it is whole.
     registry.fault(&blob(&layers[1]), 99, Fault::Lie(b""));
     let error = Bench::new().refused(&name);
     assert!(error.contains("2560 bytes of 2560 are missing"), "{error}");
     registry.fault("manifests/1", 1, Fault::Lie(b"{\"manifests\":[]}"));
     let error = Bench::new().refused(&name);
-    assert!(error.contains("is an index of nothing"), "{error}");
+    assert!(error.contains("is empty"), "{error}");
 }
 
 #[test]
@@ -278,7 +283,7 @@ fn a_manifest_is_the_one_that_its_digest_names() {
     registry.fault("manifests/sha256", 1, Fault::Lie(b"{}"));
     let error = Bench::new().refused(&name);
     let expected = format!(
-        "{} sends another manifest of `{name}`: {}, not ",
+        "{} sent a different manifest for `{name}`: {}, not ",
         registry.address,
         Digest::of("{}")
     );
@@ -321,14 +326,14 @@ fn compressed_layers_become_plain_ones_and_the_id_stays() {
     assert!(error.contains(&format!("the layer unpacks to {}, not", layer.diff_id)), "{error}");
     artifact(&registry, "q/z", None, (media::CONFIG, &other), &[("x.odd", &zipped, json!({}))]);
     let error = Bench::new().refused(&registry.name("q/z:1"));
-    assert!(error.contains("is of the unknown kind `x.odd`"), "{error}");
+    assert!(error.contains("has the unsupported type `x.odd`"), "{error}");
     artifact(&registry, "q/z", None, (media::CONFIG, &other), &[]);
     let error = Bench::new().refused(&registry.name("q/z:1"));
-    assert!(error.contains("has 0 layers, its config 1"), "{error}");
+    assert!(error.contains("has 0 layers, but its config lists 1"), "{error}");
     artifact(&registry, "q/z", None, ("application/x", b"{}"), &[]);
     let error = Bench::new().refused(&registry.name("q/z:1"));
     assert!(
-        error.contains("is neither an image nor a model: its config is `application/x`"),
+        error.contains("is neither an image nor a model: its config has the type `application/x`"),
         "{error}"
     );
 }
@@ -337,7 +342,7 @@ fn compressed_layers_become_plain_ones_and_the_id_stays() {
 fn a_registry_that_is_not_there_is_told_so() {
     let error = Bench::new().refused(&"127.0.0.1:1/m:1".parse().unwrap());
     let start =
-        "cannot pull `127.0.0.1:1/m:1`: 127.0.0.1:1 cannot be reached\n  | https://127.0.0.1:1: ";
+        "cannot pull `127.0.0.1:1/m:1`: 127.0.0.1:1 is unreachable\n  | https://127.0.0.1:1: ";
     assert!(error.starts_with(start), "{error}");
     assert!(error.contains("\n  hint: check its name and the network"), "{error}");
 }

@@ -65,7 +65,7 @@ fn about(
     sign: Option<&PrivateKey>,
 ) -> Result<(), Error> {
     if let Err(error) = session.attach(store, image) {
-        session.note(&format!("the provenance is not in the registry: {error}"));
+        session.note(&format!("cannot push the provenance: {error}"));
     }
     sign.map_or(Ok(()), |key| session.sign(store, &subjects(image), &image.attached, key))
 }
@@ -139,7 +139,7 @@ impl Session<'_> {
             None => Ok(digest),
             Some(told) => {
                 let text =
-                    format!("{} has made another manifest of `{}`", self.registry(), self.name);
+                    format!("{} stored a different manifest for `{}`", self.registry(), self.name);
                 Err(Error::new(format!("{text}: {told}, not {digest}")))
             }
         }

@@ -75,9 +75,9 @@ fn an_upload_that_the_registry_lost_begins_anew() {
 fn what_fails_is_not_named() {
     for (fault, told) in [
         (Fault::Close, "does not answer"),
-        (Fault::Answer(403, "", ""), "does not let you push"),
+        (Fault::Answer(403, "", ""), "you may not push"),
         (Fault::Answer(413, "", ""), "answered 413 Payload Too Large: cannot push"),
-        (Fault::Answer(503, "", ""), "again and again: cannot"),
+        (Fault::Answer(503, "", ""), "repeatedly answered 503 Service Unavailable: cannot"),
     ] {
         let (registry, bench) = (Registry::start(), Bench::new());
         let layer = bench.layer("models/m.gguf", &bytes(5000));
@@ -95,5 +95,5 @@ fn what_the_store_does_not_have_is_not_pushed() {
     let (registry, bench) = (Registry::start(), Bench::new());
     let name = registry.name("q/m:1");
     let error = bench.push(&name).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("the store has no image `{name}`")), "{error}");
+    assert!(error.starts_with(&format!("no such image in the store: `{name}`")), "{error}");
 }

@@ -42,19 +42,29 @@ fn explained(session: &Session<'_>, status: StatusCode, code: &str) -> Error {
     let (name, registry) = (session.name, session.registry());
     let login = format!("log in: gguf-packer login {registry}");
     match status {
-        StatusCode::UNAUTHORIZED if session.client.has_credentials(session.name) => Error::refused(
-            format!("{registry} does not take the credentials that are kept for `{name}`"),
-        )
-        .hint(login)
-        .hint("or the name is not there: check it"),
-        StatusCode::UNAUTHORIZED => {
-            Error::refused(format!("{registry} does not say to strangers whether it has `{name}`"))
-                .hint("check the name")
+        StatusCode::UNAUTHORIZED if session.client.has_credentials(session.name) => {
+            Error::refused(format!("{registry} rejected the stored credentials for `{name}`"))
                 .hint(login)
+                .hint("or check the name: it may not exist")
+        }
+        StatusCode::UNAUTHORIZED => Error::refused(format!(
+            "access to `{name}` denied: it does not exist, or {registry} requires a login"
+        ))
+        .hint("check the name")
+        .hint(login)
+        .hint("or check the name: it may not exist"),
+        StatusCode::UNAUTHORIZED => Error::new(format!(
+            "access to `{name}` denied: it does not exist, or {registry} requires a login"
+        ))
+        .hint("check the name")
+        .hint(login),
+        StatusCode::FORBIDDEN => {
+            Error::new(format!("access denied: you may not {what} `{name}` at {registry}"))
+                .hint(format!("log in as a user who may: gguf-packer login {registry}"))
         }
         StatusCode::FORBIDDEN => {
-            Error::refused(format!("{registry} does not let you {what} `{name}`"))
-                .hint(format!("log in as somebody who may: gguf-packer login {registry}"))
+            Error::refused(format!("access denied: you may not {what} `{name}` at {registry}"))
+                .hint(format!("log in as a user who may: gguf-packer login {registry}"))
         }
         StatusCode::NOT_FOUND if code == "NAME_UNKNOWN" => {
             let repository = name.repository();
@@ -66,14 +76,14 @@ fn explained(session: &Session<'_>, status: StatusCode, code: &str) -> Error {
         StatusCode::NOT_FOUND => Error::missing(format!("{registry} does not have `{name}`"))
             .hint("check the name and the tag"),
         StatusCode::TOO_MANY_REQUESTS => Error::network(format!(
-            "{registry} limits how often it is asked: cannot {what} `{name}`"
+            "{registry} limits the rate of requests: cannot {what} `{name}`"
         ))
-        .hint("wait, then run the same command again: it goes on from there")
+        .hint("wait, then run the same command again: it resumes where it stopped")
         .hint(login),
         _ if status.is_server_error() => Error::network(format!(
-            "{registry} answered {status} again and again: cannot {what} `{name}`"
+            "{registry} repeatedly answered {status}: cannot {what} `{name}`"
         ))
-        .hint("run the same command again later: it goes on from there"),
+        .hint("run the same command again later: it resumes where it stopped"),
         _ => Error::network(format!("{registry} answered {status}: cannot {what} `{name}`")),
     }
 }
@@ -82,14 +92,14 @@ fn explained(session: &Session<'_>, status: StatusCode, code: &str) -> Error {
 pub(super) fn too_long(session: &Session<'_>, wait: Duration) -> Error {
     let (name, registry) = (session.name, session.registry());
     let wait = humantime::format_duration(Duration::from_secs(wait.as_secs()));
-    Error::network(format!("{registry} limits how often it is asked: `{name}` has to wait {wait}"))
-        .hint("run the same command again then: it goes on from there")
-        .hint(format!("those who are known may ask more often: gguf-packer login {registry}"))
+    Error::network(format!("{registry} limits the rate of requests: `{name}` must wait {wait}"))
+        .hint("wait, then run the same command again: it resumes where it stopped")
+        .hint(format!("log in, which may raise the limit: gguf-packer login {registry}"))
 }
 
 /// The registry went away.
 pub(super) fn gone(session: &Session<'_>, why: &str) -> Error {
     let (what, registry) = (session.what(), session.registry());
     Error::network(format!("cannot {what}: {registry} does not answer: {why}"))
-        .hint("check the network, then run the same command again: it goes on from there")
+        .hint("check the network, then run the same command again: it resumes where it stopped")
 }

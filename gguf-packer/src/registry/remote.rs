@@ -102,7 +102,7 @@ impl<'a> Remote<'a> {
                 Ok(None) => {
                     self.body = None;
                     if self.next == self.asked {
-                        let why = format!("byte {} of a file did not come", self.next);
+                        let why = format!("cannot read byte {} of a file", self.next);
                         self.session.wait_out(Silence { why, lasting: false }, &mut tries)?;
                     }
                 }
@@ -131,14 +131,15 @@ impl<'a> Remote<'a> {
         }
         let whole = response.status() != StatusCode::PARTIAL_CONTENT;
         if whole && self.next > 0 {
-            let text = format!("{} gives files as a whole only", self.session.registry());
-            return Err(Error::new(text)
-                .looked_in(&self.url)
-                .hint(format!("gguf-packer pull {}, then the same again", self.session.name)));
+            let text = format!("{} does not support range requests", self.session.registry());
+            return Err(Error::new(text).looked_in(&self.url).hint(format!(
+                "pull it, then run the same command again: gguf-packer pull {}",
+                self.session.name
+            )));
         }
         if !whole && begins_at(&response).is_some_and(|at| at != self.next) {
             let registry = self.session.registry();
-            let text = format!("{registry} sends another part than was asked for");
+            let text = format!("{registry} sent a different range than requested");
             return Err(Error::new(text).looked_in(&self.url));
         }
         self.asked = self.next;
@@ -149,7 +150,7 @@ impl<'a> Remote<'a> {
     }
 
     fn too_much(&self) -> Error {
-        Error::new(format!("the header has more than {}", crate::gguf::bytes(MOST)))
+        Error::new(format!("the header is larger than {}", crate::gguf::bytes(MOST)))
             .looked_in(&self.url)
     }
 }

@@ -184,8 +184,10 @@ impl Session<'_> {
         Err(Error::new(format!("`{}` is not signed with this key", self.name))
             .looked_in(format!("{repository}:{}", tag(&digest, "sig")))
             .looked_in(format!("the referrers of {repository}@{digest}"))
-            .hint("check that the key is the one of those who publish the image")
-            .hint(format!("who may push signs it: cosign sign --key KEY {repository}@{digest}")))
+            .hint("check that the key belongs to the publisher of the image")
+            .hint(format!(
+                "or sign it, if you may push it: cosign sign --key KEY {repository}@{digest}"
+            )))
     }
 }
 

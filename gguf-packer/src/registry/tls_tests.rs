@@ -139,7 +139,7 @@ fn certificates_are_checked_and_proxies_taken() {
 fn proxied(folder: &Path) {
     let name: Name = "r.test/q/m:1".parse().unwrap();
     let error = Bench::new().refused(&name);
-    assert!(error.starts_with("cannot pull `r.test/q/m:1`: r.test cannot be reached"), "{error}");
+    assert!(error.starts_with("cannot pull `r.test/q/m:1`: r.test is unreachable"), "{error}");
     for told in ["certificate", "hint: trust its certificate: SSL_CERT_FILE=", "--insecure"] {
         assert!(error.contains(told), "{told}: {error}");
     }

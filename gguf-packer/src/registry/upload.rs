@@ -132,8 +132,10 @@ impl Session<'_> {
         let why = match response.status() {
             status if is_passing(status) => return self.wait_after(response, tries),
             // The next question gets a new one.
-            StatusCode::UNAUTHORIZED => "the token ended",
-            StatusCode::NOT_FOUND | StatusCode::RANGE_NOT_SATISFIABLE => "it lost the upload",
+            StatusCode::UNAUTHORIZED => "the token expired",
+            StatusCode::NOT_FOUND | StatusCode::RANGE_NOT_SATISFIABLE => {
+                "the registry lost the upload"
+            }
             _ => return Err(refusal::of(self, response)),
         };
         self.wait_out(Silence { why: why.to_owned(), lasting: false }, tries)
@@ -184,11 +186,7 @@ impl Session<'_> {
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let location = location.and_then(|location| response.url().join(location).ok());
         let location = location.ok_or_else(|| {
-            Error::new(format!(
-                "{} does not say where to upload `{}` to",
-                self.registry(),
-                self.name
-            ))
+            Error::new(format!("{} sent no upload URL for `{}`", self.registry(), self.name))
         })?;
         Ok(Begun { location: location.into(), at })
     }

@@ -80,18 +80,26 @@ const TABLE: &[Row] = &[
     row(&["-ps", "--p-split"], 1, Becomes::Named("--spec-draft-p-split")),
     row(&["--slots-endpoint-disable"], 0, Becomes::Named("--no-slots")),
     row(&["--log-format"], 1, Becomes::LogFormat),
-    row(&["--penalize-nl", "--no-penalize-nl"], 0, Becomes::Nothing("that sampler is gone")),
-    row(&["--tfs"], 1, Becomes::Nothing("that sampler is gone")),
+    row(
+        &["--penalize-nl", "--no-penalize-nl"],
+        0,
+        Becomes::Nothing("llama.cpp no longer has this sampler"),
+    ),
+    row(&["--tfs"], 1, Becomes::Nothing("llama.cpp no longer has this sampler")),
     row(
         &["-gan", "--grp-attn-n", "-gaw", "--grp-attn-w"],
         1,
-        Becomes::Nothing("self-extend is gone from the server"),
+        Becomes::Nothing("llama-server no longer has self-extend"),
     ),
-    row(&["-dt", "--defrag-thold"], 1, Becomes::Nothing("the cache is no longer fragmented")),
+    row(
+        &["-dt", "--defrag-thold"],
+        1,
+        Becomes::Nothing("the cache no longer needs defragmentation"),
+    ),
     row(
         &["-dkvc", "--dump-kv-cache", "--verbose-prompt"],
         0,
-        Becomes::Nothing("it was for debugging"),
+        Becomes::Nothing("it was only for debugging"),
     ),
     row(&["-ld", "--logdir"], 1, Becomes::Nothing("logs go to standard error or to --log-file")),
     row(
@@ -102,26 +110,26 @@ const TABLE: &[Row] = &[
     row(
         &["-p", "--prompt", "-f", "--file", "-bf", "--binary-file"],
         1,
-        Becomes::Nothing("the server had no use for it"),
+        Becomes::Nothing("llama-server never used it"),
     ),
-    row(&["--lora-base"], 1, Becomes::Nothing("adapters need no base model")),
+    row(&["--lora-base"], 1, Becomes::Nothing("adapters no longer need a base model")),
     row(
         &["--memory-f32", "--no-mul-mat-q", "-nommq", "--mul-mat-q", "-mmq"],
         0,
-        Becomes::Nothing("it is gone"),
+        Becomes::Nothing("llama-server no longer has it"),
     ),
     row(
         &["-cd", "--ctx-size-draft"],
         1,
-        Becomes::Nothing("the draft model has the context of the model"),
+        Becomes::Nothing("the draft model uses the context size of the model"),
     ),
-    row(&["--spec-replace"], 2, Becomes::Nothing("it is gone")),
+    row(&["--spec-replace"], 2, Becomes::Nothing("llama-server no longer has it")),
     row(
         &["-mv", "--model-vocoder", "-hfv", "-hfrv", "--hf-repo-v", "-hffv", "--hf-file-v"],
         1,
-        Becomes::Nothing("the server does not speak"),
+        Becomes::Nothing("llama-server does not generate speech"),
     ),
-    row(&["--tts-use-guide-tokens"], 0, Becomes::Nothing("the server does not speak")),
+    row(&["--tts-use-guide-tokens"], 0, Becomes::Nothing("llama-server does not generate speech")),
 ];
 
 /// What `on`, `off` and `auto` may be called.
@@ -164,8 +172,7 @@ impl<'a> Pass<'a> {
     }
 
     fn value(&mut self, option: &str) -> Result<&'a String, Error> {
-        self.next()
-            .ok_or_else(|| Error::new(format!("the option `{option}` has no value behind it")))
+        self.next().ok_or_else(|| Error::new(format!("the option `{option}` needs a value")))
     }
 
     fn old(&mut self, option: &'a str, row: &Row) -> Result<(), Error> {
@@ -196,7 +203,7 @@ impl<'a> Pass<'a> {
                 for _ in 0..row.values {
                     self.value(option)?;
                 }
-                self.notes.push(format!("left out `{option}`: {why}"));
+                self.notes.push(format!("ignored `{option}`: {why}"));
             }
             Becomes::LoadMode => self.load.push(option),
             Becomes::SystemPrompt => self.prompt = Some(self.value(option)?),
@@ -216,10 +223,8 @@ impl<'a> Pass<'a> {
         }
         let scale = self.value(option)?;
         if scale.parse::<f32>().is_err() {
-            return Err(Error::new(format!(
-                "`{option} {file}` has no scale behind it, but `{scale}`"
-            ))
-            .hint(format!("{option} {file}:1.0")));
+            return Err(Error::new(format!("`{option} {file}` needs a scale, not `{scale}`"))
+                .hint(format!("{option} {file}:1.0")));
         }
         Ok(format!("{file}:{scale}"))
     }
@@ -257,7 +262,8 @@ impl<'a> Pass<'a> {
         let template = match said {
             Some((option, name)) if option == options[0] && template::is_name(&name) => {
                 let note = format!(
-                    "left out `--system-prompt-file {path}`: `{name}` is a template of llama.cpp, and no text"
+                    "ignored `--system-prompt-file {path}`: the chat template `{name}` is built \
+                    into llama.cpp and cannot be extended"
                 );
                 self.notes.push(note);
                 return Ok(());
@@ -270,15 +276,14 @@ impl<'a> Pass<'a> {
         if template.len() > LONGEST {
             let bytes = template.len();
             return Err(Error::new(format!(
-                "the system prompt of {path} and the chat template together have {bytes} bytes, and {LONGEST} \
-                 is the longest argument"
+                "the system prompt of {path} and the chat template have {bytes} bytes together, \
+                but an argument has at most {LONGEST}"
             ))
             .hint("shorten the system prompt, or send it with each chat"));
         }
         self.leave_out(&options, 1);
         self.leave_out(&["--no-jinja"], 0);
-        self.notes
-            .push(format!("`--system-prompt-file {path}` became a part of `--chat-template`"));
+        self.notes.push(format!("merged `--system-prompt-file {path}` into `--chat-template`"));
         self.out.extend([options[0].to_owned(), template]);
         Ok(())
     }

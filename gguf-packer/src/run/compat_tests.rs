@@ -46,8 +46,7 @@ fn adapters_are_one_list() {
     assert_eq!(now("--lora-scaled a 0.5 --lora-scaled b:2 -m m"), "--lora-scaled a:0.5,b:2 -m m");
     assert_eq!(now("--control-vector-scaled v -1"), "--control-vector-scaled v:-1");
     let error = today(&words("--lora-scaled a -m"), &TEXTS).unwrap_err().to_string();
-    let expected =
-        "`--lora-scaled a` has no scale behind it, but `-m`\n  hint: --lora-scaled a:1.0";
+    let expected = "`--lora-scaled a` needs a scale, not `-m`\n  hint: --lora-scaled a:1.0";
     assert_eq!(error, expected);
 }
 
@@ -95,7 +94,7 @@ fn what_is_gone_is_left_out_with_a_word() {
         for name in row.names {
             let line = format!("-c 1 {name}{} -m m", " 1".repeat(row.values));
             assert_eq!(now(&line), "-c 1 -m m", "{line}");
-            assert_eq!(notes(&line), [format!("left out `{name}`: {why}")]);
+            assert_eq!(notes(&line), [format!("ignored `{name}`: {why}")]);
             rows += 1;
         }
     }
@@ -124,7 +123,7 @@ fn a_system_prompt_becomes_a_part_of_the_template() {
         now("--chat-template-file /t.jinja --no-jinja --system-prompt-file /s.txt"),
         expected
     );
-    let note = "`--system-prompt-file /s.txt` became a part of `--chat-template`";
+    let note = "merged `--system-prompt-file /s.txt` into `--chat-template`";
     assert_eq!(notes("--system-prompt-file /s.txt"), [note]);
 }
 
@@ -132,17 +131,17 @@ fn a_system_prompt_becomes_a_part_of_the_template() {
 fn a_template_that_is_a_name_cannot_hold_a_system_prompt() {
     let line = "--chat-template llama2 --system-prompt-file /s.txt";
     assert_eq!(now(line), "--chat-template llama2");
-    let expected =
-        "left out `--system-prompt-file /s.txt`: `llama2` is a template of llama.cpp, and no text";
+    let expected = "ignored `--system-prompt-file /s.txt`: the chat template `llama2` is built into \
+        llama.cpp and cannot be extended";
     assert_eq!(notes(line), [expected]);
 }
 
 #[test]
 fn what_cannot_be_done_is_an_error() {
     let error = |line: &str| today(&words(line), &TEXTS).unwrap_err().to_string();
-    assert_eq!(error("--lora"), "the option `--lora` has no value behind it");
+    assert_eq!(error("--lora"), "the option `--lora` needs a value");
     assert_eq!(error("--system-prompt-file /none"), "no /none");
     let long = Known(Box::leak(Box::new([("/s", "x".repeat(LONGEST).leak() as &str)])), None);
     let error = today(&words("-spf /s"), &long).unwrap_err().to_string();
-    assert!(error.contains("131071 is the longest argument"), "{error}");
+    assert!(error.contains("an argument has at most 131071"), "{error}");
 }

@@ -14,12 +14,10 @@ pub(super) fn published(args: &mut Vec<String>) -> Result<String, Error> {
     let mut port = PORT.to_owned();
     while let Some(at) = args.iter().position(|arg| arg == "--port") {
         let Some(number) = args.get(at + 1) else {
-            return Err(
-                Error::new("the option `--port` has no value behind it").hint("-- --port 8888")
-            );
+            return Err(Error::new("the option `--port` needs a value").hint("-- --port 8888"));
         };
         if number.parse::<u16>().is_err() {
-            return Err(Error::new(format!("not a port: `{number}`")).hint("-- --port 8888"));
+            return Err(Error::new(format!("invalid port `{number}`")).hint("-- --port 8888"));
         }
         port.clone_from(number);
         args.drain(at..at + 2);

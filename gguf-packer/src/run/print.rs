@@ -55,7 +55,7 @@ pub fn print(
     format: Format,
 ) -> Result<Printed, Error> {
     let Some(model) = &target.name else {
-        return Err(Error::new("a manifest runs an image, and this is a file")
+        return Err(Error::new("a manifest needs an image, not a file")
             .hint("gguf-packer build -t REGISTRY/NAME --push .")
             .hint("gguf-packer run REGISTRY/NAME --print kube"));
     };

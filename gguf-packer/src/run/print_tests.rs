@@ -64,7 +64,7 @@ fn a_file_has_no_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let file = Target { name: None, ..target(folder.path()) };
     let error = print(&file, "s:1", &[], Format::Kube).unwrap_err().to_string();
-    let expected = "a manifest runs an image, and this is a file
+    let expected = "a manifest needs an image, not a file
   hint: gguf-packer build -t REGISTRY/NAME --push .
   hint: gguf-packer run REGISTRY/NAME --print kube";
     assert_eq!(error, expected);

@@ -148,8 +148,9 @@ impl Start {
             let mut command = self.command.command();
             let error = command.exec();
             let program = command.get_program().to_string_lossy().into_owned();
-            Err(Error::new(format!("cannot run `{program}`: {error}"))
-                .hint("--by names what runs the model"))
+            Err(Error::new(format!("cannot run `{program}`: {error}")).hint(
+                "choose the program or image that runs the model: --by PROGRAM or --by IMAGE",
+            ))
         }
         #[cfg(not(unix))]
         self.command.run()

@@ -104,9 +104,9 @@ fn a_port_is_published_and_a_host_is_left_alone() {
     assert_eq!(line(&target, "llama-server", &["--port", "8888"]), expected);
     let error =
         plan(&target, &By::named(image), &words(&["--port"]), &host(&[])).unwrap_err().to_string();
-    assert_eq!(error, "the option `--port` has no value behind it\n  hint: -- --port 8888");
+    assert_eq!(error, "the option `--port` needs a value\n  hint: -- --port 8888");
     let error = plan(&target, &By::named(image), &words(&["--port", "x"]), &host(&[])).unwrap_err();
-    assert_eq!(error.to_string(), "not a port: `x`\n  hint: -- --port 8888");
+    assert_eq!(error.to_string(), "invalid port `x`\n  hint: -- --port 8888");
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl Target {
                 Some(place) => Ok(place.clone()),
                 None if file.role == Role::Runtime => Ok(file.path.clone()),
                 None => Err(Error::new(format!(
-                    "{name} has no {}, which `{}` names",
+                    "`{1}` names {0}, which is not in {name}",
                     file.path, file.option
                 ))
                 .hint(format!("gguf-packer pull --force {name}"))),
@@ -89,7 +89,7 @@ impl Target {
         let (Some(folder), Some(name)) =
             (file.parent(), file.file_name().and_then(|name| name.to_str()))
         else {
-            return Err(Error::new(format!("{} is no file", file.display())));
+            return Err(Error::new(format!("{} is not a file", file.display())));
         };
         let header = header(&file)?;
         let command = vec!["-m".to_owned(), format!("/{name}")];
@@ -110,7 +110,8 @@ impl Target {
     pub fn model(&self) -> Result<Model, Error> {
         let files = command::files(&self.command)?;
         let named = files.iter().rev().find(|file| file.role == Role::Model);
-        let named = named.ok_or_else(|| Error::new("the command names no model that is here"))?;
+        let named =
+            named.ok_or_else(|| Error::new("the command of the model names no GGUF file"))?;
         let paths = shards(&named.path).unwrap_or_else(|| vec![named.path.clone()]);
         let headers = paths.iter().map(|path| header(&inside(&self.folder, path)));
         Model::new(headers.collect::<Result<_, _>>()?)
@@ -171,11 +172,14 @@ fn found(folder: &Path, name: &str) -> Result<Vec<String>, Error> {
             Ok(command)
         }
         [] => Err(Error::new(format!(
-            "{name} has no model: its command names none, and no GGUF file is in it"
+            "{name} has no model: its command names none, and it contains no GGUF file"
         ))
         .looked_in(folder.display().to_string())),
         _ => Err(models.iter().take(5).fold(
-            Error::new(format!("{name} has {} models, and its command names none", models.len())),
+            Error::new(format!(
+                "{name} has {} models, but its command names none of them",
+                models.len()
+            )),
             |error, path| error.hint(hint(path)),
         )),
     }

@@ -59,17 +59,16 @@ fn what_cannot_run_says_why() {
     let bash = json!({"config": {"Cmd": ["/bin/bash"]}});
     let empty = folder(&[]);
     let error = target(empty.path(), &bash).unwrap_err().to_string();
-    let expected =
-        "qwen2:tiny has no model: its command names none, and no GGUF file is in it\n  looked in: ";
+    let expected = "qwen2:tiny has no model: its command names none, and it contains no GGUF file\n  looked \
+        in: ";
     assert!(error.starts_with(expected), "{error}");
     let two = folder(&[("a.gguf", &Writer::tiny_model()), ("b.gguf", &Writer::tiny_model())]);
-    let expected = "qwen2:tiny has 2 models, and its command names none
+    let expected = "qwen2:tiny has 2 models, but its command names none of them
   hint: gguf-packer run qwen2:tiny -- -m /a.gguf
   hint: gguf-packer run qwen2:tiny -- -m /b.gguf";
     assert_eq!(target(two.path(), &bash).unwrap_err().to_string(), expected);
     let missing = json!({"config": {"Cmd": ["-m", "c.gguf", "--api-key-file", "/keys"]}});
-    let expected =
-        "qwen2:tiny has no c.gguf, which `-m` names\n  hint: gguf-packer pull --force qwen2:tiny";
+    let expected = "`-m` names c.gguf, which is not in qwen2:tiny\n  hint: gguf-packer pull --force qwen2:tiny";
     assert_eq!(target(two.path(), &missing).unwrap_err().to_string(), expected);
 }
 
@@ -80,7 +79,7 @@ fn a_file_runs_too() {
     assert_eq!((target.command.join(" "), target.name), ("-m /m.gguf".to_owned(), None));
     fs::write(folder.path().join("x.gguf"), "no").unwrap();
     let error = Target::new(Source::File(&folder.path().join("x.gguf"))).unwrap_err().to_string();
-    assert!(error.contains("x.gguf: the GGUF header is cut off"), "{error}");
+    assert!(error.contains("x.gguf: the GGUF header is truncated"), "{error}");
     assert!(Target::new(Source::File(&folder.path().join("none"))).is_err());
 }
 

@@ -38,9 +38,10 @@ impl PrivateKey {
         password: impl FnOnce() -> Result<String, Error>,
     ) -> Result<Self, Error> {
         let Some((label, bytes)) = pem::first(text) else {
-            return Err(
-                Error::new("it is no key: it has no `-----BEGIN … PRIVATE KEY-----`").hint(MAKE)
-            );
+            return Err(Error::new(
+                "not a private key: `-----BEGIN … PRIVATE KEY-----` is missing",
+            )
+            .hint(MAKE));
         };
         let der = match label.as_str() {
             // The second one is what cosign wrote until 2023.
@@ -49,18 +50,17 @@ impl PrivateKey {
             }
             "PRIVATE KEY" => bytes,
             "PUBLIC KEY" => {
-                return Err(Error::new("it is a public key: it checks, it does not sign"));
+                return Err(Error::new("a public key cannot sign"));
             }
             other => {
-                return Err(Error::new(format!("a key of the kind `{other}` cannot be read"))
-                    .hint("have it as PKCS#8: openssl pkcs8 -topk8 -nocrypt -in KEY -out KEY.p8"));
+                return Err(Error::new(format!("unsupported key type `{other}`")).hint(
+                    "convert it to PKCS#8: openssl pkcs8 -topk8 -nocrypt -in KEY -out KEY.p8",
+                ));
             }
         };
         let random = SystemRandom::new();
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der, &random)
-            .map_err(|why| {
-                Error::new(format!("it is no key of ECDSA on P-256: {why}")).hint(MAKE)
-            })?;
+            .map_err(|why| Error::new(format!("not an ECDSA P-256 key: {why}")).hint(MAKE))?;
         Ok(Self { pair, random })
     }
 
@@ -92,12 +92,15 @@ impl PublicKey {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let read = pem::first(text).filter(|(label, _)| label == "PUBLIC KEY");
         let Some((_, bytes)) = read else {
-            return Err(Error::new("it is no public key: it has no `-----BEGIN PUBLIC KEY-----`")
-                .hint("of a private key: openssl pkey -in KEY -pubout, or cosign public-key --key KEY"));
+            return Err(Error::new("not a public key: `-----BEGIN PUBLIC KEY-----` is missing")
+                .hint(
+                    "extract it from the private key: openssl pkey -in KEY -pubout, or cosign \
+                    public-key --key KEY",
+                ));
         };
         match bytes.strip_prefix(&SPKI) {
             Some(point) if point.len() == 65 && point[0] == 4 => Ok(Self { point: point.to_vec() }),
-            _ => Err(Error::new("it is no public key of ECDSA on P-256")),
+            _ => Err(Error::new("not an ECDSA P-256 public key")),
         }
     }
 

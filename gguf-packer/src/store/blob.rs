@@ -53,7 +53,9 @@ impl Store {
         let added = self.read_in(from)?;
         if before != cache::look(from) {
             let text = format!("{} changed while it was read", from.display());
-            return Err(Error::new(text).hint("run the same command again once nothing writes it"));
+            return Err(
+                Error::new(text).hint("run the same command again when no process writes the file")
+            );
         }
         if let Some(state) = state.filter(|state| cache::state(from) == Some(*state)) {
             self.remember(&state, added.0.to_string().as_bytes())?;

@@ -31,8 +31,11 @@ impl Store {
         for link in self.links()? {
             checked.names += 1;
             if !ids.contains(&link.id) {
-                let text =
-                    format!("`{}` names the image {}, which is gone", link.name, link.id.short());
+                let text = format!(
+                    "`{}` names the image {}, which is missing",
+                    link.name,
+                    link.id.short()
+                );
                 wrong.push(Error::new(text).hint("remove the name: gguf-packer prune"));
             }
         }
@@ -56,7 +59,7 @@ impl Store {
                 continue;
             };
             if deep && hash_file(&self.blob_path(&digest))?.0 != digest {
-                wrong.push(spoiled(&format!("the content {digest} was changed")));
+                wrong.push(spoiled(&format!("the content {digest} is corrupt")));
             }
         }
         if wrong.is_empty() { Ok(checked) } else { Err(Error::all(wrong)) }
@@ -68,15 +71,15 @@ impl Store {
             Err(error) => return wrong.push(error),
         };
         if Digest::of(&image.config) != *id {
-            wrong.push(spoiled(&format!("the config of the image {} was changed", id.short())));
+            wrong.push(spoiled(&format!("the config of the image {} is corrupt", id.short())));
         }
         if !image.folder.is_dir() {
-            wrong.push(spoiled(&format!("the files of the image {} are gone", id.short())));
+            wrong.push(spoiled(&format!("the files of the image {} are missing", id.short())));
         }
         for attached in &image.attached {
             if self.blob_size(&attached.digest) != Some(attached.size) {
                 let (what, id) = (attached.kind.words(), id.short());
-                wrong.push(spoiled(&format!("the {what} of the image {id} is gone")));
+                wrong.push(spoiled(&format!("the {what} of the image {id} is missing")));
             }
         }
         for Layer { diff_id, .. } in &image.layers {
@@ -102,7 +105,7 @@ impl Store {
                 Record::Blob(digest, length) => {
                     bytes += length;
                     if self.blob_size(&digest) != Some(length) {
-                        let text = format!("the layer {layer} needs {digest}, {length} bytes");
+                        let text = format!("the layer {layer} lacks {digest} ({length} bytes)");
                         return Err(spoiled(&text));
                     }
                 }
@@ -114,7 +117,7 @@ impl Store {
 }
 
 fn stranger(folder: &str, name: &str) -> Error {
-    Error::new(format!("`{name}` does not belong into `{folder}`"))
+    Error::new(format!("unexpected file `{name}` in `{folder}`"))
         .hint("remove it: gguf-packer prune")
 }
 

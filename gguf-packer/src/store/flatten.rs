@@ -82,7 +82,7 @@ fn check(tree: &Tree, entry: &Entry) -> Result<(), Error> {
             Some(_) => "file",
         };
         let text =
-            format!("the image is refused: `{}` lies below the {what} `{folder}`", entry.path);
+            format!("invalid image: `{}` is below `{folder}`, which is a {what}", entry.path);
         return Err(Error::new(text));
     }
     Ok(())

@@ -95,7 +95,9 @@ fn described(entry: &Entry) -> Result<(String, EntryType, u64, String), Error> {
         Kind::Whiteout => (hidden(&format!(".wh.{last}")), EntryType::Regular, 0, none()),
         Kind::Opaque => (hidden(OPAQUE), EntryType::Regular, 0, none()),
         Kind::Special => {
-            return Err(Error::new(format!("`{path}` is a device or a pipe: no layer gets one")));
+            return Err(Error::new(format!(
+                "`{path}` is a device or a pipe, which a layer cannot contain"
+            )));
         }
     })
 }

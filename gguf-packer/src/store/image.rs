@@ -113,7 +113,7 @@ impl Store {
             image.layers.iter().map(|layer| layer.diff_id.to_string().into()).collect();
         if config["rootfs"]["diff_ids"].as_array() != Some(&said) {
             return Err(Error::new(format!(
-                "the config {id} names other layers than it comes with"
+                "the layers of the image do not match its config {id}"
             )));
         }
         for layer in &image.layers {
@@ -205,13 +205,13 @@ impl Store {
                 _ => return Err(ambiguous(start, &ids)),
             }
         }
-        let mut error = Error::new(format!("the store has no image `{text}`"));
+        let mut error = Error::new(format!("no such image in the store: `{text}`"));
         for near in self.near(&name?.to_string())? {
-            error = error.hint(format!("there is `{near}`"));
+            error = error.hint(format!("did you mean `{near}`?"));
         }
         Err(error
-            .hint("see what there is: gguf-packer list")
-            .hint(format!("or: gguf-packer pull {text}")))
+            .hint("list all images: gguf-packer list")
+            .hint(format!("or pull it: gguf-packer pull {text}")))
     }
 
     pub(crate) fn ids(&self) -> Result<Vec<Digest>, Error> {
@@ -229,7 +229,7 @@ impl Store {
     /// The image with this ID, without its names.
     pub(crate) fn load_nameless(&self, id: &Digest) -> Result<StoredImage, Error> {
         let missing = || {
-            let text = format!("the image {} is not there as a whole", id.short());
+            let text = format!("the image {} is incomplete", id.short());
             Error::new(text).hint("pull or build it again")
         };
         let config = disk::read(&self.config_path(id))?.ok_or_else(missing)?;
@@ -289,11 +289,11 @@ fn agree(config: &[u8], manifest: &[u8]) -> Result<Value, Error> {
     let id = Digest::of(config);
     let parsed = |what: &str, bytes: &[u8]| {
         serde_json::from_slice::<Value>(bytes)
-            .map_err(|e| Error::new(format!("the {what} of the image cannot be read: {e}")))
+            .map_err(|e| Error::new(format!("cannot read the {what} of the image: {e}")))
     };
     let manifest = parsed("manifest", manifest)?;
     if manifest["config"]["digest"] != id.to_string() {
-        return Err(Error::new(format!("the manifest is not one of the config {id}")));
+        return Err(Error::new(format!("the manifest does not belong to the config {id}")));
     }
     parsed("config", config)
 }
@@ -340,7 +340,7 @@ fn json(value: &impl Serialize) -> String {
 }
 
 fn ambiguous(start: &str, ids: &[Digest]) -> Error {
-    let error = Error::new(format!("{} images have an ID that begins with `{start}`", ids.len()));
+    let error = Error::new(format!("the ID `{start}` is ambiguous: {} images match", ids.len()));
     ids.iter().take(5).fold(error, |error, id| error.hint(format!("write {}", id.hex())))
 }
 

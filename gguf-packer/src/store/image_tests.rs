@@ -103,12 +103,12 @@ fn a_name_that_is_not_there_names_the_near_ones() {
     let fixture = Fixture::new();
     fixture.commit("a", &["r.io/qwen2:0.5b", "r.io/qwen2:1.5b", "r.io/llama:1"]);
     let error = fixture.store.find("r.io/qwen2:0.6b").unwrap_err().to_string();
-    let expected = "the store has no image `r.io/qwen2:0.6b`\n  hint: there is `r.io/qwen2:0.5b`\n  \
-         hint: there is `r.io/qwen2:1.5b`\n  hint: see what there is: gguf-packer list\n  \
-         hint: or: gguf-packer pull r.io/qwen2:0.6b";
+    let expected = "no such image in the store: `r.io/qwen2:0.6b`\n  hint: did you mean \
+        `r.io/qwen2:0.5b`?\n  hint: did you mean `r.io/qwen2:1.5b`?\n  hint: list all images: \
+        gguf-packer list\n  hint: or pull it: gguf-packer pull r.io/qwen2:0.6b";
     assert_eq!(error, expected);
     let error = fixture.store.find("0123456789abcdef").unwrap_err().to_string();
-    assert!(error.starts_with("the store has no image `0123456789abcdef`"), "{error}");
+    assert!(error.starts_with("no such image in the store: `0123456789abcdef`"), "{error}");
 }
 
 #[test]
@@ -121,7 +121,8 @@ fn an_id_that_several_images_begin_with_is_not_guessed() {
     }
     let error = fixture.store.find("000000000000").unwrap_err().to_string();
     let expected = format!(
-        "2 images have an ID that begins with `000000000000`\n  hint: write {first}\n  hint: write {second}"
+        "the ID `000000000000` is ambiguous: 2 images match\n  hint: write {first}\n  hint: write \
+        {second}"
     );
     assert_eq!(error, expected);
 }
@@ -192,7 +193,7 @@ fn what_is_removed_is_what_nothing_else_needs() {
         assert_eq!(fixture.files(folder), 0, "{folder}");
     }
     let error = fixture.store.remove("m:3").unwrap_err().to_string();
-    assert!(error.starts_with("the store has no image `m:3`"), "{error}");
+    assert!(error.starts_with("no such image in the store: `m:3`"), "{error}");
 }
 
 #[test]
@@ -229,9 +230,9 @@ fn everything_that_is_wrong_is_told_at_once() {
         fs::write(&path, other).unwrap();
     }
     let short =
-        format!("the layer {} needs {}, 3 bytes", first.layers[0].diff_id, Digest::of("one"));
+        format!("the layer {} lacks {} (3 bytes)", first.layers[0].diff_id, Digest::of("one"));
     let error = fixture.store.check(false).unwrap_err().to_string();
-    assert!(error.contains(&short) && !error.contains("was changed"), "{error}");
+    assert!(error.contains(&short) && !error.contains("is corrupt"), "{error}");
     let id = Digest::of(&second.config);
     fs::write(root.join("models/config/sha256").join(id.hex()), "{}").unwrap();
     fs::remove_file(root.join("layers/sha256").join(second.layers[0].diff_id.hex())).unwrap();
@@ -239,12 +240,12 @@ fn everything_that_is_wrong_is_told_at_once() {
     fs::write(root.join("blobs/sha256/x"), "").unwrap();
     let error = fixture.store.check(true).unwrap_err().to_string();
     for told in [
-        &format!("`m:1` names the image {}, which is gone", Digest::of(&first.config).short()),
-        &format!("the config of the image {} was changed", id.short()),
+        &format!("`m:1` names the image {}, which is missing", Digest::of(&first.config).short()),
+        &format!("the config of the image {} is corrupt", id.short()),
         &format!("the store does not have the layer {}", second.layers[0].diff_id),
-        &format!("the content {} was changed", Digest::of("two!")),
+        &format!("the content {} is corrupt", Digest::of("two!")),
         &short,
-        "`x` does not belong into `blobs`",
+        "unexpected file `x` in `blobs`",
     ] {
         assert!(error.contains(told), "{told} is not in {error}");
     }
@@ -257,16 +258,22 @@ fn what_does_not_belong_together_is_not_stored() {
     let other = fixture.image(&[&[("m", "2")]], "b");
     let missing = Layer { diff_id: Digest::of("x"), size: 1 };
     for (broken, text) in [
-        (NewImage { manifest: other.manifest.clone(), ..good.clone() }, "is not one of the config"),
-        (NewImage { layers: other.layers.clone(), ..good.clone() }, "names other layers"),
+        (
+            NewImage { manifest: other.manifest.clone(), ..good.clone() },
+            "does not belong to the config",
+        ),
+        (
+            NewImage { layers: other.layers.clone(), ..good.clone() },
+            "the layers of the image do not match",
+        ),
         (image(vec![missing], "a"), "does not have the layer"),
         (
             NewImage { others: vec![(b"{}".to_vec(), b"{}".to_vec())], ..good.clone() },
-            "is not one of",
+            "does not belong to the config",
         ),
         (
             NewImage { manifest: b"{".to_vec(), ..good.clone() },
-            "the manifest of the image cannot be read",
+            "cannot read the manifest of the image",
         ),
     ] {
         let error = fixture.store.commit(&broken, &["m".parse().unwrap()]).unwrap_err().to_string();
@@ -308,7 +315,7 @@ fn nothing_is_written_through_a_link() {
     let target = format!("-> {}", outside.path().display());
     let image = fixture.image(&[&[("out", &target)], &[("out/x", "1")]], "a");
     let error = fixture.store.commit(&image, &["m".parse().unwrap()]).unwrap_err().to_string();
-    assert_eq!(error, "the image is refused: `out/x` lies below the link `out`");
+    assert_eq!(error, "invalid image: `out/x` is below `out`, which is a link");
     assert_eq!(disk::names(outside.path()).unwrap(), Vec::<String>::new());
     assert_eq!((fixture.files("images"), fixture.files("models/layers/sha256")), (0, 0));
 }

@@ -87,7 +87,7 @@ impl Store {
     ) -> Result<u64, Error> {
         for entry in entries {
             if tarball::clean(&entry.path)? != entry.path {
-                return Err(Error::new(format!("not a path of an image: `{}`", entry.path)));
+                return Err(Error::new(format!("invalid path in an image: `{}`", entry.path)));
             }
             let head = header::head(entry)?;
             recipe.literal(&head)?;
@@ -119,7 +119,7 @@ impl Store {
         if found == size {
             return Ok(());
         }
-        Err(Error::new(format!("{digest} has not the {size} bytes that it had"))
+        Err(Error::new(format!("{digest} no longer has {size} bytes"))
             .hint("build the image again with --no-cache"))
     }
 }
@@ -147,8 +147,9 @@ pub(crate) fn entries(path: &Path) -> Result<Vec<Entry>, Error> {
 
 fn linked(files: &HashMap<String, Kind>, path: &str, target: &str) -> Result<Kind, Error> {
     files.get(target).cloned().ok_or_else(|| {
-        let text = format!("`{path}` is a hard link to `{target}`, which is no file of the layer");
-        Error::new(format!("the layer is refused: {text}"))
+        let text =
+            format!("`{path}` is a hard link to `{target}`, which is not a file in the layer");
+        Error::new(format!("invalid layer: {text}"))
     })
 }
 

@@ -44,13 +44,11 @@ impl Store {
         let folder = path.parent().expect("it is below a repository");
         let clash = |e: Error| {
             let text = format!("cannot name an image `{name}`: {e}");
-            Error::new(text).hint(
-                "a name that ends here and one that goes on here exclude each other: take another",
-            )
+            Error::new(text).hint("choose another name: no name may be a folder of another one")
         };
         let _gate = self.gate("names.lock")?;
         if path.is_dir() && target(&path).is_none() {
-            return Err(clash(Error::new("there are names below it")));
+            return Err(clash(Error::new("it is a folder of other names")));
         }
         disk::make_folder(folder).map_err(clash)?;
         let before = target(&path).filter(|before| before != id);

@@ -123,7 +123,7 @@ impl BlobReceiver {
         let partial = self.partial.take().expect("it is there until the end");
         if found != *expected {
             partial.clear()?;
-            return Err(Error::new(format!("what came is {found}, not {expected}")));
+            return Err(Error::new(format!("the content is {found}, not {expected}")));
         }
         disk::publish(&partial.path.join("content"), &self.blobs.join(found.hex()))?;
         partial.clear()?;
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(third.received(), 0);
         third.write(b"x").unwrap();
         let error = third.finish_as(&key).unwrap_err().to_string();
-        assert_eq!(error, format!("what came is {}, not {key}", Digest::of("x")));
+        assert_eq!(error, format!("the content is {}, not {key}", Digest::of("x")));
         assert_eq!(disk::names(&folder.path().join("partial")).unwrap(), Vec::<String>::new());
     }
 }

@@ -101,7 +101,8 @@ impl LayerReceiver {
         let pieces = self.pieces.as_ref().expect("it is there until the end");
         if pieces.send(bytes.to_vec()).is_err() {
             // The worker has given up: it says why.
-            let over = || Failure::wrong(Error::new("the layer has more bytes than its archive"));
+            let over =
+                || Failure::wrong(Error::new("the registry sent more bytes than the layer has"));
             let failure = self.join().err().unwrap_or_else(over);
             return Err(self.spoiled(failure));
         }
@@ -129,7 +130,7 @@ impl LayerReceiver {
             Err(Error::new(format!("the layer {what} {found}, not {wanted}")))
         };
         if unpacked.digest != self.digest {
-            return wrong("that came is", &unpacked.digest, &self.digest);
+            return wrong("has the digest", &unpacked.digest, &self.digest);
         }
         if let Some(expected) = expected.filter(|expected| **expected != unpacked.diff_id) {
             return wrong("unpacks to", &unpacked.diff_id, expected);

@@ -183,7 +183,7 @@ fn another_layer_than_was_asked_for_is_not_stored() {
     let mut receiver = store.receive_layer(&wanted, Compression::None).unwrap();
     receiver.write(&tar).unwrap();
     let error = receiver.finish(None).unwrap_err().to_string();
-    assert_eq!(error, format!("the layer that came is {}, not {wanted}", Digest::of(&tar)));
+    assert_eq!(error, format!("the layer has the digest {}, not {wanted}", Digest::of(&tar)));
     let blob = gzip(&tar);
     let mut receiver = store.receive_layer(&Digest::of(&blob), Compression::Gzip).unwrap();
     receiver.write(&blob).unwrap();
@@ -218,25 +218,25 @@ fn a_layer_that_is_none_is_refused() {
     let (whole, plain) = (foreign(), Compression::None);
     let (file, link) = (EntryType::Regular, EntryType::Link);
     for (blob, compression, told) in [
-        (one(file, "../x", ""), plain, "the layer is refused: `../x` leaves the image"),
-        (one(file, "a/../../x", ""), plain, "leaves the image"),
-        (pax("12 path=a\0b\n"), plain, "leaves the image"),
-        (pax(&format!("266 path={}\n", "y".repeat(256))), plain, "is too long a name"),
+        (one(file, "../x", ""), plain, "invalid layer: `../x` is outside the image"),
+        (one(file, "a/../../x", ""), plain, "is outside the image"),
+        (pax("12 path=a\0b\n"), plain, "is outside the image"),
+        (pax(&format!("266 path={}\n", "y".repeat(256))), plain, "is too long"),
         (pax("22 GNU.sparse.major=1\n"), plain, "sparse file"),
-        (pax("12 size=-10\n"), plain, "`size` is `-10`"),
-        (pax("99 path=x\n"), plain, "a pax header cannot be read"),
-        (pax("x"), plain, "a pax header cannot be read"),
+        (pax("12 size=-10\n"), plain, "invalid `size`: `-10`"),
+        (pax("99 path=x\n"), plain, "invalid pax header"),
+        (pax("x"), plain, "invalid pax header"),
         (one(EntryType::GNUSparse, "x", ""), plain, "is a sparse file"),
-        (one(EntryType::new(b'Z'), "x", ""), plain, "is of the unknown kind `Z`"),
-        (one(EntryType::Symlink, "x", ""), plain, "is a link to nowhere"),
-        (one(link, "x", "y"), plain, "`x` is a hard link to `y`, which is no file of the layer"),
-        (one(link, "x", "/../etc/passwd"), plain, "leaves the image"),
+        (one(EntryType::new(b'Z'), "x", ""), plain, "has the unknown type `Z`"),
+        (one(EntryType::Symlink, "x", ""), plain, "is a link without a target"),
+        (one(link, "x", "y"), plain, "`x` is a hard link to `y`, which is not a file in the layer"),
+        (one(link, "x", "/../etc/passwd"), plain, "is outside the image"),
         (flipped, plain, "the checksum of a header is wrong"),
         (whole[..2_000_000].to_vec(), plain, "bytes too early"),
         (whole[..700].to_vec(), plain, "ends in the middle of an entry"),
         (b"GGUF".repeat(1000), plain, "the checksum of a header is wrong"),
-        (b"GGUF".repeat(1000), Compression::Gzip, "cannot be unpacked"),
-        (b"GGUF".repeat(1000), Compression::Zstd, "cannot be unpacked"),
+        (b"GGUF".repeat(1000), Compression::Gzip, "cannot unpack the layer"),
+        (b"GGUF".repeat(1000), Compression::Zstd, "cannot unpack the layer"),
         (gzip(&whole)[..9000].to_vec(), Compression::Gzip, "the layer"),
     ] {
         let (_folder, store) = store();
@@ -259,6 +259,6 @@ fn what_is_wrong_of_what_is_here_is_asked_for_again() {
     let content = folder.join(names.iter().find(|name| name.starts_with("content-")).unwrap());
     fs::write(&content, vec![0; 1_000_000]).unwrap();
     let error = receive(&store, &tar, Compression::None).unwrap_err().to_string();
-    assert!(error.starts_with("the layer that came is"), "{error}");
+    assert!(error.starts_with("the layer has the digest"), "{error}");
     assert_eq!(receive(&store, &tar, Compression::None).unwrap().diff_id, Digest::of(&tar));
 }

@@ -312,8 +312,7 @@ impl Read for LayerReader {
             }
         };
         if n == 0 {
-            let text =
-                "a content of the layer is shorter than it was: pull or build the image again";
+            let text = "a file of the layer is truncated: pull or build the image again";
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
         self.position += n as u64;

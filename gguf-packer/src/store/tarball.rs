@@ -102,7 +102,7 @@ fn entry(
     let path = clean(&raw)?;
     let is_folder = header.entry_type() == EntryType::Directory || raw.ends_with('/');
     if path.is_empty() && !is_folder {
-        return Err(refused(&raw, "stands where the image's root is"));
+        return Err(refused(&raw, "would replace the root of the image"));
     }
     let target = match header.link_name_bytes() {
         _ if extended.contains_key("linkpath") => extended["linkpath"].clone(),
@@ -118,7 +118,7 @@ fn entry(
         }
         EntryType::Directory => Kind::Folder,
         EntryType::Symlink if target.is_empty() || target.len() > PATH => {
-            return Err(refused(&found.path, "is a link to nowhere"));
+            return Err(refused(&found.path, "is a link without a target"));
         }
         EntryType::Symlink => Kind::Link { target },
         EntryType::Link => {
@@ -132,7 +132,7 @@ fn entry(
         }
         other => {
             let kind = char::from(other.as_byte());
-            return Err(refused(&found.path, &format!("is of the unknown kind `{kind}`")));
+            return Err(refused(&found.path, &format!("has the unknown type `{kind}`")));
         }
     };
     skip(stream, size)?;
@@ -186,7 +186,7 @@ fn skip(stream: &mut impl Stream, size: u64) -> Result<(), Error> {
 
 fn extension(stream: &mut impl Stream, size: u64) -> Result<Vec<u8>, Error> {
     if size > EXTENSION {
-        return Err(damaged(&format!("a header of {size} bytes")));
+        return Err(damaged(&format!("a header is too large: {size} bytes")));
     }
     let size = usize::try_from(size).expect("1 MiB at most");
     let mut bytes = vec![0; size.next_multiple_of(BLOCK)];
@@ -213,7 +213,7 @@ fn long(
 }
 
 fn pax(bytes: &[u8], extended: &mut BTreeMap<String, String>) -> Result<(), Error> {
-    let broken = || damaged("a pax header cannot be read");
+    let broken = || damaged("invalid pax header");
     let mut left = bytes;
     while !left.is_empty() {
         let space = left.iter().position(|byte| *byte == b' ').ok_or_else(broken)?;
@@ -224,7 +224,7 @@ fn pax(bytes: &[u8], extended: &mut BTreeMap<String, String>) -> Result<(), Erro
         let equals = record.iter().position(|byte| *byte == b'=').ok_or_else(broken)?;
         let key = std::str::from_utf8(&record[..equals]).map_err(|_| broken())?;
         if key.starts_with("GNU.sparse.") {
-            return Err(damaged("it has a sparse file, which is not supported"));
+            return Err(damaged("it contains a sparse file, which is not supported"));
         }
         // Others, extended attributes say, may be any bytes; the recipe keeps them.
         if ["path", "linkpath", "size", "uid", "gid", "mtime"].contains(&key) {
@@ -246,7 +246,7 @@ fn number(
         Some(text) if key == "mtime" && text.starts_with('-') => Ok(0),
         Some(text) => {
             let whole = if key == "mtime" { text.split('.').next().unwrap_or(text) } else { text };
-            whole.parse().map_err(|_| damaged(&format!("`{key}` is `{text}`")))
+            whole.parse().map_err(|_| damaged(&format!("invalid `{key}`: `{text}`")))
         }
         // Some leave out what they do not care for.
         None if key != "size" => Ok(own.unwrap_or_default()),
@@ -265,11 +265,11 @@ fn text(extended: &BTreeMap<String, String>, key: &str, own: &[u8]) -> Result<St
 pub(crate) fn clean(path: &str) -> Result<String, Error> {
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.contains(&"..") || path.contains('\0') {
-        return Err(refused(path, "leaves the image"));
+        return Err(refused(path, "is outside the image"));
     }
     if path.len() > PATH || parts.iter().any(|part| part.len() > NAME) {
         let start: String = path.chars().take(40).collect();
-        return Err(refused(&format!("{start}…"), "is too long a name"));
+        return Err(refused(&format!("{start}…"), "is too long"));
     }
     Ok(parts.join("/"))
 }
@@ -282,11 +282,11 @@ fn rest(stream: &mut impl Stream) -> Result<(), Error> {
 }
 
 fn refused(path: &str, why: &str) -> Error {
-    Error::new(format!("the layer is refused: `{path}` {why}"))
+    Error::new(format!("invalid layer: `{path}` {why}"))
 }
 
 fn damaged(why: &str) -> Error {
-    Error::new(format!("the layer is not a tar archive that can be read: {why}"))
+    Error::new(format!("cannot read the layer as a tar archive: {why}"))
 }
 
 fn truncated() -> Error {

@@ -141,7 +141,7 @@ fn several_processes_do_the_same_at_the_same_time() {
                     if let Err(error) = removed {
                         let text = error.to_string();
                         let known =
-                            text.contains("is using the store") || text.contains("has no image");
+                            text.contains("is using the store") || text.contains("no such image");
                         assert!(known, "{text}");
                     }
                 }

@@ -145,11 +145,11 @@ impl<'a> Live<'a> {
             self.again = None;
         }
         let Record::Blob(digest, found) = record else {
-            return Err(Error::new("what is here of the layer is damaged"));
+            return Err(Error::new("the stored part of the layer is damaged"));
         };
         let path = self.place.blobs.join(digest.hex());
         if found != size || disk::size(&path) != Some(size) {
-            return Err(Error::new("what is here of the layer is damaged"));
+            return Err(Error::new("the stored part of the layer is damaged"));
         }
         let lane = &mut self.lane;
         let read = hashing::chunks(disk::open(&path)?, |chunk| {
@@ -229,7 +229,7 @@ impl tarball::Stream for Live<'_> {
         self.position += done as u64;
         self.literals += done as u64;
         if self.literals > LITERALS {
-            return Err(Error::new("the layer has more than 1 GiB beside its files"));
+            return Err(Error::new("the layer has more than 1 GiB besides its files"));
         }
         Ok(done)
     }
@@ -380,5 +380,5 @@ impl<R: io::BufRead> Read for Zstd<R> {
 }
 
 fn unreadable(error: &io::Error) -> Error {
-    Error::new(format!("the layer cannot be unpacked: {error}"))
+    Error::new(format!("cannot unpack the layer: {error}"))
 }

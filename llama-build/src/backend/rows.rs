@@ -37,8 +37,9 @@ pub const ROWS: [BackendRow; 8] = [
         registered: "CUDA",
         needs: &[Need {
             hint: Some(
-                "NVIDIA's own packages are newer than most systems': https://developer.nvidia.com/cuda-downloads; in \
-                 a clone of this repository: cargo xtask setup --features cuda",
+                "NVIDIA's packages are newer than those of most systems: \
+                https://developer.nvidia.com/cuda-downloads; in a clone of this repository: cargo \
+                xtask setup --features cuda",
             ),
             ..program(
                 "CUDA compiler (nvcc)",

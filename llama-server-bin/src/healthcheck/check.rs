@@ -61,7 +61,7 @@ pub(crate) fn check(world: &World, say: &dyn Fn(Verdict)) -> Verdict {
         (None, Found::Other(name, servers)) => others(world, name, servers, say),
         (None, Found::Worker(listeners)) => worker(listeners.as_deref()),
         (None, Found::Without(name)) => Said::unhealthy(format!(
-            "llama-server is not running: `{name}` has no such child process"
+            "llama-server is not running: `{name}` has no child process llama-server"
         )),
         (None, Found::Unseen) => Said::unhealthy(format!("cannot read /proc/{}", world.pid)),
     };
@@ -69,7 +69,7 @@ pub(crate) fn check(world: &World, say: &dyn Fn(Verdict)) -> Verdict {
     if !verdict.is_healthy() {
         return verdict;
     }
-    let no_answer = || Err("the GPU's driver does not answer".to_owned());
+    let no_answer = || Err("the GPU driver does not respond".to_owned());
     say(verdict.clone().with_gpu(no_answer(), is_required));
     verdict.with_gpu(gpu(world, servers.first(), devices.as_deref(), is_required), is_required)
 }
@@ -83,7 +83,7 @@ fn all(servers: &[Server], world: &World, say: &dyn Fn(Verdict)) -> Option<Said>
 
 fn one(server: &Server, world: &World, say: &dyn Fn(Verdict)) -> Said {
     if server.listeners.as_ref().is_some_and(Vec::is_empty) {
-        let why = "llama-server does not listen yet (it may be fetching its model)";
+        let why = "llama-server is not listening yet (it may be downloading its model)";
         return Said { verdict: Verdict::Starting(why.to_owned()), devices: None };
     }
     let said = asked(endpoint(server, world), Some(server), say);
@@ -107,7 +107,7 @@ fn asked(
 ) -> Said {
     match endpoint {
         Ok(endpoint) => {
-            say(Verdict::Unhealthy(format!("{endpoint} does not answer in time")));
+            say(Verdict::Unhealthy(format!("{endpoint} timed out")));
             ask::ask(&endpoint, server.and_then(|server| server.library("libssl.so")))
         }
         Err(message) => Said::unhealthy(message),
@@ -122,13 +122,13 @@ fn others(world: &World, main: &str, servers: &[Server], say: &dyn Fn(Verdict)) 
     if let Some(said) = said.reduce(Said::with) {
         return said;
     }
-    say(Verdict::Unhealthy("the libraries of llama-server do not open in time".to_owned()));
+    say(Verdict::Unhealthy("loading the libraries of llama-server timed out".to_owned()));
     let verdict = match installation::check(&world.app, library::open) {
         Ok(count) => Verdict::Healthy(format!(
-            "llama-server can be started, its {count} libraries open (not asked: the main process is \
-             `{main}`)"
+            "llama-server can start: its {count} libraries load (not queried, because the main \
+            process is `{main}`)"
         )),
-        Err(why) => Verdict::Unhealthy(format!("llama-server cannot be started: {why}")),
+        Err(why) => Verdict::Unhealthy(format!("llama-server cannot start: {why}")),
     };
     Said { verdict, devices: None }
 }
@@ -169,15 +169,15 @@ fn gpu(
         // Another machine's, which does the work there.
         (Some(used), _) if used.starts_with("RPC") => Ok(Some(used.to_owned())),
         (Some(used), _) if has_device == Some(false) => {
-            Err(format!("{used} is made of software: llama-server has no GPU's device open"))
+            Err(format!("{used} is a software device: llama-server has opened no GPU device"))
         }
         (Some(used), _) => Ok(Some(used.to_owned())),
         (None, Some(visible)) if devices.is_some() => {
-            Err(format!("no part of the model is on {visible} (--device, --n-gpu-layers)"))
+            Err(format!("no part of the model is on {visible} (see --device and --n-gpu-layers)"))
         }
         // A router before its first model, or a server that does not say what it uses.
         (None, Some(visible)) if has_device == Some(false) => {
-            Ok(Some(format!("{visible} in reach")))
+            Ok(Some(format!("{visible} available")))
         }
         (None, visible) => match variant {
             Err(why) if is_required => Err(why),
@@ -191,12 +191,12 @@ fn settings(environment: &Environment) -> Result<bool, String> {
     let of = |name| environment.get(name).map_or("", String::as_str);
     let stall = of(STALL);
     if !stall.is_empty() && stall.parse::<u32>().is_err() {
-        return Err(format!("{STALL} is `{stall}`, must be a number of seconds"));
+        return Err(format!("{STALL} is `{stall}`, but must be a number of seconds"));
     }
     match of(REQUIRE_GPU) {
         "" | "0" => Ok(false),
         "1" => Ok(true),
-        other => Err(format!("{REQUIRE_GPU} is `{other}`, must be 0 or 1")),
+        other => Err(format!("{REQUIRE_GPU} is `{other}`, but must be 0 or 1")),
     }
 }
 

@@ -141,7 +141,10 @@ fn a_url_is_asked_whatever_runs() {
     assert_eq!(with(Container::new("/app/bodhi", &["bodhi"]), &url), due);
     assert_eq!(with(Container::serving(0), &url), due);
     let wrong = with(Container::serving(port), "nowhere");
-    assert!(wrong.starts_with("unhealthy: LLAMA_HEALTHCHECK_URL is `nowhere`, must"), "{wrong}");
+    assert!(
+        wrong.starts_with("unhealthy: LLAMA_HEALTHCHECK_URL is `nowhere`, but must"),
+        "{wrong}"
+    );
     assert_eq!(with(Container::serving(port), ""), due.replace("ready", "health"));
 }
 
@@ -152,16 +155,16 @@ fn a_gpu_that_cannot_be_reached_is_told_or_wrong() {
     let vulkan = || Container::serving(port).with_variant("vulkan");
     assert_eq!(
         vulkan().verdict(),
-        format!("healthy: {url} answers 200, on the CPU: there is no /dev/dri/renderD*")
+        format!("healthy: {url} answers 200, on the CPU: /dev/dri/renderD* not found")
     );
     assert_eq!(
         vulkan().with(REQUIRE_GPU, "0").verdict(),
-        format!("healthy: {url} answers 200, on the CPU: there is no /dev/dri/renderD*")
+        format!("healthy: {url} answers 200, on the CPU: /dev/dri/renderD* not found")
     );
     assert_eq!(
         vulkan().with(REQUIRE_GPU, "1").verdict(),
         format!(
-            "unhealthy: {url} answers 200, but LLAMA_REQUIRE_GPU=1 and there is no /dev/dri/renderD*"
+            "unhealthy: {url} answers 200, but LLAMA_REQUIRE_GPU=1 and /dev/dri/renderD* not found"
         )
     );
     let node = vulkan().with(REQUIRE_GPU, "1").with_device("dri/renderD128");
@@ -204,10 +207,10 @@ fn with_a_gpu_is_said_only_of_a_server_that_uses_it() {
     };
     let node = "/dev/dri/renderD128";
     assert_eq!(of("Vulkan0, Vulkan1", node, "1"), "healthy: with Vulkan0, Vulkan1");
-    let why = "no part of the model is on /dev/dri/renderD128 (--device, --n-gpu-layers)";
+    let why = "no part of the model is on /dev/dri/renderD128 (see --device and --n-gpu-layers)";
     assert_eq!(of("none", node, "0"), format!("healthy: on the CPU: {why}"));
     assert_eq!(of("none", node, "1"), format!("unhealthy: but LLAMA_REQUIRE_GPU=1 and {why}"));
-    let why = "Vulkan0 is made of software: llama-server has no GPU's device open";
+    let why = "Vulkan0 is a software device: llama-server has opened no GPU device";
     assert_eq!(of("Vulkan0", "/dev/null", "0"), format!("healthy: on the CPU: {why}"));
     assert_eq!(
         of("Vulkan0", "/dev/null", "1"),
@@ -220,7 +223,7 @@ fn with_a_gpu_is_said_only_of_a_server_that_uses_it() {
 fn a_server_without_a_model_of_its_own_has_its_gpu_in_reach() {
     let router = Container::serving(server()).with_variant("vulkan").with_device("dri/renderD128");
     let verdict = router.with(REQUIRE_GPU, "1").with_open("/dev/null").verdict();
-    assert!(verdict.ends_with(" answers 200, with /dev/dri/renderD128 in reach"), "{verdict}");
+    assert!(verdict.ends_with(" answers 200, with /dev/dri/renderD128 available"), "{verdict}");
 }
 
 #[test]
@@ -237,7 +240,7 @@ fn a_server_that_gets_nothing_done_says_so() {
     );
     assert_eq!(
         Container::serving(server()).with(STALL, "a minute").verdict(),
-        "unhealthy: LLAMA_HEALTHCHECK_STALL is `a minute`, must be a number of seconds"
+        "unhealthy: LLAMA_HEALTHCHECK_STALL is `a minute`, but must be a number of seconds"
     );
 }
 
@@ -297,7 +300,7 @@ fn a_server_that_listens_nowhere_is_starting() {
     }
     assert_eq!(
         container.verdict(),
-        "starting: llama-server does not listen yet (it may be fetching its model)"
+        "starting: llama-server is not listening yet (it may be downloading its model)"
     );
 }
 
@@ -315,7 +318,7 @@ fn a_server_that_runs_under_another_main_process_is_asked() {
     assert_eq!(of(ill), format!("unhealthy: http://127.0.0.1:{ill}/health answers 500: broken"));
     let loading = answering(|| "HTTP/1.1 503 x\r\n\r\nloading model".to_owned());
     let verdict = of(loading);
-    assert!(verdict.starts_with("unhealthy: llama-server cannot be started: "), "{verdict}");
+    assert!(verdict.starts_with("unhealthy: llama-server cannot start: "), "{verdict}");
 }
 
 #[test]
@@ -324,9 +327,9 @@ fn under_another_main_process_the_files_are_looked_at() {
     fs::write(bodhi.world.app.join("libggml-cpu-x64.so"), "").unwrap();
     assert_eq!(
         bodhi.verdict(),
-        "unhealthy: llama-server cannot be started: /app/llama-server: No such file or directory \
-         (os error 2); /app has no libllama-server-impl.so; libggml-cpu-x64.so does not open: \
-         /app/libggml-cpu-x64.so: file too short"
+        "unhealthy: llama-server cannot start: /app/llama-server: No such file or directory (os \
+        error 2); libllama-server-impl.so not found in /app; cannot load libggml-cpu-x64.so: \
+        /app/libggml-cpu-x64.so: file too short"
     );
 }
 
@@ -350,7 +353,7 @@ fn a_starter_without_its_server_is_unhealthy() {
     let tini = Container::new("/usr/bin/tini", &["tini", "--", "/app/bin/llama-server"]);
     assert_eq!(
         tini.verdict(),
-        "unhealthy: llama-server is not running: `tini` has no such child process"
+        "unhealthy: llama-server is not running: `tini` has no child process llama-server"
     );
 }
 
@@ -369,14 +372,14 @@ fn before_each_step_that_can_hang_its_verdict_is_said() {
     assert_eq!(
         serving.all(),
         [
-            format!("unhealthy: {url} does not answer in time"),
-            format!("healthy: {url} answers 200, on the CPU: the GPU's driver does not answer"),
+            format!("unhealthy: {url} timed out"),
+            format!("healthy: {url} answers 200, on the CPU: the GPU driver does not respond"),
             format!("healthy: {url} answers 200"),
         ]
     );
     assert_eq!(
         Container::new("/app/bodhi", &["bodhi"]).all()[0],
-        "unhealthy: the libraries of llama-server do not open in time"
+        "unhealthy: loading the libraries of llama-server timed out"
     );
 }
 
@@ -384,7 +387,7 @@ fn before_each_step_that_can_hang_its_verdict_is_said() {
 fn a_policy_that_nobody_knows_is_refused() {
     assert_eq!(
         Container::serving(1).with(REQUIRE_GPU, "yes").verdict(),
-        "unhealthy: LLAMA_REQUIRE_GPU is `yes`, must be 0 or 1"
+        "unhealthy: LLAMA_REQUIRE_GPU is `yes`, but must be 0 or 1"
     );
     assert_eq!(
         Container::serving(0).verdict(),

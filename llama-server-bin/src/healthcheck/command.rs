@@ -12,24 +12,24 @@ use crate::check::{self, World};
 use crate::drain;
 
 const HELP: &str = "\
-llama-healthcheck: whether the llama-server of this container is well
+llama-healthcheck: check the health of the llama-server in this container
 
 usage: llama-healthcheck [--pid PID] [--timeout SECONDS]
        llama-healthcheck --drain[=SECONDS] [--pid PID]
 
-  --pid PID          the container's main process (1)
-  --timeout SECONDS  longest time until there is a verdict (5)
-  --drain[=SECONDS]  ends llama-server instead, as preStop of Kubernetes: it serves on for SECONDS (5), in which
-                     load balancers learn of the end, then gets SIGTERM and has LLAMA_SERVER_DRAIN for what runs
-  -h, --help         this text
-  -V, --version      the version
+  --pid PID          the container's main process; default: 1
+  --timeout SECONDS  time limit of the check; default: 5
+  --drain[=SECONDS]  end llama-server instead, as preStop in Kubernetes: it serves for SECONDS more (default: 5), until
+                     load balancers know, then gets SIGTERM and has LLAMA_SERVER_DRAIN seconds for running requests
+  -h, --help         print this help
+  -V, --version      print the version
 
-One line that begins with healthy, starting or unhealthy; 0 when healthy, otherwise 1.
+It prints one line that begins with healthy, starting or unhealthy. It ends with 0 if healthy, otherwise with 1.
 
 environment:
-  LLAMA_HEALTHCHECK_URL  asked instead of the address from llama-server's own arguments and variables:
+  LLAMA_HEALTHCHECK_URL  address to check instead of the one that llama-server has bound:
                          http://HOST:PORT/PATH, https://HOST:PORT or http://unix:/FILE:/PATH
-  LLAMA_REQUIRE_GPU      1: without its GPU the server is unhealthy; 0: that is only said (default)
+  LLAMA_REQUIRE_GPU      1: a server that does not use its GPU is unhealthy; 0 (default): the line only says so
 ";
 
 /// What the command line says.
@@ -76,7 +76,7 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
             let value = args.next().unwrap_or_default();
             value.parse().ok().filter(|number: &u32| *number > 0)
         };
-        let missing = || format!("{arg} needs a number above 0");
+        let missing = || format!("{arg} must be a number above 0");
         match arg.as_str() {
             "--pid" => pid = number().ok_or_else(missing)?,
             "--timeout" => seconds = number().ok_or_else(missing)?,
@@ -88,7 +88,7 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
             }
             _ => match arg.strip_prefix("--drain=").map(str::parse) {
                 Some(Ok(seconds)) => drain = Some(seconds),
-                Some(Err(_)) => return Err("--drain= needs whole seconds".to_owned()),
+                Some(Err(_)) => return Err("--drain= must be whole seconds".to_owned()),
                 None => return Err(format!("unexpected argument `{arg}`")),
             },
         }
@@ -132,7 +132,7 @@ fn verdict(world: World, timeout: Duration) -> Verdict {
 /// The last of the `verdicts` that comes in time.
 fn last(verdicts: &Receiver<Verdict>, timeout: Duration) -> Verdict {
     let end = Instant::now() + timeout;
-    let mut last = Verdict::Unhealthy(format!("no verdict within {} s", timeout.as_secs()));
+    let mut last = Verdict::Unhealthy(format!("no result within {} s", timeout.as_secs()));
     loop {
         match verdicts.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(verdict) => last = verdict,
@@ -167,9 +167,9 @@ mod tests {
     #[test]
     fn what_is_wrong_with_it_is_told() {
         let refused = |words: &[&str]| parsed(words).unwrap_err();
-        assert_eq!(refused(&["--pid"]), "--pid needs a number above 0");
-        assert_eq!(refused(&["--timeout", "0"]), "--timeout needs a number above 0");
-        assert_eq!(refused(&["--drain=5s"]), "--drain= needs whole seconds");
+        assert_eq!(refused(&["--pid"]), "--pid must be a number above 0");
+        assert_eq!(refused(&["--timeout", "0"]), "--timeout must be a number above 0");
+        assert_eq!(refused(&["--drain=5s"]), "--drain= must be whole seconds");
         assert_eq!(refused(&["--port", "1"]), "unexpected argument `--port`");
     }
 
@@ -178,7 +178,7 @@ mod tests {
         let (sender, verdicts) = mpsc::channel();
         let short = Duration::from_millis(20);
         let none = last(&verdicts, short).to_string();
-        assert_eq!(none, "unhealthy: no verdict within 0 s");
+        assert_eq!(none, "unhealthy: no result within 0 s");
         sender.send(Verdict::Unhealthy("a".into())).unwrap();
         sender.send(Verdict::Healthy("b".into())).unwrap();
         assert_eq!(last(&verdicts, short).to_string(), "healthy: b");

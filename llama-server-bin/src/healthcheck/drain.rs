@@ -32,16 +32,16 @@ pub(crate) fn drain(
     std::thread::sleep(serve_on);
     let server = server(proc, main)?;
     let name = server.dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let number: u32 = name.parse().map_err(|_| format!("`{name}` is no process"))?;
+    let number: u32 = name.parse().map_err(|_| format!("`{name}` is not a process"))?;
     let pid = i32::try_from(number).ok().and_then(Pid::from_raw);
-    let pid = pid.ok_or_else(|| format!("`{name}` is no process"))?;
+    let pid = pid.ok_or_else(|| format!("`{name}` is not a process"))?;
     let tell = || {
         kill_process(pid, Signal::TERM)
-            .map_err(|error| format!("SIGTERM does not reach process {number}: {error}"))
+            .map_err(|error| format!("cannot send SIGTERM to process {number}: {error}"))
     };
     if process::is_main(proc, number) {
         // Nothing may come after the signal.
-        say(&format!("draining: llama-server (process {number}) is told to end"));
+        say(&format!("draining: sent SIGTERM to llama-server (process {number})"));
         return tell();
     }
     let (start, most) = (Instant::now(), time(&server) + END);

@@ -188,7 +188,9 @@ impl Plan {
                 |ports: &BTreeSet<u16>| format!("port {}", list(ports, u16::to_string, "none"));
             let bind = self.bind.as_ref().map_or_else(|| "any port".to_owned(), ports);
             parts.push(format!("listens on {bind}"));
-            parts.push(if self.connect { "connects out" } else { "connects to nobody" }.to_owned());
+            parts.push(
+                if self.connect { "connects out" } else { "does not connect out" }.to_owned(),
+            );
         }
         parts.push(if self.spawns() { "starts programs" } else { "starts no program" }.to_owned());
         let landlock = (abi > 0).then(|| format!("Landlock (ABI {abi})"));

@@ -37,7 +37,7 @@ pub(crate) struct System<'a> {
 /// A sentence where `/proc` is not there.
 pub(crate) fn plan(args: &[OsString]) -> Result<Plan, String> {
     let maps = std::fs::read_to_string("/proc/self/maps")
-        .map_err(|error| format!("/proc/self/maps cannot be read: {error}"))?;
+        .map_err(|error| format!("cannot read /proc/self/maps: {error}"))?;
     let program = std::env::current_exe().map_err(|error| format!("/proc/self/exe: {error}"))?;
     let devices = std::fs::read_dir("/dev").into_iter().flatten().flatten();
     #[expect(clippy::disallowed_methods, reason = "the server's variables, not a build's")]

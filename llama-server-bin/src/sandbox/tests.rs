@@ -225,8 +225,8 @@ fn one_line_says_what_is_locked() {
     let plan = machine().plan("llama-server -m m.gguf");
     assert_eq!(
         plan.summary(7, true, true),
-        "Landlock (ABI 7) and seccomp: reads m.gguf besides the system's libraries; writes nothing; \
-         listens on port 9931; connects to nobody; starts no program"
+        "Landlock (ABI 7) and seccomp: reads m.gguf besides the system's libraries; writes \
+        nothing; listens on port 9931; does not connect out; starts no program"
     );
     assert_eq!(
         machine().plan("llama-server --models-dir /m").summary(3, true, false),
@@ -236,7 +236,8 @@ fn one_line_says_what_is_locked() {
     assert_eq!(plan.summary(0, true, true), "seccomp: starts no program");
     assert_eq!(
         plan.summary(6, false, true),
-        "Landlock (ABI 6) and seccomp: listens on port 9931; connects to nobody; starts no program"
+        "Landlock (ABI 6) and seccomp: listens on port 9931; does not connect out; starts no \
+        program"
     );
 }
 

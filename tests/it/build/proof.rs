@@ -28,7 +28,7 @@ fn a_clone_builds_the_pinned_source_or_says_what_to_type() {
     flip(&clone.path().join("vendor/llama.cpp/src/llama.cpp"));
     for args in [&library[..], &["xtask", "vendor", "--check"], &["xtask", "dist"]] {
         let error = run(args).fail();
-        let wrong = format!("llama.cpp is not llama.cpp {} as released", Pin::load().tag);
+        let wrong = format!("llama.cpp is not the released llama.cpp {}", Pin::load().tag);
         assert!(error.contains(&wrong), "{error}");
         assert!(error.contains("cargo xtask vendor --force"), "{error}");
     }
@@ -54,12 +54,18 @@ fn an_old_node_is_told_before_anything_is_compiled(clone: &Path, target: &Path) 
         cargo.env("LLAMA_SYS_CACHE_DIR", old.path().join("cache"))
     };
     let error = run(&["xtask", "dist"]).fail();
-    assert!(error.contains("the web UI needs Node.js 20.19 or 22.12, this is 18.19.1"), "{error}");
-    assert!(error.contains("hint: bring a Node.js for it: cargo xtask setup --yes"), "{error}");
+    assert!(
+        error.contains("Node.js is too old: the web UI needs 20.19 or 22.12, but this is 18.19.1"),
+        "{error}"
+    );
+    assert!(error.contains("hint: install Node.js for it: cargo xtask setup --yes"), "{error}");
     assert!(!error.contains("building the CPU payload"), "{error}");
     let said = run(&["xtask", "doctor", "--features", "native"]).output();
     let said = String::from_utf8(said.stdout).unwrap();
-    assert!(said.contains("node is 18.19.1, 20.19 is needed\n    in a clone of this"), "{said}");
+    assert!(
+        said.contains("node is 18.19.1, but 20.19 is required\n    in a clone of this"),
+        "{said}"
+    );
 }
 
 /// A finished build that was moved serves another one with the same flags, and no other.

@@ -119,8 +119,11 @@ fn a_second_ctrl_c_ends_at_once() {
 fn a_drain_that_is_no_number_is_refused_at_the_start() {
     let Some(program) = needs::server() else { return };
     let refused = finish(command(program).env("LLAMA_SERVER_DRAIN", "30s"));
-    refused
-        .assert_refused("the server", "error: LLAMA_SERVER_DRAIN is `30s`, must be whole seconds");
+    refused.assert_refused(
+        "the server",
+        "error: LLAMA_SERVER_DRAIN is `30s`, but must be whole \
+            seconds",
+    );
     refused.assert_refused("the server", "hint: LLAMA_SERVER_DRAIN=30\n");
 }
 

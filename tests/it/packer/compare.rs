@@ -207,7 +207,8 @@ fn a_model_loses_nothing_to_itself_and_more_with_fewer_bits() {
     let words = ["compare", "--text", "text.txt", "--chunks", "2", "--progress", "plain"];
     let text =
         bench.packer.does_in(bench.dir.path(), &[&words[..], &["f16.gguf", "made.gguf"]].concat());
-    let told = ["PERPLEXITY", "KL divergence", "510 tokens: the second halves of 2 chunks of 512"];
+    let told =
+        ["PERPLEXITY", "KL divergence", "510 tokens: the second half of each of 2 chunks of 512"];
     told.iter().for_each(|told| assert!(text.contains(told), "{text}"));
 }
 
@@ -219,7 +220,7 @@ fn what_cannot_be_compared_is_told_before_anything_is_quantized() {
     bench.write("junk.gguf", "junk");
     let quantize = ["quantize", "f16.gguf", "made.gguf", "--type", "Q8_0", "--compare"];
     for (text, said) in [
-        ("short.txt", &["tokens, a comparison needs 1024", "hint: give a longer text"][..]),
+        ("short.txt", &["tokens, a comparison needs 1024", "hint: use a longer text"][..]),
         ("bytes.txt", &["bytes.txt is not UTF-8 at byte 0"]),
         ("none.txt", &["cannot read none.txt"]),
         (".", &[". is not a file"]),
@@ -236,7 +237,7 @@ fn what_cannot_be_compared_is_told_before_anything_is_quantized() {
     bench.refuses(&["quantize", "--dry-run", "junk.gguf"], &["junk.gguf: not a GGUF file"]);
     bench.refuses(
         &["quantize", "--type", "Q8_0", "--type", "Q4_0", "f16.gguf", "made.gguf"],
-        &["one file has one type"],
+        &["one file can have only one type"],
     );
 }
 
@@ -281,7 +282,7 @@ fn a_full_disk_is_told_and_leaves_nothing() {
     bench.refuses(
         &["quantize", "--type", "Q8_0", "f16.gguf", made.to_str().unwrap()],
         &[
-            "quantizing to Q8_0 failed: the file cannot be written",
+            "quantizing to Q8_0 failed: cannot write the file",
             "hint: free some disk space and run the same command again",
         ],
     );

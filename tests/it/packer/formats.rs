@@ -83,7 +83,7 @@ fn one_build_is_pushed_in_three_formats_and_its_files_are_stored_once() {
     let count = |word: &str| said.lines().filter(|line| line.ends_with(word)).count();
     // Two layers of the image and four files, which the third format has in common with the second.
     assert_eq!((count(" pushed"), count(" already there")), (6, 4), "{said}");
-    let warning = "warning: docker: Docker Model Runner does not read `-sysf /models/system.txt`";
+    let warning = "warning: docker: Docker Model Runner ignores `-sysf /models/system.txt`";
     assert!(said.contains(warning), "{said}");
     let blobs = names(&bench.packer.store().join("blobs/sha256"));
     let images = bench.packer.list();
@@ -117,7 +117,7 @@ fn what_was_pulled_as_an_artifact_does_not_become_an_image_unsaid() {
     bench.ship();
     let (other, name) = (Packer::new().unwrap(), format!("{}-modelpack", bench.name));
     other.does(&["pull", &name]);
-    let refused = format!("`{name}` is no image in its registry: it has the format modelpack");
+    let refused = format!("the registry has `{name}` as modelpack, not as an image");
     other.run(&["push", &name]).assert_refused("push", &refused);
     let said = other.does(&["push", "--format", "modelpack", &name]);
     assert!(said.contains(&format!("pushed {name} as sha256:")), "{said}");

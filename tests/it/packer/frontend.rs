@@ -201,8 +201,12 @@ fn errors_are_the_same_through_docker() {
     let Some(bench) = Bench::new() else { return };
     bench.write("broken.gguf", "no model");
     let files = [
-        ("COPY missing.gguf .", "GGUFPackerfile:3:1: no file or folder `missing.gguf`"),
-        ("RUN true", "GGUFPackerfile:3:1: RUN is for containers: nothing runs in a model's build"),
+        ("COPY missing.gguf .", "GGUFPackerfile:3:1: file or folder not found: `missing.gguf`"),
+        (
+            "RUN true",
+            "GGUFPackerfile:3:1: RUN is not supported: the build of a model runs no \
+            commands",
+        ),
         ("COPY broken.gguf .\nCMD [\"-m\", \"broken.gguf\"]", "GGUFPackerfile:4:1: "),
         ("ADD --checksum=sha256:12 https://localhost/x .", "GGUFPackerfile:3:"),
         ("COPY --from=nothing:1 /x .", "GGUFPackerfile:3:1: "),

@@ -80,7 +80,7 @@ impl Bench {
     /// The store is whole, and nothing is there that a killed process left.
     pub(super) fn is_clean(&self, after: &str) {
         let output = self.does(&["store", "check", "--deep"]);
-        assert!(output.contains("the store is whole"), "after {after}: {output}");
+        assert!(output.contains("the store is intact"), "after {after}: {output}");
         assert_eq!(names(&self.packer.store().join("temp")), [""; 0], "after {after}");
         for folder in [self.dir.path().to_owned(), self.dir.path().join("out")] {
             let parts = hidden(&folder);
@@ -238,7 +238,7 @@ fn a_full_disk_is_told_and_once_there_is_room_the_same_command_succeeds() {
         done.assert_refused("a command with a full disk", hint);
         assert!(!done.output.contains("panicked"), "{}", done.output);
         let checked = run(&["store", "check", "--deep"]);
-        assert!(checked.output.contains("the store is whole: 0 images"), "{}", checked.output);
+        assert!(checked.output.contains("the store is intact: 0 images"), "{}", checked.output);
         assert_eq!(names(&small.0.path().join("store/temp")), [""; 0]);
         assert!(run(&["prune"]).status.success());
     }

@@ -82,7 +82,8 @@ fn a_failure_of_the_script_is_told_with_the_file_at_fault() {
     let Some(bench) = Bench::new(script) else { return };
     let done = bench.convert();
     let said = format!(
-        "llama.cpp's converter failed with FooForCausalLM: {}: JSONDecodeError: Expecting value: line 1 column 1",
+        "llama.cpp's converter failed on FooForCausalLM: {}: JSONDecodeError: Expecting value: \
+        line 1 column 1",
         bench.at("m/config.json").display()
     );
     done.assert_refused("a script that fails", &said);
@@ -96,7 +97,7 @@ fn code_of_the_checkpoint_is_not_run() {
     let Some(bench) = Bench::new(script) else { return };
     bench.convert().assert_refused(
         "code",
-        "the checkpoint wants Python code of its own run, which is not done here",
+        "the checkpoint needs its own Python code, which gguf-packer does not run",
     );
     bench.is_clean();
 }

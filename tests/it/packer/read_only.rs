@@ -29,7 +29,7 @@ fn is_read_only(start: &dyn Fn(&[&str]) -> Command, dir: &Path, out: &Path, why:
         (&["inspect", "t:1"], "\"Architecture\""),
         (&["run", "--dry-run", "t:1"], "llama-server"),
         (&["save", "--output", &out, "t:1"], ""),
-        (&["store", "check", "--deep"], "the store is whole: 1 images, 1 names"),
+        (&["store", "check", "--deep"], "the store is intact: 1 images, 1 names"),
     ] {
         let done = finish(&mut start(words));
         assert!(done.status.success(), "{words:?}: {}", done.output);

@@ -54,7 +54,7 @@ impl Bench {
         assert_eq!(self.packer.list(), [] as [serde_json::Value; 0]);
         assert_eq!(names(&self.packer.store().join("temp")), [""; 0]);
         let output = self.packer.does(&["store", "check", "--deep"]);
-        assert!(output.contains("the store is whole: 0 images, 0 names"), "{output}");
+        assert!(output.contains("the store is intact: 0 images, 0 names"), "{output}");
     }
 }
 
@@ -83,12 +83,12 @@ fn a_file_of_weights_that_is_none_is_refused_at_its_command() {
     let whole = bench.model();
     let at = "GGUFPackerfile:3:1: /models/m.gguf: ";
     for (content, said) in [
-        (Vec::new(), "the GGUF header is cut off: the file has 0 bytes"),
+        (Vec::new(), "the GGUF header is truncated: the file has 0 bytes"),
         (b"PK\x03\x04 and more of it".to_vec(), "not a GGUF file: it begins with `PK"),
-        (claims(1 << 60, 0), "it claims 1152921504606846976 tensors in a file of 1024 bytes"),
-        (claims(0, 1 << 60), "it claims 1152921504606846976 keys in a file of 1024 bytes"),
+        (claims(1 << 60, 0), "it declares 1152921504606846976 tensors in a file of 1024 bytes"),
+        (claims(0, 1 << 60), "it declares 1152921504606846976 keys in a file of 1024 bytes"),
         (whole[..3000].to_vec(), "in a file of 3000 bytes"),
-        (whole[..whole.len() - 100_000].to_vec(), "the file is cut off: the weights of `"),
+        (whole[..whole.len() - 100_000].to_vec(), "the file is truncated: the weights of `"),
         (b"version https://git-lfs.github.com/spec/v1\n".to_vec(), "hint: a file of Git LFS"),
     ] {
         bench.write("m.gguf", content);
@@ -106,27 +106,51 @@ fn what_the_file_says_wrongly_is_shown_with_its_line() {
         &[
             "GGUFPackerfile:2:1: unknown instruction `COPPY`\n  2 | COPPY m.gguf .\n    | ^\n",
             "hint: did you mean `COPY`?",
-            "GGUFPackerfile:3:1: RUN is for containers",
+            "GGUFPackerfile:3:1: RUN is not supported",
         ],
     );
     bench.refuses(
         "FROM scratch\nCOPY m.gguf .\nCMD [\"-c\", \"1\"]\nCMD [\"-c\", \"2\"]\n",
         &[],
-        &["GGUFPackerfile:3:7: CMD names no model", "GGUFPackerfile:4:7: CMD names no model"],
+        &[
+            "GGUFPackerfile:3:7: CMD does not name a model",
+            "GGUFPackerfile:4:7: CMD does not name a model",
+        ],
     );
     bench.refuses(
         &of("COPY m.gguf other.gguf"),
         &[],
-        &["GGUFPackerfile:3:1: CMD: `-m` names `m.gguf`, which the image has not", "/models/other"],
+        &[
+            "GGUFPackerfile:3:1: CMD: `-m` names `m.gguf`, which is not in the image",
+            "/models/other",
+        ],
     );
-    bench.refuses(&of("COPY ../m.gguf ."), &[], &["2:1: `../m.gguf` leads out of its root"]);
-    bench.refuses(&of("COPY m.guf ."), &[], &["no file or folder `m.guf`", "there is `m.gguf`"]);
-    bench.refuses(&of("COPY /etc/passwd ."), &[], &["2:1: no file or folder `/etc/passwd`"]);
-    bench.refuses(&of("ADD ftp://h/m.gguf ."), &[], &["no such address can be read: `ftp://h/"]);
+    bench.refuses(
+        &of("COPY ../m.gguf ."),
+        &[],
+        &["2:1: forbidden path outside the build context \
+        or stage: `../m.gguf`"],
+    );
+    bench.refuses(
+        &of("COPY m.guf ."),
+        &[],
+        &["file or folder not found: `m.guf`", "did you mean `m.gguf`?"],
+    );
+    bench.refuses(
+        &of("COPY /etc/passwd ."),
+        &[],
+        &["2:1: file or folder not found: `/etc/passwd`"],
+    );
+    bench.refuses(&of("ADD ftp://h/m.gguf ."), &[], &["unsupported URL: `ftp://h/"]);
     bench.refuses(&of("LABEL a=\0"), &[], &["GGUFPackerfile:2:9: a zero byte stands here"]);
     bench.refuses(PLAIN, &["--build-arg", "=x"], &["`--build-arg =x` is not KEY=VALUE"]);
-    bench.refuses(PLAIN, &["--platform", "x"], &["not a platform: `x`"]);
-    bench.refuses(PLAIN, &["--target", "x"], &["GGUFPackerfile:1:1: there is no stage `x`"]);
+    bench.refuses(PLAIN, &["--platform", "x"], &["invalid platform `x`"]);
+    bench.refuses(
+        PLAIN,
+        &["--target", "x"],
+        &["GGUFPackerfile:1:1: target stage `x` could not be \
+        found"],
+    );
     bench.refuses(
         "FROM scratch\nCOPY --from=n m.gguf .\nCMD [\"-m\", \"m.gguf\"]\n",
         &["--build-context", "n=/no/such"],
@@ -142,7 +166,7 @@ fn quantizing_what_cannot_be_is_told_with_the_reason() {
         format!("FROM scratch\nCOPY m.gguf .\n{quantize}\nCMD [\"-m\", \"q.gguf\"]\n")
     };
     bench.refuses(&of("--type=IQ1_S"), &[], &["3:17: IQ1_S needs an importance matrix"]);
-    bench.refuses(&of("--type=Q4_KM"), &[], &["3:17: QUANTIZE has no type", "`Q4_K_M`?"]);
+    bench.refuses(&of("--type=Q4_KM"), &[], &["3:17: unknown file type", "`Q4_K_M`?"]);
     let disabled = "3:1: quantizing to Q4_K_M failed: requantizing from type q8_0 is disabled";
     bench.refuses(&of("--type=Q4_K_M"), &[], &[disabled, "| QUANTIZE --type=Q4_K_M m.gguf"]);
     bench.write("m.gguf", "no model at all");
@@ -150,12 +174,12 @@ fn quantizing_what_cannot_be_is_told_with_the_reason() {
 
     let dir = bench.dir.path();
     for (words, said) in [
-        (&["--type", "Q9", "m.gguf", "o.gguf"][..], "no type of files is `Q9`"),
+        (&["--type", "Q9", "m.gguf", "o.gguf"][..], "unknown file type `Q9`"),
         (&["--type", "IQ1_S", "m.gguf", "o.gguf"], "IQ1_S needs an importance matrix"),
-        (&["--tensor-type", "x", "m.gguf", "o.gguf"], "`x` names no tensors and their type"),
+        (&["--tensor-type", "x", "m.gguf", "o.gguf"], "`x` is not PATTERN=TYPE"),
         (&["m.gguf", "o.gguf"], "m.gguf: not a GGUF file"),
-        (&["m.gguf", "no/o.gguf"], "there is no folder "),
-        (&["m.gguf", "m.gguf"], "both files are the same one"),
+        (&["m.gguf", "no/o.gguf"], "folder not found: "),
+        (&["m.gguf", "m.gguf"], "input and output are the same file"),
     ] {
         let done = bench.packer.run_in(dir, &[&["quantize"], words].concat());
         done.assert_refused(&format!("quantize {words:?}"), said);
@@ -170,10 +194,14 @@ fn what_is_no_file_is_not_waited_for() {
     let all = "FROM scratch\nCOPY . .\nCMD [\"-m\", \"m.gguf\"]\n";
     let pipe = dir.join("pipe");
     assert!(finish(command("mkfifo").arg(&pipe)).status.success());
-    bench.refuses(all, &[], &["2:1: `pipe` is neither a file nor a folder", "a line `pipe` in"]);
+    bench.refuses(
+        all,
+        &[],
+        &["2:1: `pipe` is not a file, a folder or a link", "add the line `pipe` to"],
+    );
     fs::remove_file(&pipe).unwrap();
     let socket = std::os::unix::net::UnixListener::bind(dir.join("socket")).unwrap();
-    bench.refuses(all, &[], &["2:1: `socket` is neither a file nor a folder"]);
+    bench.refuses(all, &[], &["2:1: `socket` is not a file, a folder or a link"]);
     drop(socket);
     fs::remove_file(dir.join("socket")).unwrap();
     fs::write(dir.join(OsStr::from_bytes(b"a\xff")), "x").unwrap();
@@ -186,15 +214,15 @@ fn what_is_no_file_is_not_waited_for() {
         std::os::unix::fs::symlink(target, dir.join("m.gguf")).unwrap();
     };
     link("/etc/passwd");
-    let away = "2:1: the link `m.gguf` leads to `/etc/passwd`, which is not there";
+    let away = "2:1: the link `m.gguf` points to `/etc/passwd`, which does not exist";
     bench.refuses(PLAIN, &[], &[away]);
     link("m.gguf");
-    bench.refuses(PLAIN, &[], &["2:1: the links at `m.gguf` go in a circle"]);
+    bench.refuses(PLAIN, &[], &["2:1: too many levels of symbolic links: `m.gguf`"]);
 
     fs::remove_file(dir.join("GGUFPackerfile")).unwrap();
     assert!(finish(command("mkfifo").arg(dir.join("GGUFPackerfile"))).status.success());
     let done = bench.packer.run_in(dir, &["build", "."]);
-    done.assert_refused("a build of a pipe", "GGUFPackerfile is neither a file nor a folder");
+    done.assert_refused("a build of a pipe", "GGUFPackerfile is not a regular file");
     bench.is_clean();
 }
 
@@ -230,9 +258,9 @@ fn archives_that_are_broken_leave_nothing() {
     let at = changed.len() - 100_000;
     changed[at] ^= 1;
     for (content, said) in [
-        (&whole[..1_000_000], "b.tar is cut off: it has 1000000 bytes"),
-        (&changed, "the layer that came is sha256:"),
-        (b"no archive, but longer than nothing", "b.tar is no archive that can be read"),
+        (&whole[..1_000_000], "b.tar is truncated: it has 1000000 bytes"),
+        (&changed, "the layer has the digest sha256:"),
+        (b"no archive, but longer than nothing", "b.tar as an archive"),
     ] {
         bench.write("b.tar", content);
         let done = other.packer.run_in(dir, &["load", "b.tar"]);
@@ -254,9 +282,9 @@ fn a_store_that_cannot_be_is_told() {
     bench.packer.run(&words).assert_refused("a store that is a file", &said);
     let mut homeless = bench.packer.command(&["store", "path"]);
     let homeless = finish(homeless.env("GGUF_PACKER_STORE_PATH", "").env("HOME", "no/such"));
-    homeless.assert_refused("no home", "hint: name a folder for them: --store DIR");
+    homeless.assert_refused("no home", "hint: choose a folder: --store DIR");
     let done = bench.packer.run(&["run", "--dry-run", "no.gguf"]);
-    done.assert_refused("run", "there is no file `no.gguf`");
+    done.assert_refused("run", "file not found: `no.gguf`");
 }
 
 /// Who reads may have had enough.

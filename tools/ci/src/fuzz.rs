@@ -116,7 +116,7 @@ fn fuzz(screen: &mut Screen, program: &Path, args: &Args) -> Result<()> {
     if found.is_empty() {
         return Ok(());
     }
-    bail!(Error::new(found.join("\n")).hint("docs/fuzzing.md says how to go on"))
+    bail!(Error::new(found.join("\n")).hint("read docs/fuzzing.md for what to do"))
 }
 
 /// One target's run.

@@ -51,7 +51,7 @@ pub(crate) fn run(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
 /// What a run without root's rights says at its end.
 fn told(left_out: &[String]) -> Option<String> {
     let lines: String = left_out.iter().map(|what| format!("\n  {what}")).collect();
-    let whose = "left out, as only root can do it and this user may not use sudo:";
+    let whose = "skipped, because only root can run them and this user may not use sudo:";
     (!left_out.is_empty()).then(|| format!("{whose}{lines}"))
 }
 
@@ -82,7 +82,7 @@ impl Subjects {
             .env("LLAMA_TEST_GGUF_PACKER", programs.program("gguf-packer")?)
             .env(
                 "LLAMA_TEST_LLAMA_SYS",
-                programs.llama_sys.context("cargo names no build of `llama-sys`")?,
+                programs.llama_sys.context("cargo reports no build of `llama-sys`")?,
             )
             .env("LLAMA_TEST_SERVER", own)
             .env("LLAMA_TEST_SERVER_DL", shared);
@@ -184,7 +184,7 @@ fn with_engine<T>(
     let done = done?;
     let left_out = match engine {
         Err(error) if !ci => {
-            eprintln!("images are not tested: {error:#}");
+            eprintln!("skipping the tests of images: {error:#}");
             Vec::new()
         }
         engine => engine?,
@@ -288,7 +288,7 @@ mod tests {
         let left_out = unless_roots(&needs_root, needs_root.run()).unwrap();
         assert_eq!(left_out.as_deref(), Some("sh -c 'exit 77'"));
         let told = told(&[left_out.unwrap(), "the test x: it needs y".to_owned()]).unwrap();
-        let first = "left out, as only root can do it and this user may not use sudo:\n";
+        let first = "skipped, because only root can run them and this user may not use sudo:\n";
         assert_eq!(told, format!("{first}  sh -c 'exit 77'\n  the test x: it needs y"));
         assert_eq!(super::told(&[]), None);
     }

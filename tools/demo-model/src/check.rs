@@ -22,7 +22,7 @@ const QUESTIONS: [&str; 3] =
 /// # Errors
 /// When it cannot be read, or differs from what the corpus gives.
 pub fn check(path: &Path) -> Result<(), Error> {
-    let again = |error: Error| error.hint("make it again: `cargo xtask demo-model`");
+    let again = |error: Error| error.hint("train it again: cargo xtask demo-model");
     let file = File::read(path).map_err(again)?;
     let corpus = Corpus::load();
     let tokenizer = corpus.tokenizer();
@@ -59,9 +59,7 @@ fn same_metadata(found: &File, wanted: &File) -> Result<(), Error> {
     let pairs = found.metadata.iter().zip(&wanted.metadata);
     let different = pairs.clone().find(|(f, w)| f != w).map(|(_, (key, _))| key.as_str());
     match different {
-        Some(key) => {
-            Err(Error::new(format!("the demo model's {key} is not what the corpus gives")))
-        }
+        Some(key) => Err(Error::new(format!("the demo model's {key} does not match the corpus"))),
         None if found.metadata.len() != wanted.metadata.len() => {
             let (found, wanted) = (found.metadata.len(), wanted.metadata.len());
             Err(Error::new(format!("the demo model has {found} metadata keys instead of {wanted}")))

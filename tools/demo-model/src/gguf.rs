@@ -126,7 +126,8 @@ impl File {
     /// When `path` cannot be read, is cut short or has parts that this module does not write.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
-        let broken = || Error::new(format!("not a GGUF file of ours: {}", path.display()));
+        let broken =
+            || Error::new(format!("not a GGUF file that this program wrote: {}", path.display()));
         Reader::new(&bytes).file().ok_or_else(broken)
     }
 }

@@ -67,7 +67,8 @@ impl Advisories {
         let mut wrong = Vec::new();
         if self.reviewed != pin.tag {
             wrong.push(format!(
-                "the advisories were reviewed for {}, the pin is {}: review them, then set `reviewed`",
+                "the advisories were reviewed for {}, but the pin is {}: review them, then set \
+                `reviewed`",
                 self.reviewed, pin.tag
             ));
         }
@@ -125,7 +126,9 @@ impl Advisory {
                 }
             }
             State::NotAffected { reason, .. } | State::Affected { reason } => {
-                (!reason.ends_with('.')).then(|| format!("{}: the reason is no sentence", self.id))
+                (!reason.ends_with('.')).then(|| {
+                    format!("{}: the reason must be a sentence that ends with a full stop", self.id)
+                })
             }
         }
     }

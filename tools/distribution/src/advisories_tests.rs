@@ -65,12 +65,17 @@ fn every_rule_finds_what_breaks_it() {
         (
             "b100",
             "b98",
-            "the advisories were reviewed for b98, the pin is b100: review them, then set `reviewed`",
+            "the advisories were reviewed for b98, but the pin is b100: review them, then set \
+            `reviewed`",
         ),
         ("b99", "b101", "CVE-2025-9: fixed_in `b101` is not a release up to b100"),
         ("b99", "soon", "CVE-2025-9: fixed_in `soon` is not a release up to b100"),
         ("CVE-2025-9", "CVE-2025-11", "CVE-2025-10 must come before CVE-2025-11"),
-        ("not built.", "not built", "GHSA-1111-2222-3333: the reason is no sentence"),
+        (
+            "not built.",
+            "not built",
+            "GHSA-1111-2222-3333: the reason must be a sentence that ends with a full stop",
+        ),
     ] {
         assert_eq!(violations(old, new), [expected]);
     }

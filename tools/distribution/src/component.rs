@@ -123,7 +123,7 @@ fn is_in(program: &Program, part: &Component) -> bool {
 fn vendor_component(library: &VendorLibrary) -> Result<Component> {
     ensure!(
         !library.license_files.is_empty(),
-        "the vendor's library {} comes without a licence text",
+        "no licence text found for the vendor's library {}",
         library.name
     );
     // The vendors' licences are texts of their own, which SPDX does not list.
@@ -228,7 +228,7 @@ mod tests {
         };
         assert_eq!(
             vendor_component(&library).unwrap_err().to_string(),
-            "the vendor's library cublas comes without a licence text"
+            "no licence text found for the vendor's library cublas"
         );
     }
 }

@@ -148,10 +148,10 @@ fn refuse_other_sources(overrides: &Overrides) -> Result<()> {
     let named = named.join(" ");
     bail!(
         Error::usage(format!(
-            "a distribution is of the pinned llama.cpp, not of what {named} names"
+            "a distribution contains the pinned llama.cpp, but {named} names another one"
         ))
         .hint(format!("unset {named}"))
-        .hint("to build a tree of your own: cargo build --release -p llama-server-bin")
+        .hint("to build your own tree: cargo build --release -p llama-server-bin")
     )
 }
 

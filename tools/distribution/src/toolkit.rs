@@ -178,16 +178,19 @@ fn mismatch(
     let want = wanted.map(|wanted| format!(" {wanted}")).unwrap_or_default();
     let (major, minor) = oldest;
     if wanted.and_then(major_minor).is_some_and(|wanted| wanted < oldest) {
-        return Some(format!("the {variant} toolkit{want} is too old: {major}.{minor} is needed"));
+        return Some(format!(
+            "the {variant} toolkit{want} is too old: {major}.{minor} is required"
+        ));
     }
     let what = match there {
-        None => format!("no toolkit{want} for the variant `{variant}`"),
+        None => format!("toolkit{want} for the variant `{variant}` not found"),
         Some((version, place)) => {
             let found = major_minor(version).unwrap_or_default();
             let place = place.display();
             if found < oldest {
                 format!(
-                    "the {variant} toolkit is too old: {place} is {version}, {major}.{minor} is needed"
+                    "the {variant} toolkit is too old: {place} is {version}, but {major}.{minor} \
+                    is required"
                 )
             } else if wanted.is_some_and(|wanted| major_minor(wanted) != Some(found)) {
                 format!("found {variant} {version} at {place}, but{want} was requested")
@@ -217,11 +220,11 @@ mod tests {
         );
         assert_eq!(
             say("11.8.89", None),
-            "the cuda toolkit is too old: /usr/bin/nvcc is 11.8.89, 12.4 is needed"
+            "the cuda toolkit is too old: /usr/bin/nvcc is 11.8.89, but 12.4 is required"
         );
         assert_eq!(
             say("13.0.88", Some("11.8")),
-            "the cuda toolkit 11.8 is too old: 12.4 is needed"
+            "the cuda toolkit 11.8 is too old: 12.4 is required"
         );
         assert_eq!(
             mismatch(Variant::Rocm, None, Some("6.4")).unwrap(),
@@ -234,7 +237,7 @@ mod tests {
         let error = check_architectures(Variant::Vulkan, &Toolkit::default(), "90").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`--arch` means nothing to the variant `vulkan`\n  hint: leave it out"
+            "`--arch` does not apply to the variant `vulkan`\n  hint: leave it out"
         );
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn choose<'a>(
     match found[..] {
         [one] => Ok(one),
         [] => bail!(
-            Error::missing(format!("no distribution of `{variant}` for {target} in dist"))
+            Error::missing(format!("no distribution of `{variant}` for {target} found in dist"))
                 .hint(format!("cargo xtask dist --variant {variant} --setup"))
                 .hint("or name another folder: --dist DIR")
         ),
@@ -149,8 +149,8 @@ mod tests {
         assert_eq!(choose(&there, Variant::Cpu, X86_64).unwrap(), &there[0]);
         assert_eq!(
             choose(&there, Variant::Rocm, X86_64).unwrap_err().to_string(),
-            "no distribution of `rocm` for x86_64-unknown-linux-gnu in dist\n  hint: cargo xtask dist \
-             --variant rocm --setup\n  hint: or name another folder: --dist DIR"
+            "no distribution of `rocm` for x86_64-unknown-linux-gnu found in dist\n  hint: cargo \
+            xtask dist --variant rocm --setup\n  hint: or name another folder: --dist DIR"
         );
         let two =
             names(&["cuda-13.0-x86_64-unknown-linux-gnu", "cuda-12.8-x86_64-unknown-linux-gnu"]);

@@ -88,7 +88,7 @@ fn llama_bench(dir: &Path, model: &Path, shape: &Shape) -> Result<Samples> {
     let cmd = cmd.args(["-ngl", "99", "-o", "json", "-p", &number(shape.prompt)]);
     let cmd = cmd.args(["-n", &number(shape.generated), "-r", &number(shape.repetitions)]);
     let text = cmd.read()?;
-    parse(&text).with_context(|| format!("no figures in what llama-bench says: {text}"))
+    parse(&text).with_context(|| format!("no figures in the output of llama-bench: {text}"))
 }
 
 /// From `llama-bench`'s list of tests: one of the prompt alone, one of generation alone.
@@ -145,7 +145,7 @@ fn rate(timings: &Value, what: &str, due: usize) -> Result<f64> {
     let rate = timings[format!("{what}_per_second")].as_f64();
     match rate.filter(|rate| *rate > 0.0 && count == Some(due as u64)) {
         Some(rate) => Ok(rate),
-        None => bail!("llama-server's timings are not of {due} tokens: {timings}"),
+        None => bail!("llama-server reported no timings for {due} tokens: {timings}"),
     }
 }
 
@@ -196,7 +196,8 @@ mod tests {
         assert_eq!(rate(&timings, "prompt", 512).unwrap(), 20.5);
         assert_eq!(
             rate(&timings, "prompt", 128).unwrap_err().to_string(),
-            "llama-server's timings are not of 128 tokens: {\"prompt_n\":512,\"prompt_per_second\":20.5}"
+            "llama-server reported no timings for 128 tokens: \
+            {\"prompt_n\":512,\"prompt_per_second\":20.5}"
         );
         assert!(rate(&timings, "predicted", 32).is_err());
     }

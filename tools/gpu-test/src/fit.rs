@@ -18,13 +18,13 @@ pub(super) fn violations(
     if dist.variant != variant.name() {
         let is = &dist.variant;
         wrong.push(
-            Error::usage(format!("the distribution is of the variant `{is}`, not `{variant}`"))
+            Error::usage(format!("the distribution has the variant `{is}`, not `{variant}`"))
                 .hint(format!("--variant {is}")),
         );
     }
     if dist.target != target {
         wrong.push(Error::usage(format!(
-            "the distribution is for {}, this machine is {target}",
+            "the distribution is for {}, but this machine is {target}",
             dist.target
         )));
     }
@@ -32,7 +32,7 @@ pub(super) fn violations(
         let is = &dist.llama_cpp.tag;
         wrong.push(
             Error::usage(format!(
-                "the distribution is of llama.cpp {is}, this workspace pins {}",
+                "the distribution contains llama.cpp {is}, but this workspace pins {}",
                 pin.tag
             ))
             .hint(format!(
@@ -44,13 +44,13 @@ pub(super) fn violations(
     if let Some(cpu) = cpu {
         if cpu.variant != Variant::Cpu.name() {
             wrong.push(
-                Error::usage(format!("--cpu-dist is of the variant `{}`", cpu.variant))
+                Error::usage(format!("--cpu-dist has the variant `{}`, not `cpu`", cpu.variant))
                     .hint("cargo xtask dist --variant cpu"),
             );
         }
         if cpu.llama_cpp != dist.llama_cpp {
             wrong.push(
-                Error::usage("the CPU distribution is of another llama.cpp")
+                Error::usage("the CPU distribution contains another llama.cpp")
                     .hint(format!("build both at once: cargo xtask dist --variant cpu,{variant}")),
             );
         }
@@ -83,17 +83,18 @@ mod tests {
         assert_eq!(
             wrong(&old, &dist, Variant::Vulkan),
             [
-                "the distribution is of the variant `cuda`, not `vulkan`\n  hint: --variant cuda",
-                "the distribution is for aarch64-unknown-linux-gnu, this machine is \
-                 x86_64-unknown-linux-gnu",
+                "the distribution has the variant `cuda`, not `vulkan`\n  hint: --variant cuda",
+                "the distribution is for aarch64-unknown-linux-gnu, but this machine is \
+                x86_64-unknown-linux-gnu",
                 &format!(
-                    "the distribution is of llama.cpp b1, this workspace pins {}\n  hint: check out its \
-                     commit: git checkout 0123",
+                    "the distribution contains llama.cpp b1, but this workspace pins {}\n  hint: \
+                    check out its commit: git checkout 0123",
                     pin.tag
                 ),
-                "--cpu-dist is of the variant `cuda`\n  hint: cargo xtask dist --variant cpu",
-                "the CPU distribution is of another llama.cpp\n  hint: build both at once: cargo xtask \
-                 dist --variant cpu,vulkan",
+                "--cpu-dist has the variant `cuda`, not `cpu`\n  hint: cargo xtask dist --variant \
+                cpu",
+                "the CPU distribution contains another llama.cpp\n  hint: build both at once: \
+                cargo xtask dist --variant cpu,vulkan",
             ]
         );
     }

@@ -46,7 +46,7 @@ fn run(args: &Args) -> Result<()> {
     let model = args.model.clone().unwrap_or_else(|| cargo::root().join(demo_model::PATH));
     ensure!(
         model.is_file(),
-        Error::missing(format!("no model {}", model.display()))
+        Error::missing(format!("model not found: {}", model.display()))
             .hint("cargo xtask demo-model, or --model FILE")
     );
     let mut screen = Screen::new();
@@ -159,7 +159,7 @@ impl Test<'_> {
         let gpu = server::start(&program(self.dist), &self.model, &gpu)?;
         let placement = offload::read(gpu.log().iter().map(String::as_str));
         placement.check(prefix)?;
-        ensure!(!placement.layers.is_empty(), "llama-server -v names no layer");
+        ensure!(!placement.layers.is_empty(), "llama-server -v listed no layers");
         let (cpu, args): (&Dist, &[&str]) = match self.cpu {
             Some(cpu) => (cpu, &["-np", "1"]),
             None => (self.dist, &["-np", "1", "--device", "none"]),

@@ -123,20 +123,20 @@ mod tests {
     fn a_machine_without_a_gpu_gets_the_way_to_one() {
         assert_eq!(
             no_gpu(Variant::Cuda, Some("580")).to_string(),
-            "no GPU: llama-server lists no device for `cuda`\n  hint: is there a driver, 580 or newer? \
-             nvidia-smi"
+            "llama-server lists no device for `cuda`\n  hint: check for a driver, 580 or newer: \
+            nvidia-smi"
         );
         assert_eq!(
             no_gpu(Variant::Rocm, None).to_string(),
-            "no GPU: llama-server lists no device for `rocm`\n  hint: may this user open it? ls -l \
-             /dev/kfd /dev/dri"
+            "llama-server lists no device for `rocm`\n  hint: check that this user may open the \
+            devices: ls -l /dev/kfd /dev/dri"
         );
         assert_eq!(
             no_gpu(Variant::Vulkan, None).to_string(),
-            "no GPU: llama-server lists no device for `vulkan`\n  hint: is there a driver? vulkaninfo \
-             --summary\n  hint: a GPU made of software, which has to be named: apt-get install \
-             mesa-vulkan-drivers vulkan-tools\n  hint: GGML_VK_VISIBLE_DEVICES=0 cargo xtask gpu-test \
-             --variant vulkan --bench tiny --ops ADD,RMS_NORM"
+            "llama-server lists no device for `vulkan`\n  hint: check for a driver: vulkaninfo \
+            --summary\n  hint: or install a software device, and name it: apt-get install \
+            mesa-vulkan-drivers vulkan-tools\n  hint: GGML_VK_VISIBLE_DEVICES=0 cargo xtask \
+            gpu-test --variant vulkan --bench tiny --ops ADD,RMS_NORM"
         );
     }
 }

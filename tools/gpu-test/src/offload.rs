@@ -48,15 +48,15 @@ impl Placement {
     pub(super) fn check(&self, prefix: &str) -> Result<()> {
         let mut wrong = Vec::new();
         if self.caches.is_empty() {
-            wrong.push("the log of llama-server says nothing about where the model is".to_owned());
+            wrong.push("the log of llama-server does not say where the model is".to_owned());
         }
         for (layer, device) in &self.layers {
             if !machine::is_of(device, prefix) {
-                wrong.push(format!("layer {layer} is on {device}, not on a device of {prefix}"));
+                wrong.push(format!("layer {layer} is on {device}, not on a {prefix} device"));
             }
         }
         for device in self.caches.iter().filter(|device| !machine::is_of(device, prefix)) {
-            wrong.push(format!("keys and values are on {device}, not on a device of {prefix}"));
+            wrong.push(format!("keys and values are on {device}, not on a {prefix} device"));
         }
         if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
     }
@@ -91,15 +91,15 @@ mod tests {
         let error = read(text.lines()).check("Vulkan").unwrap_err().to_string();
         assert_eq!(
             error,
-            "layer 1 is on CPU, not on a device of Vulkan\nkeys and values are on CPU, not on a device of \
-             Vulkan"
+            "layer 1 is on CPU, not on a Vulkan device\nkeys and values are on CPU, not on a \
+            Vulkan device"
         );
         assert_eq!(
             read(["load_tensors: offloaded 2/2 layers to GPU"])
                 .check("CUDA")
                 .unwrap_err()
                 .to_string(),
-            "the log of llama-server says nothing about where the model is"
+            "the log of llama-server does not say where the model is"
         );
     }
 }

@@ -84,14 +84,14 @@ impl Ops {
         let Self { passed, total, failing, .. } = self;
         if *total == 0 {
             let filter = self.filter.as_deref().unwrap_or("all");
-            let error = Error::usage(format!("test-backend-ops tested nothing of `{filter}`"))
-                .hint("names of operations are upper case: --ops MUL_MAT,ADD");
+            let error = Error::usage(format!("test-backend-ops ran no tests for `{filter}`"))
+                .hint("write operations in upper case: --ops MUL_MAT,ADD");
             return Some(error.to_string());
         }
         if passed == total {
             return None;
         }
-        let mut text = format!("test-backend-ops: {} of {total} tests fail", total - passed);
+        let mut text = format!("test-backend-ops: {} of {total} tests failed", total - passed);
         for name in failing.iter().take(NAMED) {
             text.push_str(&format!("\n  | {name}"));
         }
@@ -141,7 +141,7 @@ Backend 2/2: CPU
         let mut ops = read(&lines(&text));
         assert_eq!(
             ops.violation().unwrap(),
-            "test-backend-ops: 12 of 13 tests fail\n  | A(x=1)\n  | B(y=[1,2])"
+            "test-backend-ops: 12 of 13 tests failed\n  | A(x=1)\n  | B(y=[1,2])"
         );
         ops.failing = vec!["C()".to_owned(); 12];
         assert!(ops.violation().unwrap().ends_with("\n  | C()\n  | and 2 more"));
@@ -152,8 +152,8 @@ Backend 2/2: CPU
         let ops = Ops { filter: Some("mul_mat".to_owned()), ..read(&lines("  0/0 tests passed")) };
         assert_eq!(
             ops.violation().unwrap(),
-            "test-backend-ops tested nothing of `mul_mat`\n  hint: names of operations are upper case: \
-             --ops MUL_MAT,ADD"
+            "test-backend-ops ran no tests for `mul_mat`\n  hint: write operations in upper case: \
+            --ops MUL_MAT,ADD"
         );
     }
 }

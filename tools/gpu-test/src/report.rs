@@ -91,7 +91,7 @@ pub fn results(dir: &Path) -> Result<String> {
     for path in paths {
         let text = fs::read_to_string(&path).with_context(cannot)?;
         let report: Report = serde_json::from_str(&text)
-            .with_context(|| format!("{} is no report of gpu-test", path.display()))?;
+            .with_context(|| format!("{} is not a report of gpu-test", path.display()))?;
         table.push_str(&report.row());
     }
     Ok(table)
@@ -113,17 +113,17 @@ impl fmt::Display for Report {
         line("driver", self.driver.clone())?;
         line("layers", format!("{0} of {0} on the GPU", self.layers))?;
         let differ = match tokens.prompts_that_differ {
-            0 if tokens.ties > 0 => format!("as on the CPU up to {} ties", tokens.ties),
-            0 => "all as on the CPU".to_owned(),
-            count => format!("not as on the CPU after {count} prompts"),
+            0 if tokens.ties > 0 => format!("same as on the CPU, except {} ties", tokens.ties),
+            0 => "same as on the CPU".to_owned(),
+            count => format!("different from the CPU for {count} prompts"),
         };
         line("tokens", format!("{} after {} prompts, {differ}", tokens.compared, tokens.prompts))?;
         line("", format!("compared with {}", tokens.against))?;
         line(
             "operations",
-            format!("{} of {} tests pass, of {}", ops.passed, ops.total, filter(ops)),
+            format!("{} of {} tests passed, of {}", ops.passed, ops.total, filter(ops)),
         )?;
-        line("", format!("{} more are of what the backend leaves to the CPU", ops.unsupported))?;
+        line("", format!("the backend does not support {} more", ops.unsupported))?;
         writeln!(f, "\n{}, {:.0} MB", bench.model, bench.bytes as f64 / 1e6)?;
         writeln!(
             f,
@@ -196,10 +196,10 @@ llama.cpp    b1
 device       CUDA0: NVIDIA H200
 driver       580.65.06
 layers       4 of 4 on the GPU
-tokens       160 after 5 prompts, all as on the CPU
+tokens       160 after 5 prompts, same as on the CPU
              compared with the cpu distribution 2611211820-31a7ac6
-operations   12345 of 12345 tests pass, of all operations
-             67 more are of what the backend leaves to the CPU
+operations   12345 of 12345 tests passed, of all operations
+             the backend does not support 67 more
 
 8B Q4_K_M, 4917 MB
 tokens/s                       llama-server    llama-bench    ratio
@@ -213,7 +213,7 @@ generation of 128 tokens              198.8          200.0    0.994
         wide.tokens.prompts_that_differ = 2;
         let text = wide.to_string();
         assert!(text.lines().all(|line| line.len() <= 80), "{text}");
-        assert!(text.contains("not as on the CPU after 2 prompts"), "{text}");
+        assert!(text.contains("different from the CPU for 2 prompts"), "{text}");
     }
 
     #[test]
@@ -232,7 +232,7 @@ generation of 128 tokens              198.8          200.0    0.994
         std::fs::write(&path, "{}").unwrap();
         assert_eq!(
             results(dir.path()).unwrap_err().to_string(),
-            format!("{} is no report of gpu-test", path.display())
+            format!("{} is not a report of gpu-test", path.display())
         );
     }
 }

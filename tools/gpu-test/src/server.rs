@@ -58,7 +58,7 @@ impl Running {
         answer.and_then(http::json).with_context(|| {
             let log = self.server.log();
             let last = log.last().map(|line| format!(" (its last line: {line})"));
-            format!("llama-server does not complete{}", last.unwrap_or_default())
+            format!("llama-server did not answer a completion{}", last.unwrap_or_default())
         })
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn ask(server: &Running, prompt: &str) -> Result<Answer> {
         "prompt": prompt, "n_predict": COUNT, "temperature": 0, "seed": 1,
         "cache_prompt": false, "return_tokens": true, "n_probs": 2,
     }))?;
-    read(&answer).with_context(|| format!("no tokens in the answer of llama-server: {answer}"))
+    read(&answer).with_context(|| format!("llama-server's answer contains no tokens: {answer}"))
 }
 
 fn read(answer: &Value) -> Option<Answer> {
@@ -78,7 +78,7 @@ pub(super) fn difference(prompt: &str, cpu: &Answer, gpu: &Answer) -> Option<Dif
     let prompt = prompt.lines().next().unwrap_or_default();
     let (gpu, cpu) = (token(gpu), token(cpu));
     Some(Difference::Wrong(format!(
-        "after `{prompt}` token {at} is {gpu} on the GPU and {cpu} on the CPU{margin}"
+        "token {at} after `{prompt}` is {gpu} on the GPU, but {cpu} on the CPU{margin}"
     )))
 }
 
@@ -113,12 +113,12 @@ mod tests {
         };
         assert_eq!(
             wrong("Hello\nyou", &[1, 9, 3]),
-            "after `Hello` token 1 is 9 on the GPU and 2 on the CPU, which preferred it to the next best \
-             by 1.5000 nats"
+            "token 1 after `Hello` is 9 on the GPU, but 2 on the CPU, which preferred it to the \
+            next best by 1.5000 nats"
         );
         assert_eq!(
             wrong("Hello", &[1, 2, 3, 4]),
-            "after `Hello` token 3 is 4 on the GPU and missing on the CPU"
+            "token 3 after `Hello` is 4 on the GPU, but missing on the CPU"
         );
     }
 

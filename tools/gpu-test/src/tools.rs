@@ -67,10 +67,10 @@ pub(super) fn build(screen: &mut Screen, manifest: &Manifest) -> Result<Vec<Path
     let test = layout.source.join("tests/test-backend-ops.cpp");
     ensure!(
         test.is_file(),
-        Error::missing(format!("{} has no tests", tree.dir.display()))
+        Error::missing(format!("{} does not contain test-backend-ops", tree.dir.display()))
             .hint("cargo xtask vendor --force")
     );
-    let flags = manifest.flags.get("llama-server").context("the distribution has no flags")?;
+    let flags = manifest.flags.get("llama-server").context("the distribution lists no flags")?;
     let flags = flags_for(flags);
     let tools = toolchain::check(&config)?;
     let targets: Vec<&str> = TARGETS.iter().map(|(target, _)| *target).collect();

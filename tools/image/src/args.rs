@@ -160,8 +160,8 @@ impl Build {
         ] {
             if several && given {
                 wrong.push(
-                    Error::usage(format!("{word} needs a single image"))
-                        .hint("name one in place of `all`"),
+                    Error::usage(format!("{word} needs exactly one image"))
+                        .hint("name one instead of `all`"),
                 );
             }
         }

@@ -44,13 +44,13 @@ fn words_that_cannot_be_meant_are_refused_all_at_once() {
         ("cpu --push", "--push does not know where to\n  hint: --registry HOST/OWNER"),
         (
             "all --from-dist d --tag x --output oci:x",
-            "--from-dist needs a single image\n  hint: name one in place of `all`\n\
-             --tag needs a single image\n  hint: name one in place of `all`\n\
-             --output needs a single image\n  hint: name one in place of `all`",
+            "--from-dist needs exactly one image\n  hint: name one instead of `all`\n--tag needs \
+            exactly one image\n  hint: name one instead of `all`\n--output needs exactly one \
+            image\n  hint: name one instead of `all`",
         ),
         (
             "cuda --toolkit all --tag x",
-            "--tag needs a single image\n  hint: name one in place of `all`",
+            "--tag needs exactly one image\n  hint: name one instead of `all`",
         ),
     ] {
         assert_eq!(build(words).unwrap().check().unwrap_err().to_string(), message, "{words}");

@@ -47,7 +47,8 @@ fn choose(pinned: &str) -> Result<String> {
     let Some(base) = chosen(pinned, &is_here, &answers) else { bail!(nowhere(pinned)) };
     if base != pinned {
         eprintln!(
-            "the registry of {pinned} does not answer: images stand on {base}, made of Debian's packages"
+            "cannot reach the registry of {pinned}: using {base} as the base image, made from \
+            Debian's packages"
         );
     }
     Ok(base.to_owned())
@@ -66,9 +67,10 @@ fn chosen<'a>(
 
 fn nowhere(pinned: &str) -> Error {
     Error::missing(format!(
-        "no Debian for images to stand on: the registry of {pinned} does not answer, and this engine has no {OWN}"
+        "base image not found: the registry of {pinned} does not answer, and this engine has no \
+        {OWN}"
     ))
-    .hint("make it of Debian's packages: cargo xtask setup docker --yes")
+    .hint("make it from Debian's packages: cargo xtask setup docker --yes")
     .hint("or name another one: --base-image NAME")
 }
 
@@ -120,9 +122,9 @@ mod tests {
         assert_eq!(chosen(&["debian:trixie-slim"], false), None);
         assert_eq!(
             nowhere("debian:x").to_string(),
-            "no Debian for images to stand on: the registry of debian:x does not answer, and this engine has no \
-             llama-cpp-base:trixie\n  hint: make it of Debian's packages: cargo xtask setup docker --yes\n  hint: or \
-             name another one: --base-image NAME"
+            "base image not found: the registry of debian:x does not answer, and this engine has \
+            no llama-cpp-base:trixie\n  hint: make it from Debian's packages: cargo xtask setup \
+            docker --yes\n  hint: or name another one: --base-image NAME"
         );
         assert!(super::pinned().unwrap().starts_with("debian:trixie-slim@sha256:"));
     }

@@ -91,8 +91,8 @@ mod tests {
         assert_eq!(
             exceeded(&cpu, 122_100_000, 48_060_000),
             [
-                "uncompressed: 122.1 MB, 122 is the budget of cpu",
-                "gzip: 48.1 MB, 48 is the budget of cpu"
+                "uncompressed: 122.1 MB, over the budget of 122 for cpu",
+                "gzip: 48.1 MB, over the budget of 48 for cpu"
             ]
         );
         assert!(exceeded(&of(None, 2400.0), 90_000_000_000, 2_400_000_000).is_empty());

@@ -98,7 +98,7 @@ impl<'a> World<'a> {
         let text = fs::read_to_string(cargo::root().join(&file))
             .with_context(|| format!("cannot read {file}"))?;
         let base = self.base.as_deref().or(product::base::argument(&text, "BASE_IMAGE"));
-        let Some(base) = base else { bail!("{file} has no line `ARG BASE_IMAGE=…`") };
+        let Some(base) = base else { bail!("line `ARG BASE_IMAGE=…` not found in {file}") };
         // With the commit's time, every commit would give the layers of Debian's packages other bytes.
         let epoch = base::made(base).unwrap_or(self.identity.epoch);
         let pin = Pin::load();

@@ -13,7 +13,7 @@ pub(super) fn run(plan: bool) -> Result<()> {
     let list = list.arg(format!("label={OWN}variant")).read()?;
     let images = ours(&list);
     if images.is_empty() {
-        eprintln!("there are no images of this workspace");
+        eprintln!("no images of this workspace found");
         return Ok(());
     }
     let remove = docker(["image", "rm"]).args(&images);

@@ -34,7 +34,7 @@ pub(super) fn config(config: &Config, subject: &Subject) -> Vec<String> {
     };
     let numbers = config.user.split(':').map(|part| part.parse::<u32>().unwrap_or(0));
     let by_number = numbers.min().unwrap_or(0) > 0;
-    hold(by_number, format!("the user is `{}`: no number, or root", config.user));
+    hold(by_number, format!("the user is `{}`: it must be a number, and not root", config.user));
     for (name, words, wanted) in [
         ("ENTRYPOINT", &config.entrypoint, &["/app/bin/llama-server"][..]),
         ("CMD", &config.cmd, &[]),
@@ -51,12 +51,15 @@ pub(super) fn config(config: &Config, subject: &Subject) -> Vec<String> {
         ports.is_some_and(|ports| ports.contains_key("8080/tcp")),
         "port 8080 is not exposed".into(),
     );
-    hold(config.healthcheck.is_some(), "there is no health check".into());
+    hold(config.healthcheck.is_some(), "no health check found".into());
     let path = config.env.iter().flatten().find_map(|value| value.strip_prefix("PATH="));
     let found = path.is_some_and(|path| path.split(':').any(|dir| dir == "/app/bin"));
     hold(found, "/app/bin is not in PATH".into());
     let volumes = config.volumes.as_ref().is_none_or(BTreeMap::is_empty);
-    hold(volumes, "there are volumes: what inherits from it cannot change their files".into());
+    hold(
+        volumes,
+        "there are volumes: images built from this one cannot change the files in them".into(),
+    );
     wrong.extend(labels(config, subject));
     wrong
 }
@@ -66,18 +69,20 @@ pub(super) fn version(text: &str, config: &Config, subject: &Subject) -> Vec<Str
     let manifest: Manifest = match serde_json::from_str(text) {
         Ok(manifest) => manifest,
         Err(error) => {
-            return vec![format!("/app/version.json is not that of a distribution: {error}")];
+            return vec![format!(
+                "/app/version.json is not a valid manifest of a distribution: {error}"
+            )];
         }
     };
     let commit = manifest.commit.trim_end_matches("-dirty");
     let mut wrong = Vec::new();
     let hexadecimal = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !hexadecimal && commit != UNKNOWN {
-        wrong.push(format!("`commit` is `{commit}`, not 40 hexadecimal digits"));
+        wrong.push(format!("`commit` is `{commit}`, but must be 40 hexadecimal digits"));
     }
     if manifest.timestamp.len() != 10 || !manifest.version.starts_with(&manifest.timestamp) {
         let (timestamp, version) = (&manifest.timestamp, &manifest.version);
-        wrong.push(format!("`timestamp` is `{timestamp}`, not what `{version}` begins with"));
+        wrong.push(format!("`timestamp` is `{timestamp}`, but `{version}` does not begin with it"));
     }
     if manifest.variant != subject.variant.name() {
         wrong.push(format!("`variant` is `{}`, not `{}`", manifest.variant, subject.variant));
@@ -98,7 +103,9 @@ pub(super) fn version(text: &str, config: &Config, subject: &Subject) -> Vec<Str
 pub(super) fn licenses(text: &str, config: &Config, subject: &Subject) -> Vec<String> {
     let document: Value = serde_json::from_str(text).unwrap_or_default();
     let Some(declared) = document["packages"][0]["licenseDeclared"].as_str() else {
-        return vec!["/app/sbom.spdx.json is not that of a distribution".into()];
+        return vec![
+            "/app/sbom.spdx.json is not a valid bill of materials of a distribution".into(),
+        ];
     };
     let has_vendor = subject.toolkit.is_some();
     let label = label(config, "org.opencontainers.image.licenses").unwrap_or_default();

@@ -50,13 +50,13 @@ fn an_image_that_keeps_its_promises_is_left_alone() {
 #[test]
 fn every_promise_about_the_configuration_is_held() {
     for (key, value, message) in [
-        ("User", json!("llama"), "the user is `llama`: no number, or root"),
-        ("User", json!(""), "the user is ``: no number, or root"),
-        ("User", json!("10001:0"), "the user is `10001:0`: no number, or root"),
+        ("User", json!("llama"), "the user is `llama`: it must be a number, and not root"),
+        ("User", json!(""), "the user is ``: it must be a number, and not root"),
+        ("User", json!("10001:0"), "the user is `10001:0`: it must be a number, and not root"),
         ("Entrypoint", json!(null), "ENTRYPOINT is [], not [\"/app/bin/llama-server\"]"),
         ("Cmd", json!(["--port", "1"]), "CMD is [\"--port\", \"1\"], not []"),
         ("ExposedPorts", json!({"80/tcp": {}}), "port 8080 is not exposed"),
-        ("Healthcheck", json!(null), "there is no health check"),
+        ("Healthcheck", json!(null), "no health check found"),
         (
             "Env",
             json!([
@@ -70,7 +70,7 @@ fn every_promise_about_the_configuration_is_held() {
         (
             "Volumes",
             json!({"/data": {}}),
-            "there are volumes: what inherits from it cannot change their files",
+            "there are volumes: images built from this one cannot change the files in them",
         ),
     ] {
         let mut config = kept("cpu");
@@ -101,7 +101,7 @@ fn labels_are_there_and_right() {
     assert_eq!(
         broken(config, Variant::Cuda),
         [
-            "there is no label org.opencontainers.image.created",
+            "label org.opencontainers.image.created not found",
             "the label llama-server.target is `minimal`, not `runtime`",
             "the label llama-server.minimum-driver is unset, not `580`",
         ]
@@ -129,7 +129,7 @@ fn the_label_has_every_licence_of_the_distribution() {
     );
     assert!(check("LicenseRef-cublas AND MIT", "cuda").is_empty());
     let none = licenses("{}", &Config::default(), &Subject::new(Variant::Cpu));
-    assert_eq!(none, ["/app/sbom.spdx.json is not that of a distribution"]);
+    assert_eq!(none, ["/app/sbom.spdx.json is not a valid bill of materials of a distribution"]);
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn version_json_has_the_keys_that_others_read_and_agrees_with_the_labels() {
     assert_eq!(
         check(&bad),
         [
-            "`commit` is `abc`, not 40 hexadecimal digits",
-            "`timestamp` is `2025-08-20`, not what `1` begins with",
+            "`commit` is `abc`, but must be 40 hexadecimal digits",
+            "`timestamp` is `2025-08-20`, but `1` does not begin with it",
             "`variant` is `cuda`, not `cpu`",
             "the label `version` is `2508201420-abc1234`, /app/version.json says `1`",
             "the label `revision` is `abc1234567890abcdef1234567890abcdef12345`, /app/version.json says `abc`",
@@ -163,8 +163,9 @@ fn version_json_has_the_keys_that_others_read_and_agrees_with_the_labels() {
     let mut bad = good;
     bad.as_object_mut().unwrap().remove("branch");
     assert!(
-        check(&bad)[0]
-            .starts_with("/app/version.json is not that of a distribution: missing field `branch`"),
+        check(&bad)[0].starts_with(
+            "/app/version.json is not a valid manifest of a distribution: missing field `branch`"
+        ),
         "{:?}",
         check(&bad)
     );

@@ -43,7 +43,7 @@ impl Dist {
         }
         bail!(
             Error::mismatch(format!(
-                "{place} is not what its version.json says: {}",
+                "{place} does not match its version.json: {}",
                 wrong.join(", ")
             ))
             .hint(format!("cargo xtask dist --variant {}", manifest.variant))
@@ -66,7 +66,7 @@ impl Dist {
         if manifest.variant != variant.name() {
             let is = &manifest.variant;
             wrong.push(
-                Error::usage(format!("{place} is of the variant `{is}`"))
+                Error::usage(format!("{place} has the variant `{is}`"))
                     .hint(format!("cargo xtask image build {is} --from-dist {place}")),
             );
         }
@@ -83,7 +83,7 @@ impl Dist {
             );
         } else if own.is_empty() {
             wrong.push(Error::usage(format!(
-                "{place} is for {}, for which there are no images",
+                "{place} is for {}, which has no images",
                 manifest.target
             )));
         }
@@ -111,7 +111,7 @@ impl Dist {
 /// When a time cannot be set.
 pub(super) fn renew(dir: &Path, epoch: u64) -> Result<()> {
     let now = FileTime::from_system_time(SystemTime::now());
-    let epoch = i64::try_from(epoch).context("the base image is of the far future")?;
+    let epoch = i64::try_from(epoch).context("the creation time of the base image is too large")?;
     // Not the same for two distributions, even when the base is of this minute: BuildKit takes a file for
     // unchanged when its size and time are.
     let new = FileTime::from_unix_time(now.seconds().max(epoch + 1), now.nanoseconds());
@@ -119,8 +119,10 @@ pub(super) fn renew(dir: &Path, epoch: u64) -> Result<()> {
     let mut paths = std::iter::once(dir.to_owned()).chain(paths);
     paths.try_for_each(|path| renew_one(&path, epoch, new)).with_context(|| {
         let dir = dir.display();
-        Error::new(format!("cannot set the times of {dir}, which are before its base image's"))
-            .hint(format!("make a copy, and name that: cp -r {dir} COPY; … --from-dist COPY"))
+        Error::new(format!(
+            "cannot set the file times of {dir}, which are older than the base image"
+        ))
+        .hint(format!("copy it, and use the copy: cp -r {dir} COPY; … --from-dist COPY"))
     })
 }
 
@@ -202,9 +204,9 @@ mod tests {
         };
         assert_eq!(
             refused(Variant::Vulkan, "linux/amd64"),
-            "DIR is of the variant `cpu`\n  hint: cargo xtask image build cpu --from-dist DIR\n\
-             DIR is for aarch64-unknown-linux-gnu, not for linux/amd64\n  \
-             hint: cargo xtask dist --variant vulkan --target TRIPLE"
+            "DIR has the variant `cpu`\n  hint: cargo xtask image build cpu --from-dist DIR\nDIR \
+            is for aarch64-unknown-linux-gnu, not for linux/amd64\n  hint: cargo xtask dist \
+            --variant vulkan --target TRIPLE"
         );
         assert!(dist.subject(Subject::new(Variant::Cpu), false).is_ok());
         let (dir, dist) = self::dist(&manifest("cpu", "x86_64-unknown-freebsd", ""), Some("ab"));
@@ -241,7 +243,8 @@ mod tests {
             let (dir, dist) = dist(&manifest("cpu", product::variant::X86_64, ""), server);
             assert_eq!(
                 dist.unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR"),
-                "DIR is not what its version.json says: llama-server\n  hint: cargo xtask dist --variant cpu"
+                "DIR does not match its version.json: llama-server\n  hint: cargo xtask dist \
+                --variant cpu"
             );
         }
         let (dir, whole) = dist(&manifest("cpu", product::variant::X86_64, ""), Some("ab"));
@@ -250,11 +253,14 @@ mod tests {
         std::fs::write(dir.path().join("lib/libggml-cpu-x.so"), "").unwrap();
         let error = Dist::read(dir.path()).unwrap_err().to_string();
         assert!(
-            error.contains(" is not what its version.json says: lib/libggml-cpu-x.so\n"),
+            error.contains(" does not match its version.json: lib/libggml-cpu-x.so\n"),
             "{error}"
         );
         let dir = tempfile::tempdir().unwrap();
         let error = Dist::read(dir.path()).unwrap_err();
-        assert!(error.to_string().ends_with(" is no distribution: no version.json"), "{error}");
+        assert!(
+            error.to_string().ends_with(" is not a distribution: version.json not found"),
+            "{error}"
+        );
     }
 }

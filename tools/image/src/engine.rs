@@ -103,7 +103,9 @@ impl Engine {
         let mut wrong = self.silent();
         if let Self::Found { server, builder } = self {
             match (builder, server) {
-                (None, _) => wrong.push(Error::missing("docker has no buildx").hint(SETUP)),
+                (None, _) => {
+                    wrong.push(Error::missing("docker buildx is not installed").hint(SETUP))
+                }
                 (Some(builder), Ok(server)) => wrong.extend(builder.refuses(server, wish)),
                 (Some(_), Err(_)) => {}
             }
@@ -125,7 +127,8 @@ impl Engine {
         (!unknown.is_empty() && !builder.platforms.is_empty()).then(|| {
             let unknown = unknown.join(", ");
             Error::missing(format!(
-                "the builder runs no programs of {unknown}: a step that does ends in `exec format error`"
+                "the builder cannot run programs for {unknown}: such a step fails with `exec \
+                format error`"
             ))
             .hint("apt-get install qemu-user-static")
         })
@@ -175,10 +178,10 @@ impl Builder {
         let several = wish.platforms.len() > 1;
         if self.driver == "docker" && !server.containerd_store {
             let wanted = [
-                (archive, "an OCI archive"),
-                (several, "several platforms at once"),
+                (archive, "OCI archives"),
+                (several, "several platforms"),
                 (wish.attest, "attestations"),
-                (wish.cache.is_some(), "a cache elsewhere"),
+                (wish.cache.is_some(), "an external cache"),
             ];
             let wanted: Vec<&str> =
                 wanted.iter().filter(|(wanted, _)| *wanted).map(|(_, what)| *what).collect();
@@ -188,13 +191,13 @@ impl Builder {
                     .hint("docker buildx create --driver docker-container --use")
                     .hint(
                         "or set `\"features\": {\"containerd-snapshotter\": true}` in \
-                         /etc/docker/daemon.json and start it anew",
+                        /etc/docker/daemon.json and restart it",
                     )
             });
         }
         let loads = matches!(wish.output, Some(Output::Load));
         (loads && several && !server.containerd_store).then(|| {
-            Error::usage("an engine takes one platform at a time from this builder")
+            Error::usage("this builder can load only one platform at a time into the engine")
                 .hint("--platform linux/amd64")
                 .hint("or --output oci:image.tar")
         })

@@ -24,16 +24,16 @@ fn what_is_missing_is_told_with_what_installs_it() {
     assert_eq!(
         refused(&engine(Err(format!("| {silent}")), None), &Wish::default()),
         format!(
-            "no Docker engine answers\n  | {silent}\n  hint: cargo xtask setup docker --yes\n  hint: or \
-             use another one: docker context use NAME\ndocker has no buildx\n  hint: cargo xtask setup \
-             docker --yes"
+            "cannot connect to a Docker engine\n  | {silent}\n  hint: cargo xtask setup docker \
+            --yes\n  hint: or use another one: docker context use NAME\ndocker buildx is not \
+            installed\n  hint: cargo xtask setup docker --yes"
         )
     );
     let no_buildx = engine(Ok(Server { containerd_store: false }), None);
     assert!(no_buildx.answers().is_ok() && Engine::Missing.answers().is_err());
     assert_eq!(
         refused(&no_buildx, &Wish::default()),
-        "docker has no buildx\n  hint: cargo xtask setup docker --yes"
+        "docker buildx is not installed\n  hint: cargo xtask setup docker --yes"
     );
 }
 
@@ -48,18 +48,18 @@ fn what_the_older_image_store_cannot_do_is_told_before_anything_is_built() {
     };
     assert_eq!(
         refused(&engine("docker", false), &wish),
-        "this engine's image store has no place for an OCI archive, several platforms at once, \
-         attestations, a cache elsewhere\n  hint: docker buildx create --driver docker-container \
-         --use\n  hint: or set `\"features\": {\"containerd-snapshotter\": true}` in \
-         /etc/docker/daemon.json and start it anew"
+        "this engine's image store does not support OCI archives, several platforms, \
+        attestations, an external cache\n  hint: docker buildx create --driver docker-container \
+        --use\n  hint: or set `\"features\": {\"containerd-snapshotter\": true}` in \
+        /etc/docker/daemon.json and restart it"
     );
     assert_eq!(refused(&engine("docker", true), &wish), "");
     assert_eq!(refused(&engine("docker-container", false), &wish), "");
     let load = Wish { output: Some(&Output::Load), attest: false, cache: None, ..wish };
     assert_eq!(
         refused(&engine("docker-container", false), &load),
-        "an engine takes one platform at a time from this builder\n  hint: --platform linux/amd64\n  \
-         hint: or --output oci:image.tar"
+        "this builder can load only one platform at a time into the engine\n  hint: --platform \
+        linux/amd64\n  hint: or --output oci:image.tar"
     );
     let one = Wish { platforms: &["linux/amd64"], output: Some(&Output::Load), ..Wish::default() };
     assert_eq!(refused(&engine("docker", false), &one), "");
@@ -71,8 +71,8 @@ fn a_platform_that_needs_emulation_is_worth_a_word() {
     assert_eq!(engine.doubt(&["linux/amd64"]), None);
     assert_eq!(
         engine.doubt(&["linux/amd64", "linux/arm64"]).unwrap().to_string(),
-        "the builder runs no programs of linux/arm64: a step that does ends in `exec format error`\n  \
-         hint: apt-get install qemu-user-static"
+        "the builder cannot run programs for linux/arm64: such a step fails with `exec format \
+        error`\n  hint: apt-get install qemu-user-static"
     );
 }
 

@@ -194,8 +194,9 @@ fn write(
 /// When the registry's answer is none, or misses a platform.
 fn published(subject: &Subject, tags: Vec<String>, answer: &str) -> Result<Published> {
     let first = tags.first().cloned().unwrap_or_default();
-    let inspected: Inspected = serde_json::from_str(answer)
-        .with_context(|| format!("docker does not say what {first} is: {}", answer.trim()))?;
+    let inspected: Inspected = serde_json::from_str(answer).with_context(|| {
+        format!("cannot parse docker's description of {first}: {}", answer.trim())
+    })?;
     let named = |entry: &Entry| {
         let platform = entry.platform.as_ref()?;
         Some((format!("{}/{}", platform.os, platform.architecture), entry.digest.clone()))
@@ -211,7 +212,7 @@ fn published(subject: &Subject, tags: Vec<String>, answer: &str) -> Result<Publi
         subject.platforms.iter().copied().filter(|name| !found.contains_key(*name)).collect();
     if !missing.is_empty() {
         let (missing, variant) = (missing.join(","), subject.variant);
-        bail!(Error::missing(format!("{first} has nothing for {missing}")).hint(format!(
+        bail!(Error::missing(format!("{first} has no image for {missing}")).hint(format!(
             "push it: cargo xtask image build {variant} --push --registry HOST/OWNER --platform \
              {missing}"
         )));

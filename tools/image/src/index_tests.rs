@@ -114,10 +114,10 @@ fn a_platform_that_was_not_pushed_is_named() {
     };
     assert_eq!(
         refused(r#"{"digest":"sha256:1"}"#),
-        "r/c:V has nothing for linux/amd64,linux/arm64\n  hint: push it: cargo xtask image build cpu \
-         --push --registry HOST/OWNER --platform linux/amd64,linux/arm64"
+        "r/c:V has no image for linux/amd64,linux/arm64\n  hint: push it: cargo xtask image build \
+        cpu --push --registry HOST/OWNER --platform linux/amd64,linux/arm64"
     );
-    assert_eq!(refused("?\n"), "docker does not say what r/c:V is: ?");
+    assert_eq!(refused("?\n"), "cannot parse docker's description of r/c:V: ?");
 }
 
 #[test]

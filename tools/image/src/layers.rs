@@ -138,8 +138,8 @@ fn read(bytes: impl Read, stored: u64) -> Result<Layer> {
     }
     if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         bail!(
-            Error::new("it is packed with zstd")
-                .hint("docker image save -o FILE IMAGE, and measure that")
+            Error::new("zstd compression is not supported")
+                .hint("save the image, and measure the file: docker image save -o FILE IMAGE")
         );
     }
     // As `image build --push` packs it.

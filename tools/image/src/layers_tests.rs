@@ -83,7 +83,7 @@ fn zstd_is_told() {
     let error = contents(&[&[0x28, 0xb5, 0x2f, 0xfd, 0]]).unwrap_err();
     assert_eq!(
         format!("{error:#}"),
-        "cannot read the layer layer0: it is packed with zstd\n  hint: docker image save -o FILE IMAGE, and \
-         measure that"
+        "cannot read the layer layer0: zstd compression is not supported\n  hint: save the image, \
+        and measure the file: docker image save -o FILE IMAGE"
     );
 }

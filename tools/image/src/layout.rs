@@ -71,7 +71,7 @@ impl Archive {
             let error = error.to_string();
             let error = error.lines().next().unwrap_or_default();
             anyhow!(
-                Error::new(format!("{place} is no image archive: {error}"))
+                Error::new(format!("{place} is not an image archive: {error}"))
                     .hint("docker image save -o FILE IMAGE")
             )
         };
@@ -99,7 +99,7 @@ impl Archive {
         }
         images.retain(|image| image.platform != "unknown/unknown");
         if images.is_empty() {
-            bail!(Error::new("there is no image in it").hint("docker image save -o FILE IMAGE"));
+            bail!(Error::new("it contains no image").hint("docker image save -o FILE IMAGE"));
         }
         Ok(images)
     }
@@ -138,7 +138,8 @@ impl Archive {
 
     fn json<T: DeserializeOwned>(&mut self, name: &str) -> Result<T> {
         let text = self.bytes(name)?;
-        serde_json::from_slice(&text).with_context(|| format!("{name} is not as OCI has it"))
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{name} does not follow the OCI specification"))
     }
 
     /// All bytes of an entry.
@@ -220,7 +221,7 @@ pub(super) mod tests {
         let (_dir, mut archive) = archive(&[("readme", b"x")]);
         assert_eq!(
             archive.images().unwrap_err().to_string(),
-            "there is no image in it\n  hint: docker image save -o FILE IMAGE"
+            "it contains no image\n  hint: docker image save -o FILE IMAGE"
         );
         let (_dir, mut archive) =
             self::archive(&[("index.json", br#"{"manifests":[{"digest":"sha256:0"}]}"#)]);
@@ -230,7 +231,7 @@ pub(super) mod tests {
         std::fs::write(&path, "no tar archive".repeat(100)).unwrap();
         let error = Archive::open(&path).unwrap_err().to_string();
         let (what, hint) = error.split_once(": ").unwrap();
-        assert_eq!(what, format!("{} is no image archive", path.display()));
+        assert_eq!(what, format!("{} is not an image archive", path.display()));
         assert!(hint.ends_with("\n  hint: docker image save -o FILE IMAGE"), "{error}");
     }
 }

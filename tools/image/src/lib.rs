@@ -158,6 +158,6 @@ pub fn newest_base() -> Result<String> {
     let name = base.split('@').next().unwrap_or(&base);
     let inspect = ["buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}", name];
     let digest = Cmd::new("docker").args(inspect).read();
-    let digest = digest.with_context(|| format!("cannot find out the newest {name}"))?;
+    let digest = digest.with_context(|| format!("cannot look up the latest {name}"))?;
     Ok(format!("{name}@{}", digest.trim()))
 }

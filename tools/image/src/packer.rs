@@ -77,7 +77,12 @@ pub(super) fn build(args: &Args) -> Result<()> {
     let dist = &args.from_dist;
     let manifest = Manifest::read(dist)?;
     let is_packer = manifest.variant == NAME;
-    ensure!(is_packer, "{} is a distribution of {}", dist.display(), manifest.product());
+    ensure!(
+        is_packer,
+        "{} is a distribution of {}, not of gguf-packer",
+        dist.display(),
+        manifest.product()
+    );
     if !args.plan {
         Engine::find().answers()?;
     }

@@ -65,9 +65,7 @@ fn the_packer_has_one_repository_and_names_of_its_own() {
     let named = name(&release, &push.pushed, &|_| Ok(Some(newer.clone()))).unwrap();
     assert!(named.lines.is_empty(), "{:?}", named.lines);
     assert!(
-        named
-            .kept
-            .contains(&"ghcr.io/me/gguf-packer:1.2.3: a version's name is given once".to_owned())
+        named.kept.contains(&"ghcr.io/me/gguf-packer:1.2.3: a full version never moves".to_owned())
     );
 }
 
@@ -148,13 +146,13 @@ fn names_move_forward_and_those_of_versions_never() {
     let new = now("new", "2025-02-01T00:00:00Z", Some("1.2.4"));
     for kind in [Kind::Once, Kind::Line, Kind::Newest] {
         assert_eq!(keeps(kind, None, &new), None, "nobody has it");
-        assert_eq!(keeps(kind, Some(&new), &new), Some("it is this image already"));
+        assert_eq!(keeps(kind, Some(&new), &new), Some("it is already this image"));
     }
-    assert_eq!(keeps(Kind::Once, Some(&old), &new), Some("a version's name is given once"));
+    assert_eq!(keeps(Kind::Once, Some(&old), &new), Some("a full version never moves"));
     assert_eq!(keeps(Kind::Line, Some(&old), &new), None);
-    assert_eq!(keeps(Kind::Line, Some(&new), &old), Some("a newer release has it"));
+    assert_eq!(keeps(Kind::Line, Some(&new), &old), Some("it is on a newer release"));
     assert_eq!(keeps(Kind::Newest, Some(&old), &new), None);
-    assert_eq!(keeps(Kind::Newest, Some(&new), &old), Some("a newer commit has it"));
+    assert_eq!(keeps(Kind::Newest, Some(&new), &old), Some("it is on a newer commit"));
 }
 
 #[test]
@@ -167,7 +165,7 @@ fn a_name_that_cannot_be_asked_for_moves_nowhere() {
     let named = name(&release, &push.pushed, &|_| Ok(Some(newer.clone()))).unwrap();
     assert!(named.lines.is_empty(), "{:?}", named.lines);
     assert!(
-        named.kept.iter().any(|why| why.ends_with("latest: a newer commit has it")),
+        named.kept.iter().any(|why| why.ends_with("latest: it is on a newer commit")),
         "{:?}",
         named.kept
     );

@@ -93,8 +93,12 @@ impl State {
         }
         if !self.tagged.is_empty() {
             wrong.push(
-                Error::new(format!("the tag {} exists: {}", self.tag(), self.tagged.join(", ")))
-                    .hint("a new version is a new commit: git commit"),
+                Error::new(format!(
+                    "the tag {} already exists: {}",
+                    self.tag(),
+                    self.tagged.join(", ")
+                ))
+                .hint("make a new commit for a new version: git commit"),
             );
         }
         if wrong.is_empty() { Ok(()) } else { bail!(Error::all(wrong)) }
@@ -111,7 +115,7 @@ impl State {
         if let Err(error) = git(root, &["push", "--quiet", REMOTE, &reference(&tag)]).read() {
             // A tag that is only here would be in the way of the next attempt.
             git(root, &["tag", "--delete", &tag]).read()?;
-            bail!("{tag} was not pushed, and is taken back: {error}");
+            bail!("cannot push {tag}, deleted it again: {error}");
         }
         eprintln!("==> pushed {tag} to {REMOTE}");
         Ok(())
@@ -123,7 +127,7 @@ impl State {
         let lines = repositories.chunks(4).map(|some| some.join(" "));
         let repositories = lines.collect::<Vec<_>>().join("\n              ");
         let next = match (self.tagged.is_empty(), self.changed.len()) {
-            (false, _) => "none: this commit has its tag".to_owned(),
+            (false, _) => "none: this commit already has its tag".to_owned(),
             (true, 0) => self.tag(),
             (true, changed) => format!("none: {changed} files differ from the commit"),
         };

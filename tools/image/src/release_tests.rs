@@ -38,10 +38,9 @@ fn a_dirty_tree_and_a_tag_that_exists_are_told_together() {
     state.tagged = vec!["here", "origin"];
     assert_eq!(
         state.check().unwrap_err().to_string(),
-        "the work tree differs from the commit\n  |  M README.md\n  | ?? new.rs\n  \
-         hint: git commit, or git stash --include-untracked\n\
-         the tag base-images/v2508201420-abc1234 exists: here, origin\n  \
-         hint: a new version is a new commit: git commit"
+        "the work tree differs from the commit\n  |  M README.md\n  | ?? new.rs\n  hint: git \
+        commit, or git stash --include-untracked\nthe tag base-images/v2508201420-abc1234 already \
+        exists: here, origin\n  hint: make a new commit for a new version: git commit"
     );
 }
 
@@ -117,7 +116,8 @@ fn a_release_is_pushed_once() {
     assert!(repository.pushed().ends_with(&format!("refs/tags/{tag}\n")));
     let again = |places: &str| {
         let message = format!(
-            "the tag {tag} exists: {places}\n  hint: a new version is a new commit: git commit"
+            "the tag {tag} already exists: {places}\n  hint: make a new commit for a new version: \
+            git commit"
         );
         assert_eq!(repository.release().unwrap_err().to_string(), message);
     };
@@ -142,7 +142,7 @@ fn what_cannot_be_pushed_is_no_tag_either() {
     fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
     workspace::files::set_mode(&hook, 0o755).unwrap();
     let error = repository.release().unwrap_err().to_string();
-    assert!(error.contains(" was not pushed, and is taken back: a command failed"), "{error}");
+    assert!(error.contains(", deleted it again: a command failed"), "{error}");
     assert_eq!((repository.git(&["tag"]), repository.pushed()), (String::new(), String::new()));
 }
 

@@ -18,7 +18,10 @@ impl Semver {
     pub fn parse(text: &str) -> Result<Self> {
         match Version::parse(text.strip_prefix('v').unwrap_or(text)) {
             Ok(version) if version.build.is_empty() => Ok(Self(version)),
-            _ => bail!(Error::usage(format!("--semver is `{text}`")).hint("--semver 1.2.3")),
+            _ => bail!(
+                Error::usage(format!("--semver is not a semantic version: `{text}`"))
+                    .hint("--semver 1.2.3")
+            ),
         }
     }
 
@@ -77,7 +80,10 @@ mod tests {
             "01.2.3",
         ] {
             let error = Semver::parse(text).unwrap_err().to_string();
-            assert_eq!(error, format!("--semver is `{text}`\n  hint: --semver 1.2.3"));
+            assert_eq!(
+                error,
+                format!("--semver is not a semantic version: `{text}`\n  hint: --semver 1.2.3")
+            );
         }
     }
 }

@@ -136,7 +136,7 @@ impl Report {
         let (size, gzip) = (megabytes(self.size), megabytes(self.gzip));
         let _ = writeln!(text, "{size:>8} {gzip:>8}  {budget}");
         if self.hidden > 0 {
-            let line = format!("{:>8}           in vain: ", megabytes(self.hidden));
+            let line = format!("{:>8}           wasted: ", megabytes(self.hidden));
             let files = self.hidden_files.iter().map(|path| (path.as_str(), 0));
             let _ = writeln!(text, "{line}{}", list(files, WIDTH - line.len()));
         }
@@ -208,9 +208,9 @@ mod tests {
         assert_eq!(gzip, ["0.0", "0.0"], "zeros pack well");
         assert_eq!(
             table,
-            "llama-cpp-cpu:local (linux/amd64)\n      MB     gzip  layer\n     1.1      0.0  usr/lib 1.0, \
-             usr/bin 0.1, etc\n     0.4      0.0  app/llama-server 0.4, etc 0.0\n     1.6      0.0  no \
-             budget: not one of our images\n"
+            "llama-cpp-cpu:local (linux/amd64)\n      MB     gzip  layer\n     1.1      0.0  \
+            usr/lib 1.0, usr/bin 0.1, etc\n     0.4      0.0  app/llama-server 0.4, etc 0.0\n     \
+            1.6      0.0  no budget: it is not one of our images\n"
         );
     }
 
@@ -218,7 +218,7 @@ mod tests {
     fn what_nobody_sees_is_named() {
         let megabyte = vec![0; 1_000_000];
         let report = report(&[("var/lib/dpkg/status", &megabyte)], &[("var/lib/dpkg/status", b"")]);
-        let line = "     1.0           in vain: var/lib/dpkg/status\n";
+        let line = "     1.0           wasted: var/lib/dpkg/status\n";
         assert!(report.table().ends_with(line), "{}", report.table());
     }
 

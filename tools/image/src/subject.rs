@@ -151,7 +151,7 @@ fn chosen(
     for name in wanted.iter().filter(|name| !known.contains(&name.as_str())) {
         let known = known.join(" ");
         wrong.push(
-            Error::usage(format!("no `{variant}` image for {name}"))
+            Error::usage(format!("`{variant}` has no image for {name}"))
                 .hint(format!("platforms of {variant}: {known}")),
         );
     }
@@ -163,8 +163,8 @@ fn check(variant: Variant, images: &Images, architectures: Option<&str>, wrong: 
     let toolkit = images.toolkit.as_deref().filter(|version| *version != "all");
     if several && (toolkit.is_some() || architectures.is_some()) {
         wrong.push(
-            Error::usage("--toolkit and --arch need a single variant")
-                .hint("name one in place of `all`"),
+            Error::usage("--toolkit and --arch need exactly one variant")
+                .hint("name one instead of `all`"),
         );
         return;
     }
@@ -174,13 +174,13 @@ fn check(variant: Variant, images: &Images, architectures: Option<&str>, wrong: 
         {
             if given {
                 wrong.push(
-                    Error::usage(format!("--{word} means nothing to `{variant}`"))
+                    Error::usage(format!("--{word} does not apply to `{variant}`"))
                         .hint("leave it out"),
                 );
             }
         }
     } else if toolkit.is_some_and(|version| major_minor(version).is_none()) {
-        wrong.push(Error::usage("--toolkit is no version").hint("--toolkit 13.0"));
+        wrong.push(Error::usage("--toolkit is not a version").hint("--toolkit 13.0"));
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
         for (words, message) in [
             (
                 "cuda --platform linux/arm64",
-                "no `cuda` image for linux/arm64\n  hint: platforms of cuda: linux/amd64",
+                "`cuda` has no image for linux/arm64\n  hint: platforms of cuda: linux/amd64",
             ),
             (
                 "cpu --platform linux/mips64le --toolkit 1 --arch 90",
@@ -231,9 +231,9 @@ mod tests {
             ),
             (
                 "all --toolkit 13.0",
-                "--toolkit and --arch need a single variant\n  hint: name one in place of `all`",
+                "--toolkit and --arch need exactly one variant\n  hint: name one instead of `all`",
             ),
-            ("cuda --toolkit new", "--toolkit is no version\n  hint: --toolkit 13.0"),
+            ("cuda --toolkit new", "--toolkit is not a version\n  hint: --toolkit 13.0"),
         ] {
             let error = subjects(words, Platforms::All).unwrap_err().to_string();
             let known = platforms(Variant::Cpu).join(" ");

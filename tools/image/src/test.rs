@@ -117,11 +117,11 @@ impl Test {
         let Ok(answer) = inspect.arg(&self.image).read() else {
             let (image, variant) = (&self.image, self.subject.variant);
             bail!(
-                Error::missing(format!("there is no image {image}"))
+                Error::missing(format!("image not found: {image}"))
                     .hint(format!("cargo xtask image build {variant}{name}"))
             );
         };
-        serde_json::from_str(&answer).context("docker does not say how the image runs")
+        serde_json::from_str(&answer).context("cannot parse docker's description of the image")
     }
 
     /// A file of `/app`, as the README of images says it is read; where there is no `cat`, out of the file system.
@@ -152,7 +152,7 @@ impl Test {
         let work = http::post(&client, &format!("{url}/completion"), &work)?;
         let mut work = work.into_body().into_reader();
         let mut first = [0; 64];
-        work.read_exact(&mut first).context("no text is generated")?;
+        work.read_exact(&mut first).context("the server generated no text")?;
         let started = Instant::now();
         docker(["kill", "--signal", "TERM", &container.id]).read()?;
         let code = docker(["wait", &container.id]).read()?;
@@ -160,7 +160,7 @@ impl Test {
         ensure!(took <= ENDS_WITHIN, "SIGTERM took {:.1} s", took.as_secs_f32());
         ensure!(code.trim() == "0", "after SIGTERM the exit code is {}", code.trim());
         let end = work.read_to_end(&mut Vec::new());
-        end.map(drop).context("the stream of a generating server is cut")
+        end.map(drop).context("the server cut the stream of a running request")
     }
 
     fn server(&self, model: PathBuf) -> Cmd {
@@ -197,7 +197,7 @@ impl Container {
                     let said = checks.lines().rfind(|line| !line.is_empty());
                     let lines: Vec<&str> = said.into_iter().chain(log.lines()).collect();
                     let log = lines.join("\n  | ");
-                    bail!("it is {state} after {} s\n  | {log}", started.elapsed().as_secs());
+                    bail!("still {state} after {} s\n  | {log}", started.elapsed().as_secs());
                 }
             }
             std::thread::sleep(Duration::from_millis(300));

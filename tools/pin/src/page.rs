@@ -25,7 +25,7 @@ pub(crate) fn pin(pin: &Pin) -> Result<()> {
     let text = fs::read_to_string(&path).context("cannot read vendor/llama.cpp.toml")?;
     let text = update::set(&text, "ui_page_tree", &format!("{id:?}"))?;
     fs::write(&path, text).context("cannot write vendor/llama.cpp.toml")?;
-    println!("the page of llama.cpp {} is {id} by now", request.pin.tag);
+    println!("the page of llama.cpp {} now is {id}", request.pin.tag);
     Ok(())
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn pack(to: &Path) -> Result<()> {
     let stem = format!("llama-ui-{}", request.pin.tag);
     let files = tree::walk(&ui.dir, &|_| true)?.into_iter().map(|entry| entry.path);
     archive::write(&ui.dir, &files.collect::<Vec<_>>(), to, &stem, EPOCH)?;
-    println!("{} holds the page of llama.cpp {}", to.display(), request.pin.tag);
+    println!("wrote the page of llama.cpp {1} to {0}", to.display(), request.pin.tag);
     Ok(())
 }
 
@@ -58,6 +58,6 @@ pub(crate) fn check(source: &SourceTree, request: &Request) -> Result<Option<Str
 }
 
 fn of_another_pin(ui: &Ui) -> Error {
-    Error::mismatch(format!("{} is not the page of the pin", ui.dir.display()))
-        .hint("after a move of the pin: cargo xtask vendor --pin-ui")
+    Error::mismatch(format!("{} is not the page that the pin names", ui.dir.display()))
+        .hint("after moving the pin: cargo xtask vendor --pin-ui")
 }

@@ -42,7 +42,7 @@ pub(crate) fn update(tag: &str, from: Option<&Path>) -> Result<()> {
     let build_number: u32 = tag
         .strip_prefix('b')
         .and_then(|number| number.parse().ok())
-        .with_context(|| format!("`{tag}` is not a release tag: they look like b12000"))?;
+        .with_context(|| format!("`{tag}` is not a release tag such as b12000"))?;
     let (root, old, work) = (llama_src::root(), Pin::load(), tempfile::tempdir()?);
     let (dir, archive) = release(tag, from, &old, work.path())?;
     let mut to_do = crate::patch_failures(&root, &dir)?;
@@ -51,7 +51,7 @@ pub(crate) fn update(tag: &str, from: Option<&Path>) -> Result<()> {
     let text = moved(&text, &old, (tag, build_number), &dir)?;
     let (text, missing) = mirror::moved(&text, &old, build_number, work.path())?;
     to_do.extend(missing);
-    let pin = Pin::parse(&text).context("the new pin cannot be read back")?;
+    let pin = Pin::parse(&text).context("cannot parse the new pin")?;
     fs::write(&path, text).context("cannot write vendor/llama.cpp.toml")?;
     set_crate_version(&root.with_file_name("llama-sys").join("Cargo.toml"), tag)?;
     println!("the pin is llama.cpp {tag} now, tree {}", pin.tree);
@@ -102,7 +102,7 @@ fn release(tag: &str, from: Option<&Path>, pin: &Pin, work: &Path) -> Result<(Pa
         Some(archive) => archive.to_owned(),
         None => {
             let mirror = pin.mirrors.iter().find(|mirror| matches!(mirror, Mirror::Archive { .. }));
-            let url = mirror.context("the pin has no mirror of kind `archive`")?.name(tag);
+            let url = mirror.context("the pin has no mirror with the kind `archive`")?.name(tag);
             fetch::download(&url, &packed, &fetch::Limits::default(), report).with_context(
                 || format!("{url}\nhint: cargo xtask vendor --update {tag} --from ARCHIVE"),
             )?;
@@ -147,7 +147,7 @@ pub(crate) fn set(text: &str, key: &str, value: &str) -> Result<String> {
         format!("{line}\n")
     });
     let changed: String = lines.collect();
-    ensure!(found == 1, "no line `{start}…` in vendor/llama.cpp.toml");
+    ensure!(found == 1, "line `{start}…` not found in vendor/llama.cpp.toml");
     Ok(changed)
 }
 
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(changed, text.replacen("\"1\"", "\"3\"", 1));
         assert_eq!(
             set(text, "none", "1").unwrap_err().to_string(),
-            "no line `none = …` in vendor/llama.cpp.toml"
+            "line `none = …` not found in vendor/llama.cpp.toml"
         );
     }
 

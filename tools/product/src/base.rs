@@ -20,7 +20,7 @@ pub fn pinned() -> Result<String> {
     let text = fs::read_to_string(cargo::root().join(FILE));
     let text = text.with_context(|| format!("cannot read {FILE}"))?;
     let base = argument(&text, "BASE_IMAGE");
-    Ok(base.with_context(|| format!("{FILE} has no line `ARG BASE_IMAGE=…`"))?.to_owned())
+    Ok(base.with_context(|| format!("line `ARG BASE_IMAGE=…` not found in {FILE}"))?.to_owned())
 }
 
 /// Whether the engine has an image of that name.

@@ -110,10 +110,10 @@ impl Identity {
         let git = |words: &[&str]| Cmd::new("git").dir(root).env("TZ", "UTC").args(words);
         let log = git(&["log", "-1", "--date=format-local:%y%m%d%H%M", "--format=%H %cd"]).read();
         let log = log.with_context(|| {
-            Error::missing("git does not know this commit")
-                .hint(format!("where there is no .git, set {}", VARIABLES.join(" ")))
+            Error::missing("cannot read the commit from git")
+                .hint(format!("without a .git folder, set {}", VARIABLES.join(" ")))
         })?;
-        let (commit, timestamp) = log.trim().split_once(' ').context("git names no time")?;
+        let (commit, timestamp) = log.trim().split_once(' ').context("git printed no time")?;
         // A patch counts before git knows it.
         let tracked = git(&["status", "--porcelain", "--untracked-files=no"]).read()?;
         let patches = ["status", "--porcelain", "--untracked-files=all", "--", "vendor/patches"];

@@ -20,7 +20,7 @@ impl Kind {
         if name == PACKER {
             return Ok(Self::Packer);
         }
-        let Ok(variant) = Variant::parse(name) else { bail!("nothing is released as `{name}`") };
+        let Ok(variant) = Variant::parse(name) else { bail!("unknown product `{name}`") };
         Ok(Self::Server(variant))
     }
 

@@ -130,10 +130,11 @@ impl Manifest {
     /// When there is none, or one of another schema.
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join(FILE);
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("{} is no distribution: no {FILE}", dir.display()))?;
+        let text = std::fs::read_to_string(&path).with_context(|| {
+            format!("{} is not a distribution: {FILE} not found", dir.display())
+        })?;
         let manifest: Self = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not the {FILE} of a distribution", path.display()))?;
+            .with_context(|| format!("{} is not the manifest of a distribution", path.display()))?;
         ensure!(
             manifest.schema == SCHEMA,
             Error::mismatch(format!(

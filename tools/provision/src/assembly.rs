@@ -37,7 +37,7 @@ pub fn ensure(release: &Release, screen: &mut Screen) -> Result<PathBuf> {
     let arch = std::env::consts::ARCH;
     ensure!(arch == "x86_64", "the pinned wheels of CUDA are for x86_64, not for {arch}");
     install::ensure_only(&[requirements::pip()], true)?;
-    screen.step(&format!("putting CUDA {} together from NVIDIA's wheels", release.version));
+    screen.step(&format!("assembling CUDA {} from NVIDIA's wheels", release.version));
     let lock = cargo::lock(&toolkits, &mut |news| screen.news(news))?;
     if dir.is_dir() {
         return Ok(dir);
@@ -100,7 +100,7 @@ fn gather_licenses(wheels: &Path, to: &Path) -> Result<()> {
         let name = item.file_name().to_string_lossy().into_owned();
         if let Some(wheel) = name.strip_suffix(".dist-info") {
             fs::copy(item.path().join("licenses/License.txt"), to.join(format!("{wheel}.txt")))
-                .with_context(|| format!("the wheel {wheel} has no licence text"))?;
+                .with_context(|| format!("no licence text found in the wheel {wheel}"))?;
         }
     }
     Ok(())
@@ -151,6 +151,6 @@ mod tests {
         assert_eq!(read, "EULA");
         fs::create_dir(dir.path().join("other-1.dist-info")).unwrap();
         let error = gather_licenses(dir.path(), &dir.path().join("again")).unwrap_err();
-        assert_eq!(error.to_string(), "the wheel other-1 has no licence text");
+        assert_eq!(error.to_string(), "no licence text found in the wheel other-1");
     }
 }

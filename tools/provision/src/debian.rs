@@ -182,8 +182,8 @@ pub fn explain(error: Error) -> Error {
         return error;
     }
     error
-        .hint("the lists of this mirror have run out: name one that is up to date in /etc/apt")
-        .hint("or take what it has, with the holes that Debian has closed since: LLAMA_SYS_STALE_MIRROR=1")
+        .hint("the package lists of this mirror are too old: name a current mirror in /etc/apt")
+        .hint("or use its old packages, without newer security fixes: LLAMA_SYS_STALE_MIRROR=1")
 }
 
 /// What mmdebstrap is told besides, where the user wants it so.

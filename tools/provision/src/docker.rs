@@ -78,7 +78,7 @@ fn missing(found: Found) -> Vec<&'static str> {
         (found.client, "no `docker`"),
         (found.buildx, "no `docker buildx`"),
         (found.compose, "no `docker compose`"),
-        (found.engine, "no Docker engine answers"),
+        (found.engine, "cannot connect to a Docker engine"),
     ];
     parts.into_iter().filter(|(there, _)| !there).map(|(_, what)| what).collect()
 }
@@ -87,7 +87,7 @@ fn missing(found: Found) -> Vec<&'static str> {
 fn advice(missing: &[&str]) -> Error {
     let missing = missing.join("\n");
     Error::missing(format!(
-        "{missing}\n  it is installed from Debian's packages, and there is no apt-get"
+        "{missing}\n  this command installs it with apt-get, which this machine does not have"
     ))
     .hint(
         "install Docker Engine 23 or newer with buildx and compose: \
@@ -130,7 +130,8 @@ mod tests {
         let bare = Found { client: false, buildx: false, compose: false, engine: false };
         assert_eq!(
             missing(bare).join("\n"),
-            "no `docker`\nno `docker buildx`\nno `docker compose`\nno Docker engine answers"
+            "no `docker`\nno `docker buildx`\nno `docker compose`\ncannot connect to a Docker \
+            engine"
         );
         assert_eq!(missing(Found { buildx: false, ..ALL }), ["no `docker buildx`"]);
     }
@@ -140,9 +141,9 @@ mod tests {
         let missing = ["no `docker buildx`"];
         assert_eq!(
             advice(&missing).to_string(),
-            "no `docker buildx`\n  it is installed from Debian's packages, and there is no apt-get\n  \
-             hint: install Docker Engine 23 or newer with buildx and compose: \
-             https://docs.docker.com/engine/install/"
+            "no `docker buildx`\n  this command installs it with apt-get, which this machine does \
+            not have\n  hint: install Docker Engine 23 or newer with buildx and compose: \
+            https://docs.docker.com/engine/install/"
         );
     }
 }

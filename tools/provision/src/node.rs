@@ -69,11 +69,11 @@ pub fn ensure(screen: &mut Screen) -> Result<PathBuf> {
     let host = cargo::host();
     let Some((_, platform, sha256)) = WHEELS.iter().find(|(target, ..)| *target == host) else {
         bail!(
-            Error::missing(format!("no Node.js is pinned for {host}"))
+            Error::missing(format!("no pinned Node.js for {host}"))
                 .hint("install one: https://nodejs.org/en/download")
         );
     };
-    screen.step(&format!("bringing Node.js {VERSION}"));
+    screen.step(&format!("downloading Node.js {VERSION}"));
     let lock = cargo::lock(&cargo::toolkits(), &mut |news| screen.news(news))?;
     if let Some(dir) = folder() {
         return Ok(dir);
@@ -126,13 +126,13 @@ fn unpack(wheel: &Path, inside: &str, to: &Path) -> Result<()> {
             rawzip::CompressionMethod::DEFLATE => {
                 Box::new(flate2::bufread::DeflateDecoder::new(found.data()))
             }
-            other => bail!("{path} is packed by method {other:?}"),
+            other => bail!("{path} uses the unsupported compression {other:?}"),
         };
         let at = to.join(path);
         fs::create_dir_all(at.parent().expect("a file is inside a folder"))?;
         io::copy(&mut found.verifying_reader(reader), &mut fs::File::create(&at)?)?;
     }
-    ensure!(to.join("bin/node").is_file(), "there is no bin/node in it");
+    ensure!(to.join("bin/node").is_file(), "bin/node not found in it");
     Ok(())
 }
 
@@ -183,7 +183,10 @@ mod tests {
         assert!(said.starts_with("node ") && said.ends_with("npm-cli.js run build\n"), "{said}");
         let other = Package { sha256: "00", ..package };
         let error = fill(other, &settings, &work, &mut |_| ()).unwrap_err().to_string();
-        assert_eq!(error, format!("the SHA-256 of x-1.whl is {sha256}, the pin says 00"));
+        assert_eq!(
+            error,
+            format!("wrong SHA-256 of x-1.whl: it is {sha256}, but the pin names 00")
+        );
     }
 
     #[test]

@@ -108,7 +108,9 @@ pub(super) fn check(version: &str) -> Result<()> {
         let said = fs::read_to_string(format!("{archive}.sha256")).unwrap_or_default();
         let is = files::sha256(Path::new(&archive)).unwrap_or_default();
         if !is.is_empty() && said.split_whitespace().next() != Some(&is) {
-            wrong.push(format!("{archive} has the SHA-256 {is}, not what lies beside it"));
+            wrong.push(format!(
+                "{archive} has the SHA-256 {is}, which differs from {archive}.sha256"
+            ));
         }
     }
     if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }

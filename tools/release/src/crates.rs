@@ -49,7 +49,7 @@ fn workspace() -> Result<Vec<Package>> {
     let words = ["--no-deps", "--format-version", "1"];
     let metadata = cargo::cargo("metadata").args(words).read()?;
     let metadata: Metadata =
-        serde_json::from_str(&metadata).context("cargo does not say what its crates are")?;
+        serde_json::from_str(&metadata).context("cannot parse the output of `cargo metadata`")?;
     Ok(metadata.packages)
 }
 
@@ -61,7 +61,7 @@ pub(super) fn folders_of(names: &[&str]) -> Result<std::collections::BTreeSet<St
     let mut folders = std::collections::BTreeSet::new();
     while let Some(name) = left.pop() {
         let package = packages.iter().find(|package| package.name == name);
-        let package = package.with_context(|| format!("no crate {name}"))?;
+        let package = package.with_context(|| format!("crate {name} not found"))?;
         let folder =
             package.manifest_path.parent().and_then(|dir| dir.strip_prefix(cargo::root()).ok());
         let folder = folder.context("a crate is in the workspace")?.to_string_lossy();
@@ -88,7 +88,7 @@ fn order(packages: Vec<Package>) -> Result<Vec<Package>> {
         };
         let next =
             left.values().find(|package| !waits(package)).map(|package| package.name.clone());
-        let next = next.context("crates of this workspace need each other in a circle")?;
+        let next = next.context("crates of this workspace depend on each other in a cycle")?;
         sorted.extend(left.remove(&next));
     }
     Ok(sorted)
@@ -117,10 +117,10 @@ pub(super) fn check_version(crates: &[Package], version: &str) -> Result<()> {
     }
     bail!(
         Error::new(format!(
-            "the tag is v{version}, and these crates are not: {}",
+            "the tag is v{version}, but these crates have another version: {}",
             wrong.join(", ")
         ))
-        .hint("set `version` in Cargo.toml, or git tag another one")
+        .hint("set `version` in Cargo.toml, or use another tag")
     )
 }
 
@@ -133,7 +133,7 @@ pub(super) fn run(crates: &[Package], dry_run: bool, repository: Option<&str>) -
     let Some(repository) = repository else {
         ensure!(
             dry_run,
-            Error::usage("no repository is named, in which `cargo binstall` finds the archives")
+            Error::usage("no repository given, where `cargo binstall` finds the archives")
                 .hint("cargo xtask release crates --repository https://github.com/OWNER/NAME")
         );
         return lines(crates, dry_run).iter().try_for_each(Line::run);
@@ -155,8 +155,9 @@ impl Manifest {
     fn with(path: &Path, repository: &str) -> Result<Self> {
         let text =
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let new = with_repository(&text, repository)
-            .with_context(|| format!("{} has no line `{}`", path.display(), BELOW.trim()))?;
+        let new = with_repository(&text, repository).with_context(|| {
+            format!("line `{1}` not found in {0}", path.display(), BELOW.trim())
+        })?;
         let manifest = Self { path: path.to_owned(), text };
         place::write_whole(path, &new)
             .with_context(|| format!("cannot write {}", path.display()))?;

@@ -33,7 +33,10 @@ fn a_tag_is_of_the_version_of_every_crate() {
     let crates = published().unwrap();
     check_version(&crates, env!("CARGO_PKG_VERSION")).unwrap();
     let error = check_version(&crates, "99.0.0").unwrap_err().to_string();
-    assert!(error.starts_with("the tag is v99.0.0, and these crates are not: "), "{error}");
+    assert!(
+        error.starts_with("the tag is v99.0.0, but these crates have another version: "),
+        "{error}"
+    );
     for package in &crates {
         assert!(error.contains(&package.name), "{} is not named: {error}", package.name);
     }

@@ -43,9 +43,15 @@ impl Event {
             ("push", Some(tag)) if tag.starts_with(IMAGES_TAG) => Ok(Self::Images),
             ("push", Some(tag)) if tag.starts_with('v') => match Semver::parse(tag) {
                 Ok(version) => Ok(Self::Release(version)),
-                Err(_) => bail!(Error::usage(format!("the tag `{tag}` is no version")).hint("git tag v1.2.3")),
+                Err(_) => bail!(
+                    Error::usage(format!("the tag `{tag}` is not a version"))
+                        .hint("git tag v1.2.3")
+                ),
             },
-            _ => bail!(Error::usage(format!("nothing is published for `{name}` of `{reference}`")).hint("see what cargo xtask release plan says with GITHUB_EVENT_NAME=workflow_dispatch")),
+            _ => bail!(
+                Error::usage(format!("the event `{name}` of `{reference}` publishes nothing"))
+                    .hint("try it: GITHUB_EVENT_NAME=workflow_dispatch cargo xtask release plan")
+            ),
         }
     }
 
@@ -160,12 +166,12 @@ mod tests {
         let refused = |name, reference| Event::read(name, reference).unwrap_err().to_string();
         let said = refused("push", "refs/heads/topic");
         assert!(
-            said.starts_with("nothing is published for `push` of `refs/heads/topic`\n"),
+            said.starts_with("the event `push` of `refs/heads/topic` publishes nothing\n"),
             "{said}"
         );
         assert_eq!(
             refused("push", "refs/tags/vnext"),
-            "the tag `vnext` is no version\n  hint: git tag v1.2.3"
+            "the tag `vnext` is not a version\n  hint: git tag v1.2.3"
         );
         assert!(Event::read("push", "refs/tags/other").is_err());
     }

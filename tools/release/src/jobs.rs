@@ -60,7 +60,10 @@ pub(super) fn find(id: &str) -> Result<Job> {
     match jobs.iter().find(|job| job.id == id) {
         Some(job) => Ok(job.clone()),
         None => {
-            bail!(Error::usage(format!("no job `{id}`")).hint(format!("jobs: {}", ids.join(" "))))
+            bail!(
+                Error::usage(format!("unknown job `{id}`"))
+                    .hint(format!("use one of: {}", ids.join(" ")))
+            )
         }
     }
 }

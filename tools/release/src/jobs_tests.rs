@@ -157,5 +157,8 @@ fn a_job_runs_on_the_processor_it_is_for() {
     }
     let error = find("rocm-6.4-amd64").unwrap_err().to_string();
     let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
-    assert_eq!(error, format!("no job `rocm-6.4-amd64`\n  hint: jobs: {}", ids.join(" ")));
+    assert_eq!(
+        error,
+        format!("unknown job `rocm-6.4-amd64`\n  hint: use one of: {}", ids.join(" "))
+    );
 }

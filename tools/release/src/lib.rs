@@ -177,10 +177,10 @@ fn names() -> Result<()> {
     needs_skopeo()?;
     let path = pushed_path();
     let text = fs::read_to_string(&path).with_context(|| {
-        Error::missing(format!("no {path}")).hint("first: cargo xtask release push")
+        Error::missing(format!("{path} not found")).hint("first run: cargo xtask release push")
     })?;
     let pushed: Vec<Pushed> =
-        serde_json::from_str(&text).with_context(|| format!("{path} is not of a push"))?;
+        serde_json::from_str(&text).with_context(|| format!("cannot parse {path}"))?;
     let release = plan.images()?;
     let look = |reference: &str| publish::current(&release, reference);
     let named = publish::name(&release, &pushed, &look)?;

@@ -115,9 +115,9 @@ impl Plan {
     pub(super) fn load() -> Result<Self> {
         let path = path();
         let text = fs::read_to_string(&path).with_context(|| {
-            Error::missing(format!("no {path}")).hint("first: cargo xtask release plan")
+            Error::missing(format!("{path} not found")).hint("first run: cargo xtask release plan")
         })?;
-        serde_json::from_str(&text).with_context(|| format!("{path} is no plan of a release"))
+        serde_json::from_str(&text).with_context(|| format!("cannot parse {path}"))
     }
 
     pub(super) fn write(&self) -> Result<()> {

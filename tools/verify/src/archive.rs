@@ -26,7 +26,12 @@ pub(super) fn check_sum(archive: &Path) -> Result<bool> {
         Err(error) => return Err(error).context(format!("cannot read {}", beside.display())),
     };
     let is = files::sha256(archive)?;
-    ensure!(said == is, "{} has SHA-256 {is}, {} says {said}", archive.display(), beside.display());
+    ensure!(
+        said == is,
+        "{} has SHA-256 {is}, but {} says {said}",
+        archive.display(),
+        beside.display()
+    );
     Ok(true)
 }
 
@@ -54,7 +59,7 @@ mod tests {
         fs::write(&beside, "0  a.tar.gz\n").unwrap();
         assert_eq!(
             check_sum(&at).unwrap_err().to_string(),
-            format!("{} has SHA-256 {sum}, {} says 0", at.display(), beside.display())
+            format!("{} has SHA-256 {sum}, but {} says 0", at.display(), beside.display())
         );
     }
 }

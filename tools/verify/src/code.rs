@@ -37,7 +37,7 @@ fn about_needed(manifest: &Manifest, entries: &Entries) -> Vec<String> {
             }
         }
         if let Some(soname) = elf.soname.as_ref().filter(|soname| *soname != path) {
-            wrong.push(format!("{path}: has the soname `{soname}`, must be its file name"));
+            wrong.push(format!("{path}: has the soname `{soname}`, but must be its file name"));
         }
     }
     wrong
@@ -55,7 +55,7 @@ fn about_run_paths(entries: &Entries) -> Vec<String> {
             _ if facts::is_vendors(path) => vendors_run_path(elf),
             (Some(rpath), ..) => Some(format!("has the old kind of run path, RPATH `{rpath}`")),
             (None, Some(runpath), _) if runpath != ORIGIN => {
-                Some(format!("has the run path `{runpath}`, must be `{ORIGIN}`"))
+                Some(format!("has the run path `{runpath}`, but must be `{ORIGIN}`"))
             }
             (None, None, Some(own)) => {
                 Some(format!("has no run path, must be `{ORIGIN}`: it needs {own}"))
@@ -72,7 +72,7 @@ fn vendors_run_path(elf: &Elf) -> Option<String> {
     let all = [&elf.rpath, &elf.runpath];
     let mut folders = all.into_iter().flatten().flat_map(|path| path.split(':'));
     let outside = folders.find(|folder| *folder != ORIGIN)?;
-    Some(format!("has the run path `{outside}`, must be `{ORIGIN}` or none"))
+    Some(format!("has the run path `{outside}`, but must be `{ORIGIN}` or none"))
 }
 
 /// Code is for the target, and our own has no more in it than runs.
@@ -83,7 +83,7 @@ fn about_code(manifest: &Manifest, entries: &Entries) -> Vec<String> {
         wrong.extend(damage.iter().map(|damage| format!("{path}: {damage}")));
         let program = super::is_program(path) || facts::is_library(path);
         match elf {
-            None if program && damage.is_none() => wrong.push(format!("{path}: no ELF file")),
+            None if program && damage.is_none() => wrong.push(format!("{path}: not an ELF file")),
             None => {}
             Some(elf) => {
                 let arch = Arch::of(&manifest.target);
@@ -91,7 +91,7 @@ fn about_code(manifest: &Manifest, entries: &Entries) -> Vec<String> {
                     let is = Arch::of_machine(elf.machine).map(|arch| arch.name.to_owned());
                     let is = is.unwrap_or_else(|| format!("machine {}", elf.machine));
                     wrong.push(format!(
-                        "{path}: is for {is}, {} says {}",
+                        "{path}: is for {is}, but {} says {}",
                         manifest::FILE,
                         manifest.target
                     ));
@@ -116,7 +116,7 @@ fn about_symbol_versions(manifest: &Manifest, entries: &Entries) -> Vec<String> 
         let (says, is) = (said.get(prefix).unwrap_or(&none), real.get(prefix).unwrap_or(&none));
         if says != is {
             let file = manifest::FILE;
-            wrong.push(format!("{file}: says {prefix} {says} is needed, the files need {is}"));
+            wrong.push(format!("{file}: declares {prefix} {says}, but the files need {is}"));
         }
     }
     wrong

@@ -17,7 +17,7 @@ fn libraries_are_own_or_everybodys() {
             }
         )),
         [
-            "libggml-cuda.so: has the soname `libggml-cuda.so.0`, must be its file name",
+            "libggml-cuda.so: has the soname `libggml-cuda.so.0`, but must be its file name",
             "libggml-cuda.so: needs `libnccl.so.2`, which is neither in the distribution nor allowed for \
              cuda",
             "libggml-cuda.so: needs `libvulkan.so.1`, which is neither in the distribution nor allowed for \
@@ -37,7 +37,7 @@ fn run_paths_lead_to_the_distribution_alone() {
     );
     assert_eq!(
         run_path("libmtmd.so", Made { runpath: Some("$ORIGIN:/usr/lib"), ..own.clone() }),
-        ["libmtmd.so: has the run path `$ORIGIN:/usr/lib`, must be `$ORIGIN`"]
+        ["libmtmd.so: has the run path `$ORIGIN:/usr/lib`, but must be `$ORIGIN`"]
     );
     assert_eq!(
         run_path("libmtmd.so", Made { rpath: Some("$ORIGIN"), ..own }),
@@ -51,7 +51,7 @@ fn run_paths_lead_to_the_distribution_alone() {
     assert_eq!(run_path("libcudart.so.13", with("$ORIGIN")), NOTHING);
     assert_eq!(
         run_path("libcudart.so.13", with("$ORIGIN:/opt/cuda/lib64")),
-        ["libcudart.so.13: has the run path `/opt/cuda/lib64`, must be `$ORIGIN` or none"]
+        ["libcudart.so.13: has the run path `/opt/cuda/lib64`, but must be `$ORIGIN` or none"]
     );
 }
 
@@ -65,10 +65,10 @@ fn code_is_stripped_and_for_the_target() {
             dist.write("libllama.so", &Made::default().bytes()[..200], 0o755);
         }),
         [
-            "libggml.so: is for aarch64, version.json says x86_64-unknown-linux-gnu",
+            "libggml.so: is for aarch64, but version.json says x86_64-unknown-linux-gnu",
             "libggml.so: not stripped",
             "libllama.so: Invalid ELF section header offset/size/alignment",
-            "libmtmd.so: no ELF file",
+            "libmtmd.so: not an ELF file",
         ]
     );
 }
@@ -93,9 +93,9 @@ fn the_manifest_says_how_new_a_system_must_be() {
                 .into();
         }),
         [
-            "version.json: says GLIBC 2.4 is needed, the files need 2.34",
-            "version.json: says GLIBCXX none is needed, the files need 3.4.30",
-            "version.json: says GOMP 4.0 is needed, the files need none",
+            "version.json: declares GLIBC 2.4, but the files need 2.34",
+            "version.json: declares GLIBCXX none, but the files need 3.4.30",
+            "version.json: declares GOMP 4.0, but the files need none",
         ]
     );
 }

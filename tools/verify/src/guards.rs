@@ -31,11 +31,11 @@ pub(super) fn violations(entries: &Entries) -> Vec<String> {
 
 fn about_loading(guards: &Guards) -> Vec<String> {
     [
-        (guards.relocatable, "is loaded at one address only (no PIE)"),
-        (guards.stack_is_data, "lets its stack be executed"),
-        (guards.relro, "leaves its tables of addresses writable (no RELRO)"),
-        (guards.bind_now, "looks functions up when they are called first (no BIND_NOW)"),
-        (!guards.text_relocations, "changes its code when it is loaded (TEXTREL)"),
+        (guards.relocatable, "loads at a fixed address (no PIE)"),
+        (guards.stack_is_data, "has an executable stack"),
+        (guards.relro, "has writable relocation tables (no RELRO)"),
+        (guards.bind_now, "binds functions lazily (no BIND_NOW)"),
+        (!guards.text_relocations, "has text relocations (TEXTREL)"),
     ]
     .into_iter()
     .filter(|(kept, _)| !kept)
@@ -46,11 +46,11 @@ fn about_loading(guards: &Guards) -> Vec<String> {
 fn about_compiling(path: &str, guards: &Guards) -> Vec<String> {
     let mut wrong = Vec::new();
     if !guards.stack_protector {
-        wrong.push("does not check its stack (-fstack-protector-strong)".to_owned());
+        wrong.push("has no stack protector (-fstack-protector-strong)".to_owned());
     }
     let handles_buffers = HANDLE_BUFFERS.contains(&path) || super::is_program(path);
     if handles_buffers && !guards.fortified {
-        wrong.push("does not check the sizes of buffers (_FORTIFY_SOURCE)".to_owned());
+        wrong.push("has no buffer checks (_FORTIFY_SOURCE)".to_owned());
     }
     if let Some(function) = &guards.no_landing {
         wrong.push(format!("has no landing pad for jumps in {function} (CET, BTI)"));
@@ -79,9 +79,9 @@ mod tests {
         assert_eq!(
             listed(|dist| dist.elf("llama-healthcheck", &made)),
             [
-                "llama-healthcheck: changes its code when it is loaded (TEXTREL)",
-                "llama-healthcheck: lets its stack be executed",
-                "llama-healthcheck: looks functions up when they are called first (no BIND_NOW)",
+                "llama-healthcheck: has text relocations (TEXTREL)",
+                "llama-healthcheck: has an executable stack",
+                "llama-healthcheck: binds functions lazily (no BIND_NOW)",
             ]
         );
     }
@@ -99,18 +99,18 @@ mod tests {
                 dist.elf("libggml-cpu-zen4.so", &bare);
             }),
             [
-                "libllama.so: does not check its stack (-fstack-protector-strong)",
-                "libllama.so: does not check the sizes of buffers (_FORTIFY_SOURCE)",
-                "llama-server: does not check its stack (-fstack-protector-strong)",
-                "llama-server: does not check the sizes of buffers (_FORTIFY_SOURCE)",
+                "libllama.so: has no stack protector (-fstack-protector-strong)",
+                "libllama.so: has no buffer checks (_FORTIFY_SOURCE)",
+                "llama-server: has no stack protector (-fstack-protector-strong)",
+                "llama-server: has no buffer checks (_FORTIFY_SOURCE)",
             ]
         );
         let packer = |dist: &mut crate::made::Dist| dist.elf("gguf-packer", &bare);
         assert_eq!(
             listed(packer),
             [
-                "gguf-packer: does not check its stack (-fstack-protector-strong)",
-                "gguf-packer: does not check the sizes of buffers (_FORTIFY_SOURCE)",
+                "gguf-packer: has no stack protector (-fstack-protector-strong)",
+                "gguf-packer: has no buffer checks (_FORTIFY_SOURCE)",
             ]
         );
         let launcher = Made { needed: vec!["libllama.so"], runpath: Some("$ORIGIN"), ..bare };

@@ -83,7 +83,7 @@ pub(super) fn violations(
 fn judge(path: &str, disassembly: Result<String, Error>, family: Family) -> Option<String> {
     match disassembly {
         Ok(text) => first_new(&text, family).map(|found| format!("{path}: {found}")),
-        Err(error) => Some(format!("{path}: cannot be disassembled: {error}")),
+        Err(error) => Some(format!("{path}: cannot disassemble it: {error}")),
     }
 }
 
@@ -110,9 +110,7 @@ pub(super) fn missing_variants(dir: &Path, manifest: &Manifest) -> Vec<String> {
         !manifest.files.contains_key(&format!("libggml-cpu-{name}.so")) && !embedded(name)
     });
     let file = manifest::FILE;
-    missing
-        .map(|name| format!("{file}: names CPU variant `{name}`, for which there is no code"))
-        .collect()
+    missing.map(|name| format!("{file}: lists CPU variant `{name}`, which has no code")).collect()
 }
 
 /// Where the code of a variant is in one file: its name as an identifier of C.
@@ -171,7 +169,7 @@ fn first_new(disassembly: &str, family: Family) -> Option<String> {
         if new {
             let code: Vec<&str> = line.split_whitespace().skip(1).collect();
             let function = function.replace("@@Base", "");
-            return Some(format!("has {what} in {function}: `{}`", code.join(" ")));
+            return Some(format!("contains {what} in {function}: `{}`", code.join(" ")));
         }
     }
     None

@@ -14,11 +14,11 @@ fn listing(code: &str) -> String {
 fn new_instructions_are_named_with_their_function() {
     assert_eq!(
         first_new(&listing("vmovd  %eax,%xmm0"), Family::X86).unwrap(),
-        "has an AVX instruction in ggml_free: `vmovd %eax,%xmm0`"
+        "contains an AVX instruction in ggml_free: `vmovd %eax,%xmm0`"
     );
     assert_eq!(
         first_new(&listing("ld1w\t{z0.s}, p0/z, [x0]"), Family::Arm).unwrap(),
-        "has an SVE or dot-product instruction in ggml_free: `ld1w {z0.s}, p0/z, [x0]`"
+        "contains an SVE or dot-product instruction in ggml_free: `ld1w {z0.s}, p0/z, [x0]`"
     );
     assert_eq!(first_new(&listing("mov    %eax,%ebx"), Family::X86), None);
 }
@@ -29,11 +29,11 @@ fn a_file_is_clean_new_or_unreadable() {
     assert_eq!(of(Ok(listing("mov    %eax,%ebx"))), None);
     assert_eq!(
         of(Ok(listing("vzeroupper"))).unwrap(),
-        "libggml.so: has an AVX instruction in ggml_free: `vzeroupper`"
+        "libggml.so: contains an AVX instruction in ggml_free: `vzeroupper`"
     );
     assert_eq!(
         of(Err(Error::new("a command failed"))).unwrap(),
-        "libggml.so: cannot be disassembled: a command failed"
+        "libggml.so: cannot disassemble it: a command failed"
     );
 }
 
@@ -42,7 +42,7 @@ fn the_name_of_a_stripped_function_is_the_nearest() {
     let listing = listing("vzeroupper").replace("ggml_free", "ggml_free@@Base-0x8f0");
     assert_eq!(
         first_new(&listing, Family::X86).unwrap(),
-        "has an AVX instruction in ggml_free-0x8f0: `vzeroupper`"
+        "contains an AVX instruction in ggml_free-0x8f0: `vzeroupper`"
     );
 }
 

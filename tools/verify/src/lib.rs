@@ -80,7 +80,7 @@ pub fn verify_archive(archive: &Path, forbidden: &[String]) -> Result<Report> {
     if has_checksum {
         report.ran.push(what);
     } else {
-        let why = "no .sha256 beside it".into();
+        let why = "no .sha256 next to it".into();
         report.not_run.push(NotRun { what, why, hint: None });
     }
     Ok(report)
@@ -230,6 +230,9 @@ mod tests {
         );
         let dir = tempfile::tempdir().unwrap();
         let error = verify(dir.path(), &[]).unwrap_err().to_string();
-        assert_eq!(error, format!("{} is no distribution: no version.json", dir.path().display()));
+        assert_eq!(
+            error,
+            format!("{} is not a distribution: version.json not found", dir.path().display())
+        );
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn violations(
     let licence =
         |path: &String| path.strip_prefix(LICENSES).is_some_and(|rest| rest.starts_with('/'));
     if !entries.iter().any(|(path, entry)| licence(path) && matches!(entry, Entry::Regular(_))) {
-        wrong.push(format!("{LICENSES}: no licences"));
+        wrong.push(format!("{LICENSES}: no licences found"));
     }
     wrong
 }
@@ -36,7 +36,7 @@ fn about_sbom(manifest: &Manifest, sbom: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let version = sbom["spdxVersion"].as_str().unwrap_or_default();
     if version != SPDX {
-        wrong.push(format!("spdxVersion is `{version}`, must be `{SPDX}`"));
+        wrong.push(format!("spdxVersion is `{version}`, but must be `{SPDX}`"));
     }
     for file in sbom["files"].as_array().into_iter().flatten() {
         let name = file["fileName"].as_str().unwrap_or_default();
@@ -45,11 +45,14 @@ fn about_sbom(manifest: &Manifest, sbom: &Value) -> Vec<String> {
         let mut hashes = checksums.filter(|checksum| checksum["algorithm"] == "SHA256");
         let hash = hashes.find_map(|checksum| checksum["checksumValue"].as_str());
         match (manifest.files.get(path), hash) {
-            (Some(File::Regular { sha256, .. }), Some(hash)) if hash != sha256 => wrong.push(
-                format!("says SHA-256 `{hash}` of {path}, {} says `{sha256}`", manifest::FILE),
-            ),
+            (Some(File::Regular { sha256, .. }), Some(hash)) if hash != sha256 => {
+                wrong.push(format!(
+                    "declares SHA-256 `{hash}` of {path}, but {} says `{sha256}`",
+                    manifest::FILE
+                ))
+            }
             (Some(_), _) => {}
-            (None, _) => wrong.push(format!("names `{path}`, which {} does not", manifest::FILE)),
+            (None, _) => wrong.push(format!("lists `{path}`, but {} does not", manifest::FILE)),
         }
     }
     wrong
@@ -86,11 +89,12 @@ mod tests {
         assert_eq!(
             violations_of(sbom),
             [
-                "sbom.spdx.json: spdxVersion is `SPDX-2.2`, must be `SPDX-2.3`".to_owned(),
+                "sbom.spdx.json: spdxVersion is `SPDX-2.2`, but must be `SPDX-2.3`".to_owned(),
                 format!(
-                    "sbom.spdx.json: says SHA-256 `1` of libggml.so, version.json says `{sha256}`"
+                    "sbom.spdx.json: declares SHA-256 `1` of libggml.so, but version.json says \
+                    `{sha256}`"
                 ),
-                "sbom.spdx.json: names `libother.so`, which version.json does not".to_owned(),
+                "sbom.spdx.json: lists `libother.so`, but version.json does not".to_owned(),
             ]
         );
     }
@@ -102,7 +106,7 @@ mod tests {
         entries.remove("licenses/llama.cpp.txt");
         assert_eq!(
             violations(&dist.manifest, &entries, None),
-            ["sbom.spdx.json: missing", "licenses: no licences"]
+            ["sbom.spdx.json: missing", "licenses: no licences found"]
         );
     }
 }

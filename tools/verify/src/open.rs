@@ -68,10 +68,10 @@ impl Opened {
     fn add(&mut self, path: &str, outcome: Outcome) {
         match outcome {
             Outcome::Opened => self.libraries.push(path.to_owned()),
-            Outcome::Failed(why) => self.violations.push(format!("{path}: does not open: {why}")),
+            Outcome::Failed(why) => self.violations.push(format!("{path}: cannot open it: {why}")),
             Outcome::NoDriver(driver) => self.not_run.push(NotRun {
                 what: format!("opening {path}"),
-                why: format!("no {driver} here"),
+                why: format!("no {driver} on this machine"),
                 hint: None,
             }),
         }
@@ -177,8 +177,12 @@ mod tests {
         opened.add("libllama.so", Outcome::Failed("undefined symbol: ggml_init".into()));
         opened.add("libggml-cuda.so", Outcome::NoDriver("libcuda.so.1"));
         assert_eq!(opened.libraries, ["libggml.so"]);
-        assert_eq!(opened.violations, ["libllama.so: does not open: undefined symbol: ggml_init"]);
-        assert_eq!(opened.not_run[0].to_string(), "opening libggml-cuda.so (no libcuda.so.1 here)");
+        assert_eq!(opened.violations, ["libllama.so: cannot open it: undefined symbol: ggml_init"]);
+        assert_eq!(
+            opened.not_run[0].to_string(),
+            "opening libggml-cuda.so (no libcuda.so.1 on \
+            this machine)"
+        );
     }
 
     #[test]

@@ -110,25 +110,25 @@ fn about_version(lines: &[String], llama_cpp: &LlamaCpp) -> Option<String> {
     let due = format!("version: {version} (build {build_number}, commit {tag})");
     let is =
         lines.iter().find(|line| line.starts_with("version: ")).map_or("nothing", String::as_str);
-    (is != due).then(|| format!("{PROGRAM}: --version says `{is}`, must be `{due}`"))
+    (is != due).then(|| format!("{PROGRAM}: --version says `{is}`, but must be `{due}`"))
 }
 
 fn about_devices(lines: &[String], variant: Variant, opened: &[String]) -> Shown {
     let loaded = |name| has_loaded(lines, name);
     let mut shown = Shown { devices: devices(lines), ..Shown::default() };
     if devices_missing(lines, &shown.devices) {
-        shown
-            .violations
-            .push("--list-devices lists nothing, not even that there is none".to_owned());
+        shown.violations.push("--list-devices printed no list of devices".to_owned());
     }
     if !loaded("CPU") {
-        shown.violations.push("loads no CPU library: none of them runs here".to_owned());
+        shown
+            .violations
+            .push("loaded no CPU library: none of them runs on this machine".to_owned());
     }
     if variant.backend().is_none() && !shown.devices.is_empty() {
         let devices = shown.devices.join("`, `");
         shown
             .violations
-            .push(format!("--list-devices lists `{devices}`, the variant cpu has none"));
+            .push(format!("--list-devices lists `{devices}`, but the variant cpu has no devices"));
     }
     let missing = variant.backend().filter(|backend| !loaded(registered_name(*backend)));
     // A library that does not open for want of its driver is told by `open`.
@@ -184,13 +184,13 @@ mod tests {
         assert_eq!(
             about_version(&lines("version: 1.2.3 (build 0, commit unknown)"), &llama_cpp).unwrap(),
             format!(
-                "llama-server: --version says `version: 1.2.3 (build 0, commit unknown)`, must be \
-                 `{due}`"
+                "llama-server: --version says `version: 1.2.3 (build 0, commit unknown)`, but \
+                must be `{due}`"
             )
         );
         assert_eq!(
             about_version(&[], &llama_cpp).unwrap(),
-            format!("llama-server: --version says `nothing`, must be `{due}`")
+            format!("llama-server: --version says `nothing`, but must be `{due}`")
         );
     }
 
@@ -236,14 +236,14 @@ mod tests {
         assert_eq!(
             shown(&["Available devices:", DEVICE], Variant::Cpu, &[]).violations,
             [
-                "llama-server: loads no CPU library: none of them runs here",
-                "llama-server: --list-devices lists `CUDA0: NVIDIA H200 (143156 MiB, 142000 MiB free)`, \
-                 the variant cpu has none",
+                "llama-server: loaded no CPU library: none of them runs on this machine",
+                "llama-server: --list-devices lists `CUDA0: NVIDIA H200 (143156 MiB, 142000 MiB \
+                free)`, but the variant cpu has no devices",
             ]
         );
         assert_eq!(
             shown(&[CPU], Variant::Cpu, &[]).violations,
-            ["llama-server: --list-devices lists nothing, not even that there is none"]
+            ["llama-server: --list-devices printed no list of devices"]
         );
     }
 
@@ -258,7 +258,7 @@ mod tests {
         let none = [CPU, "Available devices:", NO_DEVICE];
         assert_eq!(
             shown(&none, Variant::Cuda, &opened).violations,
-            ["llama-server: does not load libggml-cuda.so, which opens"]
+            ["llama-server: did not load libggml-cuda.so, which can be opened"]
         );
         assert_eq!(shown(&none, Variant::Cuda, &[]), Shown::default());
         let vulkan = shown(&none, Variant::Vulkan, &["libggml-vulkan.so"]);

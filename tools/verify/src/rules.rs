@@ -76,7 +76,7 @@ fn about_files(manifest: &Manifest, entries: &Entries) -> Vec<String> {
                 format!("points to `{target}`: only links from bin/NAME to ../NAME are allowed")
             }
             Entry::Folder(_) if path != ROOT && !has_listed(path, manifest) => {
-                format!("a folder without a file that {} lists", manifest::FILE)
+                format!("a folder that contains no file listed in {}", manifest::FILE)
             }
             Entry::Regular(_) | Entry::Link(_)
                 if path != manifest::FILE && !manifest.files.contains_key(path) =>
@@ -92,7 +92,7 @@ fn about_files(manifest: &Manifest, entries: &Entries) -> Vec<String> {
 
 fn difference(listed: &File, entry: &Entry) -> Option<String> {
     let says = |what: &str, is: &str, listed: &str| {
-        (is != listed).then(|| format!("{what} `{is}`, {} says `{listed}`", manifest::FILE))
+        (is != listed).then(|| format!("{what} `{is}`, but {} says `{listed}`", manifest::FILE))
     };
     match (listed, entry) {
         (File::Regular { sha256, size }, Entry::Regular(file)) => {
@@ -100,8 +100,10 @@ fn difference(listed: &File, entry: &Entry) -> Option<String> {
                 .or_else(|| says("has SHA-256", &file.sha256, sha256))
         }
         (File::Link { target }, Entry::Link(is)) => says("points to", is, target),
-        (File::Regular { .. }, _) => Some(format!("no file, as {} says", manifest::FILE)),
-        (File::Link { .. }, _) => Some(format!("no link, as {} says", manifest::FILE)),
+        (File::Regular { .. }, _) => {
+            Some(format!("must be a file, according to {}", manifest::FILE))
+        }
+        (File::Link { .. }, _) => Some(format!("must be a link, according to {}", manifest::FILE)),
     }
 }
 

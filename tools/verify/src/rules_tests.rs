@@ -22,12 +22,12 @@ fn a_manifest_must_say_everything() {
             dist.manifest.target = AARCH64.into();
         }),
         [
-            "libcudart.so.13: is for x86_64, version.json says aarch64-unknown-linux-gnu",
-            "libggml-cuda.so: is for x86_64, version.json says aarch64-unknown-linux-gnu",
-            "libggml.so: is for x86_64, version.json says aarch64-unknown-linux-gnu",
-            "libllama.so: is for x86_64, version.json says aarch64-unknown-linux-gnu",
-            "llama-healthcheck: is for x86_64, version.json says aarch64-unknown-linux-gnu",
-            "llama-server: is for x86_64, version.json says aarch64-unknown-linux-gnu",
+            "libcudart.so.13: is for x86_64, but version.json says aarch64-unknown-linux-gnu",
+            "libggml-cuda.so: is for x86_64, but version.json says aarch64-unknown-linux-gnu",
+            "libggml.so: is for x86_64, but version.json says aarch64-unknown-linux-gnu",
+            "libllama.so: is for x86_64, but version.json says aarch64-unknown-linux-gnu",
+            "llama-healthcheck: is for x86_64, but version.json says aarch64-unknown-linux-gnu",
+            "llama-server: is for x86_64, but version.json says aarch64-unknown-linux-gnu",
             "version.json: `branch` is empty",
             "version.json: no cuda distribution exists for target `aarch64-unknown-linux-gnu`",
             "version.json: timestamp `20251121` is not yymmddhhmm",
@@ -81,16 +81,17 @@ fn files_are_those_of_the_manifest() {
             dist.mode("empty", 0o755);
         }),
         [
-            "bin/llama-server: points to `../libggml.so`, version.json says `../llama-server`",
+            "bin/llama-server: points to `../libggml.so`, but version.json says `../llama-server`",
             "bin/llama-server: points to `../libggml.so`: only links from bin/NAME to ../NAME are allowed",
-            "empty: a folder without a file that version.json lists",
-            &format!("libggml.so: has SHA-256 `{sha256}`, version.json says `0`"),
+            "empty: a folder that contains no file listed in version.json",
+            &format!("libggml.so: has SHA-256 `{sha256}`, but version.json says `0`"),
             "libllama.so: listed in version.json, but missing",
-            "licenses/llama.cpp.txt: has size `6`, version.json says `3`",
+            "licenses/llama.cpp.txt: has size `6`, but version.json says `3`",
             "llama-server: needs `libllama.so`, which is neither in the distribution nor allowed for cuda",
             "notes.txt: not listed in version.json",
             &format!(
-                "sbom.spdx.json: says SHA-256 `{sha256}` of libggml.so, version.json says `0`"
+                "sbom.spdx.json: declares SHA-256 `{sha256}` of libggml.so, but version.json says \
+                `0`"
             ),
         ]
     );
@@ -108,13 +109,13 @@ fn links_and_files_are_no_substitute_for_each_other() {
             std::os::unix::net::UnixListener::bind(dist.dir().join("libggml-cuda.so")).unwrap();
         }),
         [
-            "bin/llama-server: no link, as version.json says",
+            "bin/llama-server: must be a link, according to version.json",
             "libggml-cuda.so: neither a file, nor a folder, nor a link",
-            "libggml-cuda.so: no file, as version.json says",
-            "licenses/llama.cpp.txt: no file, as version.json says",
+            "libggml-cuda.so: must be a file, according to version.json",
+            "licenses/llama.cpp.txt: must be a file, according to version.json",
             "licenses/llama.cpp.txt: points to `/etc/passwd`: only links from bin/NAME to ../NAME are \
              allowed",
-            "licenses: no licences",
+            "licenses: no licences found",
         ]
     );
 }

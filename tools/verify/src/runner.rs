@@ -99,7 +99,7 @@ fn no_libraries(arch: Arch) -> NotRun {
         "dpkg --add-architecture {debian} && apt-get update && apt-get install {}",
         packages.join(" ")
     );
-    no_programs(arch, &format!("no {arch} libraries"), &hint)
+    no_programs(arch, &format!("{arch} libraries not found"), &hint)
 }
 
 #[cfg(test)]

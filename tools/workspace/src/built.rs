@@ -62,7 +62,7 @@ impl Built {
     pub fn program(&self, name: &str) -> Result<PathBuf> {
         let named = |path: &&PathBuf| path.file_stem().is_some_and(|stem| stem == name);
         let program = self.programs.iter().find(named).cloned();
-        program.with_context(|| format!("cargo names no `{name}` in what it built"))
+        program.with_context(|| format!("cargo reports no `{name}` among the built programs"))
     }
 
     fn read(messages: &str) -> Self {
@@ -112,7 +112,10 @@ mod tests {
             Some("/t/x86_64/release/llama-server".as_ref())
         );
         let error = built.program("llama-healthcheck").expect_err("it is not built");
-        assert_eq!(error.to_string(), "cargo names no `llama-healthcheck` in what it built");
+        assert_eq!(
+            error.to_string(),
+            "cargo reports no `llama-healthcheck` among the built programs"
+        );
         assert_eq!(Built::read(""), Built::default());
     }
 }

@@ -40,7 +40,7 @@ pub fn post(client: &Agent, url: &str, body: &Value) -> Result<Response<Body>> {
 /// # Errors
 /// When it is cut, or something else.
 pub fn json(mut answer: Response<Body>) -> Result<Value> {
-    serde_json::from_str(&answer.body_mut().read_to_string()?).context("the answer is no JSON")
+    serde_json::from_str(&answer.body_mut().read_to_string()?).context("the answer is not JSON")
 }
 
 #[cfg(test)]
@@ -79,6 +79,9 @@ mod tests {
         );
         assert!(of("").is_err());
         assert!(of("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{").is_err());
-        assert_eq!(error("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{"), "the answer is no JSON");
+        assert_eq!(
+            error("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{"),
+            "the answer is not JSON"
+        );
     }
 }

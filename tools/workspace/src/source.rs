@@ -84,8 +84,7 @@ pub fn page(
     match found {
         Ok(ui) => {
             if source.verified && !ui.pinned {
-                let text =
-                    "the web UI that npm built here is not, byte for byte, the one of the pin";
+                let text = "the web UI that npm built differs from the page that the pin names";
                 screen.news(Progress::Say(text));
             }
             remove_old_uis(&ui.dir)
@@ -99,7 +98,7 @@ pub fn page(
 }
 
 fn agreed() -> Result<bool> {
-    install::agreed(&format!("cargo xtask setup --yes, which brings {}", node::what()))
+    install::agreed(&format!("cargo xtask setup --yes, which installs {}", node::what()))
 }
 
 /// The published crate carries the `ui` folder, so it must hold the current one only.
@@ -117,12 +116,12 @@ fn remove_old_uis(current: &Path) -> Result<()> {
 
 /// Why there is no page, with the ways to one.
 pub fn explain(error: NoUi) -> anyhow::Error {
-    let hint = "bring a Node.js for it: cargo xtask setup --yes";
-    let archive = "or take the page from an archive: LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz";
+    let hint = "install Node.js for it: cargo xtask setup --yes";
+    let archive = "or use an archive of the page: LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz";
     match error {
         NoUi::Failed(error) => error.into(),
         NoUi::OldNode(error) => error.hint(hint).hint(archive).into(),
-        NoUi::NoNpm => Error::missing("npm, which builds the web UI, is not installed")
+        NoUi::NoNpm => Error::missing("npm is not installed (it builds the web UI)")
             .hint(hint)
             .hint(archive)
             .into(),

@@ -65,7 +65,7 @@ fn download(
 
 #[cfg(not(feature = "fetch"))]
 fn download(_: &Wanted<'_>, _: &str, _: &Path, _: &mut Report<'_>) -> Result<(), Error> {
-    Err(Error::missing("this build cannot fetch (feature `fetch`)"))
+    Err(Error::missing("this build cannot download it (feature `fetch` is off)"))
 }
 
 fn unpack(
@@ -80,5 +80,5 @@ fn unpack(
     if wanted.is_pinned(&found) {
         return Ok(());
     }
-    Err(Error::mismatch(format!("its tree is {found}, the pin says {pinned}")))
+    Err(Error::mismatch(format!("wrong git tree: it is {found}, but the pin names {pinned}")))
 }

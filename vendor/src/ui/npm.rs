@@ -42,7 +42,10 @@ pub(super) fn check_node(request: &Request, version: &str) -> Result<(), Error> 
     if crate::node::is_new_enough((major, minor)) {
         return Ok(());
     }
-    let what = format!("the web UI needs Node.js {}, this is {version}", crate::node::WANTED);
+    let what = format!(
+        "Node.js is too old: the web UI needs {}, but this is {version}",
+        crate::node::WANTED
+    );
     Err(Error::missing(what).hint(format!("install a newer Node.js, then: {}", again(request))))
 }
 
@@ -57,9 +60,12 @@ pub(super) fn build(
 ) -> Result<(), Error> {
     let from = source.dir.join("tools/ui");
     if !from.join("package.json").is_file() {
-        return Err(Error::missing(format!("no source of the web UI in {}", source.dir.display()))
-            .looked_in(from.join("package.json").display().to_string())
-            .hint("fetch the whole release: cargo xtask vendor --force"));
+        return Err(Error::missing(format!(
+            "source of the web UI not found in {}",
+            source.dir.display()
+        ))
+        .looked_in(from.join("package.json").display().to_string())
+        .hint("fetch the whole release: cargo xtask vendor --force"));
     }
     let (src, log) = (dist.with_file_name("src"), home.join(".ui.log"));
     page::copy(&from, &src, &is_source)?;

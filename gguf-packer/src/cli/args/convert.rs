@@ -23,7 +23,7 @@ pub(crate) enum Class {
 pub(crate) enum Way {
     /// This program.
     Native,
-    /// llama.cpp's script, in a Python.
+    /// llama.cpp's Python script.
     Upstream,
 }
 
@@ -41,16 +41,16 @@ pub(crate) struct Convert {
     /// Type of the tensors: F32, F16, BF16, Q8_0, TQ1_0 or TQ2_0.
     #[arg(long = "type", value_name = "TYPE", default_value = "F16")]
     pub(crate) kind: String,
-    /// What is converted.
+    /// What to convert.
     #[arg(long, value_enum, default_value = "model", value_name = "CLASS")]
     pub(crate) class: Class,
-    /// The base model of an adapter: its folder with config and tokenizer, weights are not needed.
+    /// Folder of an adapter's base model, with its config and tokenizer. It needs no weights.
     #[arg(long, value_name = "DIR", required_if_eq("class", "lora"))]
     pub(crate) base: Option<PathBuf>,
-    /// Who converts; this program where it gives what llama.cpp's script gives, else that script.
+    /// Which converter to use. Default: this program if it writes what llama.cpp's script writes, else that script.
     #[arg(long, value_enum, value_name = "WAY")]
     pub(crate) by: Option<Way>,
-    /// The Python of llama.cpp's script; that of the active environment, `uv` or `python3` unless it is given.
+    /// Python for llama.cpp's script. Default: that of the active environment, `uv` or `python3`.
     #[arg(long, value_name = "PYTHON", env = "GGUF_PACKER_PYTHON")]
     pub(crate) python: Option<OsString>,
     /// How progress is shown.

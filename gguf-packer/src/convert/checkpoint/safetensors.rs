@@ -54,20 +54,23 @@ pub(super) fn read(path: &Path) -> Result<Vec<Tensor>, Error> {
     let size = file.metadata().map_err(|e| failed(&e))?.len();
     let mut length = [0; 8];
     if size < 8 {
-        return Err(short(path, &format!("it has {size} bytes")));
+        return Err(short(path, &format!("it has only {size} bytes")));
     }
     file.read_exact(&mut length).map_err(|e| failed(&e))?;
     let length = u64::from_le_bytes(length);
     if length > size - 8 {
-        return Err(short(path, &format!("its header has {length} bytes, the file {size}")));
+        return Err(short(
+            path,
+            &format!("its header needs {length} bytes, but the file has {size}"),
+        ));
     }
     if length > LONGEST {
-        let what = format!("{} has a header of {length} bytes", path.display());
+        let what = format!("the header of {} is too large: {length} bytes", path.display());
         return Err(Error::new(what).hint("the file is damaged: fetch it again"));
     }
     let header = std::io::BufReader::new((&file).take(length));
     let entries: Entries = serde_json::from_reader(header).map_err(|e| {
-        let what = format!("the header of {} cannot be read: {e}", path.display());
+        let what = format!("cannot read the header of {}: {e}", path.display());
         Error::new(what).hint("the file is damaged: fetch it again")
     })?;
     let mut wrong = Vec::new();
@@ -86,12 +89,15 @@ fn tensor(path: &Path, name: String, entry: Entry, data: u64, end: u64) -> Resul
     let (from, to) = entry.data_offsets;
     let place = || format!("{name} in {}", path.display());
     if from > to {
-        return Err(damaged(&format!("{} ends before it begins", place())));
+        return Err(damaged(&format!("invalid offsets: {} ends before it begins", place())));
     }
     if to > end - data {
         return Err(short(
             path,
-            &format!("{name} ends at byte {}, the file at {end}", data.saturating_add(to)),
+            &format!(
+                "tensor {name} ends at byte {}, but the file ends at byte {end}",
+                data.saturating_add(to)
+            ),
         ));
     }
     let elements = entry.shape.iter().try_fold(1_u64, |all, &n| all.checked_mul(n));
@@ -99,7 +105,11 @@ fn tensor(path: &Path, name: String, entry: Entry, data: u64, end: u64) -> Resul
     if let Some(width) = width {
         if elements.and_then(|all| all.checked_mul(width)) != Some(to - from) {
             let (shape, bytes) = (&entry.shape, to - from);
-            let what = format!("{} of {shape:?} {} has {bytes} bytes", place(), entry.dtype);
+            let what = format!(
+                "{} has {bytes} bytes, which does not match its shape {shape:?} and type {}",
+                place(),
+                entry.dtype
+            );
             return Err(damaged(&what));
         }
     }
@@ -125,7 +135,7 @@ fn overlapping(path: &Path, tensors: &[Tensor], wrong: &mut Vec<Error>) {
 }
 
 fn short(path: &Path, why: &str) -> Error {
-    let what = format!("{} is cut short: {why}", path.display());
+    let what = format!("{} is truncated: {why}", path.display());
     Error::new(what).hint("fetch the file again")
 }
 
@@ -145,7 +155,7 @@ impl<'de> Visitor<'de> for Header {
     type Value = Entries;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of tensors")
+        f.write_str("an object that maps names to tensors")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
@@ -157,7 +167,7 @@ impl<'de> Visitor<'de> for Header {
             }
             let entry = map.next_value()?;
             if all.insert(name.clone(), entry).is_some() {
-                return Err(A::Error::custom(format!("{name} is there twice")));
+                return Err(A::Error::custom(format!("duplicate tensor {name}")));
             }
         }
         Ok(Entries(all))

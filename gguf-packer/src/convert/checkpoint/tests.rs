@@ -38,7 +38,13 @@ fn files_that_are_missing_are_named() {
     let made = Made::new(&llama_config());
     made.weights("model-00002-of-00003.safetensors", &[row("a", &[1])]);
     let text = error(&made);
-    assert!(text.starts_with("files are missing in DIR: model-00001-of-00003.safetensors, model-00003-of-00003.safetensors"), "{text}");
+    assert!(
+        text.starts_with(
+            "files are missing from DIR: model-00001-of-00003.safetensors, \
+        model-00003-of-00003.safetensors"
+        ),
+        "{text}"
+    );
     made.write(
         "model.safetensors.index.json",
         r#"{"weight_map": {"a": "model-00002-of-00003.safetensors", "b": "x.safetensors"}}"#,
@@ -46,7 +52,7 @@ fn files_that_are_missing_are_named() {
     let text = error(&made);
     assert!(
         text.starts_with(
-            "model.safetensors.index.json names files that are not in DIR: x.safetensors"
+            "files that model.safetensors.index.json names are missing from DIR: x.safetensors"
         ),
         "{text}"
     );
@@ -55,12 +61,12 @@ fn files_that_are_missing_are_named() {
         r#"{"weight_map": {"b": "model-00002-of-00003.safetensors"}}"#,
     );
     let text = error(&made);
-    assert!(text.contains("b is not in model-00002-of-00003.safetensors"), "{text}");
-    assert!(text.contains("does not name a"), "{text}");
+    assert!(text.contains("tensor b is missing from model-00002-of-00003.safetensors"), "{text}");
+    assert!(text.contains("does not list tensor a"), "{text}");
     made.write("model.safetensors.index.json", "{}");
-    assert!(error(&made).contains("has no weight_map"));
+    assert!(error(&made).contains("`weight_map` is missing"));
     made.write("model.safetensors.index.json", r#"{"weight_map": {"a": "../a.safetensors"}}"#);
-    assert!(error(&made).contains("names files that are not in DIR: ../a.safetensors"));
+    assert!(error(&made).contains("names are missing from DIR: ../a.safetensors"));
 }
 
 #[test]
@@ -70,15 +76,20 @@ fn a_file_that_is_cut_short_is_named() {
     let whole = fs::read(made.path("model.safetensors")).unwrap();
     fs::write(made.path("model.safetensors"), &whole[..whole.len() - 1]).unwrap();
     let text = error(&made);
-    let end =
-        format!("model.norm.weight ends at byte {}, the file at {}", whole.len(), whole.len() - 1);
-    assert!(text.starts_with(&format!("model.safetensors is cut short: {end}")), "{text}");
+    let end = format!(
+        "tensor model.norm.weight ends at byte {}, but the file ends at byte {}",
+        whole.len(),
+        whole.len() - 1
+    );
+    assert!(text.starts_with(&format!("model.safetensors is truncated: {end}")), "{text}");
     fs::write(made.path("model.safetensors"), &whole[..100]).unwrap();
-    assert!(error(&made).starts_with("model.safetensors is cut short: its header has "));
+    assert!(error(&made).starts_with("model.safetensors is truncated: its header needs "));
     fs::write(made.path("model.safetensors"), &whole[..5]).unwrap();
-    assert!(error(&made).starts_with("model.safetensors is cut short: it has 5 bytes"));
+    assert!(error(&made).starts_with("model.safetensors is truncated: it has only 5 bytes"));
     fs::write(made.path("model.safetensors"), [255; 16]).unwrap();
-    assert!(error(&made).contains("its header has 18446744073709551615 bytes, the file 16"));
+    assert!(
+        error(&made).contains("its header needs 18446744073709551615 bytes, but the file has 16")
+    );
 }
 
 #[test]
@@ -86,19 +97,20 @@ fn a_header_that_contradicts_itself_is_refused() {
     let two = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#;
     assert!(wrong_header(two, 8).starts_with("a and b overlap in model.safetensors"));
     let long = r#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#;
-    assert!(wrong_header(long, 8).starts_with("a in model.safetensors of [3] F32 has 8 bytes"));
+    assert!(wrong_header(long, 8).starts_with(
+        "a in model.safetensors has 8 bytes, which does not match its shape [3] and type F32"
+    ));
     let large = r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}"#;
     assert!(wrong_header(large, 8).contains("has 8 bytes"));
     let back = r#"{"a":{"dtype":"F32","shape":[0],"data_offsets":[8,0]}}"#;
     assert!(wrong_header(back, 8).contains("ends before it begins"));
     let far = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551611,18446744073709551615]}}"#;
-    assert!(wrong_header(far, 8).contains("is cut short"));
+    assert!(wrong_header(far, 8).contains("is truncated"));
     let twice = r#"{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[],"data_offsets":[4,8]}}"#;
-    assert!(wrong_header(twice, 8).contains("a is there twice"));
-    assert!(
-        wrong_header("[]", 0)
-            .contains("cannot be read: invalid type: sequence, expected an object of tensors")
-    );
+    assert!(wrong_header(twice, 8).contains("duplicate tensor a"));
+    assert!(wrong_header("[]", 0).contains(
+        "model.safetensors: invalid type: sequence, expected an object that maps names to tensors"
+    ));
     assert!(wrong_header("{", 0).contains("EOF while parsing"));
 }
 
@@ -109,6 +121,9 @@ fn a_tensor_that_is_in_two_files_is_named_and_all_that_is_wrong_is_told() {
     made.weights("model-a.safetensors", &[row("a", &[1])]);
     made.weights("model-b.safetensors", &[row("a", &[1])]);
     let text = error(&made);
-    assert!(text.contains("config.json is no JSON"), "{text}");
-    assert!(text.contains("a is in model-a.safetensors and in model-b.safetensors"), "{text}");
+    assert!(text.contains("config.json is not JSON"), "{text}");
+    assert!(
+        text.contains("duplicate tensor a: in model-a.safetensors and in model-b.safetensors"),
+        "{text}"
+    );
 }

@@ -16,9 +16,8 @@ pub(super) fn read(dir: &Path, total: i64) -> Result<About, Error> {
     }
     let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))?;
     let Some(yaml) = front_matter(&text) else { return Ok(About::default()) };
-    let card: Yaml = serde_norway::from_str(&yaml).map_err(|e| {
-        Error::new(format!("{}: the YAML at its beginning is broken: {e}", path.display()))
-    })?;
+    let card: Yaml = serde_norway::from_str(&yaml)
+        .map_err(|e| Error::new(format!("{}: invalid YAML front matter: {e}", path.display())))?;
     Ok(about(&card, total))
 }
 

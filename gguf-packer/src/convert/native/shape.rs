@@ -81,8 +81,11 @@ impl Sizes {
         let config = self.path.display();
         if let Some(layer) = named.layer.filter(|&layer| layer >= self.layers) {
             let (name, layers) = (&tensor.name, self.layers);
-            let what = format!("{name} is of layer {layer}, but {config} has {layers} layers");
-            return Err(Error::new(what).hint("take the config of the model of these weights"));
+            let what =
+                format!("{name} belongs to layer {layer}, but {config} declares {layers} layers");
+            return Err(
+                Error::new(what).hint("use the config.json of the model that has these weights")
+            );
         }
         let rows = self.size(named.row.rows);
         let shape = match named.row.columns.filter(|_| named.end == "weight") {
@@ -91,12 +94,15 @@ impl Sizes {
         };
         if tensor.shape != shape {
             let (name, has) = (&tensor.name, &tensor.shape);
-            let what = format!("{name} is {has:?}, but {config} makes it {shape:?}");
-            return Err(Error::new(what).hint("take the config of the model of these weights"));
+            let what = format!("{name} has the shape {has:?}, but {config} requires {shape:?}");
+            return Err(
+                Error::new(what).hint("use the config.json of the model that has these weights")
+            );
         }
         let odd = matches!(self.family, Family::Llama | Family::Mistral) && self.head % 2 != 0;
         if odd && matches!(named.row.rows, Size::Heads | Size::KvHeads) {
-            let what = format!("heads of {} elements have no halves", self.head);
+            let what =
+                format!("cannot split attention heads in halves: they have {} elements", self.head);
             return Err(Error::new(format!("{config}: {what}")));
         }
         Ok(())
@@ -144,7 +150,7 @@ pub(in super::super) fn vocabulary(dir: &Path, tokenizer: &Keys) -> Result<u64, 
     let path = dir.join("tokenizer.json");
     let file = File::open(&path).map_err(|e| Error::io("read", &path, &e))?;
     let lists: Lists = serde_json::from_reader(BufReader::new(file)).map_err(|e| {
-        Error::new(format!("{} cannot be read: {e}", path.display())).hint("fetch the file again")
+        Error::new(format!("cannot read {}: {e}", path.display())).hint("fetch the file again")
     })?;
     Ok(lists.model.vocab.0 + lists.added_tokens.0)
 }

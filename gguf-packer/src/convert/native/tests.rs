@@ -159,7 +159,10 @@ fn tensors_that_are_not_the_familys_are_named() {
     rows.push(row("model.layers.0.mlp.router.weight", &[4, 32]));
     let text = error(&llama_config(), &rows);
     assert!(
-        text.contains("model.layers.0.self_attn.sinks in model.safetensors is no tensor of Llama"),
+        text.contains(
+            "unexpected tensor model.layers.0.self_attn.sinks in model.safetensors: \
+            Llama has no tensor of that name"
+        ),
         "{text}"
     );
     assert!(text.contains("model.layers.0.mlp.router.weight in model.safetensors"), "{text}");
@@ -171,13 +174,15 @@ fn shapes_that_contradict_the_config_are_named() {
     let mut config = llama_config();
     config["intermediate_size"] = json!(96);
     let text = error(&config, &llama_rows());
-    let what = "model.layers.0.mlp.down_proj.weight is [32, 64], but config.json makes it [32, 96]";
+    let what = "model.layers.0.mlp.down_proj.weight has the shape [32, 64], but config.json \
+        requires [32, 96]";
     assert!(text.contains(what), "{text}");
-    assert!(text.contains("mlp.gate_proj.weight is [64, 32], but"), "{text}");
+    assert!(text.contains("mlp.gate_proj.weight has the shape [64, 32], but"), "{text}");
     config["intermediate_size"] = json!(64);
     config["num_hidden_layers"] = json!(0);
     let text = error(&config, &llama_rows());
-    let what = "model.layers.0.input_layernorm.weight is of layer 0, but config.json has 0 layers";
+    let what = "model.layers.0.input_layernorm.weight belongs to layer 0, but config.json \
+        declares 0 layers";
     assert!(text.contains(what), "{text}");
     config["num_hidden_layers"] = json!(3);
     let text = error(&config, &llama_rows());
@@ -189,11 +194,11 @@ fn shapes_that_contradict_the_config_are_named() {
 #[test]
 fn values_of_the_config_that_cannot_be_are_named() {
     for (key, value, says) in [
-        ("hidden_size", json!("32"), "config.json: hidden_size cannot be \"32\""),
-        ("num_attention_heads", json!(0), "config.json: num_attention_heads cannot be 0"),
-        ("rms_norm_eps", json!(true), "config.json: rms_norm_eps cannot be true"),
-        ("vocab_size", Value::Null, "config.json does not say vocab_size"),
-        ("max_position_embeddings", json!(-1), "max_position_embeddings cannot be -1"),
+        ("hidden_size", json!("32"), "config.json: invalid value of hidden_size: \"32\""),
+        ("num_attention_heads", json!(0), "config.json: invalid value of num_attention_heads: 0"),
+        ("rms_norm_eps", json!(true), "config.json: invalid value of rms_norm_eps: true"),
+        ("vocab_size", Value::Null, "config.json does not contain vocab_size"),
+        ("max_position_embeddings", json!(-1), "invalid value of max_position_embeddings: -1"),
     ] {
         let mut config = llama_config();
         config[key] = value;

@@ -64,10 +64,14 @@ impl Heard {
             return foreign_code();
         }
         if self.lines.iter().any(|line| line.ends_with(" is not supported")) {
-            let what =
-                format!("llama.cpp {} knows no {architecture}", llama_src::Pin::load().version);
-            return Error::new(what)
-                .hint("take a release of llama.cpp that does, or a GGUF file of the model: pull hf://ORG/REPO");
+            let what = format!(
+                "llama.cpp {} does not support {architecture}",
+                llama_src::Pin::load().version
+            );
+            return Error::new(what).hint(
+                "use a llama.cpp release that supports it, or a GGUF file of the model: \
+                    gguf-packer pull hf://ORG/REPO",
+            );
         }
         let text = error.to_string();
         let what =
@@ -78,7 +82,7 @@ impl Heard {
             _ => what,
         };
         let lines = self.lines.iter().map(|line| line.trim_end().to_owned());
-        Error::new(format!("llama.cpp's converter failed with {architecture}: {what}")).log(lines)
+        Error::new(format!("llama.cpp's converter failed on {architecture}: {what}")).log(lines)
     }
 
     /// Its own words: an exception's, else the last error of its log.
@@ -92,7 +96,7 @@ impl Heard {
 }
 
 fn foreign_code() -> Error {
-    Error::new("the checkpoint wants Python code of its own run, which is not done here")
+    Error::new("the checkpoint needs its own Python code, which gguf-packer does not run")
         .hint("read that code; if you trust it, run llama.cpp's convert_hf_to_gguf.py yourself")
         .hint("then COPY the GGUF file")
 }
@@ -127,14 +131,14 @@ mod tests {
         let failed = "@gguf-packer {\"failed\": \"KeyError\", \"text\": \"'hidden_size'\", \"file\": \"/m/config.json\"}";
         assert_eq!(
             told(&["INFO:hf-to-gguf:Loading model: m", failed]),
-            "llama.cpp's converter failed with FooForCausalLM: /m/config.json: KeyError: 'hidden_size'\n  \
-             | INFO:hf-to-gguf:Loading model: m"
+            "llama.cpp's converter failed on FooForCausalLM: /m/config.json: KeyError: \
+            'hidden_size'\n  | INFO:hf-to-gguf:Loading model: m"
         );
         let error =
             told(&["ERROR:lora-to-gguf:Unexpected name 'x': Not a lora_A or lora_B tensor"]);
         assert!(
             error.starts_with(
-                "llama.cpp's converter failed with FooForCausalLM: Unexpected name 'x': Not a"
+                "llama.cpp's converter failed on FooForCausalLM: Unexpected name 'x': Not a"
             ),
             "{error}"
         );
@@ -149,10 +153,13 @@ mod tests {
         let version = llama_src::Pin::load().version;
         let error = told(&["ERROR:hf-to-gguf:Model FooForCausalLM is not supported"]);
         assert!(
-            error.starts_with(&format!("llama.cpp {version} knows no FooForCausalLM\n  hint: ")),
+            error.starts_with(&format!(
+                "llama.cpp {version} does not support FooForCausalLM\n  \
+                hint: "
+            )),
             "{error}"
         );
         let error = told(&["@gguf-packer {\"failed\": \"foreign-code\"}"]);
-        assert!(error.starts_with("the checkpoint wants Python code of its own run"), "{error}");
+        assert!(error.starts_with("the checkpoint needs its own Python code"), "{error}");
     }
 }

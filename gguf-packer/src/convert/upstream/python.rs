@@ -66,7 +66,7 @@ impl fmt::Display for Python {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain(program) => write!(f, "{}", program.to_string_lossy()),
-            Self::Uv => f.write_str("an environment of uv's"),
+            Self::Uv => f.write_str("an environment made by uv"),
         }
     }
 }
@@ -113,7 +113,7 @@ impl Lacks {
             }
             None => {
                 let runs = Cmd::new(program).arg("--version").read().is_ok();
-                let why = if runs { "is no Python 3" } else { "cannot be run" };
+                let why = if runs { "is not Python 3" } else { "cannot be run" };
                 self.looked.push(format!("{name} ({why})"));
                 false
             }
@@ -123,10 +123,10 @@ impl Lacks {
     /// The error of a checkpoint of `architecture`.
     pub(super) fn told(self, architecture: &str) -> Error {
         let what = match &self.named {
-            Some(_) => "the Python that is named cannot run it".to_owned(),
-            None => "no Python here can run it".to_owned(),
+            Some(_) => "the given Python cannot run it".to_owned(),
+            None => "no Python on this machine can run it".to_owned(),
         };
-        let what = format!("{architecture} is converted by llama.cpp's Python script, and {what}");
+        let what = format!("{architecture} needs llama.cpp's Python converter, and {what}");
         let error = self.looked.into_iter().fold(Error::new(what), Error::looked_in);
         let (pip, python) = if cfg!(windows) {
             (r"converter\Scripts\pip", r"converter\Scripts\python")
@@ -137,12 +137,15 @@ impl Lacks {
         let error = if self.named.is_some() {
             error
         } else {
-            error.hint("uv brings what is needed, once it is there: pipx install uv")
+            error.hint("install uv, which fetches everything else: pipx install uv")
         };
         error
             .hint(format!(
-                "make a Python for it: python3 -m venv converter && {pip} install -r {requirements}"
+                "create a virtual environment for it: python3 -m venv converter && {pip} install \
+                -r {requirements}"
             ))
-            .hint(format!("and name it: --python {python}, or GGUF_PACKER_PYTHON=$PWD/{python}"))
+            .hint(format!(
+                "then name its Python: --python {python}, or GGUF_PACKER_PYTHON=$PWD/{python}"
+            ))
     }
 }

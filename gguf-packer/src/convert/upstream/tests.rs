@@ -70,7 +70,7 @@ echo made > "$6""#;
     let (steps, notes, done) = bench.convert(&python, "out.gguf");
     assert_eq!(done, Ok(()));
     assert_eq!(steps, [(5, 9)]);
-    let note = format!("FooForCausalLM is converted by llama.cpp's script in {}", python.display());
+    let note = format!("llama.cpp's script converts FooForCausalLM, in {}", python.display());
     assert_eq!(notes, [note]);
     let words = fs::read_to_string(bench.at("python.words")).unwrap();
     let scripts = unpack::scripts(&bench.at("cache")).unwrap();
@@ -92,8 +92,9 @@ fn a_python_that_lacks_something_is_told_with_the_way_out() {
     let error = done.unwrap_err();
     let shown = python.display();
     let start = format!(
-        "FooForCausalLM is converted by llama.cpp's Python script, and the Python that is named cannot run it\n  \
-         looked in: {shown} 3.12.1 (lacks torch, numpy)\n  hint: make a Python for it: python3 -m venv "
+        "FooForCausalLM needs llama.cpp's Python converter, and the given Python cannot run it\n  \
+        looked in: {shown} 3.12.1 (lacks torch, numpy)\n  hint: create a virtual environment for \
+        it: python3 -m venv "
     );
     assert!(error.starts_with(&start), "{error}");
     assert!(error.contains("/requirements/requirements-convert_hf_to_gguf.txt\n"), "{error}");
@@ -114,13 +115,13 @@ fn a_script_that_fails_or_writes_nothing_is_an_error() {
     let python = bench
         .python("", "echo 'ERROR:hf-to-gguf:Model FooForCausalLM is not supported' >&2; exit 1");
     let error = bench.convert(&python, "out.gguf").2.unwrap_err();
-    assert!(error.contains(" knows no FooForCausalLM\n"), "{error}");
+    assert!(error.contains(" does not support FooForCausalLM\n"), "{error}");
     let python = bench.python("", "echo 'INFO:hf-to-gguf:Set model quantization version'");
     let error = bench.convert(&python, "out.gguf").2.unwrap_err();
     assert_eq!(
         error,
-        "llama.cpp's converter failed with FooForCausalLM: the converter wrote no file\n  \
-         | INFO:hf-to-gguf:Set model quantization version"
+        "llama.cpp's converter failed on FooForCausalLM: the converter wrote no file\n  | \
+        INFO:hf-to-gguf:Set model quantization version"
     );
 }
 

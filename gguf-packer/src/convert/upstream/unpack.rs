@@ -22,9 +22,10 @@ const START_TEXT: &str = include_str!("../start.py");
 pub(super) fn scripts(cache: &Path) -> Result<PathBuf, Error> {
     if PACKED.is_empty() {
         return Err(Error::new("this gguf-packer was built without llama.cpp's converter")
-            .hint("fetch the source, and build it again: cargo xtask vendor"));
+            .hint("fetch llama.cpp's source, then build gguf-packer again: cargo xtask vendor"));
     }
-    let files = files().map_err(|e| Error::new(format!("the packed converter is broken: {e}")))?;
+    let files =
+        files().map_err(|e| Error::new(format!("the embedded converter is damaged: {e}")))?;
     let name = Digest::of([PACKED, START_TEXT.as_bytes()].concat());
     let folder = cache.join(format!("converter-{}", name.short()));
     if files.iter().all(|(path, content)| is(&folder.join(path), content)) {
@@ -32,7 +33,7 @@ pub(super) fn scripts(cache: &Path) -> Result<PathBuf, Error> {
     }
     let failed = |e: &std::io::Error| {
         Error::io("unpack llama.cpp's converter to", &folder, e)
-            .hint("name another folder for it: XDG_CACHE_HOME=/path/to/cache")
+            .hint("choose another folder: XDG_CACHE_HOME=/path/to/cache")
     };
     fs::create_dir_all(cache).map_err(|e| failed(&e))?;
     let new = tempfile::tempdir_in(cache).map_err(|e| failed(&e))?;

@@ -32,7 +32,7 @@ pub(super) fn read(dir: &Path, config: &Value, files: &Files) -> Result<Option<B
     let Some(added) = added(files, vocab) else { return Ok(None) };
     let path = &tokenizer.path;
     let encoder = Encoder::from_file(path)
-        .map_err(|e| Error::new(format!("{} is no tokenizer: {e}", path.display())))?;
+        .map_err(|e| Error::new(format!("cannot read the tokenizer {}: {e}", path.display())))?;
     let pre = pre::find(&encoder, dir)?;
     let mut texts: HashMap<u64, &str> =
         vocab.iter().map(|(text, id)| (*id, text.as_str())).collect();
@@ -41,12 +41,11 @@ pub(super) fn read(dir: &Path, config: &Value, files: &Files) -> Result<Option<B
     let size = config["vocab_size"].as_u64().unwrap_or(texts.len() as u64);
     if highest >= size || size > 1 << 26 {
         let what = format!(
-            "config.json has room for {size} tokens, {} has number {highest}",
+            "config.json declares {size} tokens, but {} contains token {highest}",
             path.display()
         );
-        return Err(
-            Error::new(what).hint("the tokenizer is of another model: get both files again")
-        );
+        return Err(Error::new(what)
+            .hint("download both files again: the tokenizer belongs to another model"));
     }
     let mut found = BytePairs { texts: Vec::new(), types: Vec::new(), pre };
     for id in 0..size {
@@ -90,8 +89,7 @@ fn added(files: &Files, vocab: &HashMap<String, u64>) -> Option<BTreeMap<u64, Ad
 fn one_added(encoder: &Encoder, token: &Added) -> Result<(String, Type), Error> {
     let mut text = token.content.clone();
     if !token.normalized {
-        let failed =
-            |e| Error::new(format!("the token `{}` cannot be encoded: {e}", token.content));
+        let failed = |e| Error::new(format!("cannot encode the token `{}`: {e}", token.content));
         let encoded = encoder.encode(text.as_str(), false).map_err(failed)?;
         text = encoder.decode(encoded.get_ids(), false).map_err(failed)?;
     }

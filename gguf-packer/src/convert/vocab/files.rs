@@ -95,10 +95,10 @@ impl Files {
         let config = json(&dir.join("tokenizer_config.json"))?;
         let tokenizer = tokenizer.map(|tokenizer| Tokenizer { path, ..tokenizer });
         if tokenizer.is_none() && !dir.join("tokenizer.model").is_file() {
-            return Err(Error::new(format!("there is no tokenizer in {}", dir.display()))
+            return Err(Error::new(format!("no tokenizer found in {}", dir.display()))
                 .looked_in(dir.join("tokenizer.json").display().to_string())
                 .looked_in(dir.join("tokenizer.model").display().to_string())
-                .hint("get the whole repository, its tokenizer too"));
+                .hint("download the whole repository, with its tokenizer"));
         }
         Ok(Self { tokenizer, config: TokenizerConfig(config) })
     }

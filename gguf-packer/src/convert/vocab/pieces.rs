@@ -32,14 +32,14 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<Pieces, Error> {
     let bytes = fs::read(path).map_err(|e| Error::io("read", path, &e))?;
     let model = Model::decode(bytes.as_slice()).ok().filter(|model| !model.pieces.is_empty());
     let model = model.ok_or_else(|| {
-        Error::new(format!("{} is no model of SentencePiece", path.display()))
+        Error::new(format!("{} is not a SentencePiece model", path.display()))
             .hint("get the file again")
     })?;
     let size = config["vocab_size"].as_u64().and_then(|size| usize::try_from(size).ok());
     let size = size.filter(|size| *size > 0).unwrap_or(model.pieces.len());
     if size > model.pieces.len().saturating_mul(16).max(1 << 24) {
-        let what = format!("a vocabulary of {size} for {} pieces", model.pieces.len());
-        return Err(Error::new(format!("config.json says {what}")));
+        let what = format!("{size} tokens, but the tokenizer has {} pieces", model.pieces.len());
+        return Err(Error::new(format!("config.json declares {what}")));
     }
     let mut pieces = Pieces {
         texts: (0..size).map(|id| format!("[PAD{id}]")).collect(),

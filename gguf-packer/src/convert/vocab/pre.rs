@@ -28,7 +28,7 @@ const KNOWN: &str = include_str!("pre.txt");
 /// # Errors
 /// When llama.cpp has none for it.
 pub(super) fn find(tokenizer: &Tokenizer, dir: &Path) -> Result<&'static str, Error> {
-    let failed = |e| Error::new(format!("the tokenizer in {} does not work: {e}", dir.display()));
+    let failed = |e| Error::new(format!("cannot use the tokenizer in {}: {e}", dir.display()));
     let encoded = tokenizer.encode(TEXT, true).map_err(failed)?;
     let numbers: Vec<String> = encoded.get_ids().iter().map(u32::to_string).collect();
     // As Python writes a list.
@@ -37,10 +37,14 @@ pub(super) fn find(tokenizer: &Tokenizer, dir: &Path) -> Result<&'static str, Er
     let known = KNOWN.lines().filter_map(|line| line.split_once(' '));
     let name = known.into_iter().find_map(|(known, name)| (known == digest).then_some(name));
     name.ok_or_else(|| {
-        let what = format!("llama.cpp knows no pre-tokenizer for {}", dir.join("tokenizer.json").display());
+        let what =
+            format!("llama.cpp has no pre-tokenizer for {}", dir.join("tokenizer.json").display());
         Error::new(what)
-            .log([format!("what it makes of upstream's text has the SHA-256 {digest}")])
-            .hint("a tokenizer that was changed, or is newer than the linked llama.cpp, has to be added upstream first")
+            .log([format!("the tokens of upstream's test text have the SHA-256 {digest}")])
+            .hint(
+                "the tokenizer was changed, or is newer than the linked llama.cpp: add it to \
+                llama.cpp first",
+            )
     })
 }
 

@@ -98,7 +98,7 @@ fn json_that_is_broken_is_told_with_its_line_and_column() {
     assert!(error.contains("tokenizer.json") && error.contains("line 2 column 4"), "{error}");
     let none = TempDir::new().unwrap();
     let error = keys(none.path()).unwrap_err().to_string();
-    assert!(error.contains("there is no tokenizer in"), "{error}");
+    assert!(error.contains("no tokenizer found in"), "{error}");
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub(crate) fn follow(files: &dyn Files, path: &str) -> Result<String, Error> {
         };
         links += 1;
         if links > MOST_LINKS {
-            return Err(Error::new(format!("the links at `{path}` go in a circle")));
+            return Err(Error::new(format!("too many levels of symbolic links: `{path}`")));
         }
         if target.starts_with('/') {
             done.clear();
@@ -108,7 +108,7 @@ pub(crate) mod tests {
         assert_eq!(follow("up/b").as_deref(), Ok("a/b"));
         assert_eq!(follow("abs").as_deref(), Ok("a/b/f"));
         assert_eq!(follow("in/new/x").as_deref(), Ok("a/b/new/x"));
-        assert_eq!(follow("c/x"), Err("the links at `c/x` go in a circle".to_owned()));
+        assert_eq!(follow("c/x"), Err("too many levels of symbolic links: `c/x`".to_owned()));
         assert!(is_folder(&tree, "a/b").expect("a tree") && is_folder(&tree, "").expect("a tree"));
         assert!(!is_folder(&tree, "in").expect("a tree"));
     }

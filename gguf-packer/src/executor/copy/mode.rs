@@ -25,9 +25,9 @@ impl Mode {
     /// Reads the value of `--chmod`.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let wrong = || {
-            Error::new(format!("not permissions: `--chmod={text}`"))
+            Error::new(format!("invalid permissions: `--chmod={text}`"))
                 .hint("write octal digits up to 7777, as in `--chmod=644`")
-                .hint("or what chmod takes, as in `--chmod=u=rwX,go=rX`")
+                .hint("or write symbolic permissions, as in `--chmod=u=rwX,go=rX`")
         };
         if text.starts_with(|c: char| c.is_ascii_digit()) {
             let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o7777);
@@ -152,7 +152,10 @@ mod tests {
     fn what_is_no_permission_is_refused() {
         for text in ["", "8", "77777", "x", "u=q", "z+x", "u=rw,", "rwx"] {
             let error = Mode::parse(text).expect_err(text).to_string();
-            assert!(error.starts_with(&format!("not permissions: `--chmod={text}`\n")), "{error}");
+            assert!(
+                error.starts_with(&format!("invalid permissions: `--chmod={text}`\n")),
+                "{error}"
+            );
         }
     }
 }

@@ -32,30 +32,26 @@ fn user_of(user: &str, read: Read<'_>) -> Result<(u64, u64), Error> {
     let mut numbers = line.split(':').skip(2).map(str::parse);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(uid)), Some(Ok(gid))) => Ok((uid, gid)),
-        _ => {
-            Err(Error::new(format!("the line of `{user}` in /etc/passwd has no numbers: `{line}`")))
-        }
+        _ => Err(Error::new(format!("invalid entry for `{user}` in /etc/passwd: `{line}`"))),
     }
 }
 
 fn group_of(group: &str, read: Read<'_>) -> Result<u64, Error> {
     let line = line_of(group, "group", "etc/group", read)?;
     let gid = line.split(':').nth(2).and_then(|number| number.parse().ok());
-    gid.ok_or_else(|| {
-        Error::new(format!("the line of `{group}` in /etc/group has no number: `{line}`"))
-    })
+    gid.ok_or_else(|| Error::new(format!("invalid entry for `{group}` in /etc/group: `{line}`")))
 }
 
 fn line_of(name: &str, what: &str, file: &str, read: Read<'_>) -> Result<String, Error> {
-    let numbers = "write numbers, as in `--chown=1000:1000`";
+    let numbers = "use numeric IDs, as in `--chown=1000:1000`";
     let Some(text) = read(file)? else {
         return Err(
-            Error::new(format!("no {what} `{name}`: this stage has no /{file}")).hint(numbers)
+            Error::new(format!("unknown {what} `{name}`: this stage has no /{file}")).hint(numbers)
         );
     };
     let line = text.lines().find(|line| line.split(':').next() == Some(name));
     line.map(str::to_owned).ok_or_else(|| {
-        Error::new(format!("no {what} `{name}` in /{file} of this stage")).hint(numbers)
+        Error::new(format!("unknown {what} `{name}`: not in /{file} of this stage")).hint(numbers)
     })
 }
 
@@ -86,15 +82,21 @@ mod tests {
 
     #[test]
     fn an_unknown_owner_is_named() {
-        let hint = "\n  hint: write numbers, as in `--chown=1000:1000`";
-        assert_eq!(chown("who"), Err(format!("no user `who` in /etc/passwd of this stage{hint}")));
+        let hint = "\n  hint: use numeric IDs, as in `--chown=1000:1000`";
+        assert_eq!(
+            chown("who"),
+            Err(format!(
+                "unknown user `who`: not in /etc/passwd of this \
+            stage{hint}"
+            ))
+        );
         assert_eq!(
             chown("0:who"),
-            Err(format!("no group `who` in /etc/group of this stage{hint}"))
+            Err(format!("unknown group `who`: not in /etc/group of this stage{hint}"))
         );
-        let broken = "the line of `broken` in /etc/passwd has no numbers: `broken:x`";
+        let broken = "invalid entry for `broken` in /etc/passwd: `broken:x`";
         assert_eq!(chown("broken"), Err(broken.to_owned()));
         let nothing = resolve("model", &|_| Ok(None)).expect_err("no file").to_string();
-        assert_eq!(nothing, format!("no user `model`: this stage has no /etc/passwd{hint}"));
+        assert_eq!(nothing, format!("unknown user `model`: this stage has no /etc/passwd{hint}"));
     }
 }

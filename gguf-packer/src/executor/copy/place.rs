@@ -50,8 +50,10 @@ impl Place<'_> {
             || there
             || items.iter().any(|item| item.spread);
         if folder && existing.is_some() && !there {
-            return Err(Error::new(format!("`/{real}` is a file, it cannot become a folder"))
-                .hint("choose another destination"));
+            return Err(Error::new(format!(
+                "cannot copy into `/{real}`: it is a file, not a folder"
+            ))
+            .hint("choose another destination"));
         }
         let mut new = BTreeMap::new();
         for item in items {
@@ -60,7 +62,10 @@ impl Place<'_> {
                 _ => real.clone(),
             };
             if base.is_empty() && !item.spread {
-                return Err(Error::new(format!("the file needs a name: `{}` has none", self.dest)));
+                return Err(Error::new(format!(
+                    "the destination `{}` has no file name",
+                    self.dest
+                )));
             }
             for (relative, entry) in item.entries {
                 self.put_one(&path::join(&base, &relative), relative.is_empty(), entry, &mut new)?;
@@ -76,8 +81,8 @@ impl Place<'_> {
     /// The destination with its links followed.
     fn real(&self) -> Result<String, Error> {
         let dest = path::absolute(self.workdir, self.dest).ok_or_else(|| {
-            Error::new(format!("`{}` leads out of the image", self.dest))
-                .hint("a destination begins with `/` or is relative to the working folder")
+            Error::new(format!("the destination `{}` is outside the image", self.dest))
+                .hint("use a destination that begins with `/` or is relative to the working folder")
         })?;
         if self.link { Ok(dest) } else { follow(self.below, &dest) }
     }
@@ -99,12 +104,12 @@ impl Place<'_> {
                 (true, true) if top => return Ok(()),
                 (true, false) => {
                     return Err(Error::new(format!(
-                        "`/{at}` is a folder, a file cannot replace it"
+                        "cannot replace the folder `/{at}` with a file"
                     )));
                 }
                 (false, true) => {
                     return Err(Error::new(format!(
-                        "`/{at}` is a file, a folder cannot replace it"
+                        "cannot replace the file `/{at}` with a folder"
                     )));
                 }
                 _ => {}
@@ -143,7 +148,7 @@ impl Place<'_> {
                 }
                 Some(_) => {
                     return Err(Error::new(format!(
-                        "`/{folder}` is a file, it cannot become a folder"
+                        "cannot create the folder `/{folder}`: it is a file"
                     ))
                     .hint("choose another destination"));
                 }

@@ -89,9 +89,14 @@ fn with_link_nothing_below_counts() {
 fn files_and_folders_do_not_replace_each_other() {
     let below = tree(&["f", "d/s/x"]);
     let error = |dest: &str, item: Item| put(&place(&below, dest), &[item]).expect_err(dest);
-    assert!(error("/f/", file("x")).starts_with("`/f` is a file, it cannot become a folder\n"));
-    assert!(error("/f/y", file("x")).starts_with("`/f` is a file, it cannot become a folder\n"));
-    assert_eq!(error("/d", file("s")), "`/d/s` is a folder, a file cannot replace it");
-    assert_eq!(error("/", folder(&["f/", "f/x"])), "`/f` is a file, a folder cannot replace it");
-    assert!(error("../../x", file("x")).starts_with("`../../x` leads out of the image\n"));
+    assert!(
+        error("/f/", file("x")).starts_with("cannot copy into `/f`: it is a file, not a folder\n")
+    );
+    assert!(error("/f/y", file("x")).starts_with("cannot create the folder `/f`: it is a file\n"));
+    assert_eq!(error("/d", file("s")), "cannot replace the folder `/d/s` with a file");
+    assert_eq!(error("/", folder(&["f/", "f/x"])), "cannot replace the file `/f` with a folder");
+    assert!(error("../../x", file("x")).starts_with(
+        "the destination `../../x` is outside the \
+        image\n"
+    ));
 }

@@ -63,8 +63,10 @@ fn in_root(
 
 fn clean(source: &str) -> Result<String, Error> {
     path::clean(source).ok_or_else(|| {
-        Error::new(format!("`{source}` leads out of its root"))
-            .hint("put the file inside of it, or name its folder: `--build-context NAME=FOLDER` and `--from=NAME`")
+        Error::new(format!("forbidden path outside the build context or stage: `{source}`")).hint(
+            "move the file into it, or name its folder: `--build-context NAME=FOLDER` and \
+                `--from=NAME`",
+        )
     })
 }
 
@@ -149,15 +151,16 @@ fn any_depth(files: &dyn Files, at: Found, next: &mut Vec<Found>) -> Result<(), 
 
 fn missing(files: &dyn Files, roots: &[&str], source: &str) -> Result<Error, Error> {
     if source.contains("://") {
-        return Ok(Error::new(format!("no such address can be read: `{source}`"))
-            .hint("https://…, http://…, or a Git repository: https://….git, git://…, ssh://…"));
+        return Ok(Error::new(format!("unsupported URL: `{source}`")).hint(
+            "use https://…, http://…, or a Git repository: https://….git, git://…, ssh://…",
+        ));
     }
-    let mut error = Error::new(format!("no file or folder `{source}`"));
+    let mut error = Error::new(format!("file or folder not found: `{source}`"));
     for root in roots {
         let path = path::join(root, &clean(source)?);
         if let Some(Entry { kind: Kind::Link { target }, .. }) = files.look(&path)? {
-            let what = format!("the link `{path}` leads to `{target}`, which is not there");
-            return Ok(Error::new(what).hint("a link leads to a file inside of the same folder"));
+            let what = format!("the link `{path}` points to `{target}`, which does not exist");
+            return Ok(Error::new(what).hint("let the link point to a file in the same folder"));
         }
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
         let folder = follow(files, folder)?;
@@ -165,7 +168,7 @@ fn missing(files: &dyn Files, roots: &[&str], source: &str) -> Result<Error, Err
             continue;
         }
         for near in near(name, files.names(&folder)?) {
-            error = error.hint(format!("there is `{}`", path::join(&folder, &near)));
+            error = error.hint(format!("did you mean `{}`?", path::join(&folder, &near)));
         }
     }
     Ok(error)

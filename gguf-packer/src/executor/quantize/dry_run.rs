@@ -103,7 +103,8 @@ impl DryRun {
         if self.total.as_ref() != Some(&counted) {
             let said = self.total.as_deref().unwrap_or("none");
             return Err(Error::new(format!(
-                "the quantizer tells {said} MiB of tensors for {kind}, those that it names have {counted} MiB"
+                "the quantizer reports {said} MiB of tensors for {kind}, but the tensors that it \
+                lists have {counted} MiB"
             )));
         }
         let described: u64 = self.tensors.iter().map(Planned::description).sum();
@@ -268,10 +269,11 @@ llama_model_quantize_impl: quant size  =     0.00 MiB (14.38 BPW)";
         let error = run.predict("Q8_0", &[Writer::tiny_model().header()], None).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the quantizer tells 0.02 MiB of tensors for Q8_0, those that it names have 0.00 MiB"
+            "the quantizer reports 0.02 MiB of tensors for Q8_0, but the tensors that it lists \
+            have 0.00 MiB"
         );
         let none = DryRun::default().predict("F16", &[], None).unwrap_err();
-        assert!(none.to_string().starts_with("the quantizer tells none MiB"), "{none}");
+        assert!(none.to_string().starts_with("the quantizer reports none MiB"), "{none}");
         assert!(planned("[ 1/ 2] x - [ 256, a], type = f32, size = 1 MiB").is_none());
         assert!(planned("[ 1/ 2] x - [ 256, 1], type = f31, size = 1 MiB").is_none());
     }

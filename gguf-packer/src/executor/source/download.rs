@@ -73,9 +73,14 @@ pub(super) fn download(
             continue;
         };
         tries = if partial.size > before { 0 } else { tries + 1 };
-        let why = format!("{} broke off after {} bytes ({broken})", wanted.name, partial.size);
+        let why = format!(
+            "the download of {} stopped after {} bytes ({broken})",
+            wanted.name, partial.size
+        );
         if tries >= TRIES {
-            return Err(Error::new(why).hint("run the same command again: it goes on from there"));
+            return Err(
+                Error::new(why).hint("run the same command again: it resumes where it stopped")
+            );
         }
         web.pause(&why, web.wait * 2_u32.pow(tries), &patience)?;
     }
@@ -131,7 +136,7 @@ fn begins_at(answer: &Answer<'_>) -> Option<u64> {
 }
 
 fn refusal(wanted: &Wanted<'_>, status: StatusCode) -> Error {
-    let error = Error::new(format!("cannot get {}: the server answered {status}", wanted.url));
+    let error = Error::new(format!("cannot download {}: the server answered {status}", wanted.url));
     match status {
         StatusCode::NOT_FOUND | StatusCode::GONE => error.hint("check the address"),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => super::no_access(error, wanted.token),
@@ -176,11 +181,8 @@ fn mismatch(wanted: &Wanted<'_>, partial: &Partial) -> Error {
         }
         _ => String::new(),
     };
-    Error::new(format!(
-        "{} is not what it should be: it is {found}, not {expected}{size}",
-        wanted.url
-    ))
-    .hint("check the checksum; the file may have been replaced, or damaged on its way")
+    Error::new(format!("checksum mismatch for {}: it is {found}, not {expected}{size}", wanted.url))
+        .hint("check the checksum: the server may have a new file, or the download is damaged")
 }
 
 /// A file that is on its way. One process at a time writes it.
@@ -296,7 +298,7 @@ fn lock(run: &Run<'_>, teller: &Teller<'_>, folder: &Path) -> Result<File, Error
             continue;
         }
         if !told {
-            teller.note("another process downloads the same file; waiting for it");
+            teller.note("another process is downloading the same file; waiting for it");
             told = true;
         }
         std::thread::sleep(Duration::from_millis(50));

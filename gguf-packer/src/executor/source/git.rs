@@ -77,7 +77,7 @@ impl Repository<'_> {
             let remote = &self.wanted.remote;
             Error::new(format!("{remote} has no branch or tag `{revision}`"))
                 .hint(format!("list them: git ls-remote {remote}"))
-                .hint("a commit is named by all of its 40 digits")
+                .hint("or name a commit with all of its 40 digits")
         })
     }
 
@@ -216,7 +216,10 @@ fn command(arguments: &[&str]) -> Cmd {
 
 fn no_lfs(remote: &str, files: &[String]) -> Error {
     let error = elsewhere(remote, files).hint("install Git LFS: apt-get install git-lfs");
-    error.hint("a repository of Hugging Face needs none: ADD https://huggingface.co/OWNER/NAME")
+    error.hint(
+        "for Hugging Face, use ADD without .git, which needs no Git LFS: ADD \
+        https://huggingface.co/OWNER/NAME",
+    )
 }
 
 /// Says which files a repository has only pointers to.
@@ -224,7 +227,7 @@ pub(crate) fn elsewhere(remote: &str, files: &[String]) -> Error {
     let shown: Vec<&str> = files.iter().take(3).map(String::as_str).collect();
     let more = if files.len() > shown.len() { ", …" } else { "" };
     Error::new(format!(
-        "{remote} keeps {} of its files elsewhere (Git LFS): {}{more}",
+        "{remote} stores {} of its files in Git LFS: {}{more}",
         files.len(),
         shown.join(", ")
     ))

@@ -102,8 +102,9 @@ fn what_is_not_there_is_told() {
     let folder = repository(&bench);
     let error = built(&bench, &step(&folder, "#v9")).expect_err("no tag");
     let expected = format!(
-        "GGUFPackerfile:2:1: file://{folder} has no branch or tag `v9`\n  | ADD file://{folder}#v9 /r/\n  \
-         hint: list them: git ls-remote file://{folder}\n  hint: a commit is named by all of its 40 digits"
+        "GGUFPackerfile:2:1: file://{folder} has no branch or tag `v9`\n  | ADD \
+        file://{folder}#v9 /r/\n  hint: list them: git ls-remote file://{folder}\n  hint: or name \
+        a commit with all of its 40 digits"
     );
     assert_eq!(error, expected);
     let error = built(&bench, &step(&folder, "#main:no")).expect_err("no folder");
@@ -125,7 +126,7 @@ fn pointers_are_never_packed() {
     git(Path::new(&folder), &["commit", "-qm", "pointer"]);
     let error = built(&bench, &step(&folder, "")).expect_err("a pointer");
     let (told, failed) = (
-        format!("file://{folder} keeps 1 of its files elsewhere (Git LFS): m.gguf"),
+        format!("file://{folder} stores 1 of its files in Git LFS: m.gguf"),
         // Where Git LFS is there, it finds nothing to fetch.
         "a command failed with ",
     );

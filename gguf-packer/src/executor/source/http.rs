@@ -59,7 +59,7 @@ pub(in crate::executor) fn load(
 }
 
 fn unasked(url: &str) -> Error {
-    Error::new(format!("{url} says that nothing has changed, but nobody asked"))
+    Error::new(format!("{url} answered 304 Not Modified to a request without a condition"))
 }
 
 /// The file, unless it is the known one.

@@ -88,15 +88,15 @@ fn a_checksum_is_checked_and_then_trusted() {
     let wrong = with("sha256:0000000000000000000000000000000000000000000000000000000000000000");
     let error = built(&bench, &wrong).expect_err("it is another file");
     let expected = format!(
-        "GGUFPackerfile:2:1: {}/m is not what it should be: it is \
-         sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad, not \
-         sha256:0000000000000000000000000000000000000000000000000000000000000000\n  | ADD {}/m /\n  \
-         hint: check the checksum; the file may have been replaced, or damaged on its way",
+        "GGUFPackerfile:2:1: checksum mismatch for {}/m: it is \
+        sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad, not \
+        sha256:0000000000000000000000000000000000000000000000000000000000000000\n  | ADD {}/m /\n  \
+        hint: check the checksum: the server may have a new file, or the download is damaged",
         site.url, site.url
     );
     assert_eq!(error, expected);
     let error = built(&bench, &with("md5:00")).expect_err("no checksum");
-    assert!(error.contains("not a checksum: `md5:00`"), "{error}");
+    assert!(error.contains("invalid checksum `md5:00`"), "{error}");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_broken_download_goes_on_where_it_was() {
     let bench = Bench::new();
     assert_eq!(built(&bench, &add_url(&site, "/m", "/")).expect("it builds"), ["m = 0123456789"]);
     assert_eq!(site.asked(), ["/m", "/m bytes=4-"]);
-    let note = "m broke off after 4 bytes (";
+    let note = "the download of m stopped after 4 bytes (";
     assert!(bench.notes().iter().any(|text| text.starts_with(note)), "{:?}", bench.notes());
     assert_eq!(bench.leftovers(), [""; 0]);
 }
@@ -141,9 +141,9 @@ fn the_next_build_goes_on_with_what_is_left() {
     let bench = Bench::new();
     let step = add_url(&site, "/m", "/");
     let error = built(&bench, &step).expect_err("it breaks off");
-    assert!(error.contains(": m broke off after 4 bytes ("), "{error}");
+    assert!(error.contains(": the download of m stopped after 4 bytes ("), "{error}");
     assert!(
-        error.contains("\n  hint: run the same command again: it goes on from there"),
+        error.contains("\n  hint: run the same command again: it resumes where it stopped"),
         "{error}"
     );
     assert_eq!(bench.leftovers(), ["partial content", "partial tag"]);
@@ -200,20 +200,20 @@ fn refusals_are_told() {
     let error = |path: &str| built(&bench, &add_url(&site, path, "/")).expect_err(path);
     let address = &site.url;
     let expected = format!(
-        "GGUFPackerfile:2:1: cannot get {address}/404: the server answered 404 Not Found\n  \
-         | ADD {address}/404 /\n  hint: check the address"
+        "GGUFPackerfile:2:1: cannot download {address}/404: the server answered 404 Not Found\n  \
+        | ADD {address}/404 /\n  hint: check the address"
     );
     assert_eq!(error("/404"), expected);
     for (path, words) in [
         ("/401", "the server answered 401 Unauthorized"),
-        ("/403", "hint: it is private, gated or not there; of Hugging Face set HF_TOKEN"),
+        ("/403", "hint: it is private, gated or does not exist; on Hugging Face, set HF_TOKEN"),
         ("/500", "the server answered 500 Internal Server Error"),
     ] {
         assert!(error(path).contains(words), "{}", error(path));
     }
     let nobody = add(AddSource::Url("http://127.0.0.1:1/x".to_owned()), "/");
     let error = built(&bench, &nobody).expect_err("nobody is there");
-    assert!(error.contains("cannot get http://127.0.0.1:1/x: "), "{error}");
+    assert!(error.contains("cannot reach http://127.0.0.1:1/x: "), "{error}");
     assert!(error.contains("hint: check the address and the network"), "{error}");
 }
 

@@ -188,7 +188,7 @@ impl Asker<'_> {
             }
             Some(digest) => Proof::Sha256(digest),
             None if file.is_large() => {
-                return Err(Error::new(format!("{url} has no hash to prove it by")));
+                return Err(Error::new(format!("{url} has no checksum to verify it with")));
             }
             None => Proof::GitBlob { name: file.oid.clone(), size },
         };
@@ -207,7 +207,7 @@ impl Asker<'_> {
                 self.run.remember(&key, &known)?;
                 Ok(known)
             }
-            Got::Unchanged => Err(Error::new(format!("{url} sends nothing"))),
+            Got::Unchanged => Err(Error::new(format!("{url} sent no content"))),
         }
     }
 }

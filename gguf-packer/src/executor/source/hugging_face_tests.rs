@@ -228,7 +228,7 @@ fn a_wrong_file_is_not_stored() {
         let site = served.start();
         let bench = bench(&site);
         let error = built(&bench, &repository(&site, "")).expect_err("it is another file");
-        let expected = format!("/o/r/resolve/{COMMIT}/{name} is not what it should be: it is ");
+        let expected = format!("/o/r/resolve/{COMMIT}/{name}: it is ");
         assert!(error.starts_with("GGUFPackerfile:2:1: ") && error.contains(&expected), "{error}");
         assert_eq!(bench.store.blob_size(&Digest::of("another")), None);
         assert_eq!(bench.leftovers(), [""; 0]);
@@ -274,7 +274,7 @@ fn private_repositories_need_a_token() {
     let step = repository(&site, "");
     let error = built(&bench, &step).expect_err("no token");
     assert!(error.contains("/o/r at `main`: the server answered 401 Unauthorized"), "{error}");
-    assert!(error.contains("hint: it is private, gated or not there"), "{error}");
+    assert!(error.contains("hint: it is private, gated or does not exist"), "{error}");
     bench.token = Some("other".to_owned());
     let error = built(&bench, &step).expect_err("a wrong token");
     assert!(error.contains("hint: check that the token in HF_TOKEN may read it"), "{error}");
@@ -297,6 +297,6 @@ fn what_is_not_there_is_told() {
     let strange = Site::new(|_| Reply::ok("<html>"));
     let bench = self::bench(&strange);
     let error = built(&bench, &repository(&strange, "")).expect_err("no answer of it");
-    assert!(error.contains(" is not an answer of Hugging Face: "), "{error}");
+    assert!(error.contains("unexpected answer from "), "{error}");
     assert!(error.contains("hint: check HF_ENDPOINT"), "{error}");
 }

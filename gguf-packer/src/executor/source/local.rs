@@ -133,8 +133,8 @@ fn one(
 }
 
 fn special(path: &str) -> Error {
-    Error::new(format!("`{path}` is neither a file nor a folder nor a link"))
-        .hint(format!("leave it out: a line `{path}` in .dockerignore"))
+    Error::new(format!("`{path}` is not a file, a folder or a link"))
+        .hint(format!("exclude it: add the line `{path}` to .dockerignore"))
 }
 
 /// Says that a source is there and is only kept out.
@@ -148,8 +148,8 @@ fn ignored(folder: &Folder, source: &str) -> Option<Error> {
 pub(crate) fn kept_out(source: &str, file: &str, ignore: &Ignore) -> Option<Error> {
     let path = path::clean(source)?;
     (!is_pattern(source) && ignore.excludes(&path)).then(|| {
-        Error::new(format!("`{source}` is kept out by {file}"))
-            .hint(format!("let it in: a line `!{path}` at the end of {file}"))
+        Error::new(format!("{file} excludes `{source}`"))
+            .hint(format!("include it: add the line `!{path}` at the end of {file}"))
     })
 }
 
@@ -157,14 +157,15 @@ fn folder_of(run: &Run<'_>, op: &Local) -> Result<Folder, Error> {
     let Some(name) = &op.context else { return Ok(run.settings.folder.clone()) };
     match run.settings.contexts.get(name) {
         Some(Context::Folder(path)) => named_folder(path),
-        _ => Err(Error::new(format!("no folder `{name}`"))
-            .hint(format!("name it: `--build-context {name}=FOLDER`"))),
+        _ => Err(Error::new(format!("unknown build context `{name}`"))
+            .hint(format!("define it: `--build-context {name}=FOLDER`"))),
     }
 }
 
 fn named_folder(folder: &Path) -> Result<Folder, Error> {
     let read = fs::metadata(folder).map_err(|e| {
-        Error::io("read the folder", folder, &e).hint("--build-context NAME=FOLDER names it")
+        Error::io("read the folder", folder, &e)
+            .hint("check the folder that --build-context NAME=FOLDER names")
     })?;
     if !read.is_dir() {
         return Err(Error::new(format!("not a folder: {}", folder.display())));

@@ -43,8 +43,8 @@ impl Proof {
     /// Reads the value of `--checksum`.
     pub(super) fn parse(checksum: &str) -> Result<Self, Error> {
         let wrong = || {
-            Error::new(format!("not a checksum: `{checksum}`")).hint(
-                "write `--checksum=sha256:` and 64 hexadecimal digits; sha384 and sha512 do too",
+            Error::new(format!("invalid checksum `{checksum}`")).hint(
+                "write `--checksum=sha256:` and 64 hexadecimal digits, or use sha384 or sha512",
             )
         };
         let (kind, hex) = checksum.split_once(':').ok_or_else(wrong)?;
@@ -174,7 +174,7 @@ mod tests {
     fn what_is_no_checksum_is_refused() {
         for text in ["", "sha256:00", "md5:00", "sha512:zz"] {
             let error = Proof::parse(text).expect_err(text).to_string();
-            assert!(error.starts_with(&format!("not a checksum: `{text}`\n  hint: ")), "{error}");
+            assert!(error.starts_with(&format!("invalid checksum `{text}`\n  hint: ")), "{error}");
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) struct Answer<'w> {
 impl Web {
     pub(in crate::executor) fn new() -> Result<Self, Error> {
         let failed = |e: &dyn std::error::Error| {
-            Error::new(format!("cannot set up the client for the web: {}", root_cause(e)))
+            Error::new(format!("cannot set up the HTTP client: {}", root_cause(e)))
         };
         // Another part of the process may have done so already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -93,7 +93,7 @@ impl Web {
                 }
                 Err(error) => {
                     let cause = root_cause(&error);
-                    (format!("{} cannot be reached ({cause})", host(ask.url)), None)
+                    (format!("cannot reach {} ({cause})", host(ask.url)), None)
                 }
             };
             self.pause(&why, asked.unwrap_or(wait), patience)?;
@@ -181,16 +181,17 @@ impl Answer<'_> {
     /// The whole body, which is a text of an interface.
     pub(super) fn text(mut self, url: &str) -> Result<String, Error> {
         let mut body = Vec::new();
-        let broken = |why: String| Error::new(format!("the answer of {url} broke off: {why}"));
+        let broken = |why: String| Error::new(format!("the answer from {url} ended early: {why}"));
         while let Some(chunk) = self.chunk().map_err(broken)? {
             body.extend_from_slice(chunk.as_ref());
             if body.len() > MOST_TEXT {
                 return Err(Error::new(format!(
-                    "the answer of {url} is longer than {MOST_TEXT} bytes"
+                    "the answer from {url} is longer than {MOST_TEXT} bytes"
                 )));
             }
         }
-        String::from_utf8(body).map_err(|_| Error::new(format!("the answer of {url} is not UTF-8")))
+        String::from_utf8(body)
+            .map_err(|_| Error::new(format!("the answer from {url} is not UTF-8")))
     }
 }
 
@@ -207,8 +208,8 @@ fn retry_after(response: &Response) -> Option<Duration> {
 }
 
 fn unreachable(url: &str, error: &reqwest::Error) -> Error {
-    Error::new(format!("cannot get {url}: {}", root_cause(error)))
-        .hint("check the address and the network; a proxy is named by HTTPS_PROXY")
+    Error::new(format!("cannot reach {url}: {}", root_cause(error)))
+        .hint("check the address and the network; set HTTPS_PROXY if you need a proxy")
 }
 
 /// The innermost reason: the outer ones repeat the address.

@@ -96,7 +96,7 @@ impl Root {
 }
 
 fn absent(path: &str) -> Error {
-    Error::new(format!("there is no `{path}`"))
+    Error::new(format!("not found: `{path}`"))
 }
 
 fn stat_of(path: &str, kind: &tree::Kind, permissions: u32) -> Stat {
@@ -129,7 +129,7 @@ impl Local<'_> {
                 }
                 all
             }
-            None => return Err(Error::new(format!("{digest} is no operation"))),
+            None => return Err(Error::new(format!("unsupported operation {digest}"))),
         });
         locked(&self.state.roots).insert(key, root.clone());
         Ok(root)
@@ -146,7 +146,7 @@ impl Local<'_> {
             "local" => self.local(rest, source),
             "docker-image" | "oci-layout" => {
                 let image = locked(&self.state.images).get(rest).cloned();
-                let image = image.ok_or_else(|| Error::new(format!("nobody asked for {rest}")))?;
+                let image = image.ok_or_else(|| Error::new(format!("unexpected image {rest}")))?;
                 Ok(self.tree(&self.settings.store.tree(&image.layers)?))
             }
             "http" | "https" => {
@@ -159,13 +159,13 @@ impl Local<'_> {
                 Ok(root)
             }
             "git" => self.repository(rest, source),
-            _ => Err(Error::new(format!("nobody here knows {}", source.identifier))),
+            _ => Err(Error::new(format!("unsupported source {}", source.identifier))),
         }
     }
 
     fn local(&self, name: &str, source: &SourceOp) -> Result<Root, Error> {
         let folder = self.folders.get(name);
-        let folder = folder.ok_or_else(|| Error::new(format!("there is no folder `{name}`")))?;
+        let folder = folder.ok_or_else(|| Error::new(format!("folder not found: `{name}`")))?;
         let names: Option<Vec<String>> =
             source.attrs.get("local.followpaths").and_then(|text| serde_json::from_str(text).ok());
         let mut root = Root::default();
@@ -234,7 +234,7 @@ impl Local<'_> {
     pub(super) fn path_of(&self, root: &Root, path: &str) -> Result<PathBuf, Error> {
         let path = path.trim_matches('/');
         let lying = root.0.get(path).ok_or_else(|| absent(path))?;
-        match lying.content.as_ref().ok_or_else(|| Error::new(format!("`{path}` is no file")))? {
+        match lying.content.as_ref().ok_or_else(|| Error::new(format!("`{path}` is not a file")))? {
             Content::Disk(path) => Ok(path.clone()),
             Content::Web(url) => {
                 if let Some(path) = locked(&self.state.downloads).get(url) {
@@ -244,7 +244,7 @@ impl Local<'_> {
                 let tree = self.natively(plan::Op::Http(http))?;
                 let Some(tree::Kind::File { digest, .. }) = tree.iter().next().map(|one| &one.kind)
                 else {
-                    return Err(Error::new(format!("{url} is no file")));
+                    return Err(Error::new(format!("{url} is not a file")));
                 };
                 let path = self.settings.store.blob_path(digest);
                 locked(&self.state.downloads).insert(url.clone(), path.clone());
@@ -256,7 +256,7 @@ impl Local<'_> {
     fn file(&self, op: &Op, file: &FileOp) -> Result<Root, Error> {
         let [FileAction { input, secondary_input, action: Some(action), .. }] = &file.actions[..]
         else {
-            return Err(Error::new("only one change of files at once is known here"));
+            return Err(Error::new("unsupported: several file changes in one operation"));
         };
         match action {
             Action::Mkfile(made) => {
@@ -275,21 +275,21 @@ impl Local<'_> {
                 let from = self.input(op, *secondary_input)?.inside(&copy.src);
                 Ok(Root::clone(&*self.input(op, *input)?).under(&from))
             }
-            Action::Copy(_) => Err(Error::new("a context that is an archive is not unpacked here")),
+            Action::Copy(_) => Err(Error::new("unsupported: a build context that is an archive")),
         }
     }
 
     fn exec(&self, op: &Op, exec: &ExecOp) -> Result<Root, Error> {
         let mount = |dest: &str| exec.mounts.iter().find(|mount| mount.dest == dest);
         let told = mount(TASK).map(|mount| self.input(op, mount.input)).transpose()?;
-        let told = told.ok_or_else(|| Error::new("a container that is told nothing"))?;
+        let told = told.ok_or_else(|| Error::new("unsupported: a container without a task"))?;
         let told = self.path_of(&told, TASK_FILE)?;
         let task = step::read(&told)?;
         if let Task::Repository(wanted) = &task {
             return self.hub(wanted);
         }
         let folder = tempfile::tempdir_in(self.work.path())
-            .map_err(|e| Error::new(format!("there is no folder to work in: {e}")))?
+            .map_err(|e| Error::new(format!("cannot create a temporary folder: {e}")))?
             .keep();
         let inside = |path: &str| folder.join(path.trim_start_matches('/'));
         let out = inside(OUT);

@@ -67,7 +67,7 @@ fn take(store: &Store, source: &Source) -> Result<Vec<Loaded>, Error> {
         return take_oci(store, source, &parse("index.json", &index)?, &docker);
     }
     if docker.is_empty() {
-        return Err(Error::new("it has no image: neither index.json nor manifest.json is in it")
+        return Err(Error::new("it contains no image: index.json and manifest.json are missing")
             .hint(LOADABLE));
     }
     let loaded = docker.iter().map(|image| {
@@ -146,7 +146,11 @@ fn find(
                 all.extend(find(source, &descriptor, bytes, depth + 1)?);
             }
         }
-        return if all.is_empty() { Err(missing("the images of its index")) } else { Ok(all) };
+        return if all.is_empty() {
+            Err(missing("every image of its index.json"))
+        } else {
+            Ok(all)
+        };
     }
     let config: Descriptor = parse_value("a manifest", &document["config"])?;
     let layers: Vec<Descriptor> = parse_value("a manifest", &document["layers"])?;
@@ -173,7 +177,7 @@ fn store_image(
     let diff_ids = diff_ids(&main.config)?;
     if diff_ids.len() != main.layers.len() {
         let (said, there) = (diff_ids.len(), main.layers.len());
-        return Err(Error::new(format!("its config names {said} layers, and {there} are there")));
+        return Err(Error::new(format!("its config lists {said} layers, but it contains {there}")));
     }
     let layers: Vec<Layer> = (main.layers.iter().zip(&diff_ids))
         .map(|((place, digest), diff_id)| layer(store, source, place, *digest, diff_id))
@@ -272,10 +276,9 @@ fn tags(texts: &[String]) -> Vec<Name> {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes)
-        .map_err(|e| Error::new(format!("{what} is not what it should be: {e}")))
+    serde_json::from_slice(bytes).map_err(|e| Error::new(format!("cannot parse {what}: {e}")))
 }
 
 fn parse_value<T: serde::de::DeserializeOwned>(what: &str, value: &Value) -> Result<T, Error> {
-    T::deserialize(value).map_err(|e| Error::new(format!("{what} is not what it should be: {e}")))
+    T::deserialize(value).map_err(|e| Error::new(format!("cannot parse {what}: {e}")))
 }

@@ -15,7 +15,7 @@ const DOCUMENT: u64 = 16 << 20;
 
 /// What a person may have meant.
 pub(super) const LOADABLE: &str =
-    "what can be loaded: docker save, gguf-packer save, skopeo copy … oci-archive:FILE";
+    "load the output of docker save, gguf-packer save, or skopeo copy … oci-archive:FILE";
 
 /// Entries of an archive.
 const ENTRIES: usize = 1 << 16;
@@ -126,7 +126,7 @@ impl Source {
         let Some((content, size)) = self.content(name)? else { return Ok(None) };
         if size > DOCUMENT {
             return Err(Error::new(format!(
-                "{name} has {size} bytes: it is no document of an image"
+                "{name} has {size} bytes, which is too large for an image document"
             )));
         }
         let mut bytes = Vec::new();
@@ -140,9 +140,8 @@ impl Source {
         let bytes = self.document(&name(digest))?.ok_or_else(|| missing(&name(digest)))?;
         match Digest::of(&bytes) {
             found if found == *digest => Ok(bytes),
-            found => {
-                Err(Error::new(format!("{} is {found}", name(digest))).hint("save the image again"))
-            }
+            found => Err(Error::new(format!("{} has the wrong digest {found}", name(digest)))
+                .hint("save the image again")),
         }
     }
 }
@@ -153,7 +152,7 @@ pub(super) fn name(digest: &Digest) -> String {
 }
 
 pub(super) fn missing(name: &str) -> Error {
-    Error::new(format!("the archive is not whole: it has no {name}")).hint("save the image again")
+    Error::new(format!("the archive is incomplete: {name} is missing")).hint("save the image again")
 }
 
 /// How what begins with `start` is compressed.
@@ -199,20 +198,20 @@ fn places(file: &File, from: &Path) -> Result<BTreeMap<String, Place>, Error> {
             };
             places.insert(name, place);
             if places.len() > ENTRIES {
-                return Err(io::Error::other("it has more files than an image has layers"));
+                return Err(io::Error::other("it contains too many files"));
             }
         }
         Ok(places)
     };
     let places = read().map_err(|e| {
-        Error::new(format!("{} is no archive that can be read: {e}", from.display())).hint(LOADABLE)
+        Error::new(format!("cannot read {} as an archive: {e}", from.display())).hint(LOADABLE)
     })?;
     // A tar that was cut off ends within an entry.
     let len = file.metadata().map_err(|e| Error::io("read", from, &e))?.len();
     let end =
         |place: &Place| if let Place::At(at, size) = place { at.saturating_add(*size) } else { 0 };
     if places.values().any(|place| end(place) > len) {
-        return Err(Error::new(format!("{} is cut off: it has {len} bytes", from.display()))
+        return Err(Error::new(format!("{} is truncated: it has {len} bytes", from.display()))
             .hint("save the image again"));
     }
     Ok(places)

@@ -275,7 +275,8 @@ fn what_is_broken_is_refused_and_nothing_of_it_is_an_image() {
     let layer = format!("blobs/sha256/{}", images[0].0.layers[1].diff_id.hex());
     let without: Vec<_> = files.iter().filter(|(name, _)| *name != layer).cloned().collect();
     let expected = format!(
-        "cannot load FILE: the archive is not whole: it has no {layer}\n  hint: save the image again"
+        "cannot load FILE: the archive is incomplete: {layer} is missing\n  hint: save the image \
+        again"
     );
     assert_eq!(refused(&without), expected);
 
@@ -284,7 +285,11 @@ fn what_is_broken_is_refused_and_nothing_of_it_is_an_image() {
         .iter_mut()
         .filter(|(name, _)| *name == layer)
         .for_each(|(_, content)| content[600] ^= 1);
-    assert!(refused(&changed).contains("the layer that came is sha256:"), "{}", refused(&changed));
+    assert!(
+        refused(&changed).contains("the layer has the digest sha256:"),
+        "{}",
+        refused(&changed)
+    );
 
     let config = format!("blobs/sha256/{}", images[0].0.id.hex());
     let mut changed = files.clone();
@@ -292,10 +297,15 @@ fn what_is_broken_is_refused_and_nothing_of_it_is_an_image() {
         .iter_mut()
         .filter(|(name, _)| *name == config)
         .for_each(|(_, content)| content.push(b' '));
-    assert!(refused(&changed).contains(&format!("{config} is sha256:")), "{}", refused(&changed));
+    assert!(
+        refused(&changed).contains(&format!("{config} has the wrong digest sha256:")),
+        "{}",
+        refused(&changed)
+    );
 
-    let expected = "cannot load FILE: it has no image: neither index.json nor manifest.json is in it\n  hint: what \
-                    can be loaded: docker save, gguf-packer save, skopeo copy … oci-archive:FILE";
+    let expected = "cannot load FILE: it contains no image: index.json and manifest.json are \
+        missing\n  hint: load the output of docker save, gguf-packer save, or skopeo copy … \
+        oci-archive:FILE";
     assert_eq!(refused(&[("x".to_owned(), vec![])]), expected);
 }
 
@@ -308,7 +318,7 @@ fn an_archive_that_was_cut_off_is_refused() {
     let cut = from.path("cut.tar");
     fs::write(&cut, &whole[..whole.len() - 2048]).unwrap();
     let error = load(&Fixture::new().store, &cut).unwrap_err().to_string();
-    assert!(error.contains("cut.tar is cut off: it has "), "{error}");
+    assert!(error.contains("cut.tar is truncated: it has "), "{error}");
 }
 
 #[test]
@@ -320,7 +330,7 @@ fn a_folder_with_other_files_is_left_alone() {
     fs::write(folder.join("thesis.txt"), "x").unwrap();
     let error =
         save(&from.store, &saved(&images), Format::OciDir, &folder).unwrap_err().to_string();
-    assert!(error.contains("mine has files, and is no OCI layout"), "{error}");
+    assert!(error.contains("mine is not empty, and is not an OCI layout"), "{error}");
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
     // What a killed process began with is no other file.
     fs::rename(folder.join("thesis.txt"), folder.join(".oci-layout.part")).unwrap();

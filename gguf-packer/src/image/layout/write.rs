@@ -86,7 +86,7 @@ pub fn write_archive(
 
 /// An archive of Docker's cannot have what has this format.
 pub(crate) fn images_alone(format: crate::artifact::Format) -> Error {
-    Error::new(format!("a docker-archive has images alone, and no `{format}`"))
+    Error::new(format!("a docker-archive can contain only images, not `{format}`"))
         .hint("write oci-archive=PATH or oci-dir=PATH")
 }
 
@@ -96,8 +96,11 @@ const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 fn save_folder(store: &Store, items: &[Saved], path: &Path) -> Result<(), Error> {
     let layout = path.join("oci-layout");
     if !layout.is_file() && has_files(path) {
-        return Err(Error::new(format!("{} has files, and is no OCI layout", path.display()))
-            .hint("name a folder that is not there, or is empty"));
+        return Err(Error::new(format!(
+            "{} is not empty, and is not an OCI layout",
+            path.display()
+        ))
+        .hint("name a new or empty folder"));
     }
     // What says that the folder is ours is there first: a killed process can be gone on from.
     let make =

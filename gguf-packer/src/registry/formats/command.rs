@@ -20,7 +20,7 @@ pub(in crate::registry) fn weights(
     }
     models.sort_unstable();
     projectors.sort_unstable();
-    let model = models.first().ok_or_else(|| Error::new("it has no model in GGUF"))?;
+    let model = models.first().ok_or_else(|| Error::new("it contains no GGUF model"))?;
     let full = |path: &str| format!("{folder}/{path}");
     let mut arguments = vec!["-m".to_owned(), full(model)];
     // The most exact one, when there are several.
@@ -72,6 +72,6 @@ mod tests {
             (vec!["-m".to_owned(), "/a.gguf".to_owned()], vec!["b.gguf".to_owned()])
         );
         let error = weights("", &["a.safetensors", "mmproj.gguf"]).unwrap_err().to_string();
-        assert_eq!(error, "it has no model in GGUF");
+        assert_eq!(error, "it contains no GGUF model");
     }
 }

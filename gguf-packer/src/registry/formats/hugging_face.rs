@@ -31,7 +31,7 @@ pub(in crate::registry) fn plan(session: Session<'_>) -> Result<Planned, Error> 
     let chosen = choose(session, &files)?;
     let wanted = chosen.iter().map(|file| {
         let digest = file.digest().ok_or_else(|| {
-            Error::new(format!("`{}` of {repository} has no hash to prove it by", file.path))
+            Error::new(format!("`{}` in {repository} has no checksum to verify it with", file.path))
         })?;
         let url = hub.file(&revision.sha, &file.path);
         let text = file.path.clone();
@@ -59,13 +59,13 @@ fn get(session: Session<'_>, url: &str) -> Result<Answer, Error> {
     }
     if status == reqwest::StatusCode::UNAUTHORIZED || status == reqwest::StatusCode::FORBIDDEN {
         return Err(Error::new(format!(
-            "Hugging Face does not let you read `{name}`, or does not have it"
+            "access to `{name}` denied: it does not exist on Hugging Face, or you may not read it"
         ))
         .hint(format!(
             "check the name, and accept its terms: https://huggingface.co/{}",
             name.repository()
         ))
-        .hint("say who you are: HF_TOKEN=hf_…"));
+        .hint("set an access token: HF_TOKEN=hf_…"));
     }
     if !status.is_success() {
         return Err(refusal::of(&session, response));
@@ -86,21 +86,21 @@ fn choose<'a>(session: Session<'_>, files: &'a [Listed]) -> Result<Vec<&'a Liste
     }
     let name = session.name;
     let Some(first) = kinds.keys().next() else {
-        return Err(Error::new(format!("`{name}` has no model in GGUF"))
-            .hint("convert it: ADD its address, then CONVERT, in a GGUFPackerfile"));
+        return Err(Error::new(format!("`{name}` contains no GGUF model"))
+            .hint("convert it: use ADD and CONVERT in a GGUFPackerfile"));
     };
     let asked = name.tag().filter(|tag| *tag != "latest").map(str::to_ascii_uppercase);
     let kind = match &asked {
         Some(asked) if kinds.contains_key(asked) => asked,
         Some(asked) => {
             let all: Vec<&str> = kinds.keys().map(String::as_str).collect();
-            let text = format!("`{}` has no {asked}", name.short_repository());
-            return Err(Error::new(text).hint(format!("it has {}", all.join(", "))));
+            let text = format!("`{}` has no quantization {asked}", name.short_repository());
+            return Err(Error::new(text).hint(format!("use one of {}", all.join(", "))));
         }
         None => {
             let preferred = PREFERRED.iter().find_map(|kind| kinds.get_key_value(*kind));
             let kind = preferred.map_or(first, |(kind, _)| kind);
-            session.note(&format!("no quantization is named; {kind} is taken"));
+            session.note(&format!("no quantization given, using {kind}"));
             kind
         }
     };
@@ -120,8 +120,7 @@ fn one_model<'a>(session: Session<'_>, files: &[&'a Listed]) -> Vec<&'a Listed> 
     let first = files.iter().map(|file| stem(file)).min().unwrap_or_default();
     let (chosen, others): (Vec<_>, Vec<_>) = files.iter().partition(|file| stem(file) == first);
     if !others.is_empty() {
-        session
-            .note(&format!("there are {} more files of that kind; {first} is taken", others.len()));
+        session.note(&format!("{} more files have that quantization, using {first}", others.len()));
     }
     chosen
 }

@@ -28,9 +28,9 @@ pub(in crate::registry) fn without_command(
     let paths: Vec<&str> = files.map(|entry| entry.path.as_str()).collect();
     // A base image, say.
     let Ok((arguments, others)) = command::weights("", &paths) else { return Ok(None) };
-    session.note(&format!("the image has no command; it gets `{}`", arguments.join(" ")));
+    session.note(&format!("the image has no command, using `{}`", arguments.join(" ")));
     if !others.is_empty() {
-        session.note(&format!("it has more models: {}", others.join(", ")));
+        session.note(&format!("other models in the image: {}", others.join(", ")));
     }
     let created = config["created"].as_str().and_then(seconds).unwrap_or_default();
     let input = ConfigInput {

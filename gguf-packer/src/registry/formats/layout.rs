@@ -33,8 +33,8 @@ pub(crate) fn load(
     let Some((known, manifest)) = known else { return Ok(None) };
     let what = names.first().map_or_else(|| "the model".to_owned(), Name::to_string);
     let Read::Config(read) = known.read else {
-        let text = format!("`{what}` is a model of the format {}", known.format);
-        return Err(Error::new(format!("{text}, which is read from a registry alone"))
+        let text = format!("`{what}` has the format {}", known.format);
+        return Err(Error::new(format!("{text}, which can only be pulled from a registry"))
             .hint("gguf-packer pull NAME"));
     };
     let planned = read(&what, config, &manifest)?;

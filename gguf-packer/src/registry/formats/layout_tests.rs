@@ -116,14 +116,16 @@ fn what_is_wrong_in_a_layout_is_told_and_nothing_is_stored() {
     };
     let config = (docker.0, &docker.1);
     let error = refused(config, weights, "m.gguf", &|blob| fs::remove_file(blob).unwrap());
-    assert!(error.contains("the archive is not whole: it has no blobs/sha256/"), "{error}");
+    assert!(error.contains("the archive is incomplete: blobs/sha256/"), "{error}");
     let error = refused(config, weights, "m.gguf", &|blob| fs::write(blob, "x").unwrap());
     assert!(error.contains(&Digest::of("x").to_string()), "{error}");
     let error = refused(config, weights, "../m.gguf", &|_| {});
-    assert!(error.contains("`the model` has a file with the path `../m.gguf`"), "{error}");
+    assert!(
+        error.contains("`the model` contains a file with the invalid path `../m.gguf`"),
+        "{error}"
+    );
     let ollama = ("application/vnd.docker.container.image.v1+json", &json!({}));
     let error = refused(ollama, "application/vnd.ollama.image.model", "", &|_| {});
-    let expected =
-        "`the model` is a model of the format ollama, which is read from a registry alone";
+    let expected = "`the model` has the format ollama, which can only be pulled from a registry";
     assert!(error.contains(expected), "{error}");
 }

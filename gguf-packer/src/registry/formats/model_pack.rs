@@ -58,7 +58,7 @@ pub(super) fn path(name: &str, layer: &Descriptor, default: &str) -> Result<Stri
     let parts: Vec<&str> =
         said.split(['/', '\\']).filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.is_empty() || parts.contains(&"..") || said.contains('\0') {
-        return Err(Error::new(format!("`{name}` has a file with the path `{said}`")));
+        return Err(Error::new(format!("`{name}` contains a file with the invalid path `{said}`")));
     }
     Ok(parts.join("/"))
 }

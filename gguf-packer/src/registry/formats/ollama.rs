@@ -37,9 +37,8 @@ pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned,
             }
             kind => match path(kind, nth, all.count()) {
                 Some(path) => named.push((path, layer)),
-                None => session.note(&format!(
-                    "left out: the layer `{kind}`, which llama-server has no use for"
-                )),
+                None => session
+                    .note(&format!("skipped the layer `{kind}`: llama-server does not use it")),
             },
         }
     }
@@ -90,9 +89,8 @@ fn parameters(session: Session<'_>, text: &[u8]) -> Vec<String> {
             }
             // A template that is the model's own ends where it should.
             _ if key == "stop" => {}
-            _ => session.note(&format!(
-                "left out: the parameter `{key}`, which llama-server does not have"
-            )),
+            _ => session
+                .note(&format!("skipped the parameter `{key}`: llama-server has no such option")),
         }
     }
     arguments

@@ -85,7 +85,10 @@ fn a_path_that_leaves_the_model_is_refused() {
         &[layer],
     );
     let name = registry.name("q/m:1");
-    assert_eq!(bench.refused(&name), format!("`{name}` has a file with the path `../x.gguf`"));
+    assert_eq!(
+        bench.refused(&name),
+        format!("`{name}` contains a file with the invalid path `../x.gguf`")
+    );
     let layer = (
         "application/vnd.cncf.model.weight.v1.raw",
         &b"x"[..],
@@ -100,7 +103,7 @@ fn a_path_that_leaves_the_model_is_refused() {
     );
     assert_eq!(
         bench.refused(&name),
-        format!("cannot make an image of `{name}`: it has no model in GGUF")
+        format!("cannot make an image of `{name}`: it contains no GGUF model")
     );
 }
 
@@ -259,10 +262,10 @@ fn hugging_face() {
         assert_eq!(bench.store.find(name).unwrap().id, id);
     }
     let error = bench.pull(&"hf://Org/Repo:Q2_K".parse().unwrap()).unwrap_err().to_string();
-    assert_eq!(error, "`hf.co/Org/Repo` has no Q2_K\n  hint: it has Q4_K_M, Q8_0");
+    assert_eq!(error, "`hf.co/Org/Repo` has no quantization Q2_K\n  hint: use one of Q4_K_M, Q8_0");
     let error = bench.pull(&"hf://Org/Other".parse().unwrap()).unwrap_err().to_string();
     assert!(error.starts_with("Hugging Face does not have `hf.co/Org/Other:latest`"), "{error}");
     registry.fault("revision/main", 1, Fault::Answer(401, "", ""));
     let error = bench.pull(&"hf://Org/Repo".parse().unwrap()).unwrap_err().to_string();
-    assert!(error.contains("hint: say who you are: HF_TOKEN=hf_…"), "{error}");
+    assert!(error.contains("hint: set an access token: HF_TOKEN=hf_…"), "{error}");
 }

@@ -58,9 +58,9 @@ pub(crate) fn ask(endpoint: &Endpoint, library: Option<PathBuf>) -> Said {
     };
     answer.map(|answer| judge(&answer, endpoint)).unwrap_or_else(|error| {
         let why = match error.kind() {
-            ErrorKind::InvalidData if endpoint.is_tls => "answers, but not in TLS".to_owned(),
-            ErrorKind::InvalidData => "answers, but not in HTTP".to_owned(),
-            ErrorKind::Unsupported => format!("cannot be asked: {error}"),
+            ErrorKind::InvalidData if endpoint.is_tls => "does not answer with TLS".to_owned(),
+            ErrorKind::InvalidData => "does not answer with HTTP".to_owned(),
+            ErrorKind::Unsupported => format!("cannot be queried: {error}"),
             _ => format!("does not answer: {error}"),
         };
         Said::unhealthy(format!("{endpoint} {why}"))
@@ -107,7 +107,7 @@ fn judge(answer: &Answer, endpoint: &Endpoint) -> Said {
         200..=299 => Verdict::Healthy(format!("{endpoint} answers {status}")),
         // With a prefix, upstream asks for the key here too, but only once the model is loaded.
         // https://github.com/ggml-org/llama.cpp/blob/b11549/tools/server/server-http.cpp#L330-L336
-        401 => Verdict::Healthy(format!("{endpoint} asks for the API key: it is ready")),
+        401 => Verdict::Healthy(format!("{endpoint} requires an API key: the server is ready")),
         503 if message(body).eq_ignore_ascii_case("loading model") => Verdict::loading(),
         _ => Verdict::Unhealthy(format!("{endpoint} answers {status}: {}", message(body))),
     };
@@ -148,7 +148,11 @@ mod tests {
         assert_eq!(of(503, "busy\n"), "unhealthy: http://h:1/health answers 503: busy");
         let missing = r#"{"error": {"message": "File Not Found", "code": 404}}"#;
         assert_eq!(of(404, missing), "unhealthy: http://h:1/health answers 404: File Not Found");
-        assert_eq!(of(401, ""), "healthy: http://h:1/health asks for the API key: it is ready");
+        assert_eq!(
+            of(401, ""),
+            "healthy: http://h:1/health requires an API key: the server is \
+            ready"
+        );
         assert_eq!(of(500, &"x".repeat(999)).len(), of(500, "").len() + 200);
     }
 
@@ -185,11 +189,11 @@ mod tests {
         );
         assert_eq!(
             about("SSH-2.0-OpenSSH_9.2\r\n", "http"),
-            "unhealthy: http://localhost:PORT/x answers, but not in HTTP"
+            "unhealthy: http://localhost:PORT/x does not answer with HTTP"
         );
         assert_eq!(
             about("HTTP/1.1 200 OK\r\n\r\n", "https"),
-            "unhealthy: https://localhost:PORT/x answers, but not in TLS"
+            "unhealthy: https://localhost:PORT/x does not answer with TLS"
         );
     }
 

@@ -78,8 +78,8 @@ impl Endpoint {
         Self::from_url(url).ok_or_else(|| {
             let shown = secret::without_password(url).unwrap_or_else(|| url.to_owned());
             format!(
-                "{URL_VARIABLE} is `{shown}`, must be http://HOST:PORT/PATH, https://HOST:PORT/PATH or \
-                 http://unix:/FILE:/PATH"
+                "{URL_VARIABLE} is `{shown}`, but must be http://HOST:PORT/PATH, \
+                https://HOST:PORT/PATH or http://unix:/FILE:/PATH"
             )
         })
     }

@@ -111,8 +111,8 @@ fn a_url_replaces_all_that() {
 fn what_is_no_url_is_told() {
     assert_eq!(
         Endpoint::parse("localhost:1").unwrap_err(),
-        "LLAMA_HEALTHCHECK_URL is `localhost:1`, must be http://HOST:PORT/PATH, \
-         https://HOST:PORT/PATH or http://unix:/FILE:/PATH"
+        "LLAMA_HEALTHCHECK_URL is `localhost:1`, but must be http://HOST:PORT/PATH, \
+        https://HOST:PORT/PATH or http://unix:/FILE:/PATH"
     );
     let with_key = Endpoint::parse("http://me:KEY@h:1/health").unwrap_err();
     assert!(with_key.starts_with("LLAMA_HEALTHCHECK_URL is `http://***@h:1/health`"), "{with_key}");

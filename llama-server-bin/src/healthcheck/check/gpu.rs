@@ -42,7 +42,7 @@ pub(crate) fn library(variant: &str) -> Option<&'static str> {
 pub(crate) fn visible(variant: &str, machine: &Machine<'_>) -> Result<Option<String>, String> {
     match variant {
         "cuda" => match (machine.nvidia)()? {
-            0 => Err("NVIDIA's driver shows no GPU".to_owned()),
+            0 => Err("the NVIDIA driver lists no GPU".to_owned()),
             count => Ok(Some(counted(count, "NVIDIA"))),
         },
         "rocm" => amd(machine).map(Some),
@@ -57,13 +57,13 @@ fn counted(count: u32, vendor: &str) -> String {
 
 fn amd(machine: &Machine<'_>) -> Result<String, String> {
     opens(&machine.dev.join("kfd")).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no /dev/kfd".to_owned(),
-        _ => format!("/dev/kfd does not open: {error}"),
+        std::io::ErrorKind::NotFound => "/dev/kfd not found".to_owned(),
+        _ => format!("cannot open /dev/kfd: {error}"),
     })?;
     let nodes = entries(&machine.sys.join("class/kfd/kfd/topology/nodes"));
     let count = nodes.iter().filter(|node| has_simds(node)).count();
     match u32::try_from(count).unwrap_or(u32::MAX) {
-        0 => Err("AMD's driver shows no GPU (/sys/class/kfd/kfd/topology)".to_owned()),
+        0 => Err("the AMD driver lists no GPU in /sys/class/kfd/kfd/topology".to_owned()),
         count => Ok(counted(count, "AMD")),
     }
 }
@@ -82,12 +82,12 @@ fn render_node(dev: &Path) -> Result<String, String> {
     let mut nodes = entries(&dev.join("dri"));
     nodes.retain(|node| name(node).starts_with("renderD"));
     nodes.extend(entries(dev).into_iter().filter(|node| is_nvidia(&name(node))));
-    let mut why = "there is no /dev/dri/renderD*".to_owned();
+    let mut why = "/dev/dri/renderD* not found".to_owned();
     for node in nodes {
         let shown = Path::new("/dev").join(node.strip_prefix(dev).unwrap_or(&node));
         match opens(&node) {
             Ok(()) => return Ok(shown.display().to_string()),
-            Err(error) => why = format!("{} does not open: {error}", shown.display()),
+            Err(error) => why = format!("cannot open {}: {error}", shown.display()),
         }
     }
     Err(why)
@@ -108,7 +108,7 @@ fn name(path: &Path) -> String {
 fn opens(path: &Path) -> std::io::Result<()> {
     let file = File::options().read(true).write(true).open(path)?;
     match is_memory(&file.metadata()?) {
-        true => Err(std::io::Error::other("it is no GPU's device")),
+        true => Err(std::io::Error::other("not a GPU device")),
         false => Ok(()),
     }
 }
@@ -145,7 +145,7 @@ mod tests {
         };
         assert_eq!(of(|| Ok(1)), Ok(Some("1 NVIDIA GPU".to_owned())));
         assert_eq!(of(|| Ok(8)), Ok(Some("8 NVIDIA GPUs".to_owned())));
-        assert_eq!(of(|| Ok(0)), Err("NVIDIA's driver shows no GPU".to_owned()));
+        assert_eq!(of(|| Ok(0)), Err("the NVIDIA driver lists no GPU".to_owned()));
         assert_eq!(of(|| Err("no driver".to_owned())), Err("no driver".to_owned()));
         assert_eq!(library("cuda"), Some("libggml-cuda.so"));
     }
@@ -160,12 +160,12 @@ mod tests {
         assert_eq!(seen("rocm", &[("dev/kfd", ""), cpu, gpu]), "1 AMD GPU");
         assert_eq!(
             seen("rocm", &[("dev/kfd", ""), cpu]),
-            "AMD's driver shows no GPU (/sys/class/kfd/kfd/topology)"
+            "the AMD driver lists no GPU in /sys/class/kfd/kfd/topology"
         );
-        assert_eq!(seen("rocm", &[gpu]), "there is no /dev/kfd");
+        assert_eq!(seen("rocm", &[gpu]), "/dev/kfd not found");
         assert_eq!(
             seen("rocm", &[("dev/kfd", "closed"), gpu]),
-            "/dev/kfd does not open: Is a directory (os error 21)"
+            "cannot open /dev/kfd: Is a directory (os error 21)"
         );
         assert_eq!(library("rocm"), Some("libggml-hip.so"));
     }
@@ -177,12 +177,12 @@ mod tests {
         assert_eq!(seen("vulkan", &[card, closed, open]), "/dev/dri/renderD129");
         assert_eq!(
             seen("vulkan", &[card, closed]),
-            "/dev/dri/renderD128 does not open: Is a directory (os error 21)"
+            "cannot open /dev/dri/renderD128: Is a directory (os error 21)"
         );
-        assert_eq!(seen("vulkan", &[card]), "there is no /dev/dri/renderD*");
+        assert_eq!(seen("vulkan", &[card]), "/dev/dri/renderD* not found");
         let nvidia = [("dev/nvidiactl", ""), ("dev/nvidia0", "")];
         assert_eq!(seen("vulkan", &nvidia), "/dev/nvidia0");
-        assert_eq!(seen("vulkan", &nvidia[..1]), "there is no /dev/dri/renderD*");
+        assert_eq!(seen("vulkan", &nvidia[..1]), "/dev/dri/renderD* not found");
         assert_eq!(library("vulkan"), Some("libggml-vulkan.so"));
     }
 
@@ -195,7 +195,7 @@ mod tests {
         let machine = Machine { dev: dir.path(), sys: dir.path(), nvidia: || Ok(0) };
         assert_eq!(
             visible("vulkan", &machine).unwrap_err(),
-            "/dev/dri/renderD128 does not open: it is no GPU's device"
+            "cannot open /dev/dri/renderD128: not a GPU device"
         );
         let null = fs::metadata("/dev/null").unwrap();
         let file = fs::metadata("/proc/self/exe").unwrap();

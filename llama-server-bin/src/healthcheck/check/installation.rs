@@ -25,7 +25,9 @@ pub(crate) fn variant(app: &Path) -> Result<String, String> {
     let after = text.split_once(r#""variant""#).map(|(_, rest)| rest.trim_start());
     let value = after.and_then(|rest| rest.strip_prefix(':')?.trim_start().strip_prefix('"'));
     let variant = value.and_then(|value| value.split_once('"')).map(|(variant, _)| variant);
-    variant.map(str::to_owned).ok_or_else(|| format!("{} names no variant", path.display()))
+    variant
+        .map(str::to_owned)
+        .ok_or_else(|| format!("{} does not contain `variant`", path.display()))
 }
 
 /// Opens every library of the server and of its backends with `open`: how many there are.
@@ -37,7 +39,7 @@ pub(crate) fn check(app: &Path, open: fn(&Path) -> Result<(), String>) -> Result
     let program = app.join(SERVER);
     match fs::metadata(&program) {
         Ok(file) if file.is_file() && file.permissions().mode() & 0o111 != 0 => {}
-        Ok(_) => wrong.push(format!("{} is no program", program.display())),
+        Ok(_) => wrong.push(format!("{} is not an executable file", program.display())),
         Err(error) => wrong.push(format!("{}: {error}", program.display())),
     }
     let libraries = libraries(app).unwrap_or_default();
@@ -50,12 +52,12 @@ pub(crate) fn check(app: &Path, open: fn(&Path) -> Result<(), String>) -> Result
         }
     };
     for start in [CODE, "libggml-cpu"].into_iter().chain(backend).filter(|start| !has(start)) {
-        wrong.push(format!("{} has no {start}", app.display()));
+        wrong.push(format!("{start} not found in {}", app.display()));
     }
     for library in &libraries {
         if let Err(error) = open(library) {
             if !DRIVERS.iter().any(|driver| error.starts_with(driver)) {
-                wrong.push(format!("{} does not open: {error}", name(library)));
+                wrong.push(format!("cannot load {}: {error}", name(library)));
             }
         }
     }
@@ -121,9 +123,9 @@ mod tests {
         let without = |name| checked(&app(name), good);
         assert_eq!(without(SERVER), "APP/llama-server: No such file or directory (os error 2)");
         assert_eq!(without(MANIFEST), "APP/version.json: No such file or directory (os error 2)");
-        assert_eq!(without("libggml-cpu-x64.so"), "APP has no libggml-cpu");
-        assert_eq!(without("libggml-vulkan.so"), "APP has no libggml-vulkan.so");
-        assert_eq!(without(CODE), "APP has no libllama-server-impl.so");
+        assert_eq!(without("libggml-cpu-x64.so"), "libggml-cpu not found in APP");
+        assert_eq!(without("libggml-vulkan.so"), "libggml-vulkan.so not found in APP");
+        assert_eq!(without(CODE), "libllama-server-impl.so not found in APP");
     }
 
     #[test]
@@ -136,15 +138,15 @@ mod tests {
                 true => Err("undefined symbol: shader".to_owned()),
                 false => Ok(()),
             }),
-            "APP/llama-server is no program; APP/version.json names no variant; \
-             libggml-vulkan.so does not open: undefined symbol: shader"
+            "APP/llama-server is not an executable file; APP/version.json does not contain \
+            `variant`; cannot load libggml-vulkan.so: undefined symbol: shader"
         );
         fs::remove_dir_all(app.path()).unwrap();
         assert_eq!(
             checked(&app, good),
-            "APP/llama-server: No such file or directory (os error 2); \
-             APP/version.json: No such file or directory (os error 2); \
-             APP has no libllama-server-impl.so; APP has no libggml-cpu"
+            "APP/llama-server: No such file or directory (os error 2); APP/version.json: No such \
+            file or directory (os error 2); libllama-server-impl.so not found in APP; libggml-cpu \
+            not found in APP"
         );
     }
 

@@ -32,7 +32,8 @@ pub(crate) fn open(path: &Path) -> Result<(), String> {
 /// # Errors
 /// Why there is none.
 pub(crate) fn nvidia_gpus() -> Result<u32, String> {
-    let library = handle(Path::new(NVML)).map_err(|_| format!("no NVIDIA driver ({NVML})"))?;
+    let library =
+        handle(Path::new(NVML)).map_err(|_| format!("NVIDIA driver not found ({NVML})"))?;
     let symbol = |name: &CStr| {
         let address = symbol(library, name);
         address.ok_or_else(|| format!("{NVML} has no {}", name.to_string_lossy()))
@@ -54,7 +55,7 @@ pub(crate) fn nvidia_gpus() -> Result<u32, String> {
     let check = |code: c_int| match code {
         0 => Ok(()),
         // SAFETY: takes any number, gives a string that stays.
-        code => Err(format!("NVIDIA's driver says `{}`", text(unsafe { describe(code) }))),
+        code => Err(format!("the NVIDIA driver reports `{}`", text(unsafe { describe(code) }))),
     };
     let mut number = 0;
     // SAFETY: called in the order that nvml.h asks for; `number` outlives the call.

@@ -52,14 +52,13 @@ pub(crate) fn over<S: AsRawFd>(
 ) -> io::Result<Tls<S>> {
     let unsupported = |why: String| io::Error::new(ErrorKind::Unsupported, why);
     let functions = functions(loaded.as_deref().unwrap_or(Path::new(LIBRARY)));
-    let functions =
-        functions.map_err(|why| unsupported(format!("nothing here speaks TLS: {why}")))?;
+    let functions = functions.map_err(|why| unsupported(format!("TLS is not available: {why}")))?;
     // SAFETY: called in the order that OpenSSL asks for; a null pointer goes no further.
     let session = unsafe {
         let context = NonNull::new((functions.new_context)((functions.method)()));
         context.and_then(|context| NonNull::new((functions.new_session)(context.as_ptr())))
     };
-    let session = session.ok_or_else(|| unsupported("OpenSSL does not start".to_owned()))?;
+    let session = session.ok_or_else(|| unsupported("OpenSSL failed to start".to_owned()))?;
     let tls = Tls { functions, session, stream };
     tls.handshake(host)?;
     Ok(tls)

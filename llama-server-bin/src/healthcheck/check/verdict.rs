@@ -28,7 +28,7 @@ impl Verdict {
         match gpu {
             Ok(Some(gpu)) => Self::Healthy(format!("{text}, with {gpu}")),
             Ok(None) if is_required => Self::Unhealthy(format!(
-                "{text}, but LLAMA_REQUIRE_GPU=1 and this variant is for the CPU alone"
+                "{text}, but LLAMA_REQUIRE_GPU=1 and this variant only uses the CPU"
             )),
             Ok(None) => Self::Healthy(text),
             Err(why) if is_required => {
@@ -61,18 +61,18 @@ mod tests {
             Verdict::Healthy("it answers".into()).with_gpu(gpu, is_required).to_string()
         };
         let gpu = || Ok(Some("1 AMD GPU".to_owned()));
-        let none = || Err("no /dev/kfd".to_owned());
+        let none = || Err("/dev/kfd not found".to_owned());
         assert_eq!(with(gpu(), false), "healthy: it answers, with 1 AMD GPU");
         assert_eq!(with(gpu(), true), "healthy: it answers, with 1 AMD GPU");
-        assert_eq!(with(none(), false), "healthy: it answers, on the CPU: no /dev/kfd");
+        assert_eq!(with(none(), false), "healthy: it answers, on the CPU: /dev/kfd not found");
         assert_eq!(
             with(none(), true),
-            "unhealthy: it answers, but LLAMA_REQUIRE_GPU=1 and no /dev/kfd"
+            "unhealthy: it answers, but LLAMA_REQUIRE_GPU=1 and /dev/kfd not found"
         );
         assert_eq!(with(Ok(None), false), "healthy: it answers");
         assert_eq!(
             with(Ok(None), true),
-            "unhealthy: it answers, but LLAMA_REQUIRE_GPU=1 and this variant is for the CPU alone"
+            "unhealthy: it answers, but LLAMA_REQUIRE_GPU=1 and this variant only uses the CPU"
         );
     }
 

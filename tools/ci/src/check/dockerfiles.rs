@@ -166,7 +166,7 @@ fn select<'a>(line: &'a str, known: &[&str], selected: &[&str]) -> Result<Option
         let hint = known.join(" ");
         ensure!(
             known.contains(&word),
-            Error::new(format!("`[{word}]` selects nothing")).hint(format!("words: {hint}"))
+            Error::new(format!("unknown word in `[{word}]`")).hint(format!("use one of: {hint}"))
         );
     }
     let is_selected = words.split_whitespace().any(|word| selected.contains(&word));
@@ -189,7 +189,7 @@ fn fill(line: &str, variant: Variant) -> Result<String> {
         let Some((_, value)) = names.iter().find(|(known, _)| *known == name) else {
             let known = names.map(|(name, _)| name).join(" ");
             bail!(
-                Error::new(format!("no value is called `{name}`")).hint(format!("names: {known}"))
+                Error::new(format!("unknown value `{name}`")).hint(format!("use one of: {known}"))
             )
         };
         if value.is_empty() && filled.ends_with(' ') {
@@ -242,7 +242,7 @@ CMD [\"serve\"]
 ";
         assert_eq!(write(SMALL, Variant::Cpu).unwrap(), cpu);
         let rocm = "\
-# llama-server on AMD GPUs, and on the CPU where there is none.
+# llama-server on AMD GPUs, and on the CPU if there is none.
 ARG TOOLKIT_IMAGE=toolkit-${TOOLKIT}
 RUN apt-get install npm patchelf /usr/{bin,lib} -I{} \\
     --toolkit 7.2 \\

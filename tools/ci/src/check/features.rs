@@ -36,7 +36,7 @@ pub(super) fn check() -> Result<()> {
         let text = read(package.file)?;
         let differences = package.differences(&lists(package.file, &text)?);
         if differences.is_empty() && package.write(&text)? != text {
-            wrong.push(format!("{}: comments or order are not the table's", package.file));
+            wrong.push(format!("{}: comments or their order differ from the table", package.file));
         }
         wrong.extend(differences);
     }
@@ -132,7 +132,7 @@ impl Package {
             match found.get(*name) {
                 None => wrong.push(format!("{file} has no feature `{name}`")),
                 Some(is) if *is != expected => wrong.push(format!(
-                    "{file}: `{name}` switches on {}, in the table {}",
+                    "{file}: `{name}` enables {}, but the table says {}",
                     words(is),
                     words(&expected)
                 )),
@@ -148,7 +148,7 @@ impl Package {
 
     /// The text of `Cargo.toml` with the table's features between the marks.
     fn write(&self, text: &str) -> Result<String> {
-        let mark = |mark: &str| format!("no line `{}` in {}", mark.trim(), self.file);
+        let mark = |mark: &str| format!("line `{}` not found in {}", mark.trim(), self.file);
         let (before, rest) = text.split_once(START).with_context(|| mark(START))?;
         let (_, after) = rest.split_once(END).with_context(|| mark(END))?;
         let lines = self.entries.iter().map(|(name, list, above)| {
@@ -207,7 +207,7 @@ own = []
         assert_eq!(package().write(&written).unwrap(), written);
         assert!(package().differences(&lists("", &written).unwrap()).is_empty());
         let error = package().write(&TEXT.replace("# <features>\n", "")).unwrap_err().to_string();
-        assert_eq!(error, "no line `# <features>` in x/Cargo.toml");
+        assert_eq!(error, "line `# <features>` not found in x/Cargo.toml");
     }
 
     #[test]
@@ -216,9 +216,9 @@ own = []
         assert_eq!(
             package().differences(&lists("", &text).unwrap()),
             [
-                "x/Cargo.toml: `default` switches on `b`, in the table `a`",
+                "x/Cargo.toml: `default` enables `b`, but the table says `a`",
                 "x/Cargo.toml has no feature `a`",
-                "x/Cargo.toml: `b` switches on nothing, in the table `a`, `y/z`",
+                "x/Cargo.toml: `b` enables nothing, but the table says `a`, `y/z`",
                 "x/Cargo.toml has the feature `c`, llama-build/src/feature.rs has not",
             ]
         );

@@ -22,7 +22,7 @@ pub(super) fn broken(root: &Path) -> Result<Vec<String>> {
             fs::read_to_string(root.join(page)).with_context(|| format!("cannot read {page}"))?;
         let links = links(&text).into_iter().map(|link| (link, fault(root, page, link)));
         let gone = sources(&text, &files).into_iter().filter(|name| !root.join(name).is_file());
-        let gone = gone.map(|name| (name, Some("no such file".to_owned())));
+        let gone = gone.map(|name| (name, Some("file not found".to_owned())));
         let found = links.chain(gone).filter_map(|(name, why)| Some((name, why?)));
         broken.extend(found.map(|(name, why)| format!("{page}: {name}: {why}")));
     }
@@ -63,11 +63,11 @@ fn fault(root: &Path, page: &str, target: &str) -> Option<String> {
     let folder = Path::new(page).parent().unwrap_or(Path::new(""));
     let file = if path.is_empty() { PathBuf::from(page) } else { normal(&folder.join(path)) };
     if !root.join(&file).exists() {
-        return Some("no such file".to_owned());
+        return Some("file not found".to_owned());
     }
     let text = fs::read_to_string(root.join(&file)).unwrap_or_default();
     let found = anchor.is_empty() || anchors(&text).contains(anchor);
-    (!found).then(|| format!("no such heading in {}", file.display()))
+    (!found).then(|| format!("heading not found in {}", file.display()))
 }
 
 /// Without `..`, so that a folder that is not there does not matter.
@@ -126,11 +126,11 @@ mod tests {
         assert_eq!(
             broken(dir.path()).unwrap(),
             [
-                "README.md: docs/no.md: no such file",
-                "README.md: docs/a.md#no-heading: no such heading in docs/a.md",
-                "README.md: #nothing: no such heading in README.md",
-                "docs/b.md: docs/a.md: no such file",
-                "docs/c.md: docs/d.rs: no such file",
+                "README.md: docs/no.md: file not found",
+                "README.md: docs/a.md#no-heading: heading not found in docs/a.md",
+                "README.md: #nothing: heading not found in README.md",
+                "docs/b.md: docs/a.md: file not found",
+                "docs/c.md: docs/d.rs: file not found",
             ]
         );
     }

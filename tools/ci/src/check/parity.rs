@@ -98,8 +98,7 @@ pub(super) fn run() -> Result<()> {
         excepted.extend(official.into_iter().map(|definition| definition.name));
     }
     for (name, _) in EXCEPTIONS.iter().filter(|(name, _)| !excepted.contains(*name)) {
-        wrong
-            .push(format!("no official build sets {name} any more: remove it from the exceptions"));
+        wrong.push(format!("no official build sets {name} any more: remove it from EXCEPTIONS"));
     }
     wrong.extend(architectures::drift(&tree)?);
     wrong.extend(health::drift(&tree)?);
@@ -135,7 +134,7 @@ impl Build {
         let drift = official.iter().filter(differs).map(|Definition { name, value }| {
             let (theirs, ours) = (value.as_deref().unwrap_or_default(), ours.value(name));
             let ours = ours.unwrap_or("not set");
-            format!("{}: {name} is {theirs}, ours for {} is {ours}", self.name(), self.target)
+            format!("{}: {name} is {theirs}, but ours for {} is {ours}", self.name(), self.target)
         });
         drift.collect()
     }
@@ -191,13 +190,15 @@ RUN cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=OFF -DLLAMA_BUI
     fn a_flag_that_changes_or_comes_is_found() {
         assert_eq!(
             drift(&DOCKERFILE.replace("GGML_NATIVE=OFF", "GGML_NATIVE=ON")),
-            [".devops/cpu.Dockerfile: GGML_NATIVE is ON, ours for x86_64-unknown-linux-gnu is OFF"]
+            [
+                ".devops/cpu.Dockerfile: GGML_NATIVE is ON, but ours for x86_64-unknown-linux-gnu is \
+                OFF"
+            ]
         );
         assert_eq!(
             drift(&DOCKERFILE.replace("; ", " -DGGML_NEW=ON; ")),
-            [
-                ".devops/cpu.Dockerfile: GGML_NEW is ON, ours for x86_64-unknown-linux-gnu is not set"
-            ]
+            [".devops/cpu.Dockerfile: GGML_NEW is ON, but ours for x86_64-unknown-linux-gnu is \
+                not set"]
         );
         assert!(drift(&DOCKERFILE.replace("; ", " -DLLAMA_FATAL_WARNINGS=ON; ")).is_empty());
     }

@@ -74,9 +74,11 @@ fn stale<'a>(file: &str, text: &str, tables: &[(&'a str, String)]) -> Result<Vec
 /// The text with `table` between the markers of `name`.
 fn replace(file: &str, text: &str, name: &str, table: &str) -> Result<String> {
     let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let (before, rest) =
-        text.split_once(&start).with_context(|| format!("no line `{}` in {file}", start.trim()))?;
-    let (_, after) = rest.split_once(&end).with_context(|| format!("no line `{end}` in {file}"))?;
+    let (before, rest) = text
+        .split_once(&start)
+        .with_context(|| format!("line `{}` not found in {file}", start.trim()))?;
+    let (_, after) =
+        rest.split_once(&end).with_context(|| format!("line `{end}` not found in {file}"))?;
     Ok(format!("{before}{start}{table}{end}{after}"))
 }
 
@@ -119,7 +121,7 @@ mod tests {
         assert!(stale("a.md", &fixed, &tables).unwrap().is_empty());
         for without in ["<!-- t -->\n", "<!-- /t -->"] {
             let error = replace("a.md", &text.replace(without, ""), "t", "").unwrap_err();
-            assert_eq!(error.to_string(), format!("no line `{}` in a.md", without.trim()));
+            assert_eq!(error.to_string(), format!("line `{}` not found in a.md", without.trim()));
         }
     }
 }

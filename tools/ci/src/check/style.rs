@@ -23,7 +23,7 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule {
         name: "allow",
-        message: "silences a lint for good: use #[expect(…, reason = \"…\")]",
+        message: "silences a lint even when nothing triggers it: use #[expect(…, reason = \"…\")]",
         covers: is_rust,
         breaks: |line| {
             line.contains(concat!("#", "[allow(")) || line.contains(concat!("#!", "[allow("))
@@ -31,7 +31,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "ignore",
-        message: "a test that is not run is no test",
+        message: "disables a test: fix it or delete it",
         covers: is_rust,
         breaks: |line| line.contains(concat!("#", "[ignore")),
     },
@@ -43,19 +43,19 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "directive",
-        message: "speaks to Cargo with one colon: two are needed",
+        message: "uses the old `cargo:` directive: write `cargo::`",
         covers: is_rust,
         breaks: has_old_directive,
     },
     Rule {
         name: "machine",
-        message: "names a path of one machine",
+        message: "contains a path of one machine",
         covers: |_| true,
         breaks: names_a_machine,
     },
     Rule {
         name: "registry",
-        message: "names a package registry or mirror: that is each machine's own setting",
+        message: "contains the address of a package registry or mirror: each machine sets its own",
         covers: |_| true,
         breaks: names_a_registry,
     },
@@ -101,7 +101,9 @@ pub(super) fn run() -> Result<()> {
     }
     for (path, rule, _) in EXCEPTIONS {
         if !excused.contains(&((*path).to_owned(), *rule)) {
-            wrong.push(format!("{path}: keeps the rule `{rule}`: remove it from the exceptions"));
+            wrong.push(format!(
+                "{path}: no longer breaks the rule `{rule}`: remove it from EXCEPTIONS"
+            ));
         }
     }
     if wrong.is_empty() { Ok(()) } else { bail!("{}", wrong.join("\n")) }
@@ -118,10 +120,10 @@ fn violations(path: &str, text: &str) -> Vec<String> {
 fn broken(path: &str, text: &str) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     if path.starts_with("vendor/llama.cpp/") {
-        found.push(("vendored", format!("{path}: llama.cpp is fetched, not tracked")));
+        found.push(("vendored", format!("{path}: llama.cpp must not be committed")));
     }
     if is_rust(path) && !text.starts_with("//!") {
-        found.push(("opening", format!("{path}: does not open with `//!` and what it owns")));
+        found.push(("opening", format!("{path}: must open with `//!` and what it owns")));
     }
     if is_rust(path) && !has_variants(path) {
         let code = text.split("#[cfg(test)]\n").next().unwrap_or_default();
@@ -252,14 +254,14 @@ mod tests {
         let examples = [
             ("silences a lint", concat!("#", "[allow(dead_code)]")),
             ("silences a lint", concat!("#!", "[allow(dead_code, reason = \"x\")]")),
-            ("is no test", concat!("#", "[ignore]")),
-            ("is no test", concat!("#", "[ignore = \"slow\"]")),
+            ("disables a test", concat!("#", "[ignore]")),
+            ("disables a test", concat!("#", "[ignore = \"slow\"]")),
             ("finish it", concat!("// TO", "DO: later")),
             ("finish it", concat!("let x = 1; // FIX", "ME")),
             ("finish it", concat!("// XX", "X")),
             ("finish it", concat!("    to", "do!()")),
             ("finish it", concat!("    unimple", "mented!(\"x\")")),
-            ("one colon", concat!("println!(\"car", "go:rerun-if-changed=x\");")),
+            ("old `cargo:` directive", concat!("println!(\"car", "go:rerun-if-changed=x\");")),
             ("one machine", concat!("let at = \"/ro", "ot/x\";")),
             ("one machine", concat!("// see /wo", "rk/main")),
             ("one machine", concat!("/fa", "rm/x")),
@@ -306,13 +308,13 @@ mod tests {
     fn rules_about_whole_files_find_theirs() {
         assert_eq!(
             violations("a.rs", "// Why.\n"),
-            ["a.rs: does not open with `//!` and what it owns"]
+            ["a.rs: must open with `//!` and what it owns"]
         );
         assert_eq!(violations("a.md", &"x\n".repeat(401)), ["a.md: 401 lines, more than 400"]);
         assert!(violations("a.md", &"x\n".repeat(400)).is_empty());
         assert_eq!(
             violations("vendor/llama.cpp/LICENSE", ""),
-            ["vendor/llama.cpp/LICENSE: llama.cpp is fetched, not tracked"]
+            ["vendor/llama.cpp/LICENSE: llama.cpp must not be committed"]
         );
     }
 

@@ -47,7 +47,7 @@ pub(crate) fn build(screen: &mut Screen) -> Result<PathBuf> {
         let progress = Progress::quiet(file.to_owned());
         Ok(cmake::build_targets(&layout, &flags, &tools, &config, &["llama-fuzz"], &progress)?)
     })?;
-    files.into_iter().next().context("CMake names no file for `llama-fuzz`")
+    files.into_iter().next().context("CMake reports no file for `llama-fuzz`")
 }
 
 fn config() -> Result<Config> {
@@ -83,7 +83,7 @@ fn check_runtime() -> Result<()> {
         return Ok(());
     }
     bail!(
-        Error::missing(format!("clang has no sanitizers: no {fuzzer}"))
+        Error::missing(format!("clang's sanitizers not found: {fuzzer}"))
             .hint("install them: apt-get install libclang-rt-dev")
     )
 }

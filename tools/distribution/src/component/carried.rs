@@ -61,9 +61,9 @@ fn llama_cpp(source: &Path, upstream: &LlamaCpp) -> Result<Component> {
 fn origin(upstream: &LlamaCpp) -> String {
     let LlamaCpp { version, tree, verified, patches, .. } = upstream;
     let source = if *verified {
-        format!("the source was proved to be git tree {tree}")
+        format!("the git tree of the source was verified: {tree}")
     } else {
-        format!("the source was not proved to be git tree {tree}")
+        format!("the git tree of the source was not verified: {tree}")
     };
     let patches = match patches.as_slice() {
         [] => "not patched".to_owned(),
@@ -77,7 +77,7 @@ fn component(source: &Path, row: &Row) -> Result<Component> {
     let version = match words {
         [] => None,
         _ => Some(version_after(&source_text(source, row, file)?, words).ok_or_else(|| {
-            anyhow!("{}: {file} has no version after `{}`", row.name, words.join("`, `"))
+            anyhow!("{}: no version found in {file} after `{}`", row.name, words.join("`, `"))
         })?),
     };
     let mut content = String::new();
@@ -103,7 +103,7 @@ fn license_text(source: &Path, row: &Row, license: &License) -> Result<String> {
     match *license {
         License::File(file) => Ok(source_text(source, row, file)?.trim_end().to_owned() + "\n"),
         License::Comment(file, words) => comment(&source_text(source, row, file)?, words)
-            .ok_or_else(|| anyhow!("{}: {file} has no comment with `{words}`", row.name)),
+            .ok_or_else(|| anyhow!("{}: no comment with `{words}` found in {file}", row.name)),
         License::Mit => Ok(include_str!("texts/MIT.txt").to_owned()),
     }
 }
@@ -184,12 +184,12 @@ mod tests {
         fs::write(dir.path().join("x.h"), "#define X_MAJOR 1\n").unwrap();
         assert_eq!(
             component(dir.path(), &ROW).unwrap_err().to_string(),
-            "x: x.h has no version after `#define X_MAJOR`, `#define X_MINOR`"
+            "x: no version found in x.h after `#define X_MAJOR`, `#define X_MINOR`"
         );
         fs::write(dir.path().join("x.h"), "#define X_MAJOR 1\n#define X_MINOR 2\n").unwrap();
         assert_eq!(
             component(dir.path(), &ROW).unwrap_err().to_string(),
-            "x: x.h has no comment with `Copyright`"
+            "x: no comment with `Copyright` found in x.h"
         );
         let text = "// Copyright me\n#define X_MAJOR 1\n#define X_MINOR 2\n";
         fs::write(dir.path().join("x.h"), text).unwrap();
@@ -206,8 +206,7 @@ mod tests {
         fs::write(dir.path().join("LICENSE"), "MIT").unwrap();
         let error = format!("{:#}", super::read(dir.path(), &upstream()).unwrap_err());
         assert!(error.contains("cpp-httplib: ") && error.contains("\nxxhash: "), "{error}");
-        let hint =
-            "\n  hint: say where it is now: tools/distribution/src/component/carried/table.rs";
+        let hint = "\n  hint: update tools/distribution/src/component/carried/table.rs";
         assert!(error.ends_with(hint), "{error}");
     }
 
@@ -216,12 +215,12 @@ mod tests {
         let mut upstream = upstream();
         assert_eq!(
             origin(&upstream),
-            "version 1.2.3; the source was proved to be git tree ee32; patched: 0001-a.patch"
+            "version 1.2.3; the git tree of the source was verified: ee32; patched: 0001-a.patch"
         );
         (upstream.verified, upstream.patches) = (false, Vec::new());
         assert_eq!(
             origin(&upstream),
-            "version 1.2.3; the source was not proved to be git tree ee32; not patched"
+            "version 1.2.3; the git tree of the source was not verified: ee32; not patched"
         );
     }
 

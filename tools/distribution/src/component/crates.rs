@@ -105,7 +105,7 @@ pub(super) fn read(program: &Program, target: &str, rustc: &str) -> Result<Vec<C
 /// Packages of `metadata` that are in `tree`, lines such as `rustix v1.1.6`.
 fn select(tree: &str, metadata: &str) -> Result<Vec<Package>> {
     let metadata: Metadata =
-        serde_json::from_str(metadata).context("`cargo metadata` gives another form")?;
+        serde_json::from_str(metadata).context("cannot parse the output of `cargo metadata`")?;
     let mut packages = metadata.packages;
     packages.retain(|package| {
         tree.lines().any(|line| {
@@ -121,7 +121,7 @@ fn component(program: &Program, package: &Package) -> Result<Component> {
     let Package { name, version, .. } = package;
     let Some(license) = &package.license else {
         bail!(
-            Error::new(format!("the crate {name} {version} states no licence"))
+            Error::new(format!("the crate {name} {version} declares no licence"))
                 .hint(format!("cargo tree -p {} -i {name}", program.package))
         );
     };
@@ -156,7 +156,7 @@ fn crate_text(program: &Program, package: &Package) -> Result<String> {
     files.extend(named.filter(|file| !files.contains(file)));
     if files.is_empty() {
         bail!(
-            Error::new(format!("the crate {name} {version} has no licence text"))
+            Error::new(format!("no licence text found for the crate {name} {version}"))
                 .hint(format!("cargo tree -p {} -i {name}", program.package))
         );
     }
@@ -166,7 +166,7 @@ fn crate_text(program: &Program, package: &Package) -> Result<String> {
 fn rust_std(rustc: &str) -> Result<Component> {
     let numbered = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
     let Some(version) = rustc.split_whitespace().find(numbered) else {
-        bail!("no version of rustc in the manifest's tools: `{rustc}`");
+        bail!("no rustc version in the manifest's tools: `{rustc}`");
     };
     let texts = [
         include_str!("texts/Apache-2.0.txt"),
@@ -221,11 +221,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(
             component(&SERVER, &package(dir.path(), None)).unwrap_err().to_string(),
-            "the crate a 1.0.0 states no licence\n  hint: cargo tree -p llama-server-bin -i a"
+            "the crate a 1.0.0 declares no licence\n  hint: cargo tree -p llama-server-bin -i a"
         );
         assert_eq!(
             component(&SERVER, &package(dir.path(), Some("MIT"))).unwrap_err().to_string(),
-            "the crate a 1.0.0 has no licence text\n  hint: cargo tree -p llama-server-bin -i a"
+            "no licence text found for the crate a 1.0.0\n  hint: cargo tree -p llama-server-bin \
+            -i a"
         );
         std::fs::write(dir.path().join("LICENSE"), "text").unwrap();
         let component = component(&SERVER, &package(dir.path(), Some("MIT/Apache-2.0"))).unwrap();
@@ -241,6 +242,6 @@ mod tests {
             assert_eq!(rust_std(text).unwrap().version.unwrap(), "1.95.0");
         }
         let error = rust_std("").unwrap_err().to_string();
-        assert_eq!(error, "no version of rustc in the manifest's tools: ``");
+        assert_eq!(error, "no rustc version in the manifest's tools: ``");
     }
 }

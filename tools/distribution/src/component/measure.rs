@@ -59,7 +59,7 @@ fn list(folder: &Path, tree: &str) -> Result<String> {
     let dist = folder.join("dist");
     let mut maps = walk::all(&dist)?;
     maps.retain(|found| found.kind.is_file() && found.path.ends_with(".map"));
-    ensure!(!maps.is_empty(), "no source map in {}", dist.display());
+    ensure!(!maps.is_empty(), "no source map found in {}", dist.display());
     let mut places: BTreeSet<String> = UNMAPPED.iter().map(|name| (*name).to_owned()).collect();
     for map in maps.into_iter().map(|found| dist.join(found.path)) {
         let text = fs::read_to_string(&map).with_context(|| format!("read {}", map.display()))?;
@@ -161,7 +161,7 @@ mod tests {
         }
         write("dist/index.html", "");
         let none = list(dir.path(), "40c9").unwrap_err().to_string();
-        assert!(none.starts_with("no source map in "), "{none}");
+        assert!(none.starts_with("no source map found in "), "{none}");
         write(
             "dist/_app/x.js.map",
             r#"{"sources": ["../node_modules/@s/b/x.js", "../node_modules/x/x.js", "../src/y.ts"]}"#,

@@ -79,7 +79,7 @@ fn components(list: &str, lock: &str, tag: &str) -> Result<Vec<Component>> {
 
 /// The packages of the list as the lock file has them, by name and version.
 fn packages(list: &str, lock: &str) -> Result<Vec<Package>> {
-    let lock: Lock = serde_json::from_str(lock).context("package-lock.json has another form")?;
+    let lock: Lock = serde_json::from_str(lock).context("cannot parse package-lock.json")?;
     let mut packages: Vec<Package> = Vec::new();
     let mut wrong = Vec::new();
     for line in list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
@@ -95,7 +95,7 @@ fn packages(list: &str, lock: &str) -> Result<Vec<Package>> {
     if !wrong.is_empty() {
         bail!(
             Error::new(wrong.join("\n"))
-                .hint("measure again what is in the page: cargo xtask vendor --web-ui-packages")
+                .hint("list the packages in the page again: cargo xtask vendor --web-ui-packages")
         );
     }
     packages.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
@@ -108,16 +108,16 @@ fn package(line: &str, lock: &Lock) -> Result<Package> {
         line.split_once(' ').map_or((line, None), |(place, id)| (place, Some(id)));
     let name = place.rsplit("node_modules/").next().unwrap_or(place);
     let Some(locked) = lock.packages.get(&format!("node_modules/{place}")) else {
-        bail!("the npm package {place} is in the web UI and not in its package-lock.json");
+        bail!("the npm package {place} is in the web UI, but not in its package-lock.json");
     };
     let version = locked.version.clone();
     let Some(license) = stated.or(locked.license.as_deref()) else {
-        bail!("the npm package {name} {version} states no licence");
+        bail!("the npm package {name} {version} declares no licence");
     };
     // SPDX wants no brackets around the whole of it.
     let license = license.trim_start_matches('(').trim_end_matches(')').to_owned();
     if known(&license).is_none() {
-        bail!("the text of the licence {license} of the npm package {name} {version} is not known");
+        bail!("unknown licence {license} of the npm package {name} {version}");
     }
     Ok(Package { name: name.to_owned(), version, license, copyright: Vec::new() })
 }
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(
             first,
             format!("# tools/ui {}", pin.ui_tree),
-            "measure again what is in the page: cargo xtask vendor --web-ui-packages"
+            "list the packages in the page again: cargo xtask vendor --web-ui-packages"
         );
     }
 
@@ -192,10 +192,10 @@ mod tests {
             "node_modules/b": {"version": "2.0.0", "license": "GPL-3.0"}}}"#;
         assert_eq!(
             packages("a\nb\nc\n", lock).unwrap_err().to_string(),
-            "the npm package a 1.0.0 states no licence\n\
-             the text of the licence GPL-3.0 of the npm package b 2.0.0 is not known\n\
-             the npm package c is in the web UI and not in its package-lock.json\n  \
-             hint: measure again what is in the page: cargo xtask vendor --web-ui-packages"
+            "the npm package a 1.0.0 declares no licence\nunknown licence GPL-3.0 of the npm \
+            package b 2.0.0\nthe npm package c is in the web UI, but not in its \
+            package-lock.json\n  hint: list the packages in the page again: cargo xtask vendor \
+            --web-ui-packages"
         );
     }
 }

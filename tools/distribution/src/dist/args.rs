@@ -90,8 +90,8 @@ impl Args {
         let known = Arch::ALL.map(|arch| arch.target);
         if !known.contains(&target) {
             wrong.push(
-                Error::usage(format!("no distribution for `{target}`"))
-                    .hint(format!("targets: {}", known.join(" "))),
+                Error::usage(format!("unsupported target `{target}`"))
+                    .hint(format!("use one of: {}", known.join(" "))),
             );
         }
         let variants = self.variants();
@@ -99,33 +99,33 @@ impl Args {
             if known.contains(&target) && !variant.targets().contains(&target) {
                 let targets = variant.targets().join(" ");
                 wrong.push(
-                    Error::usage(format!("no `{variant}` for {target}"))
+                    Error::usage(format!("`{variant}` is not available for {target}"))
                         .hint(format!("targets of {variant}: {targets}")),
                 );
             }
             if variant.toolkits().is_empty() && self.toolkit.is_some() && variants.len() == 1 {
                 wrong.push(
-                    Error::usage(format!("--toolkit means nothing to `{variant}`"))
+                    Error::usage(format!("--toolkit does not apply to `{variant}`"))
                         .hint("leave it out"),
                 );
             }
             let takes_list = variant.row().gpu_code.is_some();
             if !takes_list && self.probe {
                 wrong.push(
-                    Error::usage(format!("--probe means nothing to `{variant}`"))
+                    Error::usage(format!("--probe does not apply to `{variant}`"))
                         .hint("--variant cuda --probe"),
                 );
             }
             if !takes_list && self.architectures.is_some() && variants.len() == 1 {
                 wrong.push(
-                    Error::usage(format!("--arch means nothing to `{variant}`"))
+                    Error::usage(format!("--arch does not apply to `{variant}`"))
                         .hint("leave it out"),
                 );
             }
         }
         if self.one_file && variants != [Variant::Cpu] {
             wrong.push(
-                Error::usage("--one-file is for cpu alone")
+                Error::usage("--one-file applies only to cpu")
                     .hint("leave out --one-file or --variant"),
             );
         }
@@ -133,11 +133,12 @@ impl Args {
         let several = variants.len() > 1;
         if several && (self.toolkit.is_some() || self.architectures.is_some()) {
             wrong.push(
-                Error::usage("--toolkit and --arch need a single variant").hint("--variant cuda"),
+                Error::usage("--toolkit and --arch need exactly one variant")
+                    .hint("--variant cuda"),
             );
         }
         if self.toolkit.as_deref().is_some_and(|version| variant::major_minor(version).is_none()) {
-            wrong.push(Error::usage("--toolkit is no version").hint("--toolkit 13.0"));
+            wrong.push(Error::usage("--toolkit is not a version").hint("--toolkit 13.0"));
         }
         if wrong.is_empty() { Ok(()) } else { bail!(Error::all(wrong)) }
     }
@@ -145,8 +146,8 @@ impl Args {
     fn packer_with_others(&self) -> Option<Error> {
         let others = self.variants() != [Variant::Cpu] || self.one_file || self.probe;
         (self.packer && (others || self.target.is_some())).then(|| {
-            Error::usage("--packer is gguf-packer for this machine").hint(
-                "leave out the words of llama-server: --variant, --one-file, --probe, --target",
+            Error::usage("--packer builds gguf-packer for this machine").hint(
+                "leave out the options of llama-server: --variant, --one-file, --probe, --target",
             )
         })
     }
@@ -203,40 +204,40 @@ mod tests {
             (
                 "--variant rocm",
                 variant::AARCH64,
-                "no `rocm` for aarch64-unknown-linux-gnu\n  hint: targets of rocm: \
-                 x86_64-unknown-linux-gnu",
+                "`rocm` is not available for aarch64-unknown-linux-gnu\n  hint: targets of rocm: \
+                x86_64-unknown-linux-gnu",
             ),
             (
                 "--toolkit 13.0 --arch 90",
                 x86,
-                "--toolkit means nothing to `cpu`\n  hint: leave it out\n--arch means nothing to `cpu`\n  \
-                 hint: leave it out",
+                "--toolkit does not apply to `cpu`\n  hint: leave it out\n--arch does not apply \
+                to `cpu`\n  hint: leave it out",
             ),
             (
                 "--variant cpu,cuda --arch 90",
                 x86,
-                "--toolkit and --arch need a single variant\n  hint: --variant cuda",
+                "--toolkit and --arch need exactly one variant\n  hint: --variant cuda",
             ),
             (
                 "--variant cuda --toolkit new",
                 x86,
-                "--toolkit is no version\n  hint: --toolkit 13.0",
+                "--toolkit is not a version\n  hint: --toolkit 13.0",
             ),
             (
                 "--variant rocm,vulkan --probe",
                 x86,
-                "--probe means nothing to `vulkan`\n  hint: --variant cuda --probe",
+                "--probe does not apply to `vulkan`\n  hint: --variant cuda --probe",
             ),
             (
                 "--variant vulkan --one-file",
                 x86,
-                "--one-file is for cpu alone\n  hint: leave out --one-file or --variant",
+                "--one-file applies only to cpu\n  hint: leave out --one-file or --variant",
             ),
             (
                 "--packer --one-file",
                 x86,
-                "--packer is gguf-packer for this machine\n  hint: leave out the words of llama-server: --variant, \
-                 --one-file, --probe, --target",
+                "--packer builds gguf-packer for this machine\n  hint: leave out the options of \
+                llama-server: --variant, --one-file, --probe, --target",
             ),
         ] {
             assert_eq!(refused(words, target), message, "{words}");

@@ -50,7 +50,7 @@ pub(crate) fn build(
     })?;
     let library = files.into_iter().next();
     let library =
-        library.with_context(|| format!("CMake names no file for {}", backend.library()))?;
+        library.with_context(|| format!("CMake reports no file for {}", backend.library()))?;
     let vendor = vendor(plan, toolkit, &library, own)?;
     Ok(Some(Built { library, flags, vendor }))
 }
@@ -79,7 +79,11 @@ pub(crate) fn probe(
         Ok(cmake::build_object(&layout, &flags, &tools, &config, kernel, &progress)?)
     })?;
     let sections = elf::sections(&object)?;
-    ensure!(sections.iter().any(|name| name == section), "{} has no {section}", object.display());
+    ensure!(
+        sections.iter().any(|name| name == section),
+        "{} has no section {section}",
+        object.display()
+    );
     Ok(())
 }
 

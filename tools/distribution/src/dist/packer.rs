@@ -53,7 +53,7 @@ pub(super) fn dist(
     screen.step(&format!("building {NAME}"));
     let [root, home] = [cargo::root(), cargo::home()].map(|dir| dir.display().to_string());
     let built = Built::by(screen, command(host, &root, &home).dir(cargo::root()))?;
-    let llama_sys = built.llama_sys.as_ref().context("cargo names no build of `llama-sys`")?;
+    let llama_sys = built.llama_sys.as_ref().context("cargo reports no build of `llama-sys`")?;
     let build = llama_build::Manifest::read(&llama_sys.join(llama_build::manifest::FILE))?;
     let mut manifest = assemble::manifest(identity, &build, NAME, host)?;
     manifest.flags.insert(NAME.to_owned(), super::recorded::by_name(&build.flags));

@@ -77,7 +77,7 @@ fn walk(
         }
         match needed(&name)? {
             Some(list) => queue.extend(list.into_iter().map(|next| (next, name.clone()))),
-            None => missing.push(format!("no {name}, which {by} needs")),
+            None => missing.push(format!("{name} not found ({by} needs it)")),
         }
     }
     if missing.is_empty() { Ok(seen) } else { bail!(missing.join("\n")) }
@@ -123,7 +123,8 @@ mod tests {
         let error = walk("libggml-hip.so", &start, &allowed, &mut |name| Ok(rocm(name)));
         assert_eq!(
             error.unwrap_err().to_string(),
-            "no libother.so, which libggml-hip.so needs\nno libgone.so.1, which libamdhip64.so.6 needs"
+            "libother.so not found (libggml-hip.so needs it)\nlibgone.so.1 not found \
+            (libamdhip64.so.6 needs it)"
         );
     }
 
@@ -144,7 +145,7 @@ mod tests {
         let error = find("libz.so", &words("libw.so"), &search[..1], &[], &needed).unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("no libw.so, which libz.so needs\n  looked in: {}", search[0].display())
+            format!("libw.so not found (libz.so needs it)\n  looked in: {}", search[0].display())
         );
     }
 }

@@ -143,10 +143,10 @@ fn missing(found: &Found, arch: &Arch) -> Vec<String> {
         Some(_) => {}
     }
     if found.gcc.is_some() {
-        missing.extend(found.libraries.iter().map(|name| format!("no {name} for it")));
+        missing.extend(found.libraries.iter().map(|name| format!("{name} not found for it")));
     }
     if !found.std {
-        missing.push("rustc has no standard library for it".into());
+        missing.push("Rust's standard library for it is not installed".into());
     }
     missing
 }
@@ -154,7 +154,7 @@ fn missing(found: &Found, arch: &Arch) -> Vec<String> {
 fn advice(variant: Variant, arch: &Arch, missing: &[String]) -> Error {
     let (target, gnu, debian) = (arch.target, arch.gnu(), arch.docker);
     let missing = missing.join("\n  ");
-    Error::missing(format!("{target} cannot be built for on this machine:\n  {missing}"))
+    Error::missing(format!("cannot build for {target} on this machine:\n  {missing}"))
         .hint(format!("cargo xtask dist --variant {variant} --target {target} --setup"))
         .hint(format!(
             "or on Debian 13: dpkg --add-architecture {debian} && apt-get update && apt-get install \

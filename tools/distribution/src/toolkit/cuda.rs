@@ -79,7 +79,10 @@ fn repair(wrong: String, wanted: Option<&str>, on_pypi: bool) -> Error {
 fn describe(nvcc: &Path) -> Result<Toolkit> {
     let nvcc = nvcc.canonicalize().with_context(|| format!("no {}", nvcc.display()))?;
     let version = version(&nvcc)?;
-    let root = nvcc.parent().and_then(Path::parent).context("nvcc is not in a toolkit's bin")?;
+    let root = nvcc
+        .parent()
+        .and_then(Path::parent)
+        .context("nvcc is not in the bin folder of a toolkit")?;
     let arch = std::env::consts::ARCH;
     let folders =
         ["lib64".into(), format!("targets/{arch}-linux/lib"), format!("lib/{arch}-linux-gnu")];
@@ -102,7 +105,7 @@ fn describe(nvcc: &Path) -> Result<Toolkit> {
 fn version(nvcc: &Path) -> Result<String> {
     let text = Cmd::new(nvcc).arg("--version").read()?;
     let version = full_version(&text).map(str::to_owned);
-    version.with_context(|| format!("{} --version names no version", nvcc.display()))
+    version.with_context(|| format!("{} --version printed no version", nvcc.display()))
 }
 
 /// `13.0.88` of `Cuda compilation tools, release 13.0, V13.0.88`.
@@ -142,7 +145,7 @@ fn check(name: &str, possible: &str, architectures: &str) -> Result<()> {
     let known: Vec<String> = known.iter().map(u32::to_string).collect();
     bail!(
         Error::usage(format!("{name} cannot build for {}", wrong.join(", ")))
-            .hint(format!("it can for: --arch '{}'", known.join(";")))
+            .hint(format!("use supported ones: --arch '{}'", known.join(";")))
     )
 }
 
@@ -186,7 +189,7 @@ fn part_version(text: &str, part: &str, library: &Path) -> Result<String> {
     let real = library.canonicalize()?;
     let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let version = name.split_once(".so.").map(|(_, version)| version.to_owned());
-    version.with_context(|| format!("no version of {} is known", library.display()))
+    version.with_context(|| format!("cannot find the version of {}", library.display()))
 }
 
 /// One text is enough: all parts are under NVIDIA's one licence.
@@ -208,7 +211,7 @@ fn licenses(root: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     bail!(
-        "no licence text of CUDA in {}, so its libraries cannot be shipped\n  looked in: {}",
+        "licence text of CUDA not found in {}, so its libraries cannot be shipped\n  looked in: {}",
         root.display(),
         places.join(", ")
     )

@@ -20,8 +20,8 @@ fn an_architecture_that_nvcc_does_not_know_is_told_with_those_that_it_does() {
     }
     assert_eq!(
         check("cuda 13.0.88", POSSIBLE, "61-virtual;90;native;sm_90").unwrap_err().to_string(),
-        "cuda 13.0.88 cannot build for 61-virtual, native, sm_90\n  hint: it can for: --arch \
-         '75;90;103;110;120'"
+        "cuda 13.0.88 cannot build for 61-virtual, native, sm_90\n  hint: use supported ones: \
+        --arch '75;90;103;110;120'"
     );
 }
 
@@ -78,8 +78,8 @@ fn nothing_else_and_nothing_without_a_licence_is_shipped() {
     assert_eq!(
         ship("libcudart.so.13"),
         format!(
-            "no licence text of CUDA in {}, so its libraries cannot be shipped\n  looked in: EULA.txt, \
-             licenses, LICENSE",
+            "licence text of CUDA not found in {}, so its libraries cannot be shipped\n  looked \
+            in: EULA.txt, licenses, LICENSE",
             root.display()
         )
     );

@@ -33,7 +33,7 @@ pub(super) fn check(paths: &[String], targets: &[&str]) -> Result<()> {
     let known: Vec<&str> = known.into_iter().collect();
     bail!(
         Error::usage(format!("rocBLAS has no kernels for {}", lacking.join(", ")))
-            .hint(format!("it has them for: --arch '{}'", known.join(";")))
+            .hint(format!("use supported ones: --arch '{}'", known.join(";")))
     )
 }
 
@@ -115,8 +115,8 @@ mod tests {
         check(&paths, &["gfx1100", "gfx90a:xnack+"]).unwrap();
         assert_eq!(
             check(&paths, &["gfx1100", "gfx1151", "gfx1201"]).unwrap_err().to_string(),
-            "rocBLAS has no kernels for gfx1151, gfx1201\n  hint: it has them for: --arch \
-             'gfx1100;gfx90a'"
+            "rocBLAS has no kernels for gfx1151, gfx1201\n  hint: use supported ones: --arch \
+            'gfx1100;gfx90a'"
         );
     }
 }

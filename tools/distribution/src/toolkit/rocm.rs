@@ -108,10 +108,10 @@ fn find(wanted: Option<&str>, setup: bool, screen: &mut Screen) -> Result<Toolki
 fn instead() -> Error {
     let releases = Variant::Rocm.toolkits().join(", ");
     Error::missing(format!(
-        "no ROCm is installed: this build takes ROCm {IN_SID} from Debian's packages, and releases have {releases} \
-         from AMD's image"
+        "ROCm is not installed: this build uses ROCm {IN_SID} from Debian's packages, releases \
+        use {releases} from AMD's image"
     ))
-    .hint("for that one: cargo xtask image build rocm")
+    .hint("to build with AMD's image: cargo xtask image build rocm")
 }
 
 /// What a person can type when there is no such toolkit.
@@ -141,15 +141,15 @@ fn is_expected(root: &Path) -> Result<()> {
 }
 
 fn moved_on(found: &str) -> Error {
-    Error::mismatch(format!("Debian's ROCm is {found} by now, not {IN_SID}"))
-        .hint("move IN_SID and the root's name in tools/distribution/src/toolkit/rocm.rs")
+    Error::mismatch(format!("Debian now has ROCm {found}, not {IN_SID}"))
+        .hint("update IN_SID and the name of the root in tools/distribution/src/toolkit/rocm.rs")
 }
 
 fn version(cmd: &Cmd) -> Result<String> {
     let text = cmd.read()?;
     let number = text.trim().split('-').next().unwrap_or_default();
     if major_minor(number).is_none() {
-        bail!("{cmd} names no version: {}", text.trim());
+        bail!("{cmd} printed no version: {}", text.trim());
     }
     Ok(number.to_owned())
 }
@@ -201,7 +201,7 @@ fn loaded(search: &[PathBuf]) -> Vec<String> {
 /// Names those for which it has none, and those for which it has.
 fn check_architectures(toolkit: &Toolkit, architectures: &str) -> Result<()> {
     let folder = toolkit.search.iter().map(|dir| dir.join("rocblas")).find(|dir| dir.is_dir());
-    let folder = folder.context("this ROCm has no folder of rocBLAS' kernels")?;
+    let folder = folder.context("this ROCm has no folder with rocBLAS kernels")?;
     kernels::check(&files_below(&folder, "")?, &split(architectures))
 }
 
@@ -233,7 +233,7 @@ fn of_package(package: &str, files: Vec<VendorFile>) -> Result<VendorLibrary> {
     let list = Cmd::new("dpkg").args(["-L", package]).read()?;
     let license_files = license_files(&list);
     if license_files.is_empty() {
-        bail!("the package {package} has no licence text, so its files cannot be shipped");
+        bail!("no licence text found in the package {package}, so its files cannot be shipped");
     }
     Ok(VendorLibrary { name: next(), version: next(), supplier: next(), license_files, files })
 }

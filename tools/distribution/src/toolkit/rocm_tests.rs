@@ -33,7 +33,7 @@ fn architectures_without_kernels_are_told() {
     check_architectures(&toolkit, "gfx1030").unwrap();
     assert_eq!(
         check_architectures(&toolkit, "gfx1030;gfx942").unwrap_err().to_string(),
-        "rocBLAS has no kernels for gfx942\n  hint: it has them for: --arch 'gfx1030'"
+        "rocBLAS has no kernels for gfx942\n  hint: use supported ones: --arch 'gfx1030'"
     );
 }
 
@@ -68,7 +68,7 @@ fn what_repairs_it_depends_on_what_can_be_installed() {
     );
     assert_eq!(
         moved_on("7.1.2").to_string(),
-        "Debian's ROCm is 7.1.2 by now, not 6.4\n  hint: move IN_SID and the root's name in \
-         tools/distribution/src/toolkit/rocm.rs"
+        "Debian now has ROCm 7.1.2, not 6.4\n  hint: update IN_SID and the name of the root in \
+        tools/distribution/src/toolkit/rocm.rs"
     );
 }

@@ -171,14 +171,18 @@ fn missing(found: &Found) -> Vec<String> {
     let mut require = |what: &str, there: Option<[u32; 3]>, oldest: [u32; 3]| match there {
         None => missing.push(format!("no {what}")),
         Some(there) if there < oldest => {
-            missing.push(format!("{what} too old: {}, {} is needed", text(there), text(oldest)));
+            missing.push(format!(
+                "{what} too old: {}, but {} is required",
+                text(there),
+                text(oldest)
+            ));
         }
         Some(_) => {}
     };
     require("Vulkan headers", found.headers, OLDEST_VULKAN);
     require("glslc", found.glslc, OLDEST_GLSLC);
     if !found.spirv {
-        missing.push("no SPIR-V headers".into());
+        missing.push("SPIR-V headers not found".into());
     }
     missing
 }

@@ -41,7 +41,7 @@ pub fn read_archive(path: &Path) -> Result<Descriptor> {
     let top: Value = serde_json::from_slice(&top).with_context(read)?;
     let [one] = top["manifests"].as_array().map(Vec::as_slice).unwrap_or_default() else {
         bail!(
-            Error::new(format!("{} has not one image", path.display()))
+            Error::new(format!("{} does not contain exactly one image", path.display()))
                 .hint("cargo xtask release build JOB")
         );
     };
@@ -50,12 +50,12 @@ pub fn read_archive(path: &Path) -> Result<Descriptor> {
     let blob = archive.bytes(&blob).with_context(read)?;
     ensure!(
         digest == format!("sha256:{}", hex(&Sha256::digest(&blob))),
-        "{} is damaged: what it calls {digest} is something else",
+        "{} is damaged: the content of {digest} has another digest",
         path.display()
     );
     let inner: Value = serde_json::from_slice(&blob).with_context(read)?;
     Descriptor::new(digest, one, &inner)
-        .with_context(|| format!("{} has no image with a platform", path.display()))
+        .with_context(|| format!("{} contains no image with a platform", path.display()))
 }
 
 impl Descriptor {

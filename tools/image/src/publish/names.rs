@@ -38,7 +38,7 @@ pub fn current(release: &Release, reference: &str) -> Result<Option<Current>> {
     match inspect.arg(format!("docker://{reference}")).read() {
         Ok(raw) => Ok(Some(Current::read(&raw))),
         Err(error) if ABSENT.iter().any(|words| error.log_has(words)) => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot find out what {reference} is")),
+        Err(error) => Err(error).with_context(|| format!("cannot look up {reference}")),
     }
 }
 
@@ -62,7 +62,7 @@ impl Current {
 }
 
 /// Nothing is to be done for such a name.
-const ITSELF: &str = "it is this image already";
+const ITSELF: &str = "it is already this image";
 
 /// Why `now` keeps its name; `None`: `new` gets it.
 pub(super) fn keeps(kind: Kind, now: Option<&Current>, new: &Current) -> Option<&'static str> {
@@ -70,9 +70,9 @@ pub(super) fn keeps(kind: Kind, now: Option<&Current>, new: &Current) -> Option<
     let numbers = |one: &Current| one.release.as_ref().map(Semver::numbers);
     match kind {
         _ if now.digest == new.digest => Some(ITSELF),
-        Kind::Once => Some("a version's name is given once"),
-        Kind::Line if numbers(now) > numbers(new) => Some("a newer release has it"),
-        Kind::Newest if now.created > new.created => Some("a newer commit has it"),
+        Kind::Once => Some("a full version never moves"),
+        Kind::Line if numbers(now) > numbers(new) => Some("it is on a newer release"),
+        Kind::Newest if now.created > new.created => Some("it is on a newer commit"),
         Kind::Line | Kind::Newest => None,
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn moved(
             (String::new(), String::new(), Some(why))
         }
         Err(error) => {
-            let why = format!("PyPI could not be asked for {package} ({error}); later: {again}");
+            let why = format!("cannot query PyPI for {package} ({error}); later: {again}");
             (String::new(), String::new(), Some(why))
         }
     };
@@ -41,7 +41,8 @@ pub(super) fn moved(
 /// The text with both keys set in the mirror of kind `pypi`.
 fn written(text: &str, version: &str, sha256: &str) -> Result<String> {
     const KIND: &str = "kind = \"pypi\"\n";
-    let (before, own) = text.split_once(KIND).context("the pin has no mirror of kind `pypi`")?;
+    let (before, own) =
+        text.split_once(KIND).context("the pin has no mirror with the kind `pypi`")?;
     let own = set(own, "version", &format!("{version:?}"))?;
     Ok(format!("{before}{KIND}{}", set(&own, "sha256", &format!("{sha256:?}"))?))
 }
@@ -57,6 +58,6 @@ mod tests {
         let expected = text.replace("\"2\"", "\"3.4\"").replace("\"a\"", "\"b\"");
         assert_eq!(written(text, "3.4", "b").unwrap(), expected);
         let none = written("version = \"1\"\n", "", "").unwrap_err().to_string();
-        assert_eq!(none, "the pin has no mirror of kind `pypi`");
+        assert_eq!(none, "the pin has no mirror with the kind `pypi`");
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn ensure(yes: bool, screen: &mut Screen) -> Result<()> {
     {
         return Ok(());
     }
-    screen.step(&format!("Docker Hub is out of reach: making {OWN} from Debian's packages"));
+    screen.step(&format!("cannot reach Docker Hub: making {OWN} from Debian's packages"));
     let (user, what) = (User::find()?, format!("make the image {OWN}"));
     user.must_become_root(&what)?;
     install::ensure_only(&[requirements::mmdebstrap(), requirements::arch_test()], yes)?;
@@ -89,8 +89,8 @@ fn former() -> Option<Error> {
     let history = Cmd::new("docker").args(history).read().ok()?;
     is_former(&history).then(|| {
         Error::mismatch(format!(
-            "this engine's {FORMER} is not Docker Hub's: an older version of this command made it, and our images \
-             stand on {OWN} now"
+            "{FORMER} on this engine is not Docker Hub's image: an older version of this command \
+            made it; our images now use {OWN}"
         ))
         .hint(format!("docker image rm {FORMER}"))
     })

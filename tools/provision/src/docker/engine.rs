@@ -106,8 +106,11 @@ fn link(user: &User, program: &Path, at: &Path) -> Result<()> {
     let parent = at.parent().context("a program is in a folder")?;
     if fs::symlink_metadata(at).is_ok_and(|there| !there.is_symlink()) {
         bail!(
-            Error::new(format!("{} is there, and it is no link of ours", at.display()))
-                .hint("remove it")
+            Error::new(format!(
+                "{} exists, and is not a link that this command made",
+                at.display()
+            ))
+            .hint("remove it")
         );
     }
     let what = format!("create {}", at.display());
@@ -146,17 +149,20 @@ fn start(user: &User, dir: &Path, own: Option<PathBuf>, screen: &mut Screen) -> 
             let version =
                 user.as_root(&Cmd::new("docker").arg("version"), "ask the Docker engine")?;
             if version.read().is_ok() {
-                bail!(Error::refused("the Docker engine runs, and this user may not use it").hint(
-                    "sudo groupadd --system --force docker && sudo usermod -aG docker \
+                bail!(
+                    Error::refused("this user may not use the Docker engine, which is running")
+                        .hint(
+                            "sudo groupadd --system --force docker && sudo usermod -aG docker \
                          \"$(id -un)\", then log in again"
-                ));
+                        )
+                );
             }
             bail!(
                 Error::new(format!(
-                    "the Docker engine does not answer after {} s",
+                    "the Docker engine did not answer within {} s",
                     PATIENCE.as_secs()
                 ))
-                .hint(format!("it says why: tail {}", log.display()))
+                .hint(format!("read its log: tail {}", log.display()))
             );
         }
         std::thread::sleep(Duration::from_millis(500));
@@ -175,23 +181,23 @@ pub(super) fn stop() -> Result<()> {
     let pid = fs::read_to_string(PID).unwrap_or_default();
     let pid = pid.trim();
     let exe = Cmd::new("readlink").arg(format!("/proc/{pid}/exe"));
-    let exe = User::find()?.as_root(&exe, "see whose the Docker engine is")?.read();
+    let exe = User::find()?.as_root(&exe, "find out which Docker engine runs")?.read();
     let program = PathBuf::from(exe.unwrap_or_default().trim_end());
     if pid.is_empty() || !is_ours(&program, &cargo::toolkits()) {
         bail!(
-            Error::new("no Docker engine runs that `setup docker` has started")
-                .hint("one of the system's: systemctl stop docker")
+            Error::new("no Docker engine of `setup docker` is running")
+                .hint("to stop the system's engine: systemctl stop docker")
         );
     }
-    User::find()?.as_root(&Cmd::new("kill").arg(pid), "end the Docker engine")?.run()?;
+    User::find()?.as_root(&Cmd::new("kill").arg(pid), "stop the Docker engine")?.run()?;
     let began = Instant::now();
     while Path::new(&format!("/proc/{pid}")).exists() {
         if began.elapsed() > PATIENCE {
-            bail!("the Docker engine, process {pid}, does not end after {} s", PATIENCE.as_secs());
+            bail!("the Docker engine, process {pid}, did not stop within {} s", PATIENCE.as_secs());
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-    eprintln!("the Docker engine has ended; its images are kept in /var/lib/docker");
+    eprintln!("stopped the Docker engine; its images are kept in /var/lib/docker");
     Ok(())
 }
 
@@ -245,7 +251,9 @@ mod tests {
         fs::write(&own, "").unwrap();
         let error = link(&user, Path::new("new"), &own).unwrap_err().to_string();
         assert!(
-            error.ends_with("own is there, and it is no link of ours\n  hint: remove it"),
+            error.ends_with(
+                "own exists, and is not a link that this command made\n  hint: remove it"
+            ),
             "{error}"
         );
     }

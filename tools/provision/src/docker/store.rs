@@ -24,9 +24,17 @@ pub(super) fn ensure(yes: bool) -> Result<()> {
     let before = fs::read_to_string(CONFIG).ok();
     let after = with_store(before.as_deref())?;
     if !yes {
-        bail!(Error::mismatch("the Docker engine does not keep images as containerd does, which images of several platforms need").hint(format!("write this into {CONFIG} and restart it, or say --yes: {after}")));
+        bail!(
+            Error::mismatch(
+                "the Docker engine does not use containerd's image store, which \
+            images for several platforms need"
+            )
+            .hint(format!(
+                "add --yes, or write this into {CONFIG} and restart the engine: {after}"
+            ))
+        );
     }
-    let dir = tempfile::tempdir().context("there is no folder to work in")?;
+    let dir = tempfile::tempdir().context("cannot create a temporary folder")?;
     let file = dir.path().join("daemon.json");
     fs::write(&file, after).with_context(|| format!("cannot write {}", file.display()))?;
     let (user, what) = (User::find()?, "change the Docker engine");
@@ -40,9 +48,9 @@ pub(super) fn ensure(yes: bool) -> Result<()> {
 fn with_store(before: Option<&str>) -> Result<String> {
     let text = before.filter(|text| !text.trim().is_empty()).unwrap_or("{}");
     let mut config: Value =
-        serde_json::from_str(text).with_context(|| format!("{CONFIG} is no JSON"))?;
+        serde_json::from_str(text).with_context(|| format!("{CONFIG} is not JSON"))?;
     if !config.is_object() || !matches!(config["features"], Value::Null | Value::Object(_)) {
-        bail!("{CONFIG} is no configuration of Docker's");
+        bail!("{CONFIG} is not a valid configuration of Docker");
     }
     if config["features"].is_null() {
         config["features"] = json!({});
