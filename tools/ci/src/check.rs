@@ -62,13 +62,13 @@ const CHECKS: &[Check] = &[
     Check {
         name: "advisories",
         about: "vendor/advisories.toml was reviewed for the pinned release",
-        repair: "change vendor/advisories.toml: its head says how",
+        repair: "update vendor/advisories.toml; the comment at its top explains how",
         run: advisories::run,
     },
     Check {
         name: "readme",
         about: "tables of the documents match the code; relative links resolve",
-        repair: "mend the links above; cargo xtask check --fix writes the tables",
+        repair: "fix the links above; to write the tables: cargo xtask check --fix",
         run: readme::check,
     },
     Check {

@@ -126,7 +126,7 @@ pub fn check_architectures(variant: Variant, toolkit: &Toolkit, architectures: &
     match vendor(variant).and_then(|vendor| vendor.check_architectures) {
         Some(check) => check(toolkit, architectures),
         None => bail!(
-            Error::usage(format!("`--arch` means nothing to the variant `{variant}`"))
+            Error::usage(format!("`--arch` does not apply to the variant `{variant}`"))
                 .hint("leave it out")
         ),
     }
@@ -228,7 +228,7 @@ mod tests {
         );
         assert_eq!(
             mismatch(Variant::Rocm, None, Some("6.4")).unwrap(),
-            "no toolkit 6.4 for the variant `rocm`"
+            "toolkit 6.4 for the variant `rocm` not found"
         );
     }
 

@@ -62,7 +62,7 @@ fn no_gpu(variant: Variant, minimum_driver: Option<&str>) -> Error {
     let hints = variant.row().driver.map(|driver| driver.hints).unwrap_or_default();
     let hints =
         hints.iter().map(|hint| hint.replace("{minimum_driver}", oldest.unwrap_or_default()));
-    let error = Error::missing(format!("no GPU: llama-server lists no device for `{variant}`"));
+    let error = Error::missing(format!("llama-server lists no device for `{variant}`"));
     hints.fold(error, Error::hint)
 }
 

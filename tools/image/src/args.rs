@@ -150,7 +150,7 @@ impl Build {
     pub(super) fn check(&self) -> Result<()> {
         let (mut wrong, images) = (Vec::new(), &self.images);
         if self.push && images.registry.is_none() && self.tags.is_empty() {
-            wrong.push(Error::usage("--push does not know where to").hint("--registry HOST/OWNER"));
+            wrong.push(Error::usage("--push needs a registry").hint("--registry HOST/OWNER"));
         }
         let several = images.variants().len() > 1 || images.toolkit.as_deref() == Some("all");
         for (given, word) in [

@@ -41,7 +41,7 @@ fn words_that_mean_nothing_are_refused() {
 #[test]
 fn words_that_cannot_be_meant_are_refused_all_at_once() {
     for (words, message) in [
-        ("cpu --push", "--push does not know where to\n  hint: --registry HOST/OWNER"),
+        ("cpu --push", "--push needs a registry\n  hint: --registry HOST/OWNER"),
         (
             "all --from-dist d --tag x --output oci:x",
             "--from-dist needs exactly one image\n  hint: name one instead of `all`\n--tag needs \

@@ -157,7 +157,7 @@ fn labels(config: &Config, subject: &Subject) -> Vec<String> {
         let wanted = wanted.as_deref();
         match row.promise {
             Promise::There if found.is_none_or(str::is_empty) => {
-                wrong.push(format!("there is no label {name}"));
+                wrong.push(format!("label {name} not found"));
             }
             Promise::Exact if found != wanted => {
                 let [found, wanted] = [found, wanted]

@@ -24,7 +24,7 @@ pub(super) fn run(args: &args::Manifest) -> Result<()> {
     let subjects = Subject::all(images, None, Platforms::All)?;
     let identity = Identity::find()?;
     if images.registry.is_none() {
-        bail!(Error::usage("no registry is named").hint("--registry HOST/OWNER"));
+        bail!(Error::usage("no registry given").hint("--registry HOST/OWNER"));
     }
     let naming = Naming::of(images, &identity);
     let scheme = images.scheme(Some(Scheme::Repository));

@@ -60,7 +60,7 @@ fn info_says_what_would_be_released() {
     state.tagged = vec!["here"];
     state.last = Some("base-images/v2508201420-abc1234".into());
     assert_eq!(line(&state, "last release"), "base-images/v2508201420-abc1234");
-    assert_eq!(line(&state, "next release"), "none: this commit has its tag");
+    assert_eq!(line(&state, "next release"), "none: this commit already has its tag");
     assert!(line(&state, "images").starts_with("llama-cpp-cpu llama-cpp-cuda "));
 }
 

@@ -127,7 +127,7 @@ impl Report {
             let _ = writeln!(text, "{line}{}", list(parts, WIDTH - line.len()));
         }
         let budget = match &self.budget {
-            None => "no budget: not one of our images".to_owned(),
+            None => "no budget: it is not one of our images".to_owned(),
             Some(Budget { of, size, gzip, .. }) => {
                 let size = size.map(|most| format!("{most:.0} / ")).unwrap_or_default();
                 format!("of {size}{gzip:.0}, the budget of {of}")

@@ -225,9 +225,9 @@ mod tests {
             ),
             (
                 "cpu --platform linux/mips64le --toolkit 1 --arch 90",
-                "no `cpu` image for linux/mips64le\n  hint: platforms of cpu: PLATFORMS\n\
-                 --toolkit means nothing to `cpu`\n  hint: leave it out\n\
-                 --arch means nothing to `cpu`\n  hint: leave it out",
+                "no `cpu` image for linux/mips64le\n  hint: platforms of cpu: \
+                PLATFORMS\n--toolkit does not apply to `cpu`\n  hint: leave it out\n--arch does \
+                not apply to `cpu`\n  hint: leave it out",
             ),
             (
                 "all --toolkit 13.0",

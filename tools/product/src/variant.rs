@@ -150,7 +150,7 @@ impl Variant {
         match found {
             Some(variant) => Ok(variant),
             None => bail!(
-                Error::usage(format!("no variant `{name}`"))
+                Error::usage(format!("unknown variant `{name}`"))
                     .hint(format!("variants: {} all", Self::names(" ")))
             ),
         }

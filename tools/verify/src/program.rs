@@ -135,7 +135,9 @@ fn about_devices(lines: &[String], variant: Variant, opened: &[String]) -> Shown
     let library = missing.map(|backend| format!("lib{}.so", backend.library()));
     match library.filter(|library| opened.contains(library)) {
         Some(_) if variant.row().registers_with_driver => shown.not_run = Some(no_driver(variant)),
-        Some(library) => shown.violations.push(format!("does not load {library}, which opens")),
+        Some(library) => {
+            shown.violations.push(format!("did not load {library}, which can be opened"))
+        }
         None => {}
     }
     shown.violations.iter_mut().for_each(|message| message.insert_str(0, &format!("{PROGRAM}: ")));

@@ -151,8 +151,9 @@ mod tests {
         );
         assert_eq!(
             no_libraries(Arch::AARCH64).to_string(),
-            "aarch64 programs (no aarch64 libraries)\n    hint: dpkg --add-architecture arm64 && apt-get \
-             update && apt-get install libstdc++6:arm64 libgomp1:arm64 libssl3:arm64"
+            "aarch64 programs (aarch64 libraries not found)\n    hint: dpkg --add-architecture \
+            arm64 && apt-get update && apt-get install libstdc++6:arm64 libgomp1:arm64 \
+            libssl3:arm64"
         );
     }
 }

@@ -67,7 +67,7 @@ fn words(variant: Variant) -> Vec<&'static str> {
 /// What `{name}` stands for.
 fn names(variant: Variant) -> [(&'static str, String); 10] {
     let VariantRow { devices, image, .. } = variant.row();
-    let runs_on = |devices| format!("{devices}, and on the CPU where there is none");
+    let runs_on = |devices| format!("{devices}, and on the CPU if there is none");
     let toolkit = variant.toolkits().first().copied();
     let minimum_cuda = variant.toolkit(None).and_then(|row| row.minimum_cuda);
     [
@@ -269,16 +269,18 @@ CMD [\"serve\"]
         };
         assert_eq!(
             error("FROM scratch\n[cpu cudda] USER 1\n"),
-            "docker/Dockerfile.in:2: `[cudda]` selects nothing\n  hint: words: cpu cuda gpu toolkit"
+            "docker/Dockerfile.in:2: unknown word in `[cudda]`\n  hint: words: cpu cuda gpu toolkit"
         );
         assert_eq!(
             error("[runtime] USER 1\n[each minimal runtime]\n"),
-            "docker/Dockerfile.in:1: `[runtime]` selects nothing\n  hint: words: cpu cuda gpu toolkit"
+            "docker/Dockerfile.in:1: unknown word in `[runtime]`\n  hint: words: cpu cuda gpu \
+            toolkit"
         );
         assert_eq!(
             error("[each minimal]\n[cpu] LABEL {varient}\n"),
-            "docker/Dockerfile.in:2: no value is called `varient`\n  hint: names: variant runs_on \
-             toolkit toolkit_stages toolkit_mounts toolchain_packages system_packages backend minimum_cuda environment"
+            "docker/Dockerfile.in:2: unknown value `varient`\n  hint: names: variant runs_on \
+            toolkit toolkit_stages toolkit_mounts toolchain_packages system_packages backend \
+            minimum_cuda environment"
         );
     }
 

@@ -73,9 +73,9 @@ fn builds() -> Vec<Build> {
 
 /// Official definitions that are not ours: name, reason.
 const EXCEPTIONS: &[(&str, &str)] = &[
-    ("GGML_CUDA_CCCL_VERSION", "downloads while it configures; the toolkit's own CCCL is used"),
-    ("LLAMA_BUILD_BORINGSSL", "downloads while it configures; `tls` uses the system's OpenSSL"),
-    ("LLAMA_FATAL_WARNINGS", "for upstream's own CI: another compiler has other warnings"),
+    ("GGML_CUDA_CCCL_VERSION", "downloads during configure; we use the toolkit's own CCCL"),
+    ("LLAMA_BUILD_BORINGSSL", "downloads during configure; `tls` uses the system's OpenSSL"),
+    ("LLAMA_FATAL_WARNINGS", "for upstream's CI only: other compilers have other warnings"),
 ];
 
 /// Definitions of our images that are in no official Dockerfile: name, reason.

@@ -41,7 +41,7 @@ pub(crate) fn build(screen: &mut Screen, choice: &Choice) -> Result<Payload> {
     let built = Built::by(screen, cmd)?;
     let of_cargo = ["llama-server", "llama-healthcheck"].map(|name| built.program(name));
     let mut programs = of_cargo.into_iter().collect::<Result<Vec<_>>>()?;
-    let out = built.llama_sys.context("cargo names no build of `llama-sys`")?;
+    let out = built.llama_sys.context("cargo reports no build of `llama-sys`")?;
     let build = Manifest::read(&out.join(llama_build::manifest::FILE))?;
     ensure!(
         build.ui,

@@ -96,7 +96,7 @@ fn impossible(variant: Variant, target: &str, host: &str) -> Error {
         let names: Vec<&str> = all.map(Variant::name).collect();
         format!("; {} for {} on {X86_64}", names.join(" and "), arch.target)
     });
-    Error::usage(format!("no way is known to build the variant `{variant}` for {target} on {host}"))
+    Error::usage(format!("cannot build the variant `{variant}` for {target} on {host}"))
         .hint(format!("possible here: every variant for {host}{}", possible.collect::<String>()))
 }
 
@@ -173,14 +173,13 @@ mod tests {
         let found = Found { gcc: Some("12.2.0".into()), libraries: vec!["libssl.so"], std: false };
         assert_eq!(
             advice(Variant::Cpu, &Arch::AARCH64, &missing(&found, &Arch::AARCH64)).to_string(),
-            "aarch64-unknown-linux-gnu cannot be built for on this machine:\n  \
-             aarch64-linux-gnu-g++ is too old: 12.2.0, 14 is needed\n  \
-             no libssl.so for it\n  \
-             rustc has no standard library for it\n  \
-             hint: cargo xtask dist --variant cpu --target aarch64-unknown-linux-gnu --setup\n  \
-             hint: or on Debian 13: dpkg --add-architecture arm64 && apt-get update && apt-get install \
-             g++-aarch64-linux-gnu libssl-dev:arm64 libgomp1:arm64 libvulkan-dev:arm64 && rustup target add \
-             aarch64-unknown-linux-gnu"
+            "cannot build for aarch64-unknown-linux-gnu on this machine:\n  aarch64-linux-gnu-g++ \
+            is too old: 12.2.0, but 14 is required\n  libssl.so not found for it\n  Rust's \
+            standard library for it is not installed\n  hint: cargo xtask dist --variant cpu \
+            --target aarch64-unknown-linux-gnu --setup\n  hint: or on Debian 13: dpkg \
+            --add-architecture arm64 && apt-get update && apt-get install g++-aarch64-linux-gnu \
+            libssl-dev:arm64 libgomp1:arm64 libvulkan-dev:arm64 && rustup target add \
+            aarch64-unknown-linux-gnu"
         );
         let missing = |found: &Found| missing(found, &Arch::AARCH64);
         assert_eq!(missing(&Found { std: true, ..Found::default() }), ["no aarch64-linux-gnu-g++"]);
@@ -193,10 +192,10 @@ mod tests {
         let text = impossible(Variant::Cuda, AARCH64, X86_64).to_string();
         assert!(
             text.starts_with(
-                "no way is known to build the variant `cuda` for aarch64-unknown-linux-gnu on \
-             x86_64-unknown-linux-gnu\n  hint: possible here: every variant for \
-             x86_64-unknown-linux-gnu; cpu and vulkan for aarch64-unknown-linux-gnu on \
-             x86_64-unknown-linux-gnu"
+                "cannot build the variant `cuda` for aarch64-unknown-linux-gnu on \
+                x86_64-unknown-linux-gnu\n  hint: supported: every variant for \
+                x86_64-unknown-linux-gnu; cpu and vulkan for aarch64-unknown-linux-gnu on \
+                x86_64-unknown-linux-gnu"
             ),
             "{text}"
         );
