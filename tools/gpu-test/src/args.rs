@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
 
-use super::synthetic::Shape;
+use super::bench::Load;
 use product::variant::Variant;
 
 pub(super) const HELP: &str = "\
@@ -32,7 +32,7 @@ pub(super) struct Args {
     pub(super) cpu_dist: Option<PathBuf>,
     pub(super) model: Option<PathBuf>,
     pub(super) ops: Option<String>,
-    pub(super) bench: Shape,
+    pub(super) bench: Load,
     pub(super) json: Option<PathBuf>,
     pub(super) setup: bool,
     pub(super) prepare: Option<PathBuf>,
@@ -51,7 +51,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
         cpu_dist: None,
         model: None,
         ops: None,
-        bench: Shape::LLAMA_3_8B,
+        bench: Load::LLAMA_3_8B,
         json: None,
         setup: false,
         prepare: None,
@@ -64,7 +64,7 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
             Long("cpu-dist") => parsed.cpu_dist = Some(path(&mut parser)?),
             Long("model") => parsed.model = Some(path(&mut parser)?),
             Long("ops") => parsed.ops = Some(parser.value()?.string()?),
-            Long("bench") => parsed.bench = Shape::parse(&parser.value()?.string()?)?,
+            Long("bench") => parsed.bench = Load::parse(&parser.value()?.string()?)?,
             Long("json") => parsed.json = Some(path(&mut parser)?),
             Long("setup") => parsed.setup = true,
             Long("prepare") => parsed.prepare = Some(path(&mut parser)?),
@@ -143,7 +143,7 @@ mod tests {
         }
         assert!(parsed("--help").unwrap().is_none());
         let args = parsed("--variant vulkan --bench tiny --ops MUL_MAT,ADD").unwrap().unwrap();
-        assert_eq!((args.variant, args.bench), (Variant::Vulkan, Shape::TINY));
+        assert_eq!((args.variant, args.bench), (Variant::Vulkan, Load::TINY));
         assert_eq!(args.ops.as_deref(), Some("MUL_MAT,ADD"));
     }
 

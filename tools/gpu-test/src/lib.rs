@@ -11,8 +11,8 @@ mod machine;
 mod offload;
 mod ops;
 mod report;
-mod server;
-mod synthetic;
+pub mod server;
+pub mod synthetic;
 mod tokens;
 mod tools;
 
@@ -32,6 +32,7 @@ use tokens::Difference;
 use workspace::cargo;
 use workspace::screen::{self, Screen};
 
+pub use bench::median;
 pub use report::results;
 
 /// A distribution that is there.

@@ -15,7 +15,7 @@ use workspace::http;
 const PATIENCE: Duration = Duration::from_secs(900);
 
 /// A server that is ready. Dropping it ends it.
-pub(super) struct Running {
+pub struct Running {
     server: Server,
     lines: Receiver<String>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Running {
 ///
 /// # Errors
 /// When it does not get ready.
-pub(super) fn start(program: &Path, model: &Path, args: &[&str]) -> Result<Running> {
+pub fn start(program: &Path, model: &Path, args: &[&str]) -> Result<Running> {
     let mut all: Vec<OsString> = vec!["-m".into(), model.into(), "--offline".into()];
     all.extend(args.iter().map(OsString::from));
     let mut launch = Launch::new(all);
@@ -43,8 +43,13 @@ pub(super) fn start(program: &Path, model: &Path, args: &[&str]) -> Result<Runni
 }
 
 impl Running {
+    /// Where it listens, without a slash at the end.
+    pub fn url(&self) -> &str {
+        self.server.url()
+    }
+
     /// What it has logged since the last call.
-    pub(super) fn log(&self) -> Vec<String> {
+    pub fn log(&self) -> Vec<String> {
         self.lines.try_iter().collect()
     }
 
@@ -52,7 +57,7 @@ impl Running {
     ///
     /// # Errors
     /// When it gives none.
-    pub(super) fn complete(&self, body: &Value) -> Result<Value> {
+    pub fn complete(&self, body: &Value) -> Result<Value> {
         let url = format!("{}/completion", self.server.url());
         let answer = http::post(&http::client(PATIENCE), &url, body);
         answer.and_then(http::json).with_context(|| {
