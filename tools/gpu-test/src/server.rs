@@ -30,16 +30,20 @@ pub fn start(program: &Path, model: &Path, args: &[&str]) -> Result<Running> {
     let mut launch = Launch::new(all);
     launch.program = Some(program.to_owned());
     launch.ready_within = PATIENCE;
-    let ours = |name: &OsString| {
-        let name = name.to_string_lossy();
-        name.starts_with("LLAMA_ARG_") || name == "LLAMA_API_KEY"
-    };
-    let settings = std::env::vars_os().map(|(name, _)| name).filter(ours);
-    launch.env = settings.map(|name| (name, None)).collect();
+    launch.env = own_settings().into_iter().map(|name| (name, None)).collect();
     let (sender, lines) = mpsc::channel();
     // Nobody listens any more once the log has been read.
     launch.on_line = Some(Box::new(move |line| drop(sender.send(line.to_owned()))));
     Ok(Running { server: launch.start()?, lines })
+}
+
+/// The variables with which this user sets a server of theirs.
+pub fn own_settings() -> Vec<OsString> {
+    let is_own = |name: &OsString| {
+        let name = name.to_string_lossy();
+        name.starts_with("LLAMA_ARG_") || name == "LLAMA_API_KEY"
+    };
+    std::env::vars_os().map(|(name, _)| name).filter(is_own).collect()
 }
 
 impl Running {

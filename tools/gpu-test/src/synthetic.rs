@@ -68,6 +68,12 @@ impl Shape {
         self.described(mix).iter().map(|tensor| tensor.size as u64).sum()
     }
 
+    /// Bytes of the weights that one generated token reads: all but the embeddings, of which it reads a row.
+    pub fn read_for_a_token(&self, mix: Mix) -> u64 {
+        let read = |tensor: &Described| !tensor.name.starts_with("token_embd");
+        self.described(mix).iter().filter(|t| read(t)).map(|tensor| tensor.size as u64).sum()
+    }
+
     /// What the file says about its tensors.
     fn described(&self, mix: Mix) -> Vec<Described> {
         let describe = |tensor: Tensor| Described {

@@ -25,7 +25,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order of the help. The package `xtask` answers its words itself.
-pub const TOOLS: [Tool; 16] = [
+pub const TOOLS: [Tool; 17] = [
     tool(
         "serve",
         "xtask",
@@ -47,6 +47,12 @@ pub const TOOLS: [Tool; 16] = [
     ),
     tool("image", "image", "WORD", "build, test, name and release container images"),
     tool("gpu-test", "gpu-test", "[--variant NAME]", "prove a distribution on this machine's GPU"),
+    tool(
+        "bench",
+        "bench",
+        "[--quick] WORD...",
+        "measure builds, sizes, starts and speed next to upstream's",
+    ),
     tool("release", "release", "STEP", "run one step of what CI publishes"),
     tool(
         "verify",

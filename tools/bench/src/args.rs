@@ -1,0 +1,174 @@
+//! What a person types after `cargo xtask bench`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use lexopt::prelude::*;
+
+use crate::engines::Engine;
+use product::variant::Variant;
+use workspace::cargo;
+
+pub(crate) const HELP: &str = "\
+cargo xtask bench WORD...: measure this project next to upstream's official build
+
+  build    time, CPU time and memory of builds, next to the commands of upstream's Dockerfile;
+           leaves upstream's build where the other words look for it
+  size     bytes of the server and its libraries
+  start    seconds from the start of the server until it is ready
+  run      tokens each second: prompts, generation, many streams, other engines
+  report   write docs/performance.md and its plots from bench/results; measures nothing
+
+  --quick               fewer and shorter measurements: draft results in minutes
+  --dist DIR            our distribution; default: the cpu one in dist
+  --official DIR        upstream's build folder; default: the one that `build` left
+  --with LIST           with run: other engines, of llama-cpp-2, xllamacpp, llama-cpp-python and
+                        debian (an installed llama-server of Debian's); the first three are installed
+                        into the target folder
+  --variant NAME        with build: cpu (default), cuda, rocm or vulkan
+  --images              with build: build both images too, which needs a Docker engine
+  --image NAME          with size: our image, or its archive
+  --official-image NAME with size: upstream's
+  --json FILE           the results; default: target/bench/results.json
+  --check               with report: only compare
+";
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    Build,
+    Size,
+    Start,
+    Run,
+    Report,
+}
+
+#[derive(Debug)]
+pub(crate) struct Args {
+    pub(crate) words: Vec<Word>,
+    pub(crate) quick: bool,
+    pub(crate) dist: PathBuf,
+    pub(crate) official: PathBuf,
+    pub(crate) engines: Vec<Engine>,
+    pub(crate) variant: Variant,
+    pub(crate) images: bool,
+    pub(crate) image: Option<String>,
+    pub(crate) official_image: Option<String>,
+    pub(crate) json: PathBuf,
+    pub(crate) check: bool,
+}
+
+/// The words of a command line; `None`: help is wanted.
+///
+/// # Errors
+/// Names a word that means nothing.
+pub(crate) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
+    let mut parser = lexopt::Parser::from_args(args);
+    let mut parsed = Args {
+        words: Vec::new(),
+        quick: false,
+        dist: cargo::root().join("dist").join(format!("cpu-{}", cargo::host())),
+        official: crate::folder().join("official/build"),
+        engines: Vec::new(),
+        variant: Variant::Cpu,
+        images: false,
+        image: None,
+        official_image: None,
+        json: crate::folder().join("results.json"),
+        check: false,
+    };
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Value(name) => parsed.words.push(word(&name.string()?)?),
+            Long("quick") => parsed.quick = true,
+            Long("dist") => parsed.dist = path(&mut parser)?,
+            Long("official") => parsed.official = path(&mut parser)?,
+            Long("with") => parsed.engines = engines(&parser.value()?.string()?)?,
+            Long("variant") => parsed.variant = variant(&parser.value()?.string()?)?,
+            Long("images") => parsed.images = true,
+            Long("image") => parsed.image = Some(parser.value()?.string()?),
+            Long("official-image") => parsed.official_image = Some(parser.value()?.string()?),
+            Long("json") => parsed.json = path(&mut parser)?,
+            Long("check") => parsed.check = true,
+            Long("help") | Short('h') => return Ok(None),
+            _ => return Err(arg.unexpected().into()),
+        }
+    }
+    ensure!(
+        !parsed.words.is_empty(),
+        "nothing to measure\n  hint: cargo xtask bench start size run --quick"
+    );
+    let reports = parsed.words.contains(&Word::Report);
+    ensure!(
+        !reports || parsed.words.len() == 1,
+        "`report` measures nothing\n  hint: cargo xtask bench report"
+    );
+    ensure!(reports || !parsed.check, "--check is for `report`\n  hint: cargo xtask bench report");
+    Ok(Some(parsed))
+}
+
+/// Programs are run from other folders than this one.
+fn path(parser: &mut lexopt::Parser) -> Result<PathBuf> {
+    Ok(std::path::absolute(PathBuf::from(parser.value()?))?)
+}
+
+fn word(name: &str) -> Result<Word> {
+    Ok(match name {
+        "build" => Word::Build,
+        "size" => Word::Size,
+        "start" => Word::Start,
+        "run" => Word::Run,
+        "report" => Word::Report,
+        _ => bail!("`{name}` measures nothing\n  hint: build, size, start, run, report"),
+    })
+}
+
+fn variant(name: &str) -> Result<Variant> {
+    let found = Variant::ALL.into_iter().find(|variant| variant.name() == name);
+    found.with_context(|| format!("no variant `{name}`\n  hint: cpu, cuda, rocm, vulkan"))
+}
+
+fn engines(list: &str) -> Result<Vec<Engine>> {
+    let find = |name: &str| {
+        let found = Engine::ALL.into_iter().find(|engine| engine.name() == name);
+        let names = Engine::ALL.map(Engine::name).join(", ");
+        found.with_context(|| format!("no engine `{name}`\n  hint: {names}"))
+    };
+    list.split(',').map(find).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &str) -> Result<Option<Args>> {
+        parse(words.split_whitespace().map(OsString::from).collect())
+    }
+
+    #[test]
+    fn words_that_mean_nothing_are_refused() {
+        for (words, message) in [
+            ("", "nothing to measure\n  hint: cargo xtask bench start size run --quick"),
+            ("speed", "`speed` measures nothing\n  hint: build, size, start, run, report"),
+            ("run report", "`report` measures nothing\n  hint: cargo xtask bench report"),
+            ("run --check", "--check is for `report`\n  hint: cargo xtask bench report"),
+            ("build --variant x", "no variant `x`\n  hint: cpu, cuda, rocm, vulkan"),
+            (
+                "run --with vllm",
+                "no engine `vllm`\n  hint: llama-cpp-2, xllamacpp, llama-cpp-python, debian",
+            ),
+        ] {
+            assert_eq!(parsed(words).unwrap_err().to_string(), message, "{words}");
+        }
+        assert!(parsed("run --help").unwrap().is_none());
+        let args = parsed("start run --quick --with debian,xllamacpp").unwrap().unwrap();
+        assert_eq!(args.words, [Word::Start, Word::Run]);
+        assert_eq!(args.engines, [Engine::Debian, Engine::Xllamacpp]);
+    }
+
+    #[test]
+    fn help_fits_a_terminal() {
+        assert!(HELP.lines().all(|line| line.chars().count() <= 98), "{HELP}");
+    }
+}

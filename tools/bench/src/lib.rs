@@ -1,0 +1,91 @@
+//! `cargo xtask bench`: measures what this project makes next to upstream's official build of the same source, both in
+//! the same run and in turns. Nothing here judges: it measures, keeps and shows.
+
+#![expect(missing_docs, reason = "unpublished: names that speak need no line")]
+
+mod args;
+mod bandwidth;
+mod build;
+mod engines;
+mod journal;
+mod machine;
+mod recipe;
+mod report;
+mod results;
+mod side;
+mod size;
+mod speed;
+mod start;
+mod streams;
+mod usage;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use args::{Args, Word};
+use journal::Journal;
+use results::Results;
+use workspace::cargo;
+use workspace::screen::{self, Screen};
+
+pub use report::{stale, write};
+
+/// Where measurements are made.
+fn folder() -> PathBuf {
+    cargo::target_dir().join("bench")
+}
+
+pub fn run(words: Vec<OsString>) -> Result<()> {
+    let Some(args) = args::parse(words)? else {
+        screen::print(args::HELP);
+        return Ok(());
+    };
+    if args.words == [Word::Report] {
+        return report(args.check);
+    }
+    std::fs::create_dir_all(folder())?;
+    let mut screen = Screen::new();
+    let sides = side::all(&args, &mut screen)?;
+    let results = Results::new(machine::read(), &sides, args.quick)?;
+    let mut journal = Journal::new(args.json.clone(), results);
+    for word in &args.words {
+        match word {
+            Word::Build => build::run(&args, &mut journal, &mut screen)?,
+            Word::Size => size::run(&args, &mut journal, &mut screen)?,
+            Word::Start => start::run(&args, &sides, &mut journal, &mut screen)?,
+            Word::Run => speed::run(&args, &sides, &mut journal, &mut screen)?,
+            Word::Report => {}
+        }
+    }
+    screen::print(format_args!("\nall of it: {}\n", args.json.display()));
+    Ok(())
+}
+
+fn report(check: bool) -> Result<()> {
+    let root = cargo::root();
+    if !check {
+        return write(&root);
+    }
+    let stale = stale(&root)?;
+    if stale.is_empty() {
+        return Ok(());
+    }
+    bail!("not what bench/results gives: {}\n  hint: cargo xtask bench report", stale.join(", "))
+}
+
+/// The first line of what went wrong.
+fn first_line(error: &anyhow::Error) -> String {
+    format!("{error:#}").lines().next().unwrap_or_default().to_owned()
+}
+
+/// A folder of this run's own, which goes with it.
+fn scratch() -> Result<tempfile::TempDir> {
+    Ok(tempfile::Builder::new().prefix("run-").tempdir_in(folder())?)
+}
+
+/// What a person may have set for a server of theirs, which a measured one must not have.
+fn plain(args: &Args, full: usize) -> usize {
+    if args.quick { full.div_ceil(2) } else { full }
+}
