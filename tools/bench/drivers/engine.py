@@ -50,7 +50,7 @@ def llama_cpp_python(model, prompt, generated):
 
 def tokens(count):
     """Any but the first, which have a meaning."""
-    return [random.randrange(300, 4000) for _ in range(count)]
+    return [random.randrange(300, 1200) for _ in range(count)]
 
 
 def main():

@@ -11,26 +11,28 @@ use product::variant::Variant;
 use workspace::cargo;
 
 pub(crate) const HELP: &str = "\
-cargo xtask bench WORD...: measure this project next to upstream's official build
+cargo xtask bench WORD...: measure this project next to upstream's own build
 
-  build    time, CPU time and memory of builds, next to the commands of upstream's Dockerfile;
+  build    time, CPU time and memory of builds, next to upstream's Dockerfile's;
            leaves upstream's build where the other words look for it
   size     bytes of the server and its libraries
-  start    seconds from the start of the server until it is ready
+  start    time from the start of the server until it is ready
   run      tokens each second: prompts, generation, many streams, other engines
-  report   write docs/performance.md and its plots from bench/results; measures nothing
+  report   write docs/performance.md and its plots from bench/results
 
-  --quick               fewer and shorter measurements: draft results in minutes
+  --quick               fewer and shorter measurements
+  --tiny                a model of 3 MB: only tries the command
   --dist DIR            our distribution; default: the cpu one in dist
-  --official DIR        upstream's build folder; default: the one that `build` left
-  --with LIST           with run: other engines, of llama-cpp-2, xllamacpp, llama-cpp-python and
-                        debian (an installed llama-server of Debian's); the first three are installed
-                        into the target folder
+  --official DIR        upstream's build folder; default: what `build` left
+  --with LIST           with run: other engines, of llama-cpp-2, xllamacpp,
+                        llama-cpp-python and debian (Debian's installed server);
+                        the first three are installed into the target folder
   --variant NAME        with build: cpu (default), cuda, rocm or vulkan
-  --images              with build: build both images too, which needs a Docker engine
+  --images              with build: both images too; needs a Docker engine
   --image NAME          with size: our image, or its archive
-  --official-image NAME with size: upstream's
-  --json FILE           the results; default: target/bench/results.json
+  --official-image NAME with size: upstream's image
+  --json FILE           the results; default: bench/results.json in the target
+                        folder
   --check               with report: only compare
 ";
 
@@ -48,6 +50,7 @@ pub(crate) enum Word {
 pub(crate) struct Args {
     pub(crate) words: Vec<Word>,
     pub(crate) quick: bool,
+    pub(crate) tiny: bool,
     pub(crate) dist: PathBuf,
     pub(crate) official: PathBuf,
     pub(crate) engines: Vec<Engine>,
@@ -68,6 +71,7 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
     let mut parsed = Args {
         words: Vec::new(),
         quick: false,
+        tiny: false,
         dist: cargo::root().join("dist").join(format!("cpu-{}", cargo::host())),
         official: crate::folder().join("official/build"),
         engines: Vec::new(),
@@ -82,6 +86,7 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
         match arg {
             Value(name) => parsed.words.push(word(&name.string()?)?),
             Long("quick") => parsed.quick = true,
+            Long("tiny") => parsed.tiny = true,
             Long("dist") => parsed.dist = path(&mut parser)?,
             Long("official") => parsed.official = path(&mut parser)?,
             Long("with") => parsed.engines = engines(&parser.value()?.string()?)?,
@@ -169,6 +174,6 @@ mod tests {
 
     #[test]
     fn help_fits_a_terminal() {
-        assert!(HELP.lines().all(|line| line.chars().count() <= 98), "{HELP}");
+        assert!(HELP.lines().all(|line| line.chars().count() <= 80), "{HELP}");
     }
 }

@@ -141,7 +141,7 @@ impl Builder {
 
     fn measured(&self, cmd: &Cmd, cache: Cache) -> Result<Vec<f64>> {
         let cmd = match cache {
-            Cache::Off => cmd.clone().env("CCACHE_DISABLE", "1"),
+            Cache::Off => cmd.clone().env("CCACHE_DISABLE", "1").env("SCCACHE_RECACHE", "1"),
             Cache::On => cmd.clone().env("CCACHE_DIR", self.folder.join("ccache")),
         };
         let log = self.folder.join("build.log");

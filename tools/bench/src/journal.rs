@@ -101,14 +101,11 @@ fn line(row: &Row, ratio: Option<f64>) -> String {
     let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
     let (case, side) = (cut(&row.case, 34), cut(&row.side, 16));
     let [median, spread, ratio] = row.cells(ratio);
-    let mut line = format!("{case:<34} {side:<16} {median:>12} {spread:>7} {ratio:>7}\n");
-    if let Some(failed) = &row.failed {
-        line = match row.samples.is_empty() {
-            true => format!("{case:<34} {side:<16} {}\n", cut(failed, 28)),
-            false => line + &format!("{:<34} {}\n", "", cut(failed, 45)),
-        };
+    let line = format!("{case:<34} {side:<16} {median:>12} {spread:>7} {ratio:>7}\n");
+    match &row.failed {
+        Some(failed) => line + &format!("    {}\n", cut(failed, 76)),
+        None => line,
     }
-    line
 }
 
 #[cfg(test)]
@@ -157,8 +154,6 @@ mod tests {
         long.unit = Unit::Seconds;
         let text = head(Part::Run) + &line(&long, Some(12.345));
         long.failed = Some("it broke ".repeat(20));
-        let text = text + &line(&long, None);
-        long.samples.clear();
         let text = text + &line(&long, None) + &line(&row("a", "ours", &[20.0]), Some(1.0));
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert!(text.contains("2 min 04 s"), "{text}");

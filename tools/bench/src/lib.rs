@@ -23,6 +23,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use gpu_test::synthetic::Shape;
 
 use args::{Args, Word};
 use journal::Journal;
@@ -85,7 +86,12 @@ fn scratch() -> Result<tempfile::TempDir> {
     Ok(tempfile::Builder::new().prefix("run-").tempdir_in(folder())?)
 }
 
-/// What a person may have set for a server of theirs, which a measured one must not have.
-fn plain(args: &Args, full: usize) -> usize {
-    if args.quick { full.div_ceil(2) } else { full }
+/// How often something is measured that takes `full` samples when there is time.
+fn rounds(args: &Args, full: usize) -> usize {
+    if args.quick || args.tiny { full.div_ceil(2) } else { full }
+}
+
+/// The model that starts in a moment.
+fn small(args: &Args) -> Shape {
+    if args.tiny { Shape::TINY } else { Shape::SMALL }
 }

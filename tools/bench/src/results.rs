@@ -12,6 +12,9 @@ use crate::machine::Machine;
 use crate::side::{Side, UPSTREAM};
 use product::identity::Identity;
 
+/// The case that tells how fast the machine reads its memory.
+pub(crate) const MEMORY: &str = "memory, read";
+
 /// One run on one machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Results {
@@ -102,14 +105,18 @@ impl Results {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// How often `row`'s median is upstream's in the same case.
+    /// `row`'s median over upstream's in the same case, or, for a rate of bytes, over what the memory gives.
     pub(crate) fn ratio(&self, row: &Row) -> Option<f64> {
-        let same = |other: &&Row| {
-            (other.part, &other.case, other.unit) == (row.part, &row.case, row.unit)
-                && other.side == UPSTREAM
+        let is_reference = |other: &&Row| match row.unit {
+            Unit::Rate => other.case == MEMORY,
+            unit => {
+                (other.part, &other.case, other.unit, other.side.as_str())
+                    == (row.part, &row.case, unit, UPSTREAM)
+            }
         };
-        let upstream = self.rows.iter().find(same)?.median()?;
-        Some(row.median()? / upstream).filter(|ratio| ratio.is_finite() && row.side != UPSTREAM)
+        let reference = self.rows.iter().find(is_reference)?;
+        let ratio = row.median()? / reference.median()?;
+        Some(ratio).filter(|ratio| ratio.is_finite() && row.side != reference.side)
     }
 }
 
@@ -218,6 +225,12 @@ pub(crate) mod tests {
         ]);
         let ratios: Vec<_> = results.rows.iter().map(|row| results.ratio(row)).collect();
         assert_eq!(ratios, [Some(2.0), None, None, None]);
+        let mut memory = row(MEMORY, "machine", &[8.0]);
+        let mut read = row("a, weights read", UPSTREAM, &[2.0]);
+        (memory.unit, read.unit) = (Unit::Rate, Unit::Rate);
+        let rates = super::tests::results(vec![memory, read]);
+        let shares: Vec<_> = rates.rows.iter().map(|row| rates.ratio(row)).collect();
+        assert_eq!(shares, [None, Some(0.25)]);
         assert_eq!(results.rows[0].cells(ratios[0]), ["20.0 t/s", "±50 %", "2.00"]);
         assert_eq!(results.rows[3].cells(None), ["-", "-", "-"]);
     }

@@ -71,7 +71,7 @@ fn upstream(build: &Path) -> Side {
         true => Way::Server(program),
         false => Way::Missing("not built: cargo xtask bench build".to_owned()),
     };
-    let about = "upstream's commands, this machine's compiler".to_owned();
+    let about = "upstream's build of the same source".to_owned();
     Side { name: UPSTREAM.to_owned(), about, way }
 }
 

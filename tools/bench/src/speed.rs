@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::args::Args;
 use crate::journal::{Journal, Series};
-use crate::results::{Part, Unit};
+use crate::results::{MEMORY, Part, Unit};
 use crate::side::{self, Side, Way};
 use crate::{bandwidth, machine, streams};
 use workspace::screen::Screen;
@@ -31,14 +31,11 @@ pub(crate) fn run(
     journal: &mut Journal,
     screen: &mut Screen,
 ) -> Result<()> {
-    let rounds = crate::plain(args, 5);
+    let rounds = crate::rounds(args, 5);
     screen.step("measuring memory");
     let memory = Series {
         part: Part::Run,
-        cases: vec![
-            ("memory, read".to_owned(), Unit::Rate),
-            ("memory, triad".to_owned(), Unit::Rate),
-        ],
+        cases: vec![(MEMORY.to_owned(), Unit::Rate), ("memory, triad".to_owned(), Unit::Rate)],
         rounds,
     };
     journal.measure(
@@ -50,7 +47,7 @@ pub(crate) fn run(
     for (shape, mix) in models(args, machine::available()) {
         let name = format!("{} {}", shape.name, mix.name());
         screen.step(&format!("writing a model: {name}"));
-        let large = shape != Shape::SMALL;
+        let large = shape != crate::small(args);
         let load = load(args, &shape, mix, scratch.path(), large)?;
         screen.step(&format!("measuring {name}"));
         let rounds = if large { rounds.min(3) } else { rounds };
@@ -60,7 +57,7 @@ pub(crate) fn run(
             let [prompt, generation] = measure(way, &load)?;
             Ok(vec![prompt, generation, generation * read])
         })?;
-        if (shape, mix) == (Shape::SMALL, Mix::Q4KM) {
+        if !large && mix == Mix::Q4KM {
             streams::run(&name, args, sides, &load, journal, screen)?;
         }
     }
@@ -69,9 +66,10 @@ pub(crate) fn run(
 
 /// Every mix in the small shape, and in the largest that fits in `memory`; a quick run has one large model.
 fn models(args: &Args, memory: u64) -> Vec<(Shape, Mix)> {
-    let small = Mix::ALL.map(|mix| (Shape::SMALL, mix));
+    let small = Mix::ALL.map(|mix| (crate::small(args), mix));
     let fits = |shape: &Shape, mix| shape.bytes(mix) < memory / 5 * 3;
-    let large = Mix::ALL.into_iter().filter(|mix| !args.quick || *mix == Mix::Q4KM);
+    let wanted = |mix: &Mix| !args.tiny && (!args.quick || *mix == Mix::Q4KM);
+    let large = Mix::ALL.into_iter().filter(wanted);
     let large = large.filter_map(|mix| {
         let shape = [Shape::LLAMA_3_8B, Shape::LLAMA_3_1B].into_iter().find(|s| fits(s, mix));
         Some((shape?, mix))
@@ -82,7 +80,7 @@ fn models(args: &Args, memory: u64) -> Vec<(Shape, Mix)> {
 fn load(args: &Args, shape: &Shape, mix: Mix, scratch: &Path, large: bool) -> Result<Load> {
     let model = scratch.join("model.gguf");
     synthetic::write(shape, mix, &model)?;
-    let (prompt, generated) = match (args.quick, large) {
+    let (prompt, generated) = match (args.quick || args.tiny, large) {
         (false, false) => (512, 128),
         (false, true) => (256, 64),
         (true, false) => (128, 32),
@@ -178,6 +176,7 @@ mod tests {
         assert_eq!(names(&args("run --quick"), 22 << 30), ["8B Q4_K_M"]);
         assert_eq!(names(&args("run --quick"), 4 << 30), ["1.5B Q4_K_M"]);
         assert_eq!(names(&args("run"), 1 << 30), [""; 0]);
+        assert!(models(&args("run --tiny"), 22 << 30).iter().all(|(s, _)| *s == Shape::TINY));
     }
 
     #[test]

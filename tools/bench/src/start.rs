@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use gpu_test::server;
-use gpu_test::synthetic::{self, Mix, Shape};
+use gpu_test::synthetic::{self, Mix};
 use llama_src::sh::Cmd;
 
 use crate::args::Args;
@@ -33,13 +33,15 @@ pub(crate) fn run(
 ) -> Result<()> {
     let scratch = crate::scratch()?;
     let small = scratch.path().join("model.gguf");
-    synthetic::write(&Shape::SMALL, Mix::Q8_0, &small)?;
+    let shape = crate::small(args);
+    synthetic::write(&shape, Mix::Q8_0, &small)?;
+    let name = format!("{} {}", shape.name, Mix::Q8_0.name());
     let demo = cargo::root().join(demo_model::PATH);
-    for (name, model) in [("demo model", demo), ("0.4B Q8_0", small)] {
+    for (name, model) in [("demo model", demo), (name.as_str(), small)] {
         for (state, cold) in [("page cache warm", false), ("page cache cold", true)] {
             screen.step(&format!("starting: {name}, {state}"));
             let cases = vec![(format!("{name}, {state}"), Unit::Seconds)];
-            let series = Series { part: Part::Start, cases, rounds: crate::plain(args, 9) };
+            let series = Series { part: Part::Start, cases, rounds: crate::rounds(args, 9) };
             journal.measure(&series, &side::servers(sides), |way| {
                 Ok(vec![measure(way, &model, cold)?])
             })?;

@@ -31,13 +31,13 @@ pub(crate) fn run(
     journal: &mut Journal,
     screen: &mut Screen,
 ) -> Result<()> {
-    let (prompt, generated) = if args.quick { (32, 16) } else { (128, 64) };
+    let (prompt, generated) = if args.quick || args.tiny { (32, 16) } else { (128, 64) };
     let load = Load { model: load.model.clone(), prompt, generated, ..*load };
     for streams in STREAMS {
         screen.step(&format!("measuring {streams} streams"));
         let plural = if streams == 1 { "" } else { "s" };
         let case = format!("{name}, {streams} stream{plural}");
-        let rounds = crate::plain(args, 5).min(3);
+        let rounds = crate::rounds(args, 5).min(3);
         let series = Series { part: Part::Run, cases: vec![(case, Unit::Tokens)], rounds };
         journal.measure(&series, &side::servers(sides), |way| {
             Ok(vec![measure(way, &load, streams)?])

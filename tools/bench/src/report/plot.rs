@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::results::{Part, Results, Row};
+use crate::results::{Part, Results, Row, Unit};
 
 const WIDTH: u32 = 860;
 /// Left of the bars.
@@ -31,7 +31,9 @@ pub(super) fn bars(results: &Results, part: Part) -> Result<Option<String>> {
     if rows.is_empty() {
         return Ok(None);
     }
-    let bars: Vec<Bar> = rows.into_iter().filter_map(|row| bar(results, row)).collect();
+    // Rates of bytes are ratios to the memory.
+    let rows = rows.into_iter().filter(|row| row.unit != Unit::Rate);
+    let bars: Vec<Bar> = rows.filter_map(|row| bar(results, row)).collect();
     let mut svg = String::new();
     draw(&mut svg, part, &bars).map_err(|error| anyhow!("cannot draw {part}: {error}"))?;
     // The crate ends no line.
