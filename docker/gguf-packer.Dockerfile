@@ -1,7 +1,7 @@
 # gguf-packer: what `# syntax=gpustack/gguf-packer` names, the frontend of `docker build`, and the command line.
 #   docker buildx build -f docker/gguf-packer.Dockerfile .
-# toolchain, build: Cargo makes the program. packer: that program; `--build-context packer=DIR` gives a finished one, such
-# as the distribution that `cargo xtask dist --packer` makes.
+# toolchain, build: Cargo makes the distribution. packer: that distribution; `--build-context packer=DIR` gives a finished
+# one, or a folder with the program alone.
 # The image has no shell: the program and the libraries that it opens.
 
 ARG BASE_IMAGE=debian:trixie-slim@sha256:a29215f6a35e51e22adffa17f89e9d2ef06214e64a2bad10d765c46aea49f11f
@@ -20,11 +20,10 @@ ARG TARGETARCH
 WORKDIR /checkout
 RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
-    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo build --release --locked -p gguf-packer \
-    && install -D -t /out /cache/target-$TARGETARCH/release/gguf-packer
+    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --packer --setup --out /out
 
 FROM scratch AS packer
-COPY --from=build /out/ /
+COPY --from=build /out/gguf-packer-*/ /
 
 FROM ${BASE_IMAGE} AS closure
 RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
@@ -38,7 +37,7 @@ RUN --mount=type=bind,source=docker/closure.sh,target=/closure.sh --mount=type=b
 FROM scratch
 COPY --from=closure /closure/ /
 COPY --from=packer /gguf-packer /app/bin/
-# Of a distribution (`cargo xtask dist --packer`); a program alone has none of these.
+# A program alone has none of these.
 COPY --from=packer /license[s] /app/licenses
 COPY --from=packer /*.json /app/
 COPY LICENSE THIRD-PARTY.md /app/

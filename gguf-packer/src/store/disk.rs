@@ -1,7 +1,7 @@
 //! What the store does to the disk: each change is one step after which a killed process leaves nothing
 //! that a later one takes for whole.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -22,6 +22,22 @@ pub(crate) fn create(path: &Path) -> Result<File, Error> {
     step();
     let file = File::options().write(true).create_new(true).open(path);
     file.map_err(|e| Error::io("create", path, &e))
+}
+
+/// Opens the file that an earlier process may have left at `path`, or a new one.
+///
+/// A read-only file was being published when that process was killed. It may be a link to the published one, which
+/// nobody may change: a copy takes its place.
+pub(crate) fn go_on(path: &Path, options: &mut OpenOptions) -> Result<File, Error> {
+    if fs::metadata(path).is_ok_and(|file| file.permissions().readonly()) {
+        let copy = path.with_extension("copy");
+        remove_file(&copy)?;
+        let (mut from, mut to) = (open(path)?, create(&copy)?);
+        io::copy(&mut from, &mut to).map_err(|e| Error::io("write", &copy, &e))?;
+        rename(&copy, path)?;
+    }
+    step();
+    options.open(path).map_err(|e| Error::io("write", path, &e))
 }
 
 /// Opens a file for reading.

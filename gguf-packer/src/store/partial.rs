@@ -38,8 +38,7 @@ impl Store {
     pub fn receive_blob(&self, key: &Digest) -> Result<BlobReceiver, Error> {
         let partial = self.partial(key)?;
         let path = partial.path.join("content");
-        let file = File::options().create(true).append(true).read(true).open(&path);
-        let file = file.map_err(|e| Error::io("write", &path, &e))?;
+        let file = disk::go_on(&path, File::options().create(true).append(true).read(true))?;
         let (mut lane, mut received) = (Lane::new(), 0);
         let read = hashing::chunks(&file, |chunk| {
             lane.update_shared(&chunk);

@@ -100,7 +100,7 @@ impl<'a> Live<'a> {
             (Writer::create(&path)?, None)
         } else {
             let failed = |e: io::Error| Error::io("write", &path, &e);
-            let mut file = File::options().write(true).open(&path).map_err(failed)?;
+            let mut file = disk::go_on(&path, File::options().write(true))?;
             file.set_len(end).map_err(failed)?;
             file.seek(SeekFrom::End(0)).map_err(failed)?;
             (Writer::go_on(&path, file, size), Some((Reader::open(&path)?, size)))
@@ -253,11 +253,10 @@ impl tarball::Stream for Live<'_> {
 
 /// A file for a content, and how much of it is there.
 fn open_content(path: &Path, size: u64) -> Result<(File, u64), Error> {
-    disk::step();
-    let large = size >= LARGE;
-    let file = File::options().create(true).truncate(!large).write(true).read(true).open(path);
+    let mut options = File::options();
+    let file =
+        disk::go_on(path, options.create(true).truncate(size < LARGE).write(true).read(true))?;
     let failed = |e: io::Error| Error::io("write", path, &e);
-    let file = file.map_err(failed)?;
     let here = file.metadata().map_err(failed)?.len();
     if here > size {
         file.set_len(0).map_err(failed)?;

@@ -4,5 +4,6 @@
 
 pub mod base;
 pub mod identity;
+pub mod kind;
 pub mod manifest;
 pub mod variant;

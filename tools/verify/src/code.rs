@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::facts::{self, Entries, Entry, Regular};
 use elf::{self, Elf};
+use product::kind::Kind;
 use product::manifest::{self, Manifest};
-use product::variant::Variant;
 
 /// The one allowed run path: the folder of the file itself.
 const ORIGIN: &str = "$ORIGIN";
@@ -22,8 +22,9 @@ pub(super) fn violations(manifest: &Manifest, entries: &Entries) -> Vec<String> 
 
 /// Libraries are found in the distribution or are those that every system has.
 fn about_needed(manifest: &Manifest, entries: &Entries) -> Vec<String> {
-    let Ok(variant) = Variant::parse(&manifest.variant) else { return Vec::new() };
-    let allowed: BTreeSet<&str> = variant.allowed_needed().into_iter().collect();
+    let variant = &manifest.variant;
+    let Ok(kind) = Kind::parse(variant) else { return Vec::new() };
+    let allowed: BTreeSet<&str> = kind.allowed_needed().into_iter().collect();
     let mut wrong = Vec::new();
     for (path, elf) in facts::elves(entries) {
         for needed in &elf.needed {
@@ -79,8 +80,7 @@ fn about_code(manifest: &Manifest, entries: &Entries) -> Vec<String> {
     for (path, entry) in entries {
         let Entry::Regular(Regular { elf, damage, .. }) = entry else { continue };
         wrong.extend(damage.iter().map(|damage| format!("{path}: {damage}")));
-        let programs = [super::PROGRAM, super::HEALTHCHECK];
-        let program = programs.contains(&path.as_str()) || facts::is_library(path);
+        let program = super::is_program(path) || facts::is_library(path);
         match elf {
             None if program && damage.is_none() => wrong.push(format!("{path}: no ELF file")),
             None => {}

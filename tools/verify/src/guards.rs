@@ -3,6 +3,7 @@
 
 use super::facts::{self, Entries};
 use elf::{Elf, Guards};
+use product::variant::PACKER;
 
 /// Libraries that hold the code of kernels and what starts them.
 const KERNELS: &[&str] = &["libggml-cpu", "libggml-cuda.so", "libggml-hip.so"];
@@ -47,7 +48,7 @@ fn about_compiling(path: &str, guards: &Guards) -> Vec<String> {
     if !guards.stack_protector {
         wrong.push("does not check its stack (-fstack-protector-strong)".to_owned());
     }
-    let handles_buffers = HANDLE_BUFFERS.contains(&path) || path == super::PROGRAM;
+    let handles_buffers = HANDLE_BUFFERS.contains(&path) || super::is_program(path);
     if handles_buffers && !guards.fortified {
         wrong.push("does not check the sizes of buffers (_FORTIFY_SOURCE)".to_owned());
     }
@@ -57,9 +58,10 @@ fn about_compiling(path: &str, guards: &Guards) -> Vec<String> {
     wrong
 }
 
-/// Whether it holds C++: our libraries, and a server that has all of it in itself.
+/// Whether it holds C++: our libraries, and a server or packer that has all of it in itself.
 fn is_cxx(path: &str, elf: &Elf) -> bool {
     facts::is_library(path)
+        || path == PACKER
         || path == super::PROGRAM && !elf.needed.iter().any(|name| name.starts_with("libllama"))
 }
 
@@ -101,6 +103,14 @@ mod tests {
                 "libllama.so: does not check the sizes of buffers (_FORTIFY_SOURCE)",
                 "llama-server: does not check its stack (-fstack-protector-strong)",
                 "llama-server: does not check the sizes of buffers (_FORTIFY_SOURCE)",
+            ]
+        );
+        let packer = |dist: &mut crate::made::Dist| dist.elf("gguf-packer", &bare);
+        assert_eq!(
+            listed(packer),
+            [
+                "gguf-packer: does not check its stack (-fstack-protector-strong)",
+                "gguf-packer: does not check the sizes of buffers (_FORTIFY_SOURCE)",
             ]
         );
         let launcher = Made { needed: vec!["libllama.so"], runpath: Some("$ORIGIN"), ..bare };

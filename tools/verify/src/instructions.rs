@@ -10,6 +10,7 @@ use llama_src::sh::Cmd;
 use super::facts::{self, Entries};
 use super::{NotRun, parallel};
 use product::manifest::{self, Manifest};
+use product::variant::PACKER;
 
 /// Our code for the oldest processor: the rest of `libggml-cpu-*.so` is for newer ones.
 const BASELINES: &[&str] =
@@ -122,7 +123,8 @@ fn section_of(variant: &str) -> String {
 
 fn must_run_anywhere(path: &str) -> bool {
     let for_one_processor = path.starts_with("libggml-cpu-") && !BASELINES.contains(&path);
-    !facts::is_vendors(path) && !for_one_processor
+    // Crates of the packer ask the processor before they use what is new, in the same file.
+    !facts::is_vendors(path) && !for_one_processor && path != PACKER
 }
 
 /// The target's own disassembler, or one that knows many.

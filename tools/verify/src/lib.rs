@@ -28,8 +28,9 @@ use facts::Entries;
 use lexopt::prelude::*;
 use runner::Runner;
 
+use product::kind::Kind;
 use product::manifest::Manifest;
-use product::variant::Variant;
+use product::variant::{PACKER, Variant};
 use workspace::cargo;
 
 pub use open::{WORD as OPEN_WORD, run as run_open};
@@ -117,8 +118,8 @@ fn inspect(dir: &Path, forbidden: &[String]) -> Result<(Vec<String>, Report)> {
         }
         Err(no_objdump) => report.not_run.push(no_objdump),
     }
-    if let Ok(variant) = Variant::parse(&manifest.variant) {
-        wrong.extend(start(dir, &manifest, &entries, variant, &mut report)?);
+    if let Ok(kind) = Kind::parse(&manifest.variant) {
+        wrong.extend(start(dir, &manifest, &entries, kind, &mut report)?);
     }
     wrong.sort();
     Ok((wrong, report))
@@ -134,12 +135,17 @@ fn look(dir: &Path, manifest: &Manifest, entries: &Entries) -> Vec<String> {
     wrong
 }
 
+/// Whether a program belongs at `path`, whatever the distribution is of.
+fn is_program(path: &str) -> bool {
+    [PROGRAM, HEALTHCHECK, PACKER].contains(&path)
+}
+
 /// Opens the libraries and runs the program.
 fn start(
     dir: &Path,
     manifest: &Manifest,
     entries: &Entries,
-    variant: Variant,
+    kind: Kind,
     report: &mut Report,
 ) -> Result<Vec<String>> {
     let runner = match Runner::find(&manifest.target) {
@@ -149,8 +155,24 @@ fn start(
             return Ok(Vec::new());
         }
     };
-    let opened = open::every(dir, entries, variant, &runner)?;
-    let shown = program::run(dir, manifest, variant, &runner, &opened.libraries);
+    match kind {
+        Kind::Server(variant) => start_server(dir, manifest, entries, (variant, &runner), report),
+        Kind::Packer => {
+            report.ran.push(format!("{PACKER} --version{runner}"));
+            Ok(program::says_its_name(PACKER, &runner.cmd(&dir.join(PACKER))).into_iter().collect())
+        }
+    }
+}
+
+fn start_server(
+    dir: &Path,
+    manifest: &Manifest,
+    entries: &Entries,
+    (variant, runner): (Variant, &Runner),
+    report: &mut Report,
+) -> Result<Vec<String>> {
+    let opened = open::every(dir, entries, variant, runner)?;
+    let shown = program::run(dir, manifest, variant, runner, &opened.libraries);
     report.ran.push(format!("{} libraries opened", opened.libraries.len()));
     let devices = if shown.devices.is_empty() { "none".into() } else { shown.devices.join(", ") };
     report.ran.push(format!("{PROGRAM} --version, --list-devices ({devices}){runner}"));
@@ -183,6 +205,31 @@ mod tests {
         assert_eq!(report.files, 9);
         let not_run: Vec<&str> = report.not_run.iter().map(|row| row.why.as_str()).collect();
         assert_eq!(not_run, ["no objdump for pdp11", "no qemu-pdp11"]);
+    }
+
+    /// A distribution of gguf-packer, whose program is for another machine, so that nothing runs.
+    #[cfg(unix)]
+    #[test]
+    fn gguf_packer_is_a_distribution_too() {
+        let mut dist = made::Dist::new();
+        dist.manifest.variant = PACKER.into();
+        let needed = vec!["libssl.so.3", "libstdc++.so.6"];
+        dist.elf(PACKER, &elf::made::Made { needed, ..Default::default() });
+        for path in ["libggml-cuda.so", "libcudart.so.13"] {
+            std::fs::remove_file(dist.dir().join(path)).unwrap();
+        }
+        dist.list();
+        let entries = dist.entries();
+        assert_eq!(look(&dist.dir(), &dist.manifest, &entries), [""; 0]);
+        let needed = vec!["libcuda.so.1"];
+        dist.elf(PACKER, &elf::made::Made { needed, ..Default::default() });
+        dist.list();
+        assert_eq!(
+            look(&dist.dir(), &dist.manifest, &dist.entries()),
+            [
+                "gguf-packer: needs `libcuda.so.1`, which is neither in the distribution nor allowed for gguf-packer"
+            ]
+        );
     }
 
     #[test]

@@ -46,17 +46,18 @@ pub(super) fn run(
         }
         Err(error) => Shown { violations: vec![format!("{PROGRAM}: {error}")], ..Shown::default() },
     };
-    shown.violations.extend(about_healthcheck(&runner.cmd(&dir.join(HEALTHCHECK))));
+    shown.violations.extend(says_its_name(HEALTHCHECK, &runner.cmd(&dir.join(HEALTHCHECK))));
     shown
 }
 
-fn about_healthcheck(program: &Cmd) -> Option<String> {
+/// A program of ours starts, and says which it is.
+pub(super) fn says_its_name(name: &str, program: &Cmd) -> Option<String> {
     let lines = match runner::lines_of(&program.clone().arg("--version")) {
         Ok(lines) => lines,
-        Err(error) => return Some(format!("{HEALTHCHECK}: {error}")),
+        Err(error) => return Some(format!("{name}: {error}")),
     };
-    let is_own = lines.first().is_some_and(|line| line.starts_with(&format!("{HEALTHCHECK} ")));
-    (!is_own).then(|| format!("{HEALTHCHECK}: --version says `{}`", lines.join(" ")))
+    let is_own = lines.first().is_some_and(|line| line.starts_with(&format!("{name} ")));
+    (!is_own).then(|| format!("{name}: --version says `{}`", lines.join(" ")))
 }
 
 /// What `--list-devices` says, with the backends that it loads.
@@ -180,10 +181,10 @@ mod tests {
 
     #[test]
     fn the_health_check_starts() {
-        let says = |text: &str| about_healthcheck(&Cmd::new("echo").arg(text));
+        let says = |text: &str| says_its_name(HEALTHCHECK, &Cmd::new("echo").arg(text));
         assert_eq!(says("llama-healthcheck 0.1.0"), None);
         assert_eq!(says("x").unwrap(), "llama-healthcheck: --version says `x --version`");
-        let fails = about_healthcheck(&Cmd::new("sh").args(["-c", "exit 1"])).unwrap();
+        let fails = says_its_name(HEALTHCHECK, &Cmd::new("sh").args(["-c", "exit 1"])).unwrap();
         assert!(fails.starts_with("llama-healthcheck: a command failed with "), "{fails}");
     }
 

@@ -3,8 +3,8 @@
 
 use super::facts::{self, Entries, Entry, ROOT, Regular};
 use product::identity::UNKNOWN;
+use product::kind::Kind;
 use product::manifest::{self, File, Manifest};
-use product::variant::Variant;
 
 /// All of them.
 pub(super) fn violations(manifest: &Manifest, entries: &Entries) -> Vec<String> {
@@ -36,11 +36,11 @@ fn about_manifest(manifest: &Manifest) -> Vec<String> {
             manifest.version, manifest.timestamp, manifest.commit
         ));
     }
-    match Variant::parse(&manifest.variant) {
-        Err(_) => wrong.push(format!("variant `{}` is unknown", manifest.variant)),
-        Ok(variant) if !variant.targets().contains(&manifest.target.as_str()) => {
-            wrong
-                .push(format!("no {variant} distribution exists for target `{}`", manifest.target));
+    let (variant, target) = (manifest.variant.as_str(), manifest.target.as_str());
+    match Kind::parse(variant) {
+        Err(_) => wrong.push(format!("variant `{variant}` is unknown")),
+        Ok(kind) if !kind.targets().contains(&target) => {
+            wrong.push(format!("no {variant} distribution exists for target `{target}`"));
         }
         Ok(_) => {}
     }
@@ -134,7 +134,7 @@ fn about_modes(entries: &Entries) -> Vec<String> {
 }
 
 fn is_executable(path: &str, entries: &Entries) -> bool {
-    [super::PROGRAM, super::HEALTHCHECK].contains(&path)
+    super::is_program(path)
         || path.starts_with("bin/")
         || facts::is_library(path)
         || entries.contains_key(&format!("bin/{path}"))

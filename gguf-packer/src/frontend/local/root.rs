@@ -333,7 +333,7 @@ fn lay(from: &Path, to: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The files of a folder that a step wrote.
+/// The files of a folder that a step wrote. The step ran here as this user; in BuildKit it is root.
 fn scan(folder: &Path) -> Result<Root, Error> {
     let mut root = Root::default();
     let mut left = vec![String::new()];
@@ -354,7 +354,9 @@ fn scan(folder: &Path) -> Result<Root, Error> {
             tree::Kind::File { digest: crate::digest::Digest::of(""), size: found.len() }
         };
         let mut stat = stat_of(&at, &kind, found.mode() & 0o7777);
-        (stat.uid, stat.gid) = (found.uid(), found.gid());
+        let root_for = |id: u32, own: u32| if id == own { 0 } else { id };
+        stat.uid = root_for(found.uid(), rustix::process::geteuid().as_raw());
+        stat.gid = root_for(found.gid(), rustix::process::getegid().as_raw());
         stat.mod_time = found.mtime() * 1_000_000_000;
         root.add(stat, found.is_file().then_some(Content::Disk(file)));
     }

@@ -61,6 +61,8 @@ pub(super) fn dist(
     let staging = Staging::new(&lock, &name)?;
     let dir = staging.dir().join(&name);
     fill(&dir, &mut manifest, &source, &built.program(NAME)?)?;
+    screen.step(&format!("verifying {name}"));
+    super::verify_here(&dir)?;
     let stem = super::stem(&identity.version, &name);
     let archive = write_archive(&dir, &manifest, &stem, &args.out, identity.epoch)?;
     let out = args.out.join(&name);
