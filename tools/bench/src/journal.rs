@@ -42,18 +42,7 @@ impl Journal {
         sides: &[(String, S)],
         mut measure: impl FnMut(&S) -> Result<Vec<f64>>,
     ) -> Result<()> {
-        let first = self.results.rows.len();
-        for (case, unit) in &series.cases {
-            let row = |(side, _): &(String, S)| Row {
-                part: series.part,
-                case: case.clone(),
-                side: side.clone(),
-                unit: *unit,
-                samples: Vec::new(),
-                failed: Some(INTERRUPTED.to_owned()),
-            };
-            self.results.rows.extend(sides.iter().map(row));
-        }
+        let first = self.begin(series, sides);
         let mut failed: Vec<Option<String>> = vec![None; sides.len()];
         for round in 0..series.rounds {
             for turn in 0..sides.len() {
@@ -78,6 +67,23 @@ impl Journal {
         self.results.write(&self.path)?;
         self.show(first);
         Ok(())
+    }
+
+    /// Adds a row for each case and side, not measured yet; the number of the first.
+    fn begin<S>(&mut self, series: &Series, sides: &[(String, S)]) -> usize {
+        let first = self.results.rows.len();
+        for (case, unit) in &series.cases {
+            let row = |(side, _): &(String, S)| Row {
+                part: series.part,
+                case: case.clone(),
+                side: side.clone(),
+                unit: *unit,
+                samples: Vec::new(),
+                failed: Some(INTERRUPTED.to_owned()),
+            };
+            self.results.rows.extend(sides.iter().map(row));
+        }
+        first
     }
 
     /// Prints the rows from `first` on.
