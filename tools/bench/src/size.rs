@@ -26,10 +26,9 @@ pub(crate) fn run(args: &Args, journal: &mut Journal, screen: &mut Screen) -> Re
     let cases = ["server and libraries", "stripped", "stripped, gzip"];
     let series = series(cases.map(str::to_owned).to_vec());
     let tree = source::alone(screen)?.dir;
-    let sides: [(String, fn(&Args, &Path) -> Result<Vec<PathBuf>>); 2] =
-        [(OURS.to_owned(), ours), (UPSTREAM.to_owned(), upstream)];
-    journal.measure(&series, &sides, |files| {
-        let files = files(args, &tree)?;
+    let sides = [OURS, UPSTREAM].map(|side| (side.to_owned(), side));
+    journal.measure(&series, &sides, |side| {
+        let files = if *side == OURS { ours(args)? } else { upstream(args, &tree)? };
         let (built, stripped) = (bytes(&files)?, strip(&files, scratch.path())?);
         Ok([built, bytes(&stripped)?, compressed(&stripped)?].map(|bytes| bytes as f64).to_vec())
     })?;
@@ -42,7 +41,7 @@ fn series(cases: Vec<String>) -> Series {
 }
 
 /// Programs and libraries of our distribution.
-fn ours(args: &Args, _: &Path) -> Result<Vec<PathBuf>> {
+fn ours(args: &Args) -> Result<Vec<PathBuf>> {
     let files = programs(&args.dist)?;
     ensure!(!files.is_empty(), "no distribution: cargo xtask dist");
     Ok(files)

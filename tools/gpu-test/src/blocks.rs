@@ -77,7 +77,8 @@ fn f16(deviation: f32, rng: &mut Rng) -> Vec<u8> {
 fn q4_0(deviation: f32, rng: &mut Rng) -> Vec<u8> {
     // The deviation of -7..=7.
     let mut block = half(deviation / 4.32).to_le_bytes().to_vec();
-    block.extend((0..SMALL / 2).map(|_| (1 + rng.below(15) | (1 + rng.below(15)) << 4) as u8));
+    let mut nibble = || 1 + rng.below(15) as u8;
+    block.extend((0..SMALL / 2).map(|_| nibble() | nibble() << 4));
     block
 }
 
