@@ -20,7 +20,7 @@ mod streams;
 mod usage;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use gpu_test::synthetic::Shape;
@@ -32,6 +32,9 @@ use workspace::cargo;
 use workspace::screen::{self, Screen};
 
 pub use report::{stale, write};
+
+/// How the names of folders for one run begin.
+const SCRATCH: &str = "run-";
 
 /// Where measurements are made.
 fn folder() -> PathBuf {
@@ -81,9 +84,15 @@ fn first_line(error: &anyhow::Error) -> String {
     format!("{error:#}").lines().next().unwrap_or_default().to_owned()
 }
 
-/// A folder of this run's own, which goes with it.
-fn scratch() -> Result<tempfile::TempDir> {
-    Ok(tempfile::Builder::new().prefix("run-").tempdir_in(folder())?)
+/// A folder of this run's own, which goes with it. That of a run that was killed, with a model of gigabytes, goes now.
+fn scratch(folder: &Path) -> Result<tempfile::TempDir> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(SCRATCH) {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(tempfile::Builder::new().prefix(SCRATCH).tempdir_in(folder)?)
 }
 
 /// How often something is measured that takes `full` samples when there is time.
@@ -94,4 +103,19 @@ fn rounds(args: &Args, full: usize) -> usize {
 /// The model that starts in a moment.
 fn small(args: &Args) -> Shape {
     if args.tiny { Shape::TINY } else { Shape::SMALL }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let left = scratch(dir.path()).unwrap().keep();
+        std::fs::write(left.join("model.gguf"), "large").unwrap();
+        std::fs::create_dir(dir.path().join("official")).unwrap();
+        let own = scratch(dir.path()).unwrap();
+        assert!(!left.exists() && own.path().is_dir() && dir.path().join("official").is_dir());
+    }
 }

@@ -22,7 +22,7 @@ use workspace::{source, tools};
 
 pub(crate) fn run(args: &Args, journal: &mut Journal, screen: &mut Screen) -> Result<()> {
     screen.step("measuring sizes");
-    let scratch = crate::scratch()?;
+    let scratch = crate::scratch(&crate::folder())?;
     let cases = ["server and libraries", "stripped", "stripped, gzip"];
     let series = series(cases.map(str::to_owned).to_vec());
     let tree = source::alone(screen)?.dir;

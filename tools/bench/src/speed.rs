@@ -43,7 +43,7 @@ pub(crate) fn run(
         &[("machine".to_owned(), ())],
         |()| Ok(bandwidth::measure().into()),
     )?;
-    let scratch = crate::scratch()?;
+    let scratch = crate::scratch(&crate::folder())?;
     for (shape, mix) in models(args, machine::available()) {
         let name = format!("{} {}", shape.name, mix.name());
         screen.step(&format!("writing a model: {name}"));

@@ -31,7 +31,7 @@ pub(crate) fn run(
     journal: &mut Journal,
     screen: &mut Screen,
 ) -> Result<()> {
-    let scratch = crate::scratch()?;
+    let scratch = crate::scratch(&crate::folder())?;
     let small = scratch.path().join("model.gguf");
     let shape = crate::small(args);
     synthetic::write(&shape, Mix::Q8_0, &small)?;
