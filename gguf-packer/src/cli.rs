@@ -113,7 +113,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             output::say(&format!("error: {error}"));
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_code())
         }
     }
 }

@@ -110,7 +110,7 @@ impl FromStr for Name {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let refused = |why: &str| Error::new(format!("not a name of an image: `{text}`: {why}"));
+        let refused = |why: &str| Error::usage(format!("not a name of an image: `{text}`: {why}"));
         let hugging_face = text.strip_prefix("hf://").map(|rest| format!("{HUGGING_FACE}/{rest}"));
         let (path, version) = split(hugging_face.as_deref().unwrap_or(text)).map_err(refused)?;
         let (registry, repository) = match path.split_once('/') {

@@ -78,15 +78,16 @@ fn an_empty_store_is_whole_and_lists_nothing() {
 fn a_conversion_says_everything_that_is_wrong_with_its_words() {
     let folder = tempfile::tempdir().expect("there is room for a checkpoint");
     let dir = folder.path().to_string_lossy().into_owned();
-    let failed = |words: &[&str], said: &[&str]| {
+    let failed = |code: i32, words: &[&str], said: &[&str]| {
         let output = run(&[&["convert"], words].concat());
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(code));
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         for said in said {
             assert!(text.contains(said), "no `{said}` in {text}");
         }
     };
     failed(
+        2,
         &["--type", "Q4_K_M", "--base", &dir, &dir, "/no/such/out.gguf"],
         &[
             "a conversion has no type `Q4_K_M`",
@@ -95,7 +96,7 @@ fn a_conversion_says_everything_that_is_wrong_with_its_words() {
             "hint: mkdir -p /no/such",
         ],
     );
-    failed(&[&dir, &format!("{dir}/out.gguf")], &["there is no config.json in "]);
+    failed(1, &[&dir, &format!("{dir}/out.gguf")], &["there is no config.json in "]);
     assert_eq!(run(&["convert", "--class", "lora", &dir, "out.gguf"]).status.code(), Some(2));
     let left = std::fs::read_dir(folder.path()).expect("it is there").count();
     assert_eq!(left, 0, "nothing is half-written");

@@ -1,10 +1,10 @@
-//! Unpacks a `.tar.gz` that nobody has vouched for yet: nothing in it may leave the folder, link, or be
-//! anything but a file or a folder, and it may not be endless. Of the modes only the executable bit is kept.
+//! Unpacks a `.tar.gz` that nobody has vouched for yet: nothing in it may leave the folder, nothing is written through a
+//! link, and it may not be endless.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use tar::{Archive, Entry, EntryType};
@@ -26,6 +26,15 @@ impl Default for Bounds {
     }
 }
 
+/// What an archive may hold besides plain files and folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contents {
+    /// Nothing. Only the executable bit of a mode is kept.
+    Source,
+    /// Links `FOLDER/bin/NAME` to `../NAME`. Modes are kept as they are, for a judge.
+    Distribution,
+}
+
 /// Files by which a llama.cpp source tree is known.
 pub const MARKS: [&str; 2] = ["CMakeLists.txt", "include/llama.h"];
 
@@ -42,7 +51,7 @@ type Unpacked = Bounded<GzDecoder<Counted>>;
 /// Called with each path and entry.
 type Each<'a> = dyn FnMut(&str, &mut Entry<'_, Unpacked>) -> Result<(), Error> + 'a;
 
-/// Unpacks `part` of `archive` into the folder `to` and tells which files are executable.
+/// Unpacks `part` of the source `archive` into the folder `to` and tells which files are executable.
 ///
 /// # Errors
 /// When the archive is damaged or refused, or `to` cannot be written.
@@ -54,14 +63,14 @@ pub fn unpack(
     report: &mut Report<'_>,
 ) -> Result<BTreeSet<String>, Error> {
     let mut executables = BTreeSet::new();
-    each(archive, bounds, report, &mut |path, entry| {
+    each(archive, Contents::Source, bounds, report, &mut |path, entry| {
         let Some(path) = part.path(path) else { return Ok(()) };
         let at = to.join(&path);
         if entry.header().entry_type().is_dir() {
-            return fs::create_dir_all(&at).map_err(|e| Error::io("create the folder", &at, &e));
+            return create(&at);
         }
         let executable = entry.header().mode().is_ok_and(|mode| mode & 0o100 != 0);
-        write(entry, &at, executable)?;
+        write(entry, &at, executable.then_some(0o755))?;
         if executable {
             executables.insert(path);
         }
@@ -70,13 +79,51 @@ pub fn unpack(
     Ok(executables)
 }
 
+/// Unpacks the `archive` of a distribution into the empty folder `to` and gives the one folder that it holds.
+///
+/// # Errors
+/// When the archive is damaged or refused, or `to` cannot be written.
+pub fn unpack_distribution(archive: &Path, to: &Path, bounds: Bounds) -> Result<PathBuf, Error> {
+    // They must wait until all files are there: nothing may be written through a link, or into a folder that nobody may
+    // write to.
+    let (mut links, mut folders) = (Vec::new(), BTreeMap::new());
+    let mut tops = BTreeSet::new();
+    create(to)?;
+    each(archive, Contents::Distribution, bounds, &mut |_| (), &mut |path, entry| {
+        let at = to.join(path);
+        tops.extend(path.split('/').next().map(|top| to.join(top)));
+        let mode = entry.header().mode().map_err(|e| Error::io("unpack", &at, &e))?;
+        if entry.header().entry_type().is_dir() {
+            create(&at)?;
+            folders.insert(at, mode);
+        } else if entry.header().entry_type().is_symlink() {
+            links.push(at);
+        } else {
+            write(entry, &at, Some(mode))?;
+        }
+        Ok(())
+    })?;
+    for at in links {
+        at.parent().map_or(Ok(()), create)?;
+        link(&at).map_err(|e| Error::io("unpack", &at, &e))?;
+    }
+    // The innermost first.
+    for (at, mode) in folders.into_iter().rev() {
+        set_mode(&at, mode).map_err(|e| Error::io("unpack", &at, &e))?;
+    }
+    match (tops.pop_first(), tops.pop_first()) {
+        (Some(top), None) if top.is_dir() => Ok(top),
+        _ => Err(refused(archive, "it must hold exactly one folder")),
+    }
+}
+
 /// Finds the llama.cpp tree in an archive of unknown layout: the outermost folder that has all of [`MARKS`].
 ///
 /// # Errors
 /// When the archive is damaged or refused, or has no such folder.
 pub fn find_tree(archive: &Path, bounds: Bounds, report: &mut Report<'_>) -> Result<Part, Error> {
     let mut found = [const { BTreeSet::new() }; MARKS.len()];
-    each(archive, bounds, report, &mut |path, _| {
+    each(archive, Contents::Source, bounds, report, &mut |path, _| {
         for (mark, folders) in MARKS.iter().zip(&mut found) {
             if let Some(folder) = path.strip_suffix(mark) {
                 folders.insert(folder.to_owned());
@@ -90,7 +137,7 @@ pub fn find_tree(archive: &Path, bounds: Bounds, report: &mut Report<'_>) -> Res
         Some(folder) => Ok(Part::Folder(folder.trim_end_matches('/').to_owned())),
         None => {
             let what = format!("no llama.cpp in the archive {}", archive.display());
-            Err(Error::new(what)
+            Err(Error::missing(what)
                 .looked_in(format!("every folder of it, for {}", MARKS.join(" and "))))
         }
     }
@@ -111,12 +158,13 @@ impl Part {
 /// Calls `each` with every file and folder of the archive, after checking it.
 fn each(
     archive: &Path,
+    contents: Contents,
     bounds: Bounds,
     report: &mut Report<'_>,
     each: &mut Each<'_>,
 ) -> Result<(), Error> {
-    let damaged = |e: io::Error| Error::new(format!("damaged archive {}: {e}", archive.display()));
-    let refused = |why: String| Error::new(format!("refused archive {}: {why}", archive.display()));
+    let damaged =
+        |e: io::Error| Error::refused(format!("damaged archive {}: {e}", archive.display()));
     let file = File::open(archive).map_err(|e| Error::io("open", archive, &e))?;
     let total = file.metadata().map_err(|e| Error::io("read", archive, &e))?.len();
     let read = std::rc::Rc::new(std::cell::Cell::new(0));
@@ -126,12 +174,12 @@ fn each(
     for (count, entry) in source.entries().map_err(damaged)?.enumerate() {
         let mut entry = entry.map_err(damaged)?;
         if count >= bounds.entries {
-            return Err(refused(format!("more than {} entries", bounds.entries)));
+            return Err(refused(archive, &format!("more than {} entries", bounds.entries)));
         }
         if entry.header().entry_type() == EntryType::XGlobalHeader {
             continue;
         }
-        let path = checked_path(&entry).map_err(refused)?;
+        let path = checked_path(&entry, contents).map_err(|why| refused(archive, &why))?;
         if !path.is_empty() {
             each(&path, &mut entry)?;
         }
@@ -143,17 +191,22 @@ fn each(
     Ok(())
 }
 
-fn checked_path<R: Read>(entry: &Entry<'_, R>) -> Result<String, String> {
+fn refused(archive: &Path, why: &str) -> Error {
+    Error::refused(format!("refused archive {}: {why}", archive.display()))
+}
+
+fn checked_path<R: Read>(entry: &Entry<'_, R>, contents: Contents) -> Result<String, String> {
     let bytes = entry.path_bytes();
     let shown = String::from_utf8_lossy(&bytes).into_owned();
-    let kind = match entry.header().entry_type() {
-        EntryType::Regular | EntryType::Continuous | EntryType::Directory => None,
-        EntryType::Symlink | EntryType::Link => Some("a link"),
-        EntryType::Char | EntryType::Block | EntryType::Fifo => Some("a device"),
-        _ => Some("neither a file nor a folder"),
-    };
-    if let Some(kind) = kind {
+    if let Some(kind) = refused_kind(entry, &shown, contents) {
         return Err(format!("`{shown}` is {kind}"));
+    }
+    match entry.header().mode() {
+        Ok(mode) if contents == Contents::Distribution && mode & 0o7000 != 0 => {
+            return Err(format!("`{shown}` has mode {mode:04o}"));
+        }
+        Ok(_) => {}
+        Err(_) => return Err(format!("`{shown}` has no mode")),
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| format!("`{shown}` is not UTF-8"))?;
     let mut parts = Vec::new();
@@ -170,29 +223,66 @@ fn checked_path<R: Read>(entry: &Entry<'_, R>) -> Result<String, String> {
     Ok(parts.join("/"))
 }
 
-fn write(entry: &mut impl Read, at: &Path, executable: bool) -> Result<(), Error> {
-    let failed = |e| Error::io("unpack", at, &e);
-    if let Some(folder) = at.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
+/// What an entry is, if it is nothing that `contents` may have.
+fn refused_kind<R: Read>(entry: &Entry<'_, R>, path: &str, contents: Contents) -> Option<String> {
+    let kind = entry.header().entry_type();
+    let is_file = matches!(kind, EntryType::Regular | EntryType::Continuous | EntryType::Directory);
+    let target = entry.link_name().ok().flatten();
+    if is_file
+        || (contents == Contents::Distribution
+            && kind.is_symlink()
+            && is_own(path, target.as_deref()))
+    {
+        return None;
     }
+    Some(match (kind, target) {
+        (EntryType::Symlink | EntryType::Link, Some(to)) => format!("a link to `{}`", to.display()),
+        (EntryType::Symlink | EntryType::Link, None) => "a link".to_owned(),
+        (EntryType::Char | EntryType::Block | EntryType::Fifo, _) => "a device".to_owned(),
+        _ => "neither a file nor a folder".to_owned(),
+    })
+}
+
+/// `FOLDER/bin/NAME` may be a link to `../NAME`.
+fn is_own(path: &str, target: Option<&Path>) -> bool {
+    match Path::new(path).iter().collect::<Vec<_>>()[..] {
+        [_, bin, name] => bin == "bin" && target == Some(&Path::new("..").join(name)),
+        _ => false,
+    }
+}
+
+fn create(folder: &Path) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))
+}
+
+fn write(entry: &mut impl Read, at: &Path, mode: Option<u32>) -> Result<(), Error> {
+    let failed = |e| Error::io("unpack", at, &e);
+    at.parent().map_or(Ok(()), create)?;
     // `create_new`: an archive that names a file twice is as wrong as one that links.
     let mut file = File::options().write(true).create_new(true).open(at).map_err(failed)?;
     io::copy(entry, &mut file).map_err(failed)?;
-    if executable {
-        set_executable(&file).map_err(failed)?;
-    }
-    Ok(())
+    mode.map_or(Ok(()), |mode| set_mode(at, mode)).map_err(failed)
 }
 
 #[cfg(unix)]
-fn set_executable(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o755))
+fn set_mode(at: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(at, std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-fn set_executable(_: &File) -> io::Result<()> {
+fn set_mode(_: &Path, _: u32) -> io::Result<()> {
     Ok(())
+}
+
+/// `bin/NAME` as a link to `../NAME`.
+#[cfg(unix)]
+fn link(at: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(Path::new("..").join(at.file_name().unwrap_or_default()), at)
+}
+
+#[cfg(not(unix))]
+fn link(_: &Path) -> io::Result<()> {
+    Err(io::Error::other("this system has no symbolic links"))
 }
 
 /// Counts the packed bytes, for the progress line.

@@ -1,10 +1,37 @@
-//! What went wrong, told to a person who wants to go on: what, where was looked, what to type next.
+//! Errors for a person who wants to go on: what failed, where we looked, what to type next. Programs ask for the kind.
 
-use std::fmt;
+use std::{fmt, io};
 
-/// A failed build: one fact, the places looked at, hints that can be typed.
+/// The kinds of errors that a program tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The words or variables of the user are wrong.
+    Usage,
+    /// Something that the work needs is not there.
+    Missing,
+    /// Something is there, but its hash or version is another one.
+    Mismatch,
+    /// We do not accept something that is there, or a server does not accept us.
+    Refused,
+    /// A server does not answer, or answers that it cannot.
+    Network,
+    /// The disk is full.
+    DiskFull,
+    /// The memory is full.
+    OutOfMemory,
+    /// A program that we started failed.
+    Tool,
+    /// The operating system failed otherwise.
+    Io,
+    /// Everything else.
+    Other,
+}
+
+/// A failure: one fact, the places where we looked, hints that can be typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
+    kind: Kind,
     what: String,
     looked_in: Vec<String>,
     hints: Vec<String>,
@@ -15,7 +42,59 @@ pub struct Error {
 impl Error {
     /// An error that says `what`: lower case, no full stop.
     pub fn new(what: impl Into<String>) -> Self {
+        Self::with_kind(Kind::Other, what)
+    }
+
+    /// [`Kind::Usage`], in words like those of [`Self::new`].
+    pub fn usage(what: impl Into<String>) -> Self {
+        Self::with_kind(Kind::Usage, what)
+    }
+
+    /// [`Kind::Missing`].
+    pub fn missing(what: impl Into<String>) -> Self {
+        Self::with_kind(Kind::Missing, what)
+    }
+
+    /// [`Kind::Mismatch`].
+    pub fn mismatch(what: impl Into<String>) -> Self {
+        Self::with_kind(Kind::Mismatch, what)
+    }
+
+    /// [`Kind::Refused`].
+    pub fn refused(what: impl Into<String>) -> Self {
+        Self::with_kind(Kind::Refused, what)
+    }
+
+    /// [`Kind::Network`].
+    pub fn network(what: impl Into<String>) -> Self {
+        Self::with_kind(Kind::Network, what)
+    }
+
+    /// [`Kind::Tool`].
+    pub fn tool(what: impl Into<String>) -> Self {
+        Self::with_kind(Kind::Tool, what)
+    }
+
+    /// An input or output error at `path` while doing `what`.
+    pub fn io(what: &str, path: &std::path::Path, error: &io::Error) -> Self {
+        Self::from_io(format!("cannot {what} {}", path.display()), error)
+    }
+
+    /// An input or output error after the words `what`.
+    pub fn from_io(what: impl fmt::Display, error: &io::Error) -> Self {
+        let text = format!("{what}: {error}");
+        match error.kind() {
+            io::ErrorKind::StorageFull => Self::new(text).full_disk(),
+            io::ErrorKind::OutOfMemory => Self::with_kind(Kind::OutOfMemory, text),
+            io::ErrorKind::NotFound => Self::with_kind(Kind::Missing, text),
+            _ => Self::with_kind(Kind::Io, text),
+        }
+    }
+
+    /// An error of `kind`, in words like those of [`Self::new`].
+    pub(crate) fn with_kind(kind: Kind, what: impl Into<String>) -> Self {
         Self {
+            kind,
             what: what.into(),
             looked_in: Vec::new(),
             hints: Vec::new(),
@@ -24,16 +103,49 @@ impl Error {
         }
     }
 
-    /// An input or output error at `path` while doing `what`.
-    pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        let text = Self::new(format!("cannot {what} {}: {error}", path.display()));
-        if error.kind() == std::io::ErrorKind::StorageFull { text.full_disk() } else { text }
+    /// The fact alone.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
     }
 
-    /// Adds the way out of a full disk.
+    /// Its kind.
     #[must_use]
-    pub fn full_disk(self) -> Self {
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The exit code of a program that ends with this error: 2 for wrong words, as other programs do, 1 otherwise.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if self.kind == Kind::Usage { 2 } else { 1 }
+    }
+
+    /// Whether a tool's own output, as far as it is shown, contains `words`.
+    #[must_use]
+    pub fn log_has(&self, words: &str) -> bool {
+        self.log.iter().any(|line| line.contains(words))
+    }
+
+    /// Names the thing that failed in front of the fact.
+    #[must_use]
+    pub fn at(mut self, place: impl fmt::Display) -> Self {
+        self.what = format!("{place}: {}", self.what);
+        self
+    }
+
+    /// Makes it a full disk, and adds the way out.
+    #[must_use]
+    pub fn full_disk(mut self) -> Self {
+        self.kind = Kind::DiskFull;
         self.hint("free some disk space and run the same command again")
+    }
+
+    /// Makes it a full memory, and adds the way out.
+    #[must_use]
+    pub fn full_memory(mut self, hint: impl Into<String>) -> Self {
+        self.kind = Kind::OutOfMemory;
+        self.hint(hint)
     }
 
     /// Adds a place that was searched in vain.
@@ -70,7 +182,7 @@ impl Error {
         self.status
     }
 
-    /// Joins several errors, so that everything that is wrong is told at once.
+    /// Joins several errors, so that everything that is wrong is told at once. The kind is the first one's.
     ///
     /// # Panics
     /// With an empty list: there is no error to tell.
@@ -104,3 +216,32 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_operating_system_has_its_kind() {
+        for (of, kind) in [
+            (io::ErrorKind::StorageFull, Kind::DiskFull),
+            (io::ErrorKind::OutOfMemory, Kind::OutOfMemory),
+            (io::ErrorKind::NotFound, Kind::Missing),
+            (io::ErrorKind::PermissionDenied, Kind::Io),
+        ] {
+            let error = Error::from_io("cannot read it", &of.into());
+            assert_eq!(error.kind(), kind);
+            assert_eq!(error.to_string().contains("\n  hint: free"), kind == Kind::DiskFull);
+        }
+    }
+
+    #[test]
+    fn several_errors_are_one_with_the_kind_of_the_first() {
+        let all = vec![Error::usage("a").hint("b"), Error::missing("c").hint("d")];
+        let error = Error::all(all);
+        assert_eq!(error.to_string(), "a\n  hint: b\nc\n  hint: d");
+        assert_eq!((error.kind(), error.exit_code()), (Kind::Usage, 2));
+        assert_eq!(Error::mismatch("c").at("f").to_string(), "f: c");
+        assert_eq!(Error::mismatch("c").exit_code(), 1);
+    }
+}

@@ -15,7 +15,7 @@ use crate::archive::{self, Bounds, Part};
 use crate::pin::Mirror;
 use crate::pypi::Package;
 use crate::stamp::Stamp;
-use crate::{Error, Progress, Report, Request, place};
+use crate::{Error, Kind, Progress, Report, Request, place};
 
 /// How long and how much is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +44,6 @@ impl Default for Limits {
 /// How many are followed.
 const REDIRECTS: usize = 5;
 
-/// How a full disk shows in an error's text, on Unix and on Windows.
-const FULL: &[&str] = &["(os error 28)", "(os error 112)"];
-
 /// What proves the bytes of a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proof {
@@ -71,10 +68,10 @@ pub(crate) fn tree(
             Ok((tree, stamp)) => return Ok((tree, stamp, name)),
             Err(error) => error,
         };
-        let text = error.to_string();
-        if FULL.iter().any(|mark| text.contains(mark)) {
-            return Err(full(work, &text));
+        if error.kind() == Kind::DiskFull {
+            return Err(full(work, &error));
         }
+        let text = error.to_string();
         report(Progress::Say(&format!("{name} failed: {text}")));
         failures.extend(format!("{name}: {text}").lines().map(str::to_owned));
         for leftover in ["pypi", "tree"] {
@@ -82,7 +79,7 @@ pub(crate) fn tree(
         }
     }
     let again = if crate::is_clone(&request.root) { "cargo xtask vendor" } else { "build again" };
-    Err(Error::new(format!("no mirror gave llama.cpp {tag}"))
+    Err(Error::network(format!("no mirror gave llama.cpp {tag}"))
         .log(failures)
         .hint(format!("with a network: {again}"))
         .hint("with an archive of the tag: LLAMA_SYS_SOURCE_ARCHIVE=/path/to/llama.cpp.tar.gz")
@@ -112,7 +109,7 @@ pub(crate) fn download_from(
 ) -> Result<Uri, Error> {
     let (response, from) = ask(url, limits, proof)?;
     if !response.status().is_success() {
-        return Err(Error::new(format!("the server answered {}", response.status())));
+        return Err(Error::network(format!("the server answered {}", response.status())));
     }
     let mut file = File::create(to).map_err(|e| Error::io("write", to, &e))?;
     receive(response.into_body(), &mut file, limits, report)?;
@@ -146,15 +143,15 @@ fn from_mirror(
     let stamp = Stamp::hash(&tree, Some(executables))?;
     if !request.pin.names(&stamp.tree) {
         let (found, pinned) = (&stamp.tree, &request.pin.tree);
-        return Err(Error::new(format!("its tree is {found}, the pin says {pinned}")));
+        return Err(Error::mismatch(format!("its tree is {found}, the pin says {pinned}")));
     }
     Ok((tree, stamp))
 }
 
-fn full(work: &Path, text: &str) -> Error {
+fn full(work: &Path, error: &Error) -> Error {
     let dir = work.parent().unwrap_or(work).display();
-    Error::new(format!("no space left in {dir}"))
-        .log(text.lines().map(str::to_owned))
+    Error::with_kind(Kind::DiskFull, format!("no space left in {dir}"))
+        .log([error.what().to_owned()])
         .hint("make room for it: the archive is 40 MB, the tree 180 MB")
         .hint("or put it elsewhere: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
 }
@@ -164,25 +161,25 @@ fn ask(url: &str, limits: &Limits, proof: Proof) -> Result<(Response<Body>, Uri)
     let local = url.starts_with("http://127.0.0.1:");
     let any = proof == Proof::Hash;
     if !any && !local && !url.starts_with("https://") {
-        return Err(Error::new("refused: only https addresses are fetched"));
+        return Err(Error::refused("refused: only https addresses are fetched"));
     }
     let agent = agent(local, limits);
-    let mut at: Uri = url.parse().map_err(|e| Error::new(format!("{url} is no address: {e}")))?;
+    let mut at: Uri = url.parse().map_err(|e| Error::usage(format!("{url} is no address: {e}")))?;
     for _ in 0..=REDIRECTS {
-        let response = agent.get(&at).call().map_err(|e| Error::new(reason(e, limits)))?;
+        let response = agent.get(&at).call().map_err(|e| Error::network(reason(e, limits)))?;
         let to =
             response.headers().get(header::LOCATION).filter(|_| response.status().is_redirection());
         let Some(to) = to else { return Ok((response, at)) };
         let to = String::from_utf8_lossy(to.as_bytes());
         let to = join(&at, &to)
-            .ok_or_else(|| Error::new(format!("redirected to {to}, which is no address")))?;
+            .ok_or_else(|| Error::network(format!("redirected to {to}, which is no address")))?;
         let safe = to.scheme_str() == Some("https") || (local && to.host() == Some("127.0.0.1"));
         if !any && !safe {
-            return Err(Error::new(format!("redirected to {to}, which is not https")));
+            return Err(Error::refused(format!("redirected to {to}, which is not https")));
         }
         at = to;
     }
-    Err(Error::new(format!("more than {REDIRECTS} redirects")))
+    Err(Error::network(format!("more than {REDIRECTS} redirects")))
 }
 
 /// The address that `reference` means in a document or a redirect from `base`
@@ -256,17 +253,17 @@ fn receive(
         let n = match reader.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(n) => n,
-            Err(e) => return Err(Error::new(broken(e, done, limits))),
+            Err(e) => return Err(Error::network(broken(e, done, limits))),
         };
         done += n as u64;
         if done > limits.bytes {
-            return Err(Error::new(format!("more than {} bytes", limits.bytes)));
+            return Err(Error::refused(format!("more than {} bytes", limits.bytes)));
         }
         if start.elapsed() > limits.total {
             let seconds = limits.total.as_secs_f32();
-            return Err(Error::new(format!("too slow: {done} bytes in {seconds} s")));
+            return Err(Error::network(format!("too slow: {done} bytes in {seconds} s")));
         }
-        file.write_all(&buffer[..n]).map_err(|e| Error::new(format!("cannot write it: {e}")))?;
+        file.write_all(&buffer[..n]).map_err(|e| Error::from_io("cannot write it", &e))?;
         report(Progress::Step { what: "fetch", done, total });
     }
 }

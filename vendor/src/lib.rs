@@ -2,8 +2,8 @@
 //!
 //! [`Pin`] names the release, [`SourceTree::prepare`] finds or fetches and verifies it,
 //! [`SourceTree::copy_patched`] lays out what is built, [`Ui::prepare`] builds the web page once.
-//! Everything below the build stands on this crate, so the two things that all of them need live
-//! here too: [`Error`] (what a person is told) and [`sh`] (how programs are run).
+//! All crates of the workspace depend on this one, so it also has what all of them need: [`Error`], [`sh`] (runs programs),
+//! [`place`] (writes folders whole or not at all), [`walk`] and [`archive`] (unpacks what nobody has vouched for).
 
 use std::path::{Path, PathBuf};
 
@@ -25,9 +25,10 @@ mod stamp;
 pub mod subset;
 pub mod tree;
 mod ui;
+pub mod walk;
 
 pub use copy::Copied;
-pub use error::Error;
+pub use error::{Error, Kind};
 pub use patch::Patch;
 pub use pin::Pin;
 pub use progress::{Progress, Report};
@@ -87,7 +88,7 @@ mod tests {
         file("llama-sys/Cargo.toml");
         let ours = Some(clone.path().join("vendor"));
         assert_eq!(member("xtask"), ours);
-        assert_eq!(member("llama-sys/build"), ours);
+        assert_eq!(member("tools/ci"), ours);
         assert_eq!(member("a/b/c"), None);
         assert!(!is_clone(&clone.path().join("vendor")));
         file("xtask/Cargo.toml");

@@ -74,7 +74,7 @@ impl Patch {
     }
 
     fn failed(&self, why: &str) -> Error {
-        Error::new(format!("patch {} does not apply: {why}", self.name))
+        Error::mismatch(format!("patch {} does not apply: {why}", self.name))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Progress, Report};
+use crate::{Error, Progress, Report, walk};
 
 /// The right to change what is in a folder, held by one process at a time and freed by its end.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Lock {
                 Err(e) => failures.push(format!("{}: {e}", dir.display())),
             }
         }
-        Err(Error::new("no folder to put llama.cpp in can be written")
+        Err(Error::missing("no folder to put llama.cpp in can be written")
             .log(failures)
             .hint("name a folder for it: LLAMA_SYS_CACHE_DIR=/path/to/cache"))
     }
@@ -224,6 +224,14 @@ pub(crate) fn remove(dir: &Path) -> Result<(), Error> {
     }
 }
 
+/// The bytes that this user may still write to the disk of `dir`.
+///
+/// # Errors
+/// When the operating system does not say.
+pub fn free_space(dir: &Path) -> io::Result<u64> {
+    fs4::available_space(dir)
+}
+
 /// Writes a small file so that it is there whole or not at all.
 ///
 /// # Errors
@@ -246,17 +254,18 @@ pub fn write_whole(to: &Path, text: &str) -> io::Result<()> {
     written
 }
 
+/// Files first, then the folders that name them, the innermost first.
 fn sync(dir: &Path) -> Result<(), Error> {
-    let failed = |e| Error::io("read the folder", dir, &e);
-    for item in fs::read_dir(dir).map_err(failed)? {
-        let item = item.map_err(failed)?;
-        let (kind, at) = (item.file_type().map_err(failed)?, item.path());
-        if kind.is_dir() {
-            sync(&at)?;
-        } else if kind.is_file() {
-            let file = File::options().append(true).open(&at);
-            file.and_then(|file| file.sync_all()).map_err(|e| Error::io("write", &at, &e))?;
-        }
+    for found in walk::all(dir)?.into_iter().rev() {
+        let at = dir.join(&found.path);
+        let synced = if found.kind.is_dir() {
+            sync_dir(&at)
+        } else if found.kind.is_file() {
+            File::options().append(true).open(&at).and_then(|file| file.sync_all())
+        } else {
+            Ok(())
+        };
+        synced.map_err(|e| Error::io("write", &at, &e))?;
     }
     sync_dir(dir).map_err(|e| Error::io("write", dir, &e))
 }

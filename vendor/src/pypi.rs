@@ -12,7 +12,7 @@ use ureq::http::uri::Authority;
 
 pub use self::settings::Settings;
 use crate::fetch::{self, Limits, Proof};
-use crate::{Error, Report, tree};
+use crate::{Error, Kind, Report, tree};
 
 /// The most bytes of a package's page: the longest on PyPI have a tenth of it.
 const PAGE: u64 = 64 << 20;
@@ -50,13 +50,14 @@ impl Package<'_> {
         for index in &settings.indexes {
             match self.fetch(index, dir, &to, limits, report) {
                 Ok(()) => return self.proved(to),
+                Err(error) if error.kind() == Kind::DiskFull => return Err(error),
                 Err(error) => failures.push(format!("{}: {error}", shown(index))),
             }
         }
         if failures.is_empty() {
             failures.push("pip's settings name no index (no-index)".to_owned());
         }
-        Err(Error::new(failures.join("\n")))
+        Err(Error::network(failures.join("\n")))
     }
 
     fn fetch(
@@ -69,7 +70,7 @@ impl Package<'_> {
     ) -> Result<(), Error> {
         let (base, text) = page(index, self.name, dir, limits)?;
         let url = link(&text, &base, self.file)
-            .ok_or_else(|| Error::new(format!("it has no {}", self.file)))?;
+            .ok_or_else(|| Error::missing(format!("it has no {}", self.file)))?;
         fetch::download_from(&url.to_string(), to, limits, Proof::Hash, report).map(drop)
     }
 
@@ -82,7 +83,7 @@ impl Package<'_> {
             return Ok(path);
         }
         let (file, pinned) = (self.file, self.sha256);
-        Err(Error::new(format!("the SHA-256 of {file} is {found}, the pin says {pinned}")))
+        Err(Error::mismatch(format!("the SHA-256 of {file} is {found}, the pin says {pinned}")))
     }
 }
 
@@ -108,7 +109,7 @@ pub fn release(
             Err(error) => failures.push(format!("{}: {error}", shown(index))),
         }
     }
-    if failures.is_empty() { Ok(None) } else { Err(Error::new(failures.join("\n"))) }
+    if failures.is_empty() { Ok(None) } else { Err(Error::network(failures.join("\n"))) }
 }
 
 /// An index's page of the package `name`, and the address that gave it.

@@ -207,17 +207,17 @@ impl Cmd {
     }
 
     fn no_start(&self, error: &std::io::Error) -> Error {
-        Error::new(format!("cannot run `{}`: {error}", self.program.to_string_lossy()))
+        Error::from_io(format!("cannot run `{}`", self.program.to_string_lossy()), error)
     }
 
     fn too_long(&self, group: Group, lines: Vec<String>) -> Error {
         group.kill();
         let seconds = self.limit.unwrap_or_default().as_secs_f32();
-        Error::new(format!("a command took longer than {seconds} s: {self}")).log(tail(lines))
+        Error::tool(format!("a command took longer than {seconds} s: {self}")).log(tail(lines))
     }
 
     fn failed(&self, status: ExitStatus, lines: Vec<String>) -> Error {
-        let failed = Error::new(format!("a command failed with {status}: {self}"));
+        let failed = Error::tool(format!("a command failed with {status}: {self}"));
         failed.with_status(status.code()).log(tail(lines))
     }
 }

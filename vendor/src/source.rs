@@ -172,7 +172,7 @@ impl fmt::Display for Origin {
 fn own(request: &Request, dir: &Path) -> Result<SourceTree, Error> {
     for file in archive::MARKS {
         if !dir.join(file).is_file() {
-            return Err(Error::new(format!("{} is not a llama.cpp source tree", dir.display()))
+            return Err(Error::usage(format!("{} is not a llama.cpp source tree", dir.display()))
                 .looked_in(dir.join(file).display().to_string())
                 .hint("name a checkout: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
                 .hint("or unset LLAMA_SYS_SOURCE_DIR to build the pinned release"));
@@ -236,14 +236,15 @@ fn mismatch(tag: &str, root: Option<&Path>, at: &Path, why: String) -> Error {
     } else {
         "remove it, and build with a network: it is fetched again"
     };
-    Error::new(format!("{} is not llama.cpp {tag} as released", at.display()))
+    Error::mismatch(format!("{} is not llama.cpp {tag} as released", at.display()))
         .log([why])
         .hint(again)
         .hint("build a tree with changes of your own: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
 }
 
 fn absent(request: &Request, why: &str) -> Error {
-    let mut error = Error::new(format!("llama.cpp {} is not there, and {why}", request.pin.tag));
+    let mut error =
+        Error::missing(format!("llama.cpp {} is not there, and {why}", request.pin.tag));
     for home in request.homes() {
         error = error.looked_in(home.join(TREE).display().to_string());
     }

@@ -5,14 +5,15 @@
 //! after verification (`stamp.rs`).
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, FileType};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sha1::{Digest, Sha1};
 
 use crate::Error;
+use crate::walk::{self, Found};
 
 /// A file of a tree.
 #[derive(Debug, Clone)]
@@ -33,11 +34,21 @@ pub struct Entry {
 /// # Errors
 /// When something cannot be read, or is neither file nor folder, or its name is not UTF-8.
 pub fn walk(dir: &Path, keep: &dyn Fn(&str) -> bool) -> Result<Vec<Entry>, Error> {
-    let mut entries = Vec::new();
-    collect(dir, "", keep, &mut entries)?;
     // Full paths in byte order are git's order: a folder sorts as if its name ended in `/`.
-    entries.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(entries)
+    let found = walk::kept(dir, &|path| ![".git", ".git/"].contains(&path) && keep(path))?;
+    let files = found.into_iter().filter(|found| !found.kind.is_dir());
+    files.map(|Found { path, kind }| entry(dir.join(&path), path, kind)).collect()
+}
+
+fn entry(at: PathBuf, path: String, kind: FileType) -> Result<Entry, Error> {
+    if !kind.is_file() {
+        let what = format!("neither a file nor a folder in the source tree: {}", at.display());
+        return Err(Error::refused(what).hint("put a copy there instead of a link"));
+    }
+    let failed = |e| Error::io("read", &at, &e);
+    let meta = fs::symlink_metadata(&at).map_err(failed)?;
+    let modified = meta.modified().map_err(failed)?;
+    Ok(Entry { path, len: meta.len(), modified, executable: is_executable(&meta) })
 }
 
 /// The git tree id of the files `entries` below `dir`. `executables` replaces the file system's opinion on
@@ -71,42 +82,6 @@ pub(crate) fn id_of(
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn collect(
-    dir: &Path,
-    prefix: &str,
-    keep: &dyn Fn(&str) -> bool,
-    entries: &mut Vec<Entry>,
-) -> Result<(), Error> {
-    let failed = |e| Error::io("read the folder", dir, &e);
-    for item in fs::read_dir(dir).map_err(failed)? {
-        let item = item.map_err(failed)?;
-        let at = item.path();
-        let Some(name) = item.file_name().to_str().map(str::to_owned) else {
-            return Err(Error::new(format!(
-                "not a UTF-8 name in the source tree: {}",
-                at.display()
-            )));
-        };
-        let path = format!("{prefix}{name}");
-        let kind = item.file_type().map_err(|e| Error::io("read", &at, &e))?;
-        if path == ".git" || !keep(&if kind.is_dir() { format!("{path}/") } else { path.clone() }) {
-            continue;
-        }
-        if kind.is_dir() {
-            collect(&at, &format!("{path}/"), keep, entries)?;
-        } else if kind.is_file() {
-            let meta = item.metadata().map_err(|e| Error::io("read", &at, &e))?;
-            let modified = meta.modified().map_err(|e| Error::io("read", &at, &e))?;
-            let executable = is_executable(&meta);
-            entries.push(Entry { path, len: meta.len(), modified, executable });
-        } else {
-            let what = format!("neither a file nor a folder in the source tree: {}", at.display());
-            return Err(Error::new(what).hint("put a copy there instead of a link"));
-        }
-    }
-    Ok(())
 }
 
 /// Hashes the tree whose entries share the first `skip` bytes of their paths.

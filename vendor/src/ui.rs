@@ -157,7 +157,7 @@ impl Wanted<'_> {
             return Ok(());
         }
         if self.request.offline {
-            return Err(Error::new("the web UI is not there, and offline mode is on")
+            return Err(Error::missing("the web UI is not there, and offline mode is on")
                 .hint(format!("bring it with a network: {}", again(self.request)))
                 .hint("with an archive of it: LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz")
                 .into());

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use workspace::screen::Screen;
@@ -92,8 +93,8 @@ fn parse(args: Vec<OsString>) -> Result<Args> {
             Long("features") => parsed.features = install::split(&own.value()?.string()?),
             Long("yes") | Short('y') => parsed.yes = true,
             Value(value) => bail!(
-                "`{}` is no argument of `serve`\n  hint: arguments of llama-server come after `--`",
-                value.to_string_lossy()
+                Error::usage(format!("`{}` is no argument of `serve`", value.to_string_lossy()))
+                    .hint("arguments of llama-server come after `--`")
             ),
             _ => return Err(arg.unexpected().into()),
         }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use llama_build::Config;
 use llama_build::toolchain;
+use llama_src::Error;
 use workspace::{cargo, install, tools};
 
 /// Features whose toolkit the tool can bring, and what it brings, for a person.
@@ -28,9 +29,12 @@ pub(crate) fn find(config: &mut Config, yes: bool) -> Result<Vec<(&'static str, 
             None if yes || install::agreed(&command)? => ask(feature, true)?
                 .with_context(|| format!("no toolkit for feature `{feature}` was brought"))?,
             None => bail!(
-                "no toolkit for feature `{feature}`\n  hint: let this command bring it ({what}, into {}): add \
-                 --yes\n  hint: or install the vendor's own",
-                cargo::toolkits().display()
+                Error::missing(format!("no toolkit for feature `{feature}`"))
+                    .hint(format!(
+                        "let this command bring it ({what}, into {}): add --yes",
+                        cargo::toolkits().display()
+                    ))
+                    .hint("or install the vendor's own")
             ),
         };
         for (name, own) in [

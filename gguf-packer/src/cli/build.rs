@@ -68,11 +68,11 @@ fn shippable(
     outputs: &[save::Target],
 ) -> Result<(), Error> {
     if args.push && request.names.is_empty() && !formats.are_named() {
-        return Err(Error::new("an image without a name cannot be pushed")
+        return Err(Error::usage("an image without a name cannot be pushed")
             .hint("gguf-packer build --tag REGISTRY/NAME --push ."));
     }
     if formats.has_artifact() && !args.push && outputs.is_empty() {
-        return Err(Error::new(
+        return Err(Error::usage(
             "`--format` says how a model is pushed or written, and it is neither",
         )
         .hint("add --push, or --output oci-archive=PATH")
@@ -145,7 +145,7 @@ fn make(
 pub(super) fn file(args: &args::Wanted, context: &Path) -> Result<Found, Error> {
     let is_url = |text: &str| text.starts_with("http://") || text.starts_with("https://");
     if context.to_str().is_some_and(is_url) {
-        return Err(Error::new("the folder to build is an address")
+        return Err(Error::usage("the folder to build is an address")
             .hint("clone it first, or name it: --build-context NAME=URL"));
     }
     if args.file.as_deref() == Some(Path::new("-")) {
@@ -156,7 +156,7 @@ pub(super) fn file(args: &args::Wanted, context: &Path) -> Result<Found, Error> 
         return Ok(Found { path: "-".into(), text });
     }
     if !context.is_dir() {
-        return Err(Error::new(format!("there is no folder {}", context.display()))
+        return Err(Error::usage(format!("there is no folder {}", context.display()))
             .hint("the last word is the folder to build: gguf-packer build -t NAME ."));
     }
     find::script(context, args.file.as_deref())
@@ -190,7 +190,7 @@ pub(super) fn pairs(
             None => (word.as_str(), absent(word)),
         };
         if key.is_empty() || (option == "--build-context" && value.is_none()) {
-            return Err(Error::new(format!("`{option} {word}` is not KEY=VALUE")));
+            return Err(Error::usage(format!("`{option} {word}` is not KEY=VALUE")));
         }
         if let Some(value) = value {
             pairs.insert(key.to_owned(), value);
@@ -208,7 +208,7 @@ fn source_date() -> Result<Option<u64>, Error> {
     let name = "SOURCE_DATE_EPOCH";
     let parsed = |text: String| {
         text.parse().map_err(|_| {
-            Error::new(format!("{name} is `{text}`, not a number of seconds"))
+            Error::usage(format!("{name} is `{text}`, not a number of seconds"))
                 .hint(format!("{name}=$(git log -1 --format=%ct)"))
         })
     };

@@ -74,12 +74,12 @@ pub(super) fn converter(request: &Request<'_>, watch: &mut Watch<'_>) -> Result<
 pub(super) fn writable(path: &Path) -> Result<(), Error> {
     let absolute = std::path::absolute(path).map_err(|e| Error::io("write", path, &e))?;
     if absolute.is_dir() {
-        return Err(Error::new(format!("{} is a folder", path.display()))
+        return Err(Error::usage(format!("{} is a folder", path.display()))
             .hint("name the file in it that is to be written"));
     }
     match absolute.parent() {
         Some(folder) if !folder.is_dir() => {
-            Err(Error::new(format!("there is no folder {}", folder.display()))
+            Err(Error::usage(format!("there is no folder {}", folder.display()))
                 .hint(format!("mkdir -p {}", folder.display())))
         }
         _ => Ok(()),

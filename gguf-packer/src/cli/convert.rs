@@ -36,10 +36,11 @@ pub(super) fn run(args: &args::Convert) -> Result<(), Error> {
 /// The type as it is spelled; what can be told to be wrong with the words.
 fn check(args: &args::Convert) -> Result<&'static str, Error> {
     let mut wrong = Vec::new();
-    let kind = types::of_converted(&args.kind)
-        .map_err(|hint| Error::new(format!("a conversion has no type `{}`", args.kind)).hint(hint));
+    let kind = types::of_converted(&args.kind).map_err(|hint| {
+        Error::usage(format!("a conversion has no type `{}`", args.kind)).hint(hint)
+    });
     if args.class == args::Class::Model && args.base.is_some() {
-        wrong.push(Error::new("`--base` goes with an adapter").hint("--class lora"));
+        wrong.push(Error::usage("`--base` goes with an adapter").hint("--class lora"));
     }
     wrong.extend(writable(&args.out).err());
     match kind {

@@ -67,7 +67,7 @@ fn package(args: &Args, context: &Context) -> Result<Package, Error> {
             Package::remote(&client.peek(&name, None, &|event| screen.transfer(event))?)
         }
         (Ok(_), None) => {
-            Err(Error::new(format!("`{model}` is no name that a registry could have")))
+            Err(Error::usage(format!("`{model}` is no name that a registry could have")))
         }
         (Err(error), None) => Err(error),
     }
@@ -79,8 +79,10 @@ fn footprint(text: &str) -> Result<(u64, u64), Error> {
     let bytes = |mib: &u64| mib.checked_mul(MIB);
     match parts.unwrap_or_default().iter().map(bytes).collect::<Option<Vec<u64>>>().as_deref() {
         Some(&[ram, card]) => Ok((ram, card)),
-        _ => Err(Error::new(format!("not MiB of the processor's memory and of a card: `{text}`"))
-            .hint("--platform-footprint 150,250")),
+        _ => {
+            Err(Error::usage(format!("not MiB of the processor's memory and of a card: `{text}`"))
+                .hint("--platform-footprint 150,250"))
+        }
     }
 }
 

@@ -93,7 +93,7 @@ impl Formats {
                     known.iter().find(|(known, other)| known == name && other != format)
                 {
                     let text = format!("`{name}` cannot be both `{other}` and `{format}`");
-                    return Err(Error::new(text).hint(format!("--format {format}=OTHER-NAME")));
+                    return Err(Error::usage(text).hint(format!("--format {format}=OTHER-NAME")));
                 }
                 known.push((name.clone(), *format));
             }
@@ -137,8 +137,10 @@ fn item(format: Format, image: &StoredImage, store: &Store) -> Result<Item, Erro
 /// The name of the format beside the image's.
 fn with_format(name: &Name, format: Format) -> Result<Name, Error> {
     let Some(tag) = name.tag() else {
-        return Err(Error::new(format!("`{name}` has no tag that `-{format}` could be added to"))
-            .hint(format!("--format {format}=NAME")));
+        return Err(Error::usage(format!(
+            "`{name}` has no tag that `-{format}` could be added to"
+        ))
+        .hint(format!("--format {format}=NAME")));
     };
     // A tag may be too long then.
     name.with(Version::Tag(format!("{tag}-{format}"))).full().parse()

@@ -130,7 +130,7 @@ fn asked(request: &Request<'_>, found: &Found) -> Result<Asked, Error> {
     let whole = std::path::absolute(&found.path).map_err(|e| Error::io("read", &found.path, &e))?;
     let (dir, name) = (whole.parent(), whole.file_name().and_then(|name| name.to_str()));
     let (Some(dir), Some(name)) = (dir, name) else {
-        return Err(Error::new("a graph is made of a file on the disk")
+        return Err(Error::usage("a graph is made of a file on the disk")
             .hint("gguf-packer llb-dump -f GGUFPackerfile ."));
     };
     folders.insert("dockerfile".to_owned(), Folder { path: dir.into(), ..Folder::default() });

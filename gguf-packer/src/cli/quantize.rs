@@ -35,7 +35,7 @@ pub(super) fn run(args: &args::Quantize) -> Result<(), Error> {
     let shown = args.to.as_deref().expect("only a dry run goes without");
     let to = std::path::absolute(shown).map_err(|e| Error::io("write", shown, &e))?;
     if to.canonicalize().is_ok_and(|to| to == from) {
-        return Err(Error::new("both files are the same one").hint("name another file to write"));
+        return Err(Error::usage("both files are the same one").hint("name another file to write"));
     }
     check(args, &from, Some(shown))?;
     let screen = Screen::new(args.progress);
@@ -70,13 +70,14 @@ fn kinds(args: &args::Quantize) -> Vec<Error> {
     let mut wrong = Vec::new();
     if args.kinds.len() > 1 && !args.dry_run {
         wrong.push(
-            Error::new("one file has one type").hint("--dry-run tells the sizes of several types"),
+            Error::usage("one file has one type")
+                .hint("--dry-run tells the sizes of several types"),
         );
     }
     for kind in &args.kinds {
         match types::of_file(kind) {
             Err(hint) => {
-                wrong.push(Error::new(format!("no type of files is `{kind}`")).hint(hint));
+                wrong.push(Error::usage(format!("no type of files is `{kind}`")).hint(hint));
             }
             Ok(kind)
                 if types::needs_matrix(kind.name, args.pure)
@@ -84,7 +85,7 @@ fn kinds(args: &args::Quantize) -> Vec<Error> {
                     && !args.dry_run =>
             {
                 let text = format!("{} needs an importance matrix", kind.name);
-                wrong.push(Error::new(text).hint("--imatrix FILE, as llama-imatrix writes it"));
+                wrong.push(Error::usage(text).hint("--imatrix FILE, as llama-imatrix writes it"));
             }
             Ok(_) => {}
         }
@@ -101,14 +102,14 @@ fn tensors(args: &args::Quantize) -> Vec<Error> {
         match text.rsplit_once('=') {
             Some((pattern, kind)) if !pattern.is_empty() => named.push(kind),
             _ => wrong.push(
-                Error::new(format!("`{text}` names no tensors and their type"))
+                Error::usage(format!("`{text}` names no tensors and their type"))
                     .hint("--tensor-type attn_q=Q8_0"),
             ),
         }
     }
     for kind in named {
         if let Err(hint) = types::of_tensor(kind) {
-            wrong.push(Error::new(format!("no type of tensors is `{kind}`")).hint(hint));
+            wrong.push(Error::usage(format!("no type of tensors is `{kind}`")).hint(hint));
         }
     }
     wrong
@@ -217,7 +218,7 @@ fn words(
 /// A path as an argument; the quantizer takes text.
 pub(super) fn named(path: &Path) -> Result<String, Error> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
-        Error::new(format!("the path is not UTF-8: {}", path.display()))
+        Error::usage(format!("the path is not UTF-8: {}", path.display()))
             .hint("give it another name")
     })
 }

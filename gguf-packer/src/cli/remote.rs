@@ -160,7 +160,7 @@ fn credentials(args: &args::Login) -> Result<(String, String), Error> {
             term.read_line().map_err(failed)?
         }
         None => {
-            return Err(Error::new("there is no user to log in")
+            return Err(Error::usage("there is no user to log in")
                 .hint("gguf-packer login --username NAME --password-stdin REGISTRY < FILE"));
         }
     };

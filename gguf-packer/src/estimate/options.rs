@@ -27,7 +27,7 @@ pub(super) fn all(command: &[String], user: &[String]) -> Result<Vec<String>, Er
     let given: Vec<String> = user.iter().flat_map(|word| split(word)).collect();
     let all = [without_texts(command)?, without_texts(&said(&given))?].concat();
     if let Some(option) = all.iter().find(|word| DOWNLOADS.contains(&word.as_str())) {
-        return Err(Error::new(format!("`{option}` would download the model to look at it"))
+        return Err(Error::usage(format!("`{option}` would download the model to look at it"))
             .hint("name the model itself: gguf-packer estimate hf://ORG/REPO/FILE.gguf"));
     }
     Ok(compat::today(&all, &NoTexts)?.args)

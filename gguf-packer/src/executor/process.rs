@@ -30,7 +30,7 @@ pub fn run(
 ) -> Result<(), Error> {
     let mut command = cmd.command();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let no_start = |e: std::io::Error| Error::new(format!("cannot run `{cmd}`: {e}"));
+    let no_start = |e: std::io::Error| Error::from_io(format!("cannot run `{cmd}`"), &e);
     let mut child = command.spawn().map_err(no_start)?;
     let (sender, lines) = mpsc::channel();
     forward(child.stdout.take(), sender.clone());
@@ -57,7 +57,7 @@ pub fn run(
     if status.success() {
         return Ok(());
     }
-    Err(Error::new(format!("a command failed with {status}: {cmd}")).log(tail))
+    Err(Error::tool(format!("a command failed with {status}: {cmd}")).log(tail))
 }
 
 fn end(child: &mut Child) {

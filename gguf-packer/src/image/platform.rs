@@ -65,7 +65,7 @@ impl FromStr for Platform {
         };
         if !word(os) || !word(architecture) || !variant.is_none_or(word) {
             return Err(
-                Error::new(format!("not a platform: `{text}`")).hint("--platform linux/amd64")
+                Error::usage(format!("not a platform: `{text}`")).hint("--platform linux/amd64")
             );
         }
         // As Docker does: other names of the same machine, and variants that say nothing.

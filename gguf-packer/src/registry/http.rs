@@ -107,7 +107,7 @@ impl Http {
             }
         }
         let mut error =
-            Error::new(format!("cannot {what}: {name} cannot be reached")).log(reasons.clone());
+            Error::network(format!("cannot {what}: {name} cannot be reached")).log(reasons.clone());
         if reasons.iter().any(|why| why.contains("certificate") || why.contains("UnknownIssuer")) {
             error = error.hint("trust its certificate: SSL_CERT_FILE=/path/to/ca.pem");
         }

@@ -42,37 +42,39 @@ fn explained(session: &Session<'_>, status: StatusCode, code: &str) -> Error {
     let (name, registry) = (session.name, session.registry());
     let login = format!("log in: gguf-packer login {registry}");
     match status {
-        StatusCode::UNAUTHORIZED if session.client.has_credentials(session.name) => Error::new(
+        StatusCode::UNAUTHORIZED if session.client.has_credentials(session.name) => Error::refused(
             format!("{registry} does not take the credentials that are kept for `{name}`"),
         )
         .hint(login)
         .hint("or the name is not there: check it"),
         StatusCode::UNAUTHORIZED => {
-            Error::new(format!("{registry} does not say to strangers whether it has `{name}`"))
+            Error::refused(format!("{registry} does not say to strangers whether it has `{name}`"))
                 .hint("check the name")
                 .hint(login)
         }
-        StatusCode::FORBIDDEN => Error::new(format!("{registry} does not let you {what} `{name}`"))
-            .hint(format!("log in as somebody who may: gguf-packer login {registry}")),
+        StatusCode::FORBIDDEN => {
+            Error::refused(format!("{registry} does not let you {what} `{name}`"))
+                .hint(format!("log in as somebody who may: gguf-packer login {registry}"))
+        }
         StatusCode::NOT_FOUND if code == "NAME_UNKNOWN" => {
             let repository = name.repository();
-            Error::new(format!(
+            Error::missing(format!(
                 "{registry} has no repository `{repository}`: cannot {what} `{name}`"
             ))
             .hint("check the name")
         }
-        StatusCode::NOT_FOUND => Error::new(format!("{registry} does not have `{name}`"))
+        StatusCode::NOT_FOUND => Error::missing(format!("{registry} does not have `{name}`"))
             .hint("check the name and the tag"),
-        StatusCode::TOO_MANY_REQUESTS => {
-            Error::new(format!("{registry} limits how often it is asked: cannot {what} `{name}`"))
-                .hint("wait, then run the same command again: it goes on from there")
-                .hint(login)
-        }
-        _ if status.is_server_error() => Error::new(format!(
+        StatusCode::TOO_MANY_REQUESTS => Error::network(format!(
+            "{registry} limits how often it is asked: cannot {what} `{name}`"
+        ))
+        .hint("wait, then run the same command again: it goes on from there")
+        .hint(login),
+        _ if status.is_server_error() => Error::network(format!(
             "{registry} answered {status} again and again: cannot {what} `{name}`"
         ))
         .hint("run the same command again later: it goes on from there"),
-        _ => Error::new(format!("{registry} answered {status}: cannot {what} `{name}`")),
+        _ => Error::network(format!("{registry} answered {status}: cannot {what} `{name}`")),
     }
 }
 
@@ -80,7 +82,7 @@ fn explained(session: &Session<'_>, status: StatusCode, code: &str) -> Error {
 pub(super) fn too_long(session: &Session<'_>, wait: Duration) -> Error {
     let (name, registry) = (session.name, session.registry());
     let wait = humantime::format_duration(Duration::from_secs(wait.as_secs()));
-    Error::new(format!("{registry} limits how often it is asked: `{name}` has to wait {wait}"))
+    Error::network(format!("{registry} limits how often it is asked: `{name}` has to wait {wait}"))
         .hint("run the same command again then: it goes on from there")
         .hint(format!("those who are known may ask more often: gguf-packer login {registry}"))
 }
@@ -88,6 +90,6 @@ pub(super) fn too_long(session: &Session<'_>, wait: Duration) -> Error {
 /// The registry went away.
 pub(super) fn gone(session: &Session<'_>, why: &str) -> Error {
     let (what, registry) = (session.what(), session.registry());
-    Error::new(format!("cannot {what}: {registry} does not answer: {why}"))
+    Error::network(format!("cannot {what}: {registry} does not answer: {why}"))
         .hint("check the network, then run the same command again: it goes on from there")
 }

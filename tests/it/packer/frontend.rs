@@ -257,7 +257,8 @@ fn a_private_repository_takes_the_clients_secret() {
     let refused = bench.docker(&[&words[..], &["."]].concat());
     refused.assert_refused("docker build", "   2 | >>> ADD https://huggingface.co/private/model");
     refused.assert_refused("docker build", "HF_TOKEN");
-    let secret = bench.dir.path().join("../").join("frontend-token");
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("token");
     std::fs::write(&secret, TOKEN).unwrap();
     let (out, secret) = (bench.at("out"), format!("id=HF_TOKEN,src={}", secret.display()));
     let output = format!("type=oci,tar=false,dest={}", out.display());

@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use lexopt::prelude::*;
+use llama_src::Error;
 
 use crate::engines::Engine;
 use product::variant::Variant;
@@ -102,14 +103,17 @@ pub(crate) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
     }
     ensure!(
         !parsed.words.is_empty(),
-        "nothing to measure\n  hint: cargo xtask bench start size run --quick"
+        Error::usage("nothing to measure").hint("cargo xtask bench start size run --quick")
     );
     let reports = parsed.words.contains(&Word::Report);
     ensure!(
         !reports || parsed.words.len() == 1,
-        "`report` measures nothing\n  hint: cargo xtask bench report"
+        Error::usage("`report` measures nothing").hint("cargo xtask bench report")
     );
-    ensure!(reports || !parsed.check, "--check is for `report`\n  hint: cargo xtask bench report");
+    ensure!(
+        reports || !parsed.check,
+        Error::usage("--check is for `report`").hint("cargo xtask bench report")
+    );
     Ok(Some(parsed))
 }
 
@@ -125,20 +129,25 @@ fn word(name: &str) -> Result<Word> {
         "start" => Word::Start,
         "run" => Word::Run,
         "report" => Word::Report,
-        _ => bail!("`{name}` measures nothing\n  hint: build, size, start, run, report"),
+        _ => bail!(
+            Error::usage(format!("`{name}` measures nothing"))
+                .hint("build, size, start, run, report")
+        ),
     })
 }
 
 fn variant(name: &str) -> Result<Variant> {
     let found = Variant::ALL.into_iter().find(|variant| variant.name() == name);
-    found.with_context(|| format!("no variant `{name}`\n  hint: cpu, cuda, rocm, vulkan"))
+    let none =
+        || Error::usage(format!("no variant `{name}`")).hint("cpu, cuda, rocm, vulkan").into();
+    found.ok_or_else(none)
 }
 
 fn engines(list: &str) -> Result<Vec<Engine>> {
     let find = |name: &str| {
         let found = Engine::ALL.into_iter().find(|engine| engine.name() == name);
         let names = Engine::ALL.map(Engine::name).join(", ");
-        found.with_context(|| format!("no engine `{name}`\n  hint: {names}"))
+        found.ok_or_else(|| Error::usage(format!("no engine `{name}`")).hint(names).into())
     };
     list.split(',').map(find).collect()
 }

@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use gpu_test::synthetic::Shape;
+use llama_src::Error;
 
 use args::{Args, Word};
 use journal::Journal;
@@ -76,7 +77,10 @@ fn report(check: bool) -> Result<()> {
     if stale.is_empty() {
         return Ok(());
     }
-    bail!("not what bench/results gives: {}\n  hint: cargo xtask bench report", stale.join(", "))
+    bail!(
+        Error::mismatch(format!("not what bench/results gives: {}", stale.join(", ")))
+            .hint("cargo xtask bench report")
+    )
 }
 
 /// The first line of what went wrong.

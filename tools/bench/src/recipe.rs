@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use llama_src::Error;
 
 use product::variant::Variant;
 
@@ -25,7 +26,7 @@ pub(crate) struct Recipe {
 pub(crate) fn read(tree: &Path, variant: Variant) -> Result<Recipe> {
     let path = tree.join(format!(".devops/{variant}.Dockerfile"));
     let text = fs::read_to_string(&path).with_context(|| {
-        format!("cannot read {}\n  hint: cargo xtask vendor --force", path.display())
+        Error::missing(format!("cannot read {}", path.display())).hint("cargo xtask vendor --force")
     })?;
     parse(&text).with_context(|| format!("no build and no server in {}", path.display()))
 }

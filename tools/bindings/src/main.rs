@@ -51,5 +51,5 @@ fn run(check: bool) -> Result<(), Error> {
         return Ok(());
     }
     let what = format!("not of the pinned headers: {}", stale.join(", "));
-    Err(Error::new(what).hint("cargo xtask bindings"))
+    Err(Error::mismatch(what).hint("cargo xtask bindings"))
 }

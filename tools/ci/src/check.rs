@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 
 use workspace::cargo;
 use workspace::screen::Screen;
@@ -27,7 +28,7 @@ cargo xtask check [NAME...]: run all automatic checks, or only those named
   advisories vendor/advisories.toml was reviewed for the pinned release and matches the patches
   readme     tables of README.md, SECURITY.md and docs/ match the code, and every relative link resolves
   files      docker/{cpu,cuda,rocm,vulkan}.Dockerfile match docker/Dockerfile.in
-  features   both Cargo.toml have the features of llama-sys/build/src/feature.rs
+  features   both Cargo.toml have the features of llama-build/src/feature.rs
   vendor     tree, pin, patches and the crate's list of files agree
   flags      our flag sets contain all of upstream's official ones
   bindings   the declarations match the pinned headers
@@ -63,7 +64,7 @@ const CHECKS: &[Check] = &[
     Check { name: "vendor", repair: "cargo xtask vendor --force", run: tree },
     Check {
         name: "flags",
-        repair: "change llama-sys/build/src/flags.rs or tools/product/src/variant.rs, or name the exception in tools/ci/src/check/parity.rs",
+        repair: "change llama-build/src/flags.rs or tools/product/src/variant.rs, or name the exception in tools/ci/src/check/parity.rs",
         run: parity::run,
     },
     Check { name: "bindings", repair: "cargo xtask bindings", run: declarations },
@@ -94,7 +95,9 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
 
 fn find(name: &str) -> Result<&'static Check> {
     let check = CHECKS.iter().find(|check| check.name == name);
-    check.with_context(|| format!("no check `{name}`\n  hint: cargo xtask check --help"))
+    check.with_context(|| {
+        Error::usage(format!("no check `{name}`")).hint("cargo xtask check --help")
+    })
 }
 
 /// Runs all, so that everything that is wrong is told at once.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use workspace::cargo;
@@ -107,7 +108,10 @@ fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
     let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
     let unknown = parsed.targets.iter().find(|name| !names.contains(&name.as_str()));
     if let Some(name) = unknown {
-        bail!("no target `{name}`\n  hint: targets are {}", names.join(" "));
+        bail!(
+            Error::usage(format!("no target `{name}`"))
+                .hint(format!("targets are {}", names.join(" ")))
+        );
     }
     Ok(Some(parsed))
 }
@@ -136,7 +140,7 @@ fn fuzz(screen: &mut Screen, program: &Path, args: &Args) -> Result<()> {
     if found.is_empty() {
         return Ok(());
     }
-    bail!("{}\n  hint: docs/fuzzing.md says how to go on", found.join("\n"))
+    bail!(Error::new(found.join("\n")).hint("docs/fuzzing.md says how to go on"))
 }
 
 /// One target's run.

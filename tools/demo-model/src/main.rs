@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: demo-model: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_code())
         }
     }
 }
@@ -55,7 +55,7 @@ fn run(options: &Options) -> Result<(), Error> {
 fn options() -> Result<Options, Error> {
     let mut options = Options { check: false, out: PathBuf::from(PATH), steps: 3000 };
     let mut args = std::env::args_os().skip(2);
-    let usage = || Error::new("wrong arguments").log(USAGE.lines().map(str::to_owned));
+    let usage = || Error::usage("wrong arguments").log(USAGE.lines().map(str::to_owned));
     while let Some(arg) = args.next() {
         match arg.to_str() {
             Some("--check") => options.check = true,

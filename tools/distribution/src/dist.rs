@@ -20,6 +20,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use llama_build::Pin;
 use llama_build::config::Overrides;
+use llama_src::Error;
 use llama_src::place::{Lock, Staging};
 
 use crate::advisories;
@@ -149,8 +150,11 @@ fn refuse_other_sources(overrides: &Overrides) -> Result<()> {
     }
     let named = named.join(" ");
     bail!(
-        "a distribution is of the pinned llama.cpp, not of what {named} names\n  hint: unset {named}\n  \
-         hint: to build a tree of your own: cargo build --release -p llama-server-bin"
+        Error::usage(format!(
+            "a distribution is of the pinned llama.cpp, not of what {named} names"
+        ))
+        .hint(format!("unset {named}"))
+        .hint("to build a tree of your own: cargo build --release -p llama-server-bin")
     )
 }
 
@@ -323,9 +327,7 @@ impl Dist<'_> {
         advisories::write_vex(dir, self.identity.epoch)?;
         let ours = ours.iter().map(|file| elf::read(file)).collect::<Result<Vec<_>>>()?;
         manifest.symbol_versions = elf::highest(ours.iter().flatten());
-        manifest.files = assemble::list(dir)?;
-        sbom::write(dir, &manifest, &components)?;
-        manifest.files = assemble::list(dir)?;
+        manifest.files = sbom::write(dir, &manifest, &components)?;
         let path = dir.join(manifest::FILE);
         fs::write(&path, manifest.text())
             .with_context(|| format!("cannot write {}", path.display()))?;

@@ -26,16 +26,23 @@ pub const FILE: &str = "sbom.spdx.json";
 const DISTRIBUTION: &str = "SPDXRef-Distribution";
 
 /// Writes the document of the distribution in `dir`, whose files are all there except itself and the
-/// manifest, which names its hash.
+/// manifest, which names its hash. Gives every file and link as the manifest lists them, so each file is read once.
 ///
 /// # Errors
 /// When a file cannot be read or written, or a component's files are not there.
-pub fn write(dir: &Path, manifest: &Manifest, components: &[Component]) -> Result<()> {
-    let files = files::hash_all(dir, &[FILE, manifest::FILE])?;
+pub fn write(
+    dir: &Path,
+    manifest: &Manifest,
+    components: &[Component],
+) -> Result<BTreeMap<String, manifest::File>> {
+    let (mut files, mut listed) = files::all(dir, &[FILE, manifest::FILE])?;
     let document = document(manifest, components, &files)?;
     let text = serde_json::to_string_pretty(&document).expect("strings and lists") + "\n";
     let path = dir.join(FILE);
-    fs::write(&path, text).with_context(|| format!("write {}", path.display()))
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    files.push(Hashed::read(dir, FILE.to_owned())?);
+    listed.extend(files.into_iter().map(Hashed::listed));
+    Ok(listed)
 }
 
 fn document(manifest: &Manifest, components: &[Component], files: &[Hashed]) -> Result<Document> {
@@ -55,7 +62,7 @@ fn document(manifest: &Manifest, components: &[Component], files: &[Hashed]) -> 
             files::sha256(&list)
         ),
         creation_info: CreationInfo {
-            created: workspace::time::rfc3339(manifest.source_date_epoch),
+            created: product::time::rfc3339(manifest.source_date_epoch),
             creators: vec![format!("Tool: cargo-xtask-dist-{version}")],
         },
         packages,

@@ -16,6 +16,7 @@ use anyhow::{Result, bail};
 use llama_build::config::{Compilers, Toolkits};
 use llama_build::requirement;
 use llama_build::toolchain::{self, Found};
+use llama_src::Error;
 
 pub use closure::{Needed, VendorLibrary};
 pub use provision::debian::Root;
@@ -111,7 +112,10 @@ pub fn check_architectures(variant: Variant, toolkit: &Toolkit, architectures: &
         Variant::Cuda => cuda::check_architectures(toolkit, architectures),
         Variant::Rocm => rocm::check_architectures(toolkit, architectures),
         Variant::Cpu | Variant::Vulkan => {
-            bail!("`--arch` means nothing to the variant `{variant}`\n  hint: leave it out")
+            bail!(
+                Error::usage(format!("`--arch` means nothing to the variant `{variant}`"))
+                    .hint("leave it out")
+            )
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 
 use super::bench::Load;
 use product::variant::Variant;
@@ -74,7 +75,9 @@ pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
         }
     }
     if parsed.prepare.is_some() && parsed.tools.is_some() {
-        bail!("--prepare builds what --tools would take\n  hint: leave one of them out");
+        bail!(
+            Error::usage("--prepare builds what --tools would take").hint("leave one of them out")
+        );
     }
     Ok(Some(parsed))
 }
@@ -87,7 +90,10 @@ fn path(parser: &mut lexopt::Parser) -> Result<PathBuf> {
 fn variant(name: &str) -> Result<Variant> {
     match Variant::ALL.into_iter().find(|variant| variant.name() == name) {
         Some(variant) if variant != Variant::Cpu => Ok(variant),
-        _ => bail!("`{name}` is no variant with a GPU\n  hint: variants: cuda rocm vulkan"),
+        _ => bail!(
+            Error::usage(format!("`{name}` is no variant with a GPU"))
+                .hint("variants: cuda rocm vulkan")
+        ),
     }
 }
 
@@ -110,12 +116,14 @@ pub(super) fn choose<'a>(
     match found[..] {
         [one] => Ok(one),
         [] => bail!(
-            "no distribution of `{variant}` for {target} in dist\n  hint: cargo xtask dist --variant \
-             {variant} --setup\n  hint: or name another folder: --dist DIR"
+            Error::missing(format!("no distribution of `{variant}` for {target} in dist"))
+                .hint(format!("cargo xtask dist --variant {variant} --setup"))
+                .hint("or name another folder: --dist DIR")
         ),
         [..] => {
-            let hints = found.iter().map(|name| format!("\n  hint: --dist dist/{name}"));
-            bail!("several distributions of `{variant}` in dist{}", hints.collect::<String>())
+            let error = Error::usage(format!("several distributions of `{variant}` in dist"));
+            let hints = found.iter().map(|name| format!("--dist dist/{name}"));
+            bail!(hints.fold(error, Error::hint))
         }
     }
 }

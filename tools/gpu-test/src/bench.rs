@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use demo_model::rng::Rng;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -42,7 +43,10 @@ impl Load {
         match name {
             "8b" => Ok(Self::LLAMA_3_8B),
             "tiny" => Ok(Self::TINY),
-            _ => bail!("no model of the size `{name}`\n  hint: --bench 8b, or --bench tiny"),
+            _ => bail!(
+                Error::usage(format!("no model of the size `{name}`"))
+                    .hint("--bench 8b, or --bench tiny")
+            ),
         }
     }
 }
@@ -95,7 +99,7 @@ pub(super) fn run(
     screen.step(&format!("writing a model: {name}"));
     let model = scratch.join("synthetic.gguf");
     let bytes = synthetic::write(&load.shape, MIX, &model)
-        .context("no model to measure with\n  hint: --bench tiny takes 3 MB")?;
+        .context("no model to measure with (--bench tiny takes 3 MB)")?;
     screen.step("measuring llama-bench");
     let mut upstream = llama_bench(dir, &model, load)?;
     screen.step("measuring llama-server");

@@ -1,6 +1,7 @@
 //! Whether distributions fit together, this machine, and the programs that are built for them.
 
 use llama_build::Pin;
+use llama_src::Error;
 
 use product::manifest::Manifest;
 use product::variant::Variant;
@@ -12,39 +13,45 @@ pub(super) fn violations(
     variant: Variant,
     target: &str,
     pin: &Pin,
-) -> Vec<String> {
+) -> Vec<Error> {
     let mut wrong = Vec::new();
     if dist.variant != variant.name() {
         let is = &dist.variant;
-        wrong.push(format!(
-            "the distribution is of the variant `{is}`, not `{variant}`\n  hint: --variant {is}"
-        ));
+        wrong.push(
+            Error::usage(format!("the distribution is of the variant `{is}`, not `{variant}`"))
+                .hint(format!("--variant {is}")),
+        );
     }
     if dist.target != target {
-        wrong.push(format!("the distribution is for {}, this machine is {target}", dist.target));
+        wrong.push(Error::usage(format!(
+            "the distribution is for {}, this machine is {target}",
+            dist.target
+        )));
     }
     if dist.llama_cpp.tree != pin.tree {
         let is = &dist.llama_cpp.tag;
-        wrong.push(format!(
-            "the distribution is of llama.cpp {is}, this workspace pins {}\n  hint: check out its commit: \
-             git checkout {}",
-            pin.tag,
-            dist.commit.trim_end_matches("-dirty")
-        ));
+        wrong.push(
+            Error::usage(format!(
+                "the distribution is of llama.cpp {is}, this workspace pins {}",
+                pin.tag
+            ))
+            .hint(format!(
+                "check out its commit: git checkout {}",
+                dist.commit.trim_end_matches("-dirty")
+            )),
+        );
     }
     if let Some(cpu) = cpu {
         if cpu.variant != Variant::Cpu.name() {
-            wrong.push(format!(
-                "--cpu-dist is of the variant `{}`\n  hint: cargo xtask dist --variant cpu",
-                cpu.variant
-            ));
+            wrong.push(
+                Error::usage(format!("--cpu-dist is of the variant `{}`", cpu.variant))
+                    .hint("cargo xtask dist --variant cpu"),
+            );
         }
         if cpu.llama_cpp != dist.llama_cpp {
             wrong.push(
-                "the CPU distribution is of another llama.cpp\n  hint: build both at once: cargo xtask \
-                 dist --variant cpu,"
-                    .to_owned()
-                    + variant.name(),
+                Error::usage("the CPU distribution is of another llama.cpp")
+                    .hint(format!("build both at once: cargo xtask dist --variant cpu,{variant}")),
             );
         }
     }
@@ -65,7 +72,8 @@ mod tests {
         let mut cpu = dist.clone();
         cpu.variant = "cpu".to_owned();
         let wrong = |dist: &Manifest, cpu: &Manifest, variant| {
-            violations(dist, Some(cpu), variant, X86_64, &pin)
+            let wrong = violations(dist, Some(cpu), variant, X86_64, &pin);
+            wrong.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert!(wrong(&dist, &cpu, Variant::Cuda).is_empty());
         let mut old = dist.clone();

@@ -23,6 +23,7 @@ use std::time::SystemTime;
 
 use anyhow::{Result, bail, ensure};
 use llama_build::Pin;
+use llama_src::Error;
 
 use args::Args;
 use product::manifest::Manifest;
@@ -50,8 +51,8 @@ pub fn run(words: Vec<OsString>) -> Result<()> {
     let model = args.model.clone().unwrap_or_else(|| cargo::root().join(demo_model::PATH));
     ensure!(
         model.is_file(),
-        "no model {}\n  hint: cargo xtask demo-model, or --model FILE",
-        model.display()
+        Error::missing(format!("no model {}", model.display()))
+            .hint("cargo xtask demo-model, or --model FILE")
     );
     let mut screen = Screen::new();
     if args.tools.is_none() {
@@ -92,7 +93,7 @@ fn distributions(args: &Args) -> Result<(Dist, Option<Dist>)> {
     let cpu = args.cpu_dist.clone().or_else(own).map(open).transpose()?;
     let other = cpu.as_ref().map(|cpu| &cpu.manifest);
     let wrong = fit::violations(&dist.manifest, other, args.variant, &host, &Pin::load());
-    if wrong.is_empty() { Ok((dist, cpu)) } else { bail!(wrong.join("\n")) }
+    if wrong.is_empty() { Ok((dist, cpu)) } else { bail!(Error::all(wrong)) }
 }
 
 /// One run, with all that it takes.
@@ -193,5 +194,5 @@ impl Test<'_> {
 
 fn today() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    workspace::time::rfc3339(since.as_secs()).chars().take(10).collect()
+    product::time::rfc3339(since.as_secs()).chars().take(10).collect()
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
 
@@ -56,20 +57,19 @@ fn device(line: &str) -> Option<Device> {
     Some(Device { name: name.to_owned(), card: card.to_owned() })
 }
 
-fn no_gpu(variant: Variant, minimum_driver: Option<&str>) -> String {
-    let hint = match variant {
+fn no_gpu(variant: Variant, minimum_driver: Option<&str>) -> Error {
+    let error = Error::missing(format!("no GPU: llama-server lists no device for `{variant}`"));
+    match variant {
         Variant::Cuda => {
             let driver = minimum_driver.unwrap_or("550");
-            format!("is there a driver, {driver} or newer? nvidia-smi")
+            error.hint(format!("is there a driver, {driver} or newer? nvidia-smi"))
         }
-        Variant::Rocm => "may this user open it? ls -l /dev/kfd /dev/dri".to_owned(),
-        Variant::Cpu | Variant::Vulkan => "\
-is there a driver? vulkaninfo --summary
-  hint: a GPU made of software, which has to be named: apt-get install mesa-vulkan-drivers vulkan-tools
-  hint: GGML_VK_VISIBLE_DEVICES=0 cargo xtask gpu-test --variant vulkan --bench tiny --ops ADD,RMS_NORM"
-            .to_owned(),
-    };
-    format!("no GPU: llama-server lists no device for `{variant}`\n  hint: {hint}")
+        Variant::Rocm => error.hint("may this user open it? ls -l /dev/kfd /dev/dri"),
+        Variant::Cpu | Variant::Vulkan => error
+            .hint("is there a driver? vulkaninfo --summary")
+            .hint("a GPU made of software, which has to be named: apt-get install mesa-vulkan-drivers vulkan-tools")
+            .hint("GGML_VK_VISIBLE_DEVICES=0 cargo xtask gpu-test --variant vulkan --bench tiny --ops ADD,RMS_NORM"),
+    }
 }
 
 /// The driver of `device` in words, or `unknown`: nothing depends on it.
@@ -132,17 +132,17 @@ mod tests {
     #[test]
     fn a_machine_without_a_gpu_gets_the_way_to_one() {
         assert_eq!(
-            no_gpu(Variant::Cuda, Some("580")),
+            no_gpu(Variant::Cuda, Some("580")).to_string(),
             "no GPU: llama-server lists no device for `cuda`\n  hint: is there a driver, 580 or newer? \
              nvidia-smi"
         );
         assert_eq!(
-            no_gpu(Variant::Rocm, None),
+            no_gpu(Variant::Rocm, None).to_string(),
             "no GPU: llama-server lists no device for `rocm`\n  hint: may this user open it? ls -l \
              /dev/kfd /dev/dri"
         );
         assert_eq!(
-            no_gpu(Variant::Vulkan, None),
+            no_gpu(Variant::Vulkan, None).to_string(),
             "no GPU: llama-server lists no device for `vulkan`\n  hint: is there a driver? vulkaninfo \
              --summary\n  hint: a GPU made of software, which has to be named: apt-get install \
              mesa-vulkan-drivers vulkan-tools\n  hint: GGML_VK_VISIBLE_DEVICES=0 cargo xtask gpu-test \

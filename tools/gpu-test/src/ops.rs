@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
 
@@ -83,10 +84,9 @@ impl Ops {
         let Self { passed, total, failing, .. } = self;
         if *total == 0 {
             let filter = self.filter.as_deref().unwrap_or("all");
-            return Some(format!(
-                "test-backend-ops tested nothing of `{filter}`\n  hint: names of operations are upper \
-                 case: --ops MUL_MAT,ADD"
-            ));
+            let error = Error::usage(format!("test-backend-ops tested nothing of `{filter}`"))
+                .hint("names of operations are upper case: --ops MUL_MAT,ADD");
+            return Some(error.to_string());
         }
         if passed == total {
             return None;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use llama_build::cmake::{self, Layout};
 use llama_build::progress::Progress;
 use llama_build::{Config, Features, FlagSet, Pin, source, toolchain};
+use llama_src::Error;
 use llama_src::{SourceTree, subset};
 
 use product::manifest::{File, Manifest};
@@ -66,8 +67,8 @@ pub(super) fn build(screen: &mut Screen, manifest: &Manifest) -> Result<Vec<Path
     let test = layout.source.join("tests/test-backend-ops.cpp");
     ensure!(
         test.is_file(),
-        "{} has no tests\n  hint: cargo xtask vendor --force",
-        tree.dir.display()
+        Error::missing(format!("{} has no tests", tree.dir.display()))
+            .hint("cargo xtask vendor --force")
     );
     let flags = manifest.flags.get("llama-server").context("the distribution has no flags")?;
     let flags = flags_for(flags);
@@ -112,10 +113,10 @@ pub(super) fn find(dir: &Path) -> Result<Vec<PathBuf>> {
     if missing.is_empty() {
         return Ok(files);
     }
+    let dir = dir.display();
     bail!(
-        "{} lacks {}\n  hint: cargo xtask gpu-test --prepare {0}",
-        dir.display(),
-        missing.join(", ")
+        Error::missing(format!("{dir} lacks {}", missing.join(", ")))
+            .hint(format!("cargo xtask gpu-test --prepare {dir}"))
     )
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 
 use super::plan::Output;
 use super::semver::Semver;
@@ -88,7 +89,10 @@ pub(super) fn parse(command: &str, words: Vec<OsString>) -> Result<Args> {
         }
     }
     if args.variants.is_empty() {
-        bail!("no variant is named\n  hint: cargo xtask image {command} cpu|cuda|rocm|vulkan|all");
+        bail!(
+            Error::usage("no variant is named")
+                .hint(format!("cargo xtask image {command} cpu|cuda|rocm|vulkan|all"))
+        );
     }
     args.check()?;
     Ok(args)
@@ -106,8 +110,8 @@ fn known(command: &str, name: &str) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "--{name} means nothing to `image {command}`\n  hint: it is of `image {}`",
-        owners.join("` and `image ")
+        Error::usage(format!("--{name} means nothing to `image {command}`"))
+            .hint(format!("it is of `image {}`", owners.join("` and `image ")))
     )
 }
 
@@ -137,7 +141,9 @@ impl Args {
             "semver" => self.semver = Some(Semver::parse(&text()?)?),
             "tag" => self.tags.push(text()?),
             "toolkit" => self.toolkit = Some(text()?),
-            _ => bail!("invalid option '--{name}'\n  hint: cargo xtask image --help"),
+            _ => bail!(
+                Error::usage(format!("invalid option '--{name}'")).hint("cargo xtask image --help")
+            ),
         }
         Ok(())
     }
@@ -145,15 +151,17 @@ impl Args {
     fn check(&self) -> Result<()> {
         let mut wrong = Vec::new();
         if self.push && self.output.is_some() {
-            wrong.push("--push and --output are two places\n  hint: leave one out".to_owned());
+            wrong.push(Error::usage("--push and --output are two places").hint("leave one out"));
         }
         if self.push && self.registry.is_none() && self.tags.is_empty() {
-            wrong.push("--push does not know where to\n  hint: --registry HOST/OWNER".to_owned());
+            wrong.push(Error::usage("--push does not know where to").hint("--registry HOST/OWNER"));
         }
         if self.from_dist.is_some() && (self.architectures.is_some() || self.toolkit.is_some()) {
             wrong.push(
-                "--toolkit and --arch apply to a build, and --from-dist takes a finished one\n  hint: leave them out"
-                    .to_owned(),
+                Error::usage(
+                    "--toolkit and --arch apply to a build, and --from-dist takes a finished one",
+                )
+                .hint("leave them out"),
             );
         }
         let several = self.variants.len() > 1 || self.toolkit.as_deref() == Some("all");
@@ -163,12 +171,13 @@ impl Args {
             (self.output.is_some(), "--output"),
         ] {
             if several && given {
-                wrong.push(format!(
-                    "{word} needs a single image\n  hint: name one in place of `all`"
-                ));
+                wrong.push(
+                    Error::usage(format!("{word} needs a single image"))
+                        .hint("name one in place of `all`"),
+                );
             }
         }
-        if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+        if wrong.is_empty() { Ok(()) } else { bail!(Error::all(wrong)) }
     }
 }
 
@@ -178,7 +187,9 @@ pub(super) fn output(text: &str) -> Result<Output> {
         Some(("oci", file)) => Ok(Output::Archive(std::path::absolute(file)?)),
         Some(("dir", dir)) => Ok(Output::Folder(std::path::absolute(dir)?)),
         _ => bail!(
-            "--output is `{text}`\n  hint: --output oci:image.tar\n  hint: --output dir:folder"
+            Error::usage(format!("--output is `{text}`"))
+                .hint("--output oci:image.tar")
+                .hint("--output dir:folder")
         ),
     }
 }
@@ -191,8 +202,8 @@ fn registry(name: &str) -> Result<String> {
         return Ok(plain);
     }
     bail!(
-        "no image name begins with `{name}`\n  hint: --registry {}",
-        if plain.is_empty() { "HOST/OWNER" } else { &plain }
+        Error::usage(format!("no image name begins with `{name}`"))
+            .hint(format!("--registry {}", if plain.is_empty() { "HOST/OWNER" } else { &plain }))
     )
 }
 

@@ -4,8 +4,9 @@
 use std::ffi::OsString;
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 use product::base::{OWN, is_here, pinned};
-use product::identity;
+use product::time;
 use serde::Deserialize;
 use serde_json::Value;
 use workspace::screen;
@@ -48,7 +49,7 @@ pub(super) fn instead(named: Option<&str>, plan: bool) -> Result<Option<String>>
 /// When there is neither.
 fn choose(pinned: &str) -> Result<String> {
     let answers = || docker(["buildx", "imagetools", "inspect", pinned]).read().is_ok();
-    let Some(base) = chosen(pinned, &is_here, &answers) else { bail!("{}", nowhere(pinned)) };
+    let Some(base) = chosen(pinned, &is_here, &answers) else { bail!(nowhere(pinned)) };
     if base != pinned {
         eprintln!(
             "the registry of {pinned} does not answer: images stand on {base}, made of Debian's packages"
@@ -68,12 +69,12 @@ fn chosen<'a>(
     here(OWN).then_some(OWN)
 }
 
-fn nowhere(pinned: &str) -> String {
-    format!(
-        "no Debian for images to stand on: the registry of {pinned} does not answer, and this engine has no {OWN}\n  \
-         hint: make it of Debian's packages: cargo xtask setup docker --yes\n  hint: or name another one: --base-image \
-         NAME"
-    )
+fn nowhere(pinned: &str) -> Error {
+    Error::missing(format!(
+        "no Debian for images to stand on: the registry of {pinned} does not answer, and this engine has no {OWN}"
+    ))
+    .hint("make it of Debian's packages: cargo xtask setup docker --yes")
+    .hint("or name another one: --base-image NAME")
 }
 
 /// Seconds since 1970 by which `image` was there, rounded up to a minute; `None` where neither the engine nor a
@@ -104,10 +105,8 @@ fn newest(answer: &Value) -> Option<u64> {
 }
 
 /// Of RFC 3339 in UTC, as in `2025-08-20T14:20:05.5Z`.
-fn minute_after(time: &str) -> Option<u64> {
-    let minute = time.ends_with('Z').then(|| time.get(2..16))??;
-    let digits: String = minute.chars().filter(char::is_ascii_digit).collect();
-    Some(identity::epoch(&digits)? + 60)
+fn minute_after(text: &str) -> Option<u64> {
+    Some(time::parse_rfc3339(text)? / 60 * 60 + 60)
 }
 
 #[cfg(test)]
@@ -125,7 +124,7 @@ mod tests {
         assert_eq!(chosen(&[OWN], false), Some(OWN));
         assert_eq!(chosen(&["debian:trixie-slim"], false), None);
         assert_eq!(
-            nowhere("debian:x"),
+            nowhere("debian:x").to_string(),
             "no Debian for images to stand on: the registry of debian:x does not answer, and this engine has no \
              llama-cpp-base:trixie\n  hint: make it of Debian's packages: cargo xtask setup docker --yes\n  hint: or \
              name another one: --base-image NAME"

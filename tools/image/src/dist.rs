@@ -7,6 +7,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use filetime::FileTime;
+use llama_src::Error;
+use llama_src::walk;
 
 use super::subject::{self, Subject};
 use product::identity::Identity;
@@ -34,14 +36,17 @@ impl Dist {
         // A library that nobody made would be loaded like the others.
         let known =
             |path: &str| path == product::manifest::FILE || manifest.files.contains_key(path);
-        wrong.extend(below(dir, "")?.into_iter().filter(|path| !known(path)));
+        let found = walk::all(dir)?.into_iter().filter(|found| !found.kind.is_dir());
+        wrong.extend(found.map(|found| found.path).filter(|path| !known(path)));
         if wrong.is_empty() {
             return Ok(Self { place, manifest });
         }
         bail!(
-            "{place} is not what its version.json says: {}\n  hint: cargo xtask dist --variant {}",
-            wrong.join(", "),
-            manifest.variant
+            Error::mismatch(format!(
+                "{place} is not what its version.json says: {}",
+                wrong.join(", ")
+            ))
+            .hint(format!("cargo xtask dist --variant {}", manifest.variant))
         )
     }
 
@@ -59,25 +64,31 @@ impl Dist {
         let variant = subject.variant;
         let mut wrong = Vec::new();
         if manifest.variant != variant.name() {
-            wrong.push(format!(
-                "{place} is of the variant `{0}`\n  hint: cargo xtask image build {0} --from-dist {place}",
-                manifest.variant
-            ));
+            let is = &manifest.variant;
+            wrong.push(
+                Error::usage(format!("{place} is of the variant `{is}`"))
+                    .hint(format!("cargo xtask image build {is} --from-dist {place}")),
+            );
         }
         let platform = subject::platform_of(&manifest.target);
         let own = platform.map(|platform| vec![platform]).unwrap_or_default();
         if named && subject.platforms != own {
-            wrong.push(format!(
-                "{place} is for {}, not for {}\n  hint: cargo xtask dist --variant {variant} --target TRIPLE",
-                manifest.target,
-                subject.platforms.join(", ")
-            ));
+            wrong.push(
+                Error::usage(format!(
+                    "{place} is for {}, not for {}",
+                    manifest.target,
+                    subject.platforms.join(", ")
+                ))
+                .hint(format!("cargo xtask dist --variant {variant} --target TRIPLE")),
+            );
         } else if own.is_empty() {
-            wrong
-                .push(format!("{place} is for {}, for which there are no images", manifest.target));
+            wrong.push(Error::usage(format!(
+                "{place} is for {}, for which there are no images",
+                manifest.target
+            )));
         }
         if !wrong.is_empty() {
-            bail!(wrong.join("\n"));
+            bail!(Error::all(wrong));
         }
         // As in `cuda 13.0.88`. Vulkan has one version for all.
         let name = manifest.toolkit.as_deref().filter(|_| !subject.variant.toolkits().is_empty());
@@ -104,22 +115,17 @@ pub(super) fn renew(dir: &Path, epoch: u64) -> Result<()> {
     // Not the same for two distributions, even when the base is of this minute: BuildKit takes a file for
     // unchanged when its size and time are.
     let new = FileTime::from_unix_time(now.seconds().max(epoch + 1), now.nanoseconds());
-    renew_below(dir, epoch, new).with_context(|| {
-        format!(
-            "cannot set the times of {}, which are before its base image's\n  \
-             hint: make a copy, and name that: cp -r {0} COPY; … --from-dist COPY",
-            dir.display()
-        )
+    let paths = walk::all(dir)?.into_iter().map(|found| dir.join(found.path));
+    let mut paths = std::iter::once(dir.to_owned()).chain(paths);
+    paths.try_for_each(|path| renew_one(&path, epoch, new)).with_context(|| {
+        let dir = dir.display();
+        Error::new(format!("cannot set the times of {dir}, which are before its base image's"))
+            .hint(format!("make a copy, and name that: cp -r {dir} COPY; … --from-dist COPY"))
     })
 }
 
-fn renew_below(path: &Path, epoch: i64, new: FileTime) -> io::Result<()> {
+fn renew_one(path: &Path, epoch: i64, new: FileTime) -> io::Result<()> {
     let meta = path.symlink_metadata()?;
-    if meta.is_dir() {
-        for entry in fs::read_dir(path)? {
-            renew_below(&entry?.path(), epoch, new)?;
-        }
-    }
     if FileTime::from_last_modification_time(&meta).seconds() <= epoch {
         filetime::set_symlink_file_times(path, new, new)?;
     }
@@ -138,22 +144,6 @@ fn is_it(path: &Path, file: &File) -> bool {
         }
         (_, Err(_)) => false,
     }
-}
-
-/// Paths of all that is no folder below `dir`, in which `prefix` stands for it.
-fn below(dir: &Path, prefix: &str) -> Result<Vec<String>> {
-    let mut paths = Vec::new();
-    let at = dir.join(prefix);
-    for entry in fs::read_dir(&at).with_context(|| format!("cannot read {}", at.display()))? {
-        let entry = entry?;
-        let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        if entry.file_type()?.is_dir() {
-            paths.extend(below(dir, &format!("{path}/"))?);
-        } else {
-            paths.push(path);
-        }
-    }
-    Ok(paths)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What of Docker there is on this machine, and whether it does for what is asked of it.
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde::Deserialize;
 
@@ -91,7 +92,7 @@ impl Engine {
     /// Says what installs or starts one.
     pub(super) fn answers(&self) -> Result<()> {
         let wrong = self.silent();
-        if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+        if wrong.is_empty() { Ok(()) } else { bail!(Error::all(wrong)) }
     }
 
     /// Whether it builds what `wish` wants.
@@ -102,12 +103,12 @@ impl Engine {
         let mut wrong = self.silent();
         if let Self::Found { server, builder } = self {
             match (builder, server) {
-                (None, _) => wrong.push(format!("docker has no buildx\n  hint: {SETUP}")),
+                (None, _) => wrong.push(Error::missing("docker has no buildx").hint(SETUP)),
                 (Some(builder), Ok(server)) => wrong.extend(builder.refuses(server, wish)),
                 (Some(_), Err(_)) => {}
             }
         }
-        if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+        if wrong.is_empty() { Ok(()) } else { bail!(Error::all(wrong)) }
     }
 
     /// Whether its builder sets the times of files on the way to a registry: the engine itself, which
@@ -117,27 +118,28 @@ impl Engine {
     }
 
     /// A word about platforms that it cannot run programs of, as far as it knows.
-    pub(super) fn doubt(&self, platforms: &[&str]) -> Option<String> {
+    pub(super) fn doubt(&self, platforms: &[&str]) -> Option<Error> {
         let Self::Found { builder: Some(builder), .. } = self else { return None };
         let known = |name: &&&str| builder.platforms.iter().any(|known| known == **name);
         let unknown: Vec<&str> = platforms.iter().filter(|name| !known(name)).copied().collect();
         (!unknown.is_empty() && !builder.platforms.is_empty()).then(|| {
-            format!(
-                "the builder runs no programs of {}: a step that does ends in `exec format error`\n  \
-                 hint: apt-get install qemu-user-static",
-                unknown.join(", ")
-            )
+            let unknown = unknown.join(", ");
+            Error::missing(format!(
+                "the builder runs no programs of {unknown}: a step that does ends in `exec format error`"
+            ))
+            .hint("apt-get install qemu-user-static")
         })
     }
 
-    fn silent(&self) -> Vec<String> {
+    fn silent(&self) -> Vec<Error> {
         match self {
-            Self::Missing => vec![format!("docker is not installed\n  hint: {SETUP}")],
-            Self::Found { server: Err(said), .. } => vec![format!(
-                "no Docker engine answers\n  | {}\n  hint: {SETUP}\n  hint: or use another one: docker \
-                 context use NAME",
-                said.trim_start_matches("| ")
-            )],
+            Self::Missing => vec![Error::missing("docker is not installed").hint(SETUP)],
+            Self::Found { server: Err(said), .. } => vec![
+                Error::missing("no Docker engine answers")
+                    .log([said.trim_start_matches("| ").to_owned()])
+                    .hint(SETUP)
+                    .hint("or use another one: docker context use NAME"),
+            ],
             Self::Found { server: Ok(_), .. } => Vec::new(),
         }
     }
@@ -168,10 +170,9 @@ impl Builder {
 
     /// The driver `docker` is the engine itself; with its older image store it can do less than
     /// BuildKit can.
-    fn refuses(&self, server: &Server, wish: &Wish<'_>) -> Option<String> {
+    fn refuses(&self, server: &Server, wish: &Wish<'_>) -> Option<Error> {
         let archive = matches!(wish.output, Some(Output::Archive(_)));
         let several = wish.platforms.len() > 1;
-        let own = "  hint: docker buildx create --driver docker-container --use";
         if self.driver == "docker" && !server.containerd_store {
             let wanted = [
                 (archive, "an OCI archive"),
@@ -182,18 +183,20 @@ impl Builder {
             let wanted: Vec<&str> =
                 wanted.iter().filter(|(wanted, _)| *wanted).map(|(_, what)| *what).collect();
             return (!wanted.is_empty()).then(|| {
-                format!(
-                    "this engine's image store has no place for {}\n{own}\n  hint: or set `\"features\": \
-                     {{\"containerd-snapshotter\": true}}` in /etc/docker/daemon.json and start it anew",
-                    wanted.join(", ")
-                )
+                let wanted = wanted.join(", ");
+                Error::missing(format!("this engine's image store has no place for {wanted}"))
+                    .hint("docker buildx create --driver docker-container --use")
+                    .hint(
+                        "or set `\"features\": {\"containerd-snapshotter\": true}` in \
+                         /etc/docker/daemon.json and start it anew",
+                    )
             });
         }
         let loads = matches!(wish.output, Some(Output::Load));
         (loads && several && !server.containerd_store).then(|| {
-            "an engine takes one platform at a time from this builder\n  hint: --platform \
-             linux/amd64\n  hint: or --output oci:image.tar"
-                .to_owned()
+            Error::usage("an engine takes one platform at a time from this builder")
+                .hint("--platform linux/amd64")
+                .hint("or --output oci:image.tar")
         })
     }
 }

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 
 use anyhow::{Context, Result, bail};
 use llama_build::Pin;
+use llama_src::Error;
 use llama_src::place;
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
     let subjects = Subject::all(&args, Platforms::All)?;
     let identity = Identity::find()?;
     if args.registry.is_none() {
-        bail!("no registry is named\n  hint: --registry HOST/OWNER");
+        bail!(Error::usage("no registry is named").hint("--registry HOST/OWNER"));
     }
     let naming = Naming {
         identity: &identity,
@@ -106,11 +107,10 @@ fn join(naming: &Naming<'_>, subject: &Subject, scheme: Scheme, tags: Vec<Tag>) 
     }
 }
 
-fn not_pushed(missing: &[&str]) -> String {
-    format!(
-        "not in the registry:\n  | {}\n  hint: first push each platform: cargo xtask image build all --push \
-         --registry HOST/OWNER --platform linux/amd64",
-        missing.join("\n  | ")
+fn not_pushed(missing: &[&str]) -> Error {
+    Error::missing("not in the registry:").log(missing.iter().copied().map(str::to_owned)).hint(
+        "first push each platform: cargo xtask image build all --push --registry HOST/OWNER \
+         --platform linux/amd64",
     )
 }
 
@@ -178,7 +178,7 @@ fn write(args: &Args, naming: &Naming<'_>, subjects: &[Subject]) -> Result<()> {
         version: &naming.identity.version,
         commit: &naming.identity.commit,
         branch: &naming.identity.branch,
-        created: workspace::time::rfc3339(naming.identity.epoch),
+        created: product::time::rfc3339(naming.identity.epoch),
         llama_cpp: &Pin::load().tag,
         images,
     })?;
@@ -206,12 +206,11 @@ fn published(subject: &Subject, tags: Vec<String>, answer: &str) -> Result<Publi
     let missing: Vec<&str> =
         subject.platforms.iter().copied().filter(|name| !found.contains_key(*name)).collect();
     if !missing.is_empty() {
-        bail!(
-            "{first} has nothing for {0}\n  hint: push it: cargo xtask image build {1} --push --registry \
-             HOST/OWNER --platform {0}",
-            missing.join(","),
-            subject.variant
-        );
+        let (missing, variant) = (missing.join(","), subject.variant);
+        bail!(Error::missing(format!("{first} has nothing for {missing}")).hint(format!(
+            "push it: cargo xtask image build {variant} --push --registry HOST/OWNER --platform \
+             {missing}"
+        )));
     }
     let repository = first.rsplit_once(':').map_or(first.as_str(), |(name, _)| name);
     Ok(Published {

@@ -120,7 +120,7 @@ fn a_platform_that_was_not_pushed_is_named() {
 #[test]
 fn what_was_not_pushed_is_told_before_anything_is_joined() {
     assert_eq!(
-        not_pushed(&["r/a:1-amd64", "r/a:1-arm64"]),
+        not_pushed(&["r/a:1-amd64", "r/a:1-arm64"]).to_string(),
         "not in the registry:\n  | r/a:1-amd64\n  | r/a:1-arm64\n  hint: first push each platform: cargo \
          xtask image build all --push --registry HOST/OWNER --platform linux/amd64"
     );

@@ -46,7 +46,7 @@ pub(super) fn labels(subject: &Subject, facts: &Facts<'_>) -> Vec<(String, Strin
     let (base, digest) = facts.base.split_once('@').unwrap_or((facts.base, ""));
     let identity = facts.identity;
     let standard = [
-        ("created", workspace::time::rfc3339(identity.epoch)),
+        ("created", product::time::rfc3339(identity.epoch)),
         ("version", identity.version.clone()),
         ("revision", identity.commit.clone()),
         ("source", facts.source.unwrap_or_default().to_owned()),
@@ -77,7 +77,7 @@ pub(super) fn of_packer(facts: &Facts<'_>) -> Vec<(String, String)> {
     let identity = facts.identity;
     let about = "Packs, ships, sizes and runs GGUF models as images: a frontend of docker build, and a command";
     let all = [
-        ("org.opencontainers.image.created", workspace::time::rfc3339(identity.epoch)),
+        ("org.opencontainers.image.created", product::time::rfc3339(identity.epoch)),
         ("org.opencontainers.image.version", identity.version.clone()),
         ("org.opencontainers.image.revision", identity.commit.clone()),
         ("org.opencontainers.image.source", facts.source.unwrap_or_default().to_owned()),

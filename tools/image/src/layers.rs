@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use llama_src::Error;
 
 use super::layout::{Archive, Image};
 use product::manifest;
@@ -136,7 +137,10 @@ fn read(bytes: impl Read, stored: u64) -> Result<Layer> {
         return Ok(Layer { gzip: stored, ..layer });
     }
     if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        bail!("it is packed with zstd\n  hint: docker image save -o FILE IMAGE, and measure that");
+        bail!(
+            Error::new("it is packed with zstd")
+                .hint("docker image save -o FILE IMAGE, and measure that")
+        );
     }
     // As `image build --push` packs it.
     let mut packed = GzEncoder::new(Count(0), Compression::best());

@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Take};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use llama_src::Error;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -69,7 +70,10 @@ impl Archive {
             // The error has what was found in it.
             let error = error.to_string();
             let error = error.lines().next().unwrap_or_default();
-            anyhow!("{place} is no image archive: {error}\n  hint: docker image save -o FILE IMAGE")
+            anyhow!(
+                Error::new(format!("{place} is no image archive: {error}"))
+                    .hint("docker image save -o FILE IMAGE")
+            )
         };
         for entry in tar.entries_with_seek().map_err(refuse)? {
             let entry = entry.map_err(refuse)?;
@@ -95,7 +99,7 @@ impl Archive {
         }
         images.retain(|image| image.platform != "unknown/unknown");
         if images.is_empty() {
-            bail!("there is no image in it\n  hint: docker image save -o FILE IMAGE");
+            bail!(Error::new("there is no image in it").hint("docker image save -o FILE IMAGE"));
         }
         Ok(images)
     }
@@ -133,9 +137,18 @@ impl Archive {
     }
 
     fn json<T: DeserializeOwned>(&mut self, name: &str) -> Result<T> {
-        let mut text = String::new();
-        self.read(name)?.0.read_to_string(&mut text)?;
-        serde_json::from_str(&text).with_context(|| format!("{name} is not as OCI has it"))
+        let text = self.bytes(name)?;
+        serde_json::from_slice(&text).with_context(|| format!("{name} is not as OCI has it"))
+    }
+
+    /// All bytes of an entry.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn bytes(&mut self, name: &str) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read(name)?.0.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 

@@ -31,6 +31,7 @@ mod test;
 use std::ffi::OsString;
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use product::identity::Identity;
@@ -118,7 +119,10 @@ pub fn run(words: Vec<OsString>) -> Result<()> {
         "info" => release::info(rest),
         "release" => release::release(rest),
         "clean" => clean::run(rest),
-        _ => bail!("unknown command `image {command}`\n  hint: cargo xtask image --help"),
+        _ => bail!(
+            Error::usage(format!("unknown command `image {command}`"))
+                .hint("cargo xtask image --help")
+        ),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use lexopt::prelude::*;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::engine::Engine;
@@ -65,9 +66,12 @@ pub(super) fn parse(command: &str, words: Vec<OsString>) -> Result<Args> {
     }
     if build && args.from_dist.is_none() {
         bail!(
-            "the image of {NAME} is made of a distribution\n  hint: cargo xtask dist --packer --setup\n  hint: cargo \
-             xtask image build {NAME} --from-dist dist/{NAME}-{}",
-            cargo::host()
+            Error::usage(format!("the image of {NAME} is made of a distribution"))
+                .hint("cargo xtask dist --packer --setup")
+                .hint(format!(
+                    "cargo xtask image build {NAME} --from-dist dist/{NAME}-{}",
+                    cargo::host()
+                ))
         );
     }
     Ok(args)

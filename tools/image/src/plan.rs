@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::labels::{self, Facts};
@@ -47,9 +48,12 @@ impl Cache {
             ("gha", _) => Ok(Self::Gha),
             ("registry", Some(registry)) => Ok(Self::Registry(registry.to_owned())),
             ("registry", None) => {
-                bail!("--cache registry does not know where\n  hint: --registry HOST/OWNER")
+                bail!(
+                    Error::usage("--cache registry does not know where")
+                        .hint("--registry HOST/OWNER")
+                )
             }
-            _ => bail!("no cache `{name}`\n  hint: caches: gha registry"),
+            _ => bail!(Error::usage(format!("no cache `{name}`")).hint("caches: gha registry")),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::tags::REPOSITORY;
@@ -97,20 +98,19 @@ impl State {
     fn check(&self) -> Result<()> {
         let mut wrong = Vec::new();
         if !self.changed.is_empty() {
-            let files = self.changed.join("\n  | ");
-            wrong.push(format!(
-                "the work tree differs from the commit\n  | {files}\n  hint: git commit, or git stash \
-                 --include-untracked"
-            ));
+            wrong.push(
+                Error::new("the work tree differs from the commit")
+                    .log(self.changed.iter().cloned())
+                    .hint("git commit, or git stash --include-untracked"),
+            );
         }
         if !self.tagged.is_empty() {
-            wrong.push(format!(
-                "the tag {} exists: {}\n  hint: a new version is a new commit: git commit",
-                self.tag(),
-                self.tagged.join(", ")
-            ));
+            wrong.push(
+                Error::new(format!("the tag {} exists: {}", self.tag(), self.tagged.join(", ")))
+                    .hint("a new version is a new commit: git commit"),
+            );
         }
-        if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+        if wrong.is_empty() { Ok(()) } else { bail!(Error::all(wrong)) }
     }
 
     /// Makes the tag; all of it or nothing.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 use serde::Serialize;
 
 use super::budget::{self, Budget};
@@ -63,7 +64,7 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
         }
     }
     let Some(image) = image else {
-        bail!("no image is named\n  hint: cargo xtask image size IMAGE|ARCHIVE");
+        bail!(Error::usage("no image is named").hint("cargo xtask image size IMAGE|ARCHIVE"));
     };
     let reports = read(&image)?;
     if json {
@@ -71,14 +72,13 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
     } else {
         reports.iter().for_each(|report| screen::print(report.table()));
     }
-    let over: Vec<&str> =
-        reports.iter().flat_map(|report| &report.over).map(String::as_str).collect();
+    let over: Vec<String> = reports.into_iter().flat_map(|report| report.over).collect();
     if over.is_empty() {
         return Ok(());
     }
-    let hint =
-        "hint: the table above says where the bytes are; tools/image/src/budget.rs sets the budget";
-    bail!("over budget\n  | {}\n  {hint}", over.join("\n  | "))
+    bail!(Error::new("over budget").log(over).hint(
+        "the table above says where the bytes are; tools/image/src/budget.rs sets the budget"
+    ))
 }
 
 fn read(image: &str) -> Result<Vec<Report>> {

@@ -1,6 +1,7 @@
 //! Which image is meant: variant, toolkit, platforms, with a shell or without.
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 
 use super::args::Args;
 use product::variant::{self, Variant, major_minor};
@@ -47,7 +48,7 @@ impl Subject {
             check(*variant, args, &mut wrong);
         }
         wrong.dedup();
-        if wrong.is_empty() { Ok(subjects) } else { bail!(wrong.join("\n")) }
+        if wrong.is_empty() { Ok(subjects) } else { bail!(Error::all(wrong)) }
     }
 
     /// Whether the variant means this toolkit when none is named.
@@ -127,7 +128,7 @@ fn chosen(
     variant: Variant,
     wanted: &[String],
     default: Platforms,
-    wrong: &mut Vec<String>,
+    wrong: &mut Vec<Error>,
 ) -> Vec<&'static str> {
     let known = platforms(variant);
     if wanted.is_empty() {
@@ -140,19 +141,21 @@ fn chosen(
     }
     for name in wanted.iter().filter(|name| !known.contains(&name.as_str())) {
         let known = known.join(" ");
-        wrong.push(format!(
-            "no `{variant}` image for {name}\n  hint: platforms of {variant}: {known}"
-        ));
+        wrong.push(
+            Error::usage(format!("no `{variant}` image for {name}"))
+                .hint(format!("platforms of {variant}: {known}")),
+        );
     }
     known.into_iter().filter(|name| wanted.iter().any(|wanted| wanted == name)).collect()
 }
 
-fn check(variant: Variant, args: &Args, wrong: &mut Vec<String>) {
+fn check(variant: Variant, args: &Args, wrong: &mut Vec<Error>) {
     let several = args.variants.len() > 1;
     let toolkit = args.toolkit.as_deref().filter(|version| *version != "all");
     if several && (toolkit.is_some() || args.architectures.is_some()) {
         wrong.push(
-            "--toolkit and --arch need a single variant\n  hint: name one in place of `all`".into(),
+            Error::usage("--toolkit and --arch need a single variant")
+                .hint("name one in place of `all`"),
         );
         return;
     }
@@ -161,11 +164,14 @@ fn check(variant: Variant, args: &Args, wrong: &mut Vec<String>) {
             [("toolkit", args.toolkit.is_some()), ("arch", args.architectures.is_some())]
         {
             if given {
-                wrong.push(format!("--{word} means nothing to `{variant}`\n  hint: leave it out"));
+                wrong.push(
+                    Error::usage(format!("--{word} means nothing to `{variant}`"))
+                        .hint("leave it out"),
+                );
             }
         }
     } else if toolkit.is_some_and(|version| major_minor(version).is_none()) {
-        wrong.push("--toolkit is no version\n  hint: --toolkit 13.0".into());
+        wrong.push(Error::usage("--toolkit is no version").hint("--toolkit 13.0"));
     }
 }
 

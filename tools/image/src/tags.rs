@@ -2,6 +2,7 @@
 //! name variant and platform, and the same one by toolkit, release and commit. Pure.
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 use serde::Serialize;
 
 use super::semver::Semver;
@@ -38,7 +39,10 @@ impl Scheme {
             "platform" => Ok(Some(Self::Platform)),
             "release" => Ok(Some(Self::Release)),
             "all" => Ok(None),
-            _ => bail!("no scheme `{name}`\n  hint: schemes: repository platform release all"),
+            _ => bail!(
+                Error::usage(format!("no scheme `{name}`"))
+                    .hint("schemes: repository platform release all")
+            ),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use lexopt::prelude::*;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde_json::json;
 
@@ -68,8 +69,9 @@ pub(super) fn parse(words: Vec<OsString>) -> Result<(Subject, Option<String>)> {
             _ => return Err(word.unexpected().into()),
         }
     }
-    let variant = variant
-        .context("no variant is named\n  hint: cargo xtask image test cpu|cuda|rocm|vulkan")?;
+    let variant = variant.context(
+        Error::usage("no variant is named").hint("cargo xtask image test cpu|cuda|rocm|vulkan"),
+    )?;
     let default = Subject::new(variant);
     let toolkit = toolkit.or(default.toolkit.clone());
     Ok((Subject { toolkit, minimal, ..default }, image))
@@ -104,7 +106,10 @@ impl Test {
         let name = if self.subject.minimal { " --minimal" } else { "" };
         let Ok(answer) = inspect.arg(&self.image).read() else {
             let (image, variant) = (&self.image, self.subject.variant);
-            bail!("there is no image {image}\n  hint: cargo xtask image build {variant}{name}");
+            bail!(
+                Error::missing(format!("there is no image {image}"))
+                    .hint(format!("cargo xtask image build {variant}{name}"))
+            );
         };
         serde_json::from_str(&answer).context("docker does not say how the image runs")
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 use llama_src::{Pin, Progress, Request, SourceTree, Ui, tree};
 
 use crate::update;
@@ -35,10 +36,7 @@ pub(crate) fn pack(to: &Path) -> Result<()> {
     let source = SourceTree::prepare(&request, report)?;
     let ui = Ui::prepare(&source, &request, report).map_err(explain)?;
     if !ui.pinned {
-        bail!(
-            "{} is not the page of the pin\n  hint: after a move of the pin: cargo xtask vendor --pin-ui",
-            ui.dir.display()
-        );
+        bail!(of_another_pin(&ui));
     }
     let stem = format!("llama-ui-{}", request.pin.tag);
     let files = tree::walk(&ui.dir, &|_| true)?.into_iter().map(|entry| entry.path);
@@ -56,7 +54,10 @@ pub(crate) fn check(source: &SourceTree, request: &Request) -> Result<Option<Str
         Ok(ui) => ui,
         Err(error) => return Ok(Some(explain(error).to_string())),
     };
-    let hint = "after a move of the pin: cargo xtask vendor --pin-ui";
-    let wrong = || format!("{} is not the page of the pin\n  hint: {hint}", ui.dir.display());
-    Ok((!ui.pinned).then(wrong))
+    Ok((!ui.pinned).then(|| of_another_pin(&ui).to_string()))
+}
+
+fn of_another_pin(ui: &Ui) -> Error {
+    Error::mismatch(format!("{} is not the page of the pin", ui.dir.display()))
+        .hint("after a move of the pin: cargo xtask vendor --pin-ui")
 }

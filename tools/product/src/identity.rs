@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
 
+use crate::time;
 use workspace::cargo;
 
 /// What stands for a commit and a branch that nobody knows.
@@ -55,9 +57,8 @@ impl Identity {
                     .filter_map(|(name, value)| value.is_none().then_some(*name))
                     .collect();
                 bail!(
-                    "unset: {}\n  hint: set all of {}, or none",
-                    unset.join(" "),
-                    VARIABLES.join(" ")
+                    Error::usage(format!("unset: {}", unset.join(" ")))
+                        .hint(format!("set all of {}, or none", VARIABLES.join(" ")))
                 )
             }
         }
@@ -87,13 +88,14 @@ impl Identity {
             (Some(commit), Some(seconds)) if commit.len() == 40 => (commit, seconds),
             _ => (UNKNOWN, modified(&root.join("vendor/llama.cpp.toml"))?),
         };
-        let timestamp = yymmddhhmm(seconds);
+        let timestamp = time::yymmddhhmm(seconds);
         Self::named(&format!("{timestamp}-{}", &commit[..7]), commit, &timestamp, UNKNOWN)
     }
 
     fn named(version: &str, commit: &str, timestamp: &str, branch: &str) -> Result<Self> {
-        let epoch = epoch(timestamp).with_context(|| {
-            format!("BUILD_TIMESTAMP is `{timestamp}`\n  hint: set it to yymmddhhmm, in UTC")
+        let epoch = time::parse_yymmddhhmm(timestamp).with_context(|| {
+            Error::usage(format!("BUILD_TIMESTAMP is `{timestamp}`"))
+                .hint("set it to yymmddhhmm, in UTC")
         })?;
         let owned = str::to_owned;
         let (version, commit) = (owned(version), owned(commit));
@@ -107,10 +109,10 @@ impl Identity {
     pub fn of_git(root: &Path) -> Result<Self> {
         let git = |words: &[&str]| Cmd::new("git").dir(root).env("TZ", "UTC").args(words);
         let log = git(&["log", "-1", "--date=format-local:%y%m%d%H%M", "--format=%H %cd"]).read();
-        let log = log.context(format!(
-            "git does not know this commit\n  hint: where there is no .git, set {}",
-            VARIABLES.join(" ")
-        ))?;
+        let log = log.with_context(|| {
+            Error::missing("git does not know this commit")
+                .hint(format!("where there is no .git, set {}", VARIABLES.join(" ")))
+        })?;
         let (commit, timestamp) = log.trim().split_once(' ').context("git names no time")?;
         // A patch counts before git knows it.
         let tracked = git(&["status", "--porcelain", "--untracked-files=no"]).read()?;
@@ -136,44 +138,9 @@ fn modified(path: &Path) -> Result<u64> {
     Ok(time.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
-/// `yymmddhhmm` of seconds since 1970.
-fn yymmddhhmm(seconds: u64) -> String {
-    let digits: String =
-        workspace::time::rfc3339(seconds).chars().filter(char::is_ascii_digit).collect();
-    digits[2..12].to_owned()
-}
-
-/// Seconds since 1970 of `yymmddhhmm`.
-pub fn epoch(timestamp: &str) -> Option<u64> {
-    if timestamp.len() != 10 || !timestamp.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let part = |at: usize| timestamp[at..at + 2].parse::<u64>().ok();
-    let (year, month, day) = (2000 + part(0)?, part(2)?, part(4)?);
-    let (hour, minute) = (part(6)?, part(8)?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 {
-        return None;
-    }
-    // Days of the civil calendar, with years that begin in March.
-    let year = if month > 2 { year } else { year - 1 };
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + of_year - 719_468;
-    Some(days * 86_400 + hour * 3_600 + minute * 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_counted_as_the_calendar_does() {
-        assert_eq!(epoch("2508201420"), Some(1_755_699_600));
-        assert_eq!(epoch("0001010000"), Some(946_684_800));
-        assert_eq!(epoch("2402292359"), Some(1_709_251_140));
-        for wrong in ["", "250820142", "25082014200", "2513201420", "2508322420", "25o8201420"] {
-            assert_eq!(epoch(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn a_patch_that_git_does_not_know_is_a_change() {

@@ -6,4 +6,5 @@ pub mod base;
 pub mod identity;
 pub mod kind;
 pub mod manifest;
+pub mod time;
 pub mod variant;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use llama_src::Error;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
@@ -135,9 +136,12 @@ impl Manifest {
             .with_context(|| format!("{} is not the {FILE} of a distribution", path.display()))?;
         ensure!(
             manifest.schema == SCHEMA,
-            "{} has schema {}, not {SCHEMA}\n  hint: verify it with the release that made it",
-            path.display(),
-            manifest.schema
+            Error::mismatch(format!(
+                "{} has schema {}, not {SCHEMA}",
+                path.display(),
+                manifest.schema
+            ))
+            .hint("verify it with the release that made it")
         );
         Ok(manifest)
     }

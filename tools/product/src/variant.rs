@@ -6,6 +6,7 @@ use std::fmt;
 use anyhow::{Result, bail};
 use llama_build::backend::Backend;
 use llama_build::{Feature, Features};
+use llama_src::Error;
 use serde::Serialize;
 
 /// What a distribution computes on besides the CPU, which every one has.
@@ -111,7 +112,10 @@ impl Variant {
             Some(variant) => Ok(variant),
             None => {
                 let known = Self::ALL.map(Self::name).join(" ");
-                bail!("no variant `{name}`\n  hint: variants: {known} all")
+                bail!(
+                    Error::usage(format!("no variant `{name}`"))
+                        .hint(format!("variants: {known} all"))
+                )
             }
         }
     }

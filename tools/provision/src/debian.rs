@@ -178,7 +178,7 @@ pub fn ensure(
 
 /// With the way on where a mirror is behind.
 pub fn explain(error: Error) -> Error {
-    if !error.to_string().contains("is expired") {
+    if !error.log_has("is expired") {
         return error;
     }
     error

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use llama_build::requirement::Requirement;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use workspace::requirements;
@@ -44,7 +45,7 @@ pub fn run(yes: bool) -> Result<()> {
     let missing = missing(found);
     if !missing.is_empty() {
         if which::which("apt-get").is_err() {
-            bail!("{}", advice(&missing));
+            bail!(advice(&missing));
         }
         let user = User::find()?;
         user.must_become_root(&format!("set up Docker here ({})", missing.join(", ")))?;
@@ -81,11 +82,14 @@ fn missing(found: Found) -> Vec<&'static str> {
 }
 
 /// Why this command cannot help, and what can.
-fn advice(missing: &[&str]) -> String {
-    format!(
-        "{}\n  it is installed from Debian's packages, and there is no apt-get\n  hint: install Docker Engine 23 or \
-         newer with buildx and compose: https://docs.docker.com/engine/install/",
-        missing.join("\n")
+fn advice(missing: &[&str]) -> Error {
+    let missing = missing.join("\n");
+    Error::missing(format!(
+        "{missing}\n  it is installed from Debian's packages, and there is no apt-get"
+    ))
+    .hint(
+        "install Docker Engine 23 or newer with buildx and compose: \
+         https://docs.docker.com/engine/install/",
     )
 }
 
@@ -131,7 +135,7 @@ mod tests {
     fn where_it_cannot_be_installed_the_other_way_is_told() {
         let missing = ["no `docker buildx`"];
         assert_eq!(
-            advice(&missing),
+            advice(&missing).to_string(),
             "no `docker buildx`\n  it is installed from Debian's packages, and there is no apt-get\n  \
              hint: install Docker Engine 23 or newer with buildx and compose: \
              https://docs.docker.com/engine/install/"

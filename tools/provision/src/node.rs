@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use llama_src::Error;
 use llama_src::fetch::Limits;
 use llama_src::place::Staging;
 use llama_src::pypi::{Package, Settings};
@@ -68,7 +69,8 @@ pub fn ensure(screen: &mut Screen) -> Result<PathBuf> {
     let host = cargo::host();
     let Some((_, platform, sha256)) = WHEELS.iter().find(|(target, ..)| *target == host) else {
         bail!(
-            "no Node.js is pinned for {host}\n  hint: install one: https://nodejs.org/en/download"
+            Error::missing(format!("no Node.js is pinned for {host}"))
+                .hint("install one: https://nodejs.org/en/download")
         );
     };
     screen.step(&format!("bringing Node.js {VERSION}"));

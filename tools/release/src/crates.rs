@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use llama_src::Error;
 use llama_src::place;
 use serde::Deserialize;
 
@@ -115,9 +116,11 @@ pub(super) fn check_version(crates: &[Package], version: &str) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "the tag is v{version}, and these crates are not: {}\n  hint: set `version` in Cargo.toml, or git tag \
-         another one",
-        wrong.join(", ")
+        Error::new(format!(
+            "the tag is v{version}, and these crates are not: {}",
+            wrong.join(", ")
+        ))
+        .hint("set `version` in Cargo.toml, or git tag another one")
     )
 }
 
@@ -130,8 +133,8 @@ pub(super) fn run(crates: &[Package], dry_run: bool, repository: Option<&str>) -
     let Some(repository) = repository else {
         ensure!(
             dry_run,
-            "no repository is named, in which `cargo binstall` finds the archives\n  hint: cargo xtask release \
-             crates --repository https://github.com/OWNER/NAME"
+            Error::usage("no repository is named, in which `cargo binstall` finds the archives")
+                .hint("cargo xtask release crates --repository https://github.com/OWNER/NAME")
         );
         return lines(crates, dry_run).iter().try_for_each(Line::run);
     };
@@ -164,7 +167,9 @@ impl Manifest {
 impl Drop for Manifest {
     fn drop(&mut self) {
         if place::write_whole(&self.path, &self.text).is_err() {
-            eprintln!("{} is changed\n  hint: git checkout it", self.path.display());
+            let path = self.path.display();
+            let error = Error::new(format!("{path} is changed"));
+            eprintln!("{}", error.hint(format!("git checkout {path}")));
         }
     }
 }

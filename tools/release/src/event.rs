@@ -1,6 +1,7 @@
 //! What happened on GitHub, and what may be published because of it. Pure: the one table of rights, caches and names.
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 use serde::Serialize;
 
 use image::IMAGES_TAG;
@@ -42,12 +43,9 @@ impl Event {
             ("push", Some(tag)) if tag.starts_with(IMAGES_TAG) => Ok(Self::Images),
             ("push", Some(tag)) if tag.starts_with('v') => match Semver::parse(tag) {
                 Ok(version) => Ok(Self::Release(version)),
-                Err(_) => bail!("the tag `{tag}` is no version\n  hint: git tag v1.2.3"),
+                Err(_) => bail!(Error::usage(format!("the tag `{tag}` is no version")).hint("git tag v1.2.3")),
             },
-            _ => bail!(
-                "nothing is published for `{name}` of `{reference}`\n  hint: see what cargo xtask release \
-                 plan says with GITHUB_EVENT_NAME=workflow_dispatch"
-            ),
+            _ => bail!(Error::usage(format!("nothing is published for `{name}` of `{reference}`")).hint("see what cargo xtask release plan says with GITHUB_EVENT_NAME=workflow_dispatch")),
         }
     }
 

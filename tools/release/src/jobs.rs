@@ -2,6 +2,7 @@
 //! and the commands of each. Pure.
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 use serde::Serialize;
 
 use super::event::Policy;
@@ -62,7 +63,9 @@ pub(super) fn find(id: &str) -> Result<Job> {
     let ids: Vec<&str> = jobs.iter().map(|job| job.id.as_str()).collect();
     match jobs.iter().find(|job| job.id == id) {
         Some(job) => Ok(job.clone()),
-        None => bail!("no job `{id}`\n  hint: jobs: {}", ids.join(" ")),
+        None => {
+            bail!(Error::usage(format!("no job `{id}`")).hint(format!("jobs: {}", ids.join(" "))))
+        }
     }
 }
 

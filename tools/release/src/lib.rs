@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 use serde_json::json;
 
 use image::line::{self, Line};
@@ -88,7 +89,10 @@ pub fn run(words: Vec<OsString>) -> Result<()> {
             jobs.iter().for_each(|job| screen::print(format!("{}\n", job.id)));
             Ok(())
         }
-        step => bail!("unknown step `release {step}`\n  hint: cargo xtask release --help"),
+        step => bail!(
+            Error::usage(format!("unknown step `release {step}`"))
+                .hint("cargo xtask release --help")
+        ),
     }
 }
 
@@ -114,13 +118,15 @@ fn parse(words: Vec<OsString>) -> Result<Option<Args>> {
 impl Args {
     fn value(&self) -> Result<&str> {
         let step = &self.step;
-        let missing =
-            || format!("`release {step}` needs a name\n  hint: cargo xtask release --help");
+        let missing = || {
+            Error::usage(format!("`release {step}` needs a name"))
+                .hint("cargo xtask release --help")
+        };
         self.value.as_deref().with_context(missing)
     }
 
     fn version(&self) -> Result<&str> {
-        self.version.as_deref().context("no version is named\n  hint: --version 1.2.3")
+        self.version.as_deref().context(Error::usage("no version is named").hint("--version 1.2.3"))
     }
 }
 
@@ -143,7 +149,10 @@ fn planned(args: &Args, told: &Told) -> Result<Vec<Line>> {
         "archives" => Ok(archives::lines(plan()?.version())),
         "crates" => Ok(crates::lines(&crates::published()?, args.dry_run)),
         "plan" | "pack" | "jobs" => Ok(Vec::new()),
-        step => bail!("unknown step `release {step}`\n  hint: cargo xtask release --help"),
+        step => bail!(
+            Error::usage(format!("unknown step `release {step}`"))
+                .hint("cargo xtask release --help")
+        ),
     }
 }
 
@@ -191,8 +200,9 @@ fn names() -> Result<()> {
     let plan = Plan::load()?;
     needs_skopeo()?;
     let path = pushed_path();
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("no {path}\n  hint: first: cargo xtask release push"))?;
+    let text = fs::read_to_string(&path).with_context(|| {
+        Error::missing(format!("no {path}")).hint("first: cargo xtask release push")
+    })?;
     let pushed: Vec<Pushed> =
         serde_json::from_str(&text).with_context(|| format!("{path} is not of a push"))?;
     let release = plan.images()?;
@@ -213,7 +223,7 @@ fn archives() -> Result<()> {
 fn needs_skopeo() -> Result<()> {
     match which::which("skopeo") {
         Ok(_) => Ok(()),
-        Err(_) => bail!("skopeo is not installed\n  hint: apt-get install skopeo"),
+        Err(_) => bail!(Error::missing("skopeo is not installed").hint("apt-get install skopeo")),
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use llama_src::Error;
 use llama_src::place;
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
@@ -114,8 +115,9 @@ impl Plan {
     /// When it is not there.
     pub(super) fn load() -> Result<Self> {
         let path = path();
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("no {path}\n  hint: first: cargo xtask release plan"))?;
+        let text = fs::read_to_string(&path).with_context(|| {
+            Error::missing(format!("no {path}")).hint("first: cargo xtask release plan")
+        })?;
         serde_json::from_str(&text).with_context(|| format!("{path} is no plan of a release"))
     }
 

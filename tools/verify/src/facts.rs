@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use super::build_paths::{self, Found};
 use super::parallel;
 use elf::{self, Elf};
+use llama_src::walk;
 use workspace::files;
 
 /// Name of the folder itself among the entries.
@@ -46,8 +47,8 @@ pub(super) struct Regular {
 
 /// Looks at everything in `dir`; our own files are searched for the `forbidden` paths.
 pub(super) fn gather(dir: &Path, forbidden: &[String]) -> Result<Entries> {
-    let mut paths = vec![ROOT.to_owned()];
-    walk(dir, "", &mut paths)?;
+    let found = walk::all(dir)?.into_iter().map(|found| found.path);
+    let paths: Vec<String> = std::iter::once(ROOT.to_owned()).chain(found).collect();
     let entries = parallel::map(&paths, |path| entry(dir, path, forbidden));
     paths.into_iter().zip(entries).map(|(path, entry)| Ok((path, entry?))).collect()
 }
@@ -81,21 +82,6 @@ pub(super) fn is_library(path: &str) -> bool {
 /// Code for a GPU, which ROCm's libraries load themselves; some of it comes in ELF files.
 fn is_kernel(path: &str) -> bool {
     path.starts_with("rocblas/") || path.starts_with("hipblaslt/")
-}
-
-fn walk(dir: &Path, below: &str, paths: &mut Vec<String>) -> Result<()> {
-    let at = dir.join(below);
-    let read = || format!("cannot read the folder {}", at.display());
-    for entry in fs::read_dir(&at).with_context(read)? {
-        let entry = entry.with_context(read)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
-        if entry.file_type().with_context(read)?.is_dir() {
-            walk(dir, &path, paths)?;
-        }
-        paths.push(path);
-    }
-    Ok(())
 }
 
 fn entry(dir: &Path, path: &str, forbidden: &[String]) -> Result<Entry> {

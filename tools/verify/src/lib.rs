@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use facts::Entries;
 use lexopt::prelude::*;
+use llama_src::Error;
 use runner::Runner;
 
 use product::kind::Kind;
@@ -55,14 +56,17 @@ pub fn run(args: Vec<OsString>) -> Result<()> {
         }
     }
     let Some(dist) = dist else {
-        bail!("no distribution is named\n  hint: cargo xtask verify DIR|ARCHIVE");
+        bail!(Error::usage("no distribution is named").hint("cargo xtask verify DIR|ARCHIVE"));
     };
     let forbidden = cargo::folders();
     let report = match (dist.is_dir(), dist.is_file()) {
         (true, _) => verify(&dist, &forbidden)?,
         (_, true) => verify_archive(&dist, &forbidden)?,
         _ => {
-            bail!("{} is neither a folder nor an archive\n  hint: cargo xtask dist", dist.display())
+            bail!(
+                Error::usage(format!("{} is neither a folder nor an archive", dist.display()))
+                    .hint("cargo xtask dist")
+            )
         }
     };
     workspace::screen::print(report);

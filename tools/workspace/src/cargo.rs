@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use llama_src::Error;
 use llama_src::Report;
 use llama_src::place::Lock;
 use llama_src::sh::Cmd;
@@ -77,10 +78,8 @@ pub fn takes_stale_mirror() -> bool {
 /// When it cannot be written.
 pub fn lock(folder: &Path, report: &mut Report<'_>) -> Result<Lock> {
     Lock::acquire_cache(folder, report).with_context(|| {
-        format!(
-            "cannot write {}\n  hint: name another folder: LLAMA_SYS_CACHE_DIR=/path/to/cache",
-            folder.display()
-        )
+        Error::new(format!("cannot write {}", folder.display()))
+            .hint("name another folder: LLAMA_SYS_CACHE_DIR=/path/to/cache")
     })
 }
 

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use llama_build::requirement::{Manager, Requirement};
 use llama_build::toolchain::{self, Finding};
 use llama_build::{Config, Features};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use crate::cargo;
@@ -55,13 +56,16 @@ fn settle(yes: bool, look: impl Fn() -> Vec<Finding>) -> Result<()> {
     let names: Vec<&str> = missing.iter().map(|finding| finding.requirement.name).collect();
     eprintln!("missing: {}", names.join(", "));
     if manager != Manager::Apt {
-        bail!("these tools are missing: {}\n  hint: install them: {install}", names.join(", "));
+        bail!(
+            Error::missing(format!("these tools are missing: {}", names.join(", ")))
+                .hint(format!("install them: {install}"))
+        );
     }
     if !yes && !agreed(&install)? {
         bail!(
-            "these tools are missing: {}\n  hint: install them: {install}\n  hint: or let this command do \
-               it: add --yes",
-            names.join(", ")
+            Error::missing(format!("these tools are missing: {}", names.join(", ")))
+                .hint(format!("install them: {install}"))
+                .hint("or let this command do it: add --yes")
         );
     }
     apt(&packages)?;

@@ -11,5 +11,4 @@ pub mod requirements;
 pub mod root;
 pub mod screen;
 pub mod source;
-pub mod time;
 pub mod tools;

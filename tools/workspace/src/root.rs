@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use crate::cargo;
@@ -54,12 +55,10 @@ pub struct NeedsRoot {
 
 impl fmt::Display for NeedsRoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "only root can {}, and this user may not use sudo\n  hint: root types: usermod -aG sudo {}\n  hint: then \
-             log in again, and run the same command",
-            self.what, self.name
-        )
+        Error::refused(format!("only root can {}, and this user may not use sudo", self.what))
+            .hint(format!("root types: usermod -aG sudo {}", self.name))
+            .hint("then log in again, and run the same command")
+            .fmt(f)
     }
 }
 

@@ -122,7 +122,7 @@ pub fn explain(error: NoUi) -> anyhow::Error {
     match error {
         NoUi::Failed(error) => error.into(),
         NoUi::OldNode(error) => error.hint(hint).hint(archive).into(),
-        NoUi::NoNpm => Error::new("npm, which builds the web UI, is not installed")
+        NoUi::NoNpm => Error::missing("npm, which builds the web UI, is not installed")
             .hint(hint)
             .hint(archive)
             .into(),

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use crate::built::Built;
@@ -167,10 +168,28 @@ pub fn main(run: impl FnOnce(&str, Vec<OsString>) -> Result<()>) -> ExitCode {
     match run(&word.to_string_lossy(), args.collect()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            if error.is::<NeedsRoot>() { ExitCode::from(NEEDS_ROOT) } else { ExitCode::FAILURE }
+            eprintln!("error: {}", told(&error));
+            ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// The facts of `error` and of its causes in one line, then what each of them adds: hints come last.
+fn told(error: &anyhow::Error) -> String {
+    let texts: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let parts = texts.iter().map(|text| text.split_at(text.find('\n').unwrap_or(text.len())));
+    let (facts, rest): (Vec<&str>, Vec<&str>) = parts.unzip();
+    facts.join(": ") + &rest.concat()
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<NeedsRoot>() {
+        return NEEDS_ROOT;
+    }
+    if error.is::<lexopt::Error>() {
+        return 2;
+    }
+    error.downcast_ref().map_or(1, Error::exit_code)
 }
 
 /// The answer to a word that is none of a tool's.
@@ -178,7 +197,7 @@ pub fn main(run: impl FnOnce(&str, Vec<OsString>) -> Result<()>) -> ExitCode {
 /// # Errors
 /// Always.
 pub fn unknown(word: &str) -> Result<()> {
-    anyhow::bail!("unknown command `{word}`\n  hint: cargo xtask --help")
+    bail!(Error::usage(format!("unknown command `{word}`")).hint("cargo xtask --help"))
 }
 
 /// Prints what [`TOOLS`] say of `word`, when `args` ask for help and not for that of another program.
@@ -209,6 +228,20 @@ mod tests {
                 cargo::root().join("tools").join(tool.package).is_dir() || tool.package == "xtask"
             );
         }
+    }
+
+    #[test]
+    fn hints_come_after_the_causes_and_wrong_words_end_with_2() {
+        use anyhow::Context;
+        let cause = || Error::missing("no file").hint("b");
+        let context = Error::usage("cannot read it").hint("a");
+        let error = Err::<(), _>(cause()).context(context).context("it failed").unwrap_err();
+        assert_eq!(told(&error), "it failed: cannot read it: no file\n  hint: a\n  hint: b");
+        assert_eq!(exit_code(&error), 2);
+        assert_eq!(exit_code(&anyhow::Error::from(cause()).context("x")), 1);
+        let unknown = lexopt::Parser::from_args(["-x"]).next().unwrap().unwrap().unexpected();
+        assert_eq!(exit_code(&unknown.into()), 2);
+        assert_eq!(exit_code(&anyhow::anyhow!("x")), 1);
     }
 
     /// `cargo xtask verify ./x` in a folder of the clone means the x that is there.

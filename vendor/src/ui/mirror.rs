@@ -27,11 +27,8 @@ pub(super) fn fetch(
     report: &mut Report<'_>,
 ) -> Result<bool, Error> {
     if let Some(named) = &wanted.request.ui_archive {
-        let failed = |error: Error| {
-            let named = named.display();
-            Error::new(format!("LLAMA_SYS_UI_ARCHIVE={named}: {error}"))
-        };
-        unpack(wanted, named, dist, report).map_err(failed)?;
+        let variable = format!("LLAMA_SYS_UI_ARCHIVE={}", named.display());
+        unpack(wanted, named, dist, report).map_err(|error| error.at(variable))?;
         return Ok(true);
     }
     for address in addresses(wanted) {
@@ -68,7 +65,7 @@ fn download(
 
 #[cfg(not(feature = "fetch"))]
 fn download(_: &Wanted<'_>, _: &str, _: &Path, _: &mut Report<'_>) -> Result<(), Error> {
-    Err(Error::new("this build cannot fetch (feature `fetch`)"))
+    Err(Error::missing("this build cannot fetch (feature `fetch`)"))
 }
 
 fn unpack(
@@ -83,5 +80,5 @@ fn unpack(
     if wanted.is_pinned(&found) {
         return Ok(());
     }
-    Err(Error::new(format!("its tree is {found}, the pin says {pinned}")))
+    Err(Error::mismatch(format!("its tree is {found}, the pin says {pinned}")))
 }

@@ -43,7 +43,7 @@ pub(super) fn check_node(request: &Request, version: &str) -> Result<(), Error> 
         return Ok(());
     }
     let what = format!("the web UI needs Node.js {}, this is {version}", crate::node::WANTED);
-    Err(Error::new(what).hint(format!("install a newer Node.js, then: {}", again(request))))
+    Err(Error::missing(what).hint(format!("install a newer Node.js, then: {}", again(request))))
 }
 
 /// Builds the page of `source` and puts it at `dist`, in whose folder the work is done; the log is in `home`.
@@ -57,7 +57,7 @@ pub(super) fn build(
 ) -> Result<(), Error> {
     let from = source.dir.join("tools/ui");
     if !from.join("package.json").is_file() {
-        return Err(Error::new(format!("no source of the web UI in {}", source.dir.display()))
+        return Err(Error::missing(format!("no source of the web UI in {}", source.dir.display()))
             .looked_in(from.join("package.json").display().to_string())
             .hint("fetch the whole release: cargo xtask vendor --force"));
     }

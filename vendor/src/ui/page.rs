@@ -34,7 +34,7 @@ pub(super) fn validate(dir: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let missing = missing.join(", ");
-    Err(Error::new(format!("the web UI in {} lacks {missing}", dir.display())))
+    Err(Error::mismatch(format!("the web UI in {} lacks {missing}", dir.display())))
 }
 
 /// The git tree id of the page; no file of it counts as executable.

@@ -132,7 +132,7 @@ impl Repository<'_> {
 
     fn call(&self, cmd: &Cmd, on_line: &mut dyn FnMut(&str)) -> Result<(), Error> {
         process::run(cmd, on_line, &|| self.run.is_stopped()).map_err(|error| {
-            if error.to_string().starts_with("cannot run") {
+            if error.kind() == llama_src::Kind::Missing {
                 return error
                     .hint("install Git: apt-get install git")
                     .hint("or download the files before the build and COPY them");

@@ -299,6 +299,5 @@ impl<W: Write> Archive<'_, W> {
 }
 
 fn unwritten(error: &io::Error) -> Error {
-    let text = Error::new(format!("cannot write the archive: {error}"));
-    if error.kind() == io::ErrorKind::StorageFull { text.full_disk() } else { text }
+    Error::from_io("cannot write the archive", error)
 }

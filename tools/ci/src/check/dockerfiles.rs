@@ -8,6 +8,7 @@ use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
 use llama_build::backend::Backend;
+use llama_src::Error;
 
 use product::variant::Variant;
 use workspace::cargo;
@@ -106,7 +107,10 @@ fn select<'a>(line: &'a str, known: &[&str], selected: &[&str]) -> Result<Option
     };
     for word in words.split_whitespace() {
         let hint = known.join(" ");
-        ensure!(known.contains(&word), "`[{word}]` selects nothing\n  hint: words: {hint}");
+        ensure!(
+            known.contains(&word),
+            Error::new(format!("`[{word}]` selects nothing")).hint(format!("words: {hint}"))
+        );
     }
     let is_selected = words.split_whitespace().any(|word| selected.contains(&word));
     Ok(is_selected.then(|| text.strip_prefix(' ').unwrap_or(text)))
@@ -127,7 +131,9 @@ fn fill(line: &str, variant: Variant) -> Result<String> {
         };
         let Some((_, value)) = names.iter().find(|(known, _)| *known == name) else {
             let known = names.map(|(name, _)| name).join(" ");
-            bail!("no value is called `{name}`\n  hint: names: {known}")
+            bail!(
+                Error::new(format!("no value is called `{name}`")).hint(format!("names: {known}"))
+            )
         };
         if value.is_empty() && filled.ends_with(' ') {
             filled.pop();

@@ -1,4 +1,4 @@
-//! The features of `llama-sys` and `llama-server-bin` are those of `llama-sys/build/src/feature.rs`: names, what each
+//! The features of `llama-sys` and `llama-server-bin` are those of `llama-build/src/feature.rs`: names, what each
 //! switches on, defaults and comments. `check --fix` writes them between two marks in each `Cargo.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,7 +141,7 @@ impl Package {
         }
         let more = found.keys().filter(|name| !known(name) && !self.own.contains(&name.as_str()));
         wrong.extend(more.map(|name| {
-            format!("{file} has the feature `{name}`, llama-sys/build/src/feature.rs has not")
+            format!("{file} has the feature `{name}`, llama-build/src/feature.rs has not")
         }));
         wrong
     }
@@ -219,7 +219,7 @@ own = []
                 "x/Cargo.toml: `default` switches on `b`, in the table `a`",
                 "x/Cargo.toml has no feature `a`",
                 "x/Cargo.toml: `b` switches on nothing, in the table `a`, `y/z`",
-                "x/Cargo.toml has the feature `c`, llama-sys/build/src/feature.rs has not",
+                "x/Cargo.toml has the feature `c`, llama-build/src/feature.rs has not",
             ]
         );
     }

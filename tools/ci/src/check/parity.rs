@@ -11,6 +11,7 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use llama_build::target::Os;
 use llama_build::{Config, Feature, Features, FlagSet, Pin};
+use llama_src::Error;
 use llama_src::{Request, SourceTree};
 
 use official::Definition;
@@ -82,7 +83,8 @@ pub(super) fn run() -> Result<()> {
     let mut excepted = BTreeSet::new();
     for build in builds() {
         let text = fs::read_to_string(tree.join(&build.file)).with_context(|| {
-            format!("cannot read {} of llama.cpp\n  hint: cargo xtask vendor --force", build.file)
+            Error::missing(format!("cannot read {} of llama.cpp", build.file))
+                .hint("cargo xtask vendor --force")
         })?;
         let official = build.official(&text)?;
         wrong.extend(build.drift(&official));

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use llama_build::cmake::{self, Layout};
 use llama_build::progress::Progress;
 use llama_build::{Config, Features, FlagSet, Pin, source, toolchain};
+use llama_src::Error;
 use llama_src::SourceTree;
 use llama_src::sh::Cmd;
 
@@ -82,6 +83,7 @@ fn check_runtime() -> Result<()> {
         return Ok(());
     }
     bail!(
-        "clang has no sanitizers: no {fuzzer}\n  hint: install them: apt-get install libclang-rt-dev"
+        Error::missing(format!("clang has no sanitizers: no {fuzzer}"))
+            .hint("install them: apt-get install libclang-rt-dev")
     )
 }

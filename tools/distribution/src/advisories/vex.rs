@@ -29,7 +29,7 @@ pub(super) fn document(advisories: &Advisories, pin: &Pin, epoch: u64) -> Value 
         "@context": "https://openvex.dev/ns/v0.2.0",
         "@id": format!("https://openvex.dev/docs/llama-sys-{}-{epoch}", pin.tag),
         "author": "llama-sys",
-        "timestamp": workspace::time::rfc3339(epoch),
+        "timestamp": product::time::rfc3339(epoch),
         "version": 1,
         "statements": statements.collect::<Vec<_>>(),
     })

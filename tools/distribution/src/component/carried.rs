@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use llama_src::Error;
 
 use super::{Component, Group, Text, read_text};
 use product::manifest::LlamaCpp;
@@ -29,8 +30,10 @@ pub(super) fn read(source: &Path, upstream: &LlamaCpp) -> Result<Vec<Component>>
     if wrong.is_empty() {
         return Ok(components);
     }
-    let hint = "hint: say where it is now: tools/distribution/src/component/carried/table.rs";
-    bail!("{}\n  {hint}", wrong.join("\n"))
+    bail!(
+        Error::mismatch(wrong.join("\n"))
+            .hint("say where it is now: tools/distribution/src/component/carried/table.rs")
+    )
 }
 
 fn llama_cpp(source: &Path, upstream: &LlamaCpp) -> Result<Component> {

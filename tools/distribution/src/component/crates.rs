@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 use serde::Deserialize;
 
 use super::{Component, Group, Text, joined, license_files};
@@ -120,8 +121,8 @@ fn component(program: &Program, package: &Package) -> Result<Component> {
     let Package { name, version, .. } = package;
     let Some(license) = &package.license else {
         bail!(
-            "the crate {name} {version} states no licence\n  hint: cargo tree -p {} -i {name}",
-            program.package
+            Error::new(format!("the crate {name} {version} states no licence"))
+                .hint(format!("cargo tree -p {} -i {name}", program.package))
         );
     };
     // Old crates write a choice with a slash.
@@ -155,8 +156,8 @@ fn crate_text(program: &Program, package: &Package) -> Result<String> {
     files.extend(named.filter(|file| !files.contains(file)));
     if files.is_empty() {
         bail!(
-            "the crate {name} {version} has no licence text\n  hint: cargo tree -p {} -i {name}",
-            program.package
+            Error::new(format!("the crate {name} {version} has no licence text"))
+                .hint(format!("cargo tree -p {} -i {name}", program.package))
         );
     }
     joined(&files)

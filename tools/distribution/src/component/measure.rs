@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use llama_src::sh::Cmd;
+use llama_src::walk;
 use serde::Deserialize;
 
 use super::license_files;
@@ -55,11 +56,12 @@ pub fn run(source: &Path, ui_tree: &str) -> Result<()> {
 }
 
 fn list(folder: &Path, tree: &str) -> Result<String> {
-    let mut maps = Vec::new();
-    find_maps(&folder.join("dist"), &mut maps)?;
-    ensure!(!maps.is_empty(), "no source map in {}", folder.join("dist").display());
+    let dist = folder.join("dist");
+    let mut maps = walk::all(&dist)?;
+    maps.retain(|found| found.kind.is_file() && found.path.ends_with(".map"));
+    ensure!(!maps.is_empty(), "no source map in {}", dist.display());
     let mut places: BTreeSet<String> = UNMAPPED.iter().map(|name| (*name).to_owned()).collect();
-    for map in maps {
+    for map in maps.into_iter().map(|found| dist.join(found.path)) {
         let text = fs::read_to_string(&map).with_context(|| format!("read {}", map.display()))?;
         let map: SourceMap = serde_json::from_str(&text)?;
         places.extend(map.sources.iter().filter_map(|source| place(source)));
@@ -74,19 +76,6 @@ fn list(folder: &Path, tree: &str) -> Result<String> {
         }
     }
     Ok(list)
-}
-
-fn find_maps(folder: &Path, maps: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
-    for entry in entries {
-        let path = entry?.path();
-        if path.is_dir() {
-            find_maps(&path, maps)?;
-        } else if path.extension().is_some_and(|extension| extension == "map") {
-            maps.push(path);
-        }
-    }
-    Ok(())
 }
 
 /// The package's path in `node_modules` of a source such as `../node_modules/a/node_modules/@s/b/x.js`.

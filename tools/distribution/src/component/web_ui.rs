@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 use serde::Deserialize;
 
 use super::{Component, Group, Text};
@@ -93,8 +94,8 @@ fn packages(list: &str, lock: &str) -> Result<Vec<Package>> {
     }
     if !wrong.is_empty() {
         bail!(
-            "{}\n  hint: measure again what is in the page: cargo xtask vendor --web-ui-packages",
-            wrong.join("\n")
+            Error::new(wrong.join("\n"))
+                .hint("measure again what is in the page: cargo xtask vendor --web-ui-packages")
         );
     }
     packages.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));

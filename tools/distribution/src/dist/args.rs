@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
+use llama_src::Error;
 
 use super::plan::Choice;
 use product::variant::{self, Variant};
@@ -108,58 +109,70 @@ impl Args {
         let mut wrong = Vec::new();
         let known = [variant::X86_64, variant::AARCH64];
         if !known.contains(&target) {
-            wrong.push(format!(
-                "no distribution for `{target}`\n  hint: targets: {}",
-                known.join(" ")
-            ));
+            wrong.push(
+                Error::usage(format!("no distribution for `{target}`"))
+                    .hint(format!("targets: {}", known.join(" "))),
+            );
         }
         for variant in &self.variants {
             if known.contains(&target) && !variant.targets().contains(&target) {
                 let targets = variant.targets().join(" ");
-                wrong.push(format!(
-                    "no `{variant}` for {target}\n  hint: targets of {variant}: {targets}"
-                ));
+                wrong.push(
+                    Error::usage(format!("no `{variant}` for {target}"))
+                        .hint(format!("targets of {variant}: {targets}")),
+                );
             }
             if variant.toolkits().is_empty() && self.toolkit.is_some() && self.variants.len() == 1 {
-                wrong.push(format!("--toolkit means nothing to `{variant}`\n  hint: leave it out"));
+                wrong.push(
+                    Error::usage(format!("--toolkit means nothing to `{variant}`"))
+                        .hint("leave it out"),
+                );
             }
             let takes_list = matches!(variant, Variant::Cuda | Variant::Rocm);
             if !takes_list && self.probe {
-                wrong.push(format!(
-                    "--probe means nothing to `{variant}`\n  hint: --variant cuda --probe"
-                ));
+                wrong.push(
+                    Error::usage(format!("--probe means nothing to `{variant}`"))
+                        .hint("--variant cuda --probe"),
+                );
             }
             if !takes_list && self.architectures.is_some() && self.variants.len() == 1 {
-                wrong.push(format!("--arch means nothing to `{variant}`\n  hint: leave it out"));
+                wrong.push(
+                    Error::usage(format!("--arch means nothing to `{variant}`"))
+                        .hint("leave it out"),
+                );
             }
         }
         if self.one_file && self.variants != [Variant::Cpu] {
             wrong.push(
-                "--one-file is for cpu alone\n  hint: leave out --one-file or --variant".to_owned(),
+                Error::usage("--one-file is for cpu alone")
+                    .hint("leave out --one-file or --variant"),
             );
         }
         wrong.extend(self.packer_with_others());
         let several = self.variants.len() > 1;
         if several && (self.toolkit.is_some() || self.architectures.is_some()) {
             wrong.push(
-                "--toolkit and --arch need a single variant\n  hint: --variant cuda".to_owned(),
+                Error::usage("--toolkit and --arch need a single variant").hint("--variant cuda"),
             );
         }
         if self.toolkit.as_deref().is_some_and(|version| variant::major_minor(version).is_none()) {
-            wrong.push("--toolkit is no version\n  hint: --toolkit 13.0".to_owned());
+            wrong.push(Error::usage("--toolkit is no version").hint("--toolkit 13.0"));
         }
         if self.json && !self.plan {
-            wrong
-                .push("--json goes with --plan\n  hint: cargo xtask dist --plan --json".to_owned());
+            wrong.push(
+                Error::usage("--json goes with --plan").hint("cargo xtask dist --plan --json"),
+            );
         }
-        if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+        if wrong.is_empty() { Ok(()) } else { bail!(Error::all(wrong)) }
     }
 
-    fn packer_with_others(&self) -> Option<String> {
+    fn packer_with_others(&self) -> Option<Error> {
         let others = self.variants != [Variant::Cpu] || self.one_file || self.probe;
-        let text = "--packer is gguf-packer for this machine\n  hint: leave out the words of llama-server: --variant, \
-                    --one-file, --probe, --target";
-        (self.packer && (others || self.target.is_some())).then(|| text.to_owned())
+        (self.packer && (others || self.target.is_some())).then(|| {
+            Error::usage("--packer is gguf-packer for this machine").hint(
+                "leave out the words of llama-server: --variant, --one-file, --probe, --target",
+            )
+        })
     }
 }
 

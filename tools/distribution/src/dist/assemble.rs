@@ -7,11 +7,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use llama_src::sh::Cmd;
+use llama_src::walk;
 
 use super::archive;
 use crate::toolkit::VendorLibrary;
 use product::identity::Identity;
-use product::manifest::{self, File, LlamaCpp, Manifest};
+use product::manifest::{self, LlamaCpp, Manifest};
 use product::variant::Variant;
 use workspace::files;
 
@@ -118,18 +119,15 @@ pub(crate) fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
 ///
 /// # Errors
 /// When a mode cannot be read or set.
-pub(crate) fn set_modes(path: &Path) -> Result<()> {
-    let failed = || format!("cannot set the mode of {}", path.display());
-    let meta = fs::symlink_metadata(path).with_context(failed)?;
-    if meta.is_symlink() {
-        return Ok(());
-    }
-    let mode = if meta.is_dir() || archive::is_executable(&meta) { 0o755 } else { 0o644 };
-    files::set_mode(path, mode).with_context(failed)?;
-    if meta.is_dir() {
-        for item in fs::read_dir(path).with_context(failed)? {
-            set_modes(&item?.path())?;
-        }
+pub(crate) fn set_modes(dir: &Path) -> Result<()> {
+    let found = walk::all(dir)?;
+    let others = found.iter().filter(|found| !found.kind.is_symlink());
+    let paths = others.map(|found| dir.join(&found.path));
+    for path in std::iter::once(dir.to_owned()).chain(paths) {
+        let failed = || format!("cannot set the mode of {}", path.display());
+        let meta = fs::symlink_metadata(&path).with_context(failed)?;
+        let mode = if meta.is_dir() || archive::is_executable(&meta) { 0o755 } else { 0o644 };
+        files::set_mode(&path, mode).with_context(failed)?;
     }
     Ok(())
 }
@@ -145,52 +143,20 @@ pub(crate) fn link(dir: &Path, name: &str) -> Result<()> {
         .with_context(|| format!("cannot create {}", bin.join(name).display()))
 }
 
-/// Every file and link in `dir`, by its path there.
-///
-/// # Errors
-/// When one cannot be read.
-pub(crate) fn list(dir: &Path) -> Result<BTreeMap<String, File>> {
-    let mut files = BTreeMap::new();
-    collect(dir, "", &mut files).with_context(|| format!("cannot read {}", dir.display()))?;
-    Ok(files)
-}
-
-fn collect(dir: &Path, prefix: &str, files: &mut BTreeMap<String, File>) -> Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let (kind, path) = (entry.file_type()?, entry.path());
-        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        if kind.is_dir() {
-            collect(&path, &format!("{name}/"), files)?;
-        } else if kind.is_symlink() {
-            let target = fs::read_link(&path)?.to_string_lossy().into_owned();
-            files.insert(name, File::Link { target });
-        } else {
-            let (sha256, size) = (files::sha256(&path)?, entry.metadata()?.len());
-            files.insert(name, File::Regular { sha256, size });
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[cfg(unix)]
     #[test]
-    fn what_is_put_together_is_listed() {
+    fn files_and_links_are_put_together() {
         let dir = tempfile::tempdir().unwrap();
         let (from, to) = (dir.path().join("x"), dir.path().join("d"));
         fs::write(&from, "abc").unwrap();
         copy(&from, &to.join("licenses/x.txt"), 0o644).unwrap();
         link(&to, "x").unwrap();
-        let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        let expected = [
-            ("bin/x", File::Link { target: "../x".to_owned() }),
-            ("licenses/x.txt", File::Regular { sha256: sha256.to_owned(), size: 3 }),
-        ];
-        assert_eq!(list(&to).unwrap(), expected.map(|(n, f)| (n.to_owned(), f)).into());
+        assert_eq!(fs::read(to.join("licenses/x.txt")).unwrap(), b"abc");
+        assert_eq!(fs::read_link(to.join("bin/x")).unwrap(), Path::new("../x"));
         let error = copy(&dir.path().join("gone"), &to.join("y"), 0o644).unwrap_err();
         assert!(format!("{error:#}").starts_with("cannot copy "), "{error:#}");
     }

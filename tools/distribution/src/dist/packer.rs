@@ -82,9 +82,7 @@ fn fill(dir: &Path, manifest: &mut Manifest, source: &Path, program: &Path) -> R
     assemble::copy(&cargo::root().join(others), &dir.join(licenses::FOLDER).join(others), 0o644)?;
     advisories::write_vex(dir, manifest.source_date_epoch)?;
     manifest.symbol_versions = elf::highest(elf::read(program)?.iter());
-    manifest.files = assemble::list(dir)?;
-    sbom::write(dir, manifest, &components)?;
-    manifest.files = assemble::list(dir)?;
+    manifest.files = sbom::write(dir, manifest, &components)?;
     let path = dir.join(manifest::FILE);
     fs::write(&path, manifest.text())
         .with_context(|| format!("cannot write {}", path.display()))?;

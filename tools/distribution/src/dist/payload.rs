@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use llama_build::Manifest;
+use llama_src::Error;
 
 use super::plan::{self, Choice};
 use workspace::built::Built;
@@ -46,7 +47,8 @@ pub(crate) fn build(screen: &mut Screen, choice: &Choice) -> Result<Payload> {
     let build = Manifest::read(&out.join(llama_build::manifest::FILE))?;
     ensure!(
         build.ui,
-        "llama-server was built without its web UI: see the warning above\n  hint: cargo xtask vendor"
+        Error::missing("llama-server was built without its web UI: see the warning above")
+            .hint("cargo xtask vendor")
     );
     let libraries = closure(&server, &build)?;
     Ok(Payload { server, healthcheck, libraries, build })

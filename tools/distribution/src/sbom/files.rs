@@ -1,13 +1,16 @@
 //! The files of a distribution with the two hashes that SPDX wants.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use llama_src::tree::hex;
+use llama_src::walk;
+use product::manifest::File;
 use sha1::Digest as _;
 use sha2::Digest as _;
+use workspace::files;
 
 /// A file and its hashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,45 +19,38 @@ pub(super) struct Hashed {
     pub(super) path: String,
     pub(super) sha1: String,
     pub(super) sha256: String,
+    /// In bytes.
+    pub(super) size: u64,
 }
 
-/// Every file in `dir` whose path is not in `except`, by path. Links are none: they lead to such files.
-pub(super) fn hash_all(dir: &Path, except: &[&str]) -> Result<Vec<Hashed>> {
-    let mut files = Vec::new();
-    walk(dir, "", except, &mut files)?;
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
-}
-
-fn walk(dir: &Path, prefix: &str, except: &[&str], files: &mut Vec<Hashed>) -> Result<()> {
-    let entries = fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))?;
-    for entry in entries {
-        let entry = entry?;
-        let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            walk(&entry.path(), &format!("{path}/"), except, files)?;
-        } else if kind.is_file() && !except.contains(&path.as_str()) {
-            files.push(hash(&entry.path(), path)?);
+/// Every file in `dir` whose path is not in `except`, by path; and the links, which lead to such files.
+pub(super) fn all(dir: &Path, except: &[&str]) -> Result<(Vec<Hashed>, BTreeMap<String, File>)> {
+    let (mut files, mut links) = (Vec::new(), BTreeMap::new());
+    for found in walk::all(dir)? {
+        if found.kind.is_symlink() {
+            let at = dir.join(&found.path);
+            let target =
+                fs::read_link(&at).with_context(|| format!("cannot read {}", at.display()))?;
+            let target = target.to_string_lossy().into_owned();
+            links.insert(found.path, File::Link { target });
+        } else if found.kind.is_file() && !except.contains(&found.path.as_str()) {
+            files.push(Hashed::read(dir, found.path)?);
         }
     }
-    Ok(())
+    Ok((files, links))
 }
 
-fn hash(file: &Path, path: String) -> Result<Hashed> {
-    let context = || format!("read {}", file.display());
-    let mut reader = fs::File::open(file).with_context(context)?;
-    let (mut sha1, mut sha256) = (sha1::Sha1::new(), sha2::Sha256::new());
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let length = reader.read(&mut buffer).with_context(context)?;
-        if length == 0 {
-            break;
-        }
-        sha1.update(&buffer[..length]);
-        sha256.update(&buffer[..length]);
+impl Hashed {
+    /// The file `path` in `dir`.
+    pub(super) fn read(dir: &Path, path: String) -> Result<Self> {
+        let files::Hashes { sha1, sha256, size } = files::hashes(&dir.join(&path))?;
+        Ok(Self { path, sha1, sha256, size })
     }
-    Ok(Hashed { path, sha1: hex(&sha1.finalize()), sha256: hex(&sha256.finalize()) })
+
+    /// Its line in the manifest.
+    pub(super) fn listed(self) -> (String, File) {
+        (self.path, File::Regular { sha256: self.sha256, size: self.size })
+    }
 }
 
 /// SHA-1 of a text.
@@ -80,7 +76,13 @@ mod tests {
         }
         #[cfg(unix)]
         std::os::unix::fs::symlink("../b", dir.path().join("bin/link")).unwrap();
-        let files = hash_all(dir.path(), &["version.json"]).unwrap();
+        let (files, links) = all(dir.path(), &["version.json"]).unwrap();
+        #[cfg(unix)]
+        assert_eq!(
+            links,
+            BTreeMap::from([("bin/link".to_owned(), File::Link { target: "../b".to_owned() })])
+        );
+        assert_eq!(files[0].size, 3);
         let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(paths, ["a", "b", "bin/x"]);
         assert_eq!(files[0].sha1, "a9993e364706816aba3e25717850c26c9cd0d89d");

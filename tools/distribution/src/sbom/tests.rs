@@ -74,6 +74,18 @@ fn written(dir: &Path) -> serde_json::Value {
 }
 
 #[test]
+fn every_file_and_the_document_itself_are_listed() {
+    let dir = folder();
+    let listed = write(dir.path(), &manifest(), &parts()).unwrap();
+    let paths: Vec<&str> = listed.keys().map(String::as_str).collect();
+    assert_eq!(paths, [PATHS, &[FILE]].concat());
+    let text = fs::read(dir.path().join(FILE)).unwrap();
+    let size = text.len() as u64;
+    let sha256 = workspace::files::sha256(&dir.path().join(FILE)).unwrap();
+    assert_eq!(listed[FILE], manifest::File::Regular { sha256, size });
+}
+
+#[test]
 fn the_document_says_whose_it_is() {
     let dir = folder();
     let document = written(dir.path());

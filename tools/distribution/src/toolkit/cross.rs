@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use llama_build::config::Compilers;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::{Toolkit, vulkan};
@@ -55,7 +56,7 @@ pub(super) fn find(
     screen: &mut Screen,
 ) -> Result<Toolkit> {
     if (target, host) != (AARCH64, X86_64) || !variant.targets().contains(&target) {
-        bail!("{}", impossible(variant, target, host));
+        bail!(impossible(variant, target, host));
     }
     let missing = missing(&Found::look(variant, target));
     if missing.is_empty() {
@@ -68,17 +69,17 @@ pub(super) fn find(
         return Ok(Toolkit { compilers, ..own });
     }
     if !setup && debian::folder(&ROOT).is_none() {
-        bail!("{}", advice(variant, target, &missing));
+        bail!(advice(variant, target, &missing));
     }
     let dir = debian::ensure(&ROOT, screen, |_| Ok(()))?;
     Ok(Toolkit { root: Some(Root { dir }), ..Toolkit::default() })
 }
 
-fn impossible(variant: Variant, target: &str, host: &str) -> String {
-    format!(
-        "no way is known to build the variant `{variant}` for {target} on {host}\n  hint: possible here: \
-         every variant for {host}; cpu and vulkan for {AARCH64} on {X86_64}"
-    )
+fn impossible(variant: Variant, target: &str, host: &str) -> Error {
+    Error::usage(format!("no way is known to build the variant `{variant}` for {target} on {host}"))
+        .hint(format!(
+            "possible here: every variant for {host}; cpu and vulkan for {AARCH64} on {X86_64}"
+        ))
 }
 
 /// What there is on this machine.
@@ -132,14 +133,15 @@ fn missing(found: &Found) -> Vec<String> {
     missing
 }
 
-fn advice(variant: Variant, target: &str, missing: &[String]) -> String {
-    format!(
-        "{target} cannot be built for on this machine:\n  {}\n  hint: cargo xtask dist --variant {variant} \
-         --target {target} --setup\n  hint: or on Debian 13: dpkg --add-architecture arm64 && apt-get \
-         update && apt-get install g++-aarch64-linux-gnu libssl-dev:arm64 libgomp1:arm64 \
-         libvulkan-dev:arm64 && rustup target add {target}",
-        missing.join("\n  ")
-    )
+fn advice(variant: Variant, target: &str, missing: &[String]) -> Error {
+    let missing = missing.join("\n  ");
+    Error::missing(format!("{target} cannot be built for on this machine:\n  {missing}"))
+        .hint(format!("cargo xtask dist --variant {variant} --target {target} --setup"))
+        .hint(format!(
+            "or on Debian 13: dpkg --add-architecture arm64 && apt-get update && apt-get install \
+             g++-aarch64-linux-gnu libssl-dev:arm64 libgomp1:arm64 libvulkan-dev:arm64 && rustup \
+             target add {target}"
+        ))
 }
 
 #[cfg(test)]
@@ -150,7 +152,7 @@ mod tests {
     fn everything_that_is_missing_is_told_with_both_ways_out() {
         let found = Found { gcc: Some("12.2.0".into()), libraries: vec!["libssl.so"], std: false };
         assert_eq!(
-            advice(Variant::Cpu, AARCH64, &missing(&found)),
+            advice(Variant::Cpu, AARCH64, &missing(&found)).to_string(),
             "aarch64-unknown-linux-gnu cannot be built for on this machine:\n  \
              aarch64-linux-gnu-g++ is too old: 12.2.0, 14 is needed\n  \
              no libssl.so for it\n  \
@@ -168,7 +170,7 @@ mod tests {
     #[test]
     fn other_pairs_of_machines_are_told() {
         assert_eq!(
-            impossible(Variant::Cuda, AARCH64, X86_64),
+            impossible(Variant::Cuda, AARCH64, X86_64).to_string(),
             "no way is known to build the variant `cuda` for aarch64-unknown-linux-gnu on \
              x86_64-unknown-linux-gnu\n  hint: possible here: every variant for \
              x86_64-unknown-linux-gnu; cpu and vulkan for aarch64-unknown-linux-gnu on \

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use llama_build::config::Toolkits;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::closure::{VendorFile, VendorLibrary};
@@ -39,29 +40,33 @@ pub(super) fn find(wanted: Option<&str>, setup: bool, screen: &mut Screen) -> Re
             assembly::ensure(release, screen)?.join("bin/nvcc")
         }
         (wrong, release, _) => {
-            bail!("{}\n{}", wrong.unwrap_or_default(), repair(wanted, release.is_some()))
+            bail!(repair(wrong.unwrap_or_default(), wanted, release.is_some()))
         }
     };
     describe(&nvcc)
 }
 
 /// What a person can type when there is no such toolkit.
-fn repair(wanted: Option<&str>, on_pypi: bool) -> String {
+fn repair(wrong: String, wanted: Option<&str>, on_pypi: bool) -> Error {
     if on_pypi {
         let toolkit = wanted.map(|wanted| format!(" --toolkit {wanted}")).unwrap_or_default();
-        return format!("  hint: cargo xtask dist --variant cuda{toolkit} --setup");
+        return Error::missing(wrong)
+            .hint(format!("cargo xtask dist --variant cuda{toolkit} --setup"));
     }
     let known: Vec<String> = RELEASES
         .iter()
         .filter_map(|r| major_minor(r.version))
         .map(|(a, b)| format!("{a}.{b}"))
         .collect();
-    format!(
-        "  hint: install it from NVIDIA and name its folder: CUDA_PATH=/usr/local/cuda-{}\n  \
-         hint: or build with a toolkit that --setup can install: --toolkit {} --setup",
-        wanted.filter(|wanted| major_minor(wanted) >= Some(OLDEST)).unwrap_or("12.8"),
-        known.join(", ")
-    )
+    let wanted = wanted.filter(|wanted| major_minor(wanted) >= Some(OLDEST)).unwrap_or("12.8");
+    Error::missing(wrong)
+        .hint(format!(
+            "install it from NVIDIA and name its folder: CUDA_PATH=/usr/local/cuda-{wanted}"
+        ))
+        .hint(format!(
+            "or build with a toolkit that --setup can install: --toolkit {} --setup",
+            known.join(", ")
+        ))
 }
 
 fn describe(nvcc: &Path) -> Result<Toolkit> {
@@ -129,9 +134,8 @@ fn check(name: &str, possible: &str, architectures: &str) -> Result<()> {
     }
     let known: Vec<String> = known.iter().map(u32::to_string).collect();
     bail!(
-        "{name} cannot build for {}\n  hint: it can for: --arch '{}'",
-        wrong.join(", "),
-        known.join(";")
+        Error::usage(format!("{name} cannot build for {}", wrong.join(", ")))
+            .hint(format!("it can for: --arch '{}'", known.join(";")))
     )
 }
 

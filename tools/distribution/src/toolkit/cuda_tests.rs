@@ -27,14 +27,15 @@ fn an_architecture_that_nvcc_does_not_know_is_told_with_those_that_it_does() {
 
 #[test]
 fn what_repairs_it_depends_on_what_can_be_installed() {
+    let repair = |wanted, on_pypi| repair("none".to_owned(), wanted, on_pypi).to_string();
     assert_eq!(
         repair(Some("13.0"), true),
-        "  hint: cargo xtask dist --variant cuda --toolkit 13.0 --setup"
+        "none\n  hint: cargo xtask dist --variant cuda --toolkit 13.0 --setup"
     );
-    assert_eq!(repair(None, true), "  hint: cargo xtask dist --variant cuda --setup");
+    assert_eq!(repair(None, true), "none\n  hint: cargo xtask dist --variant cuda --setup");
     assert_eq!(
         repair(Some("12.8"), false),
-        "  hint: install it from NVIDIA and name its folder: CUDA_PATH=/usr/local/cuda-12.8\n  \
+        "none\n  hint: install it from NVIDIA and name its folder: CUDA_PATH=/usr/local/cuda-12.8\n  \
          hint: or build with a toolkit that --setup can install: --toolkit 13.0 --setup"
     );
 }

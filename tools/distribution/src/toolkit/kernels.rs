@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 
 /// Whether the file at `path`, relative to the library's kernel folder, belongs to one of `targets`, or
 /// to none in particular. `gfx90a` takes the files for both states of XNACK, `gfx90a:xnack+` for one.
@@ -31,9 +32,8 @@ pub(super) fn check(paths: &[String], targets: &[&str]) -> Result<()> {
     }
     let known: Vec<&str> = known.into_iter().collect();
     bail!(
-        "rocBLAS has no kernels for {}\n  hint: it has them for: --arch '{}'",
-        lacking.join(", "),
-        known.join(";")
+        Error::usage(format!("rocBLAS has no kernels for {}", lacking.join(", ")))
+            .hint(format!("it has them for: --arch '{}'", known.join(";")))
     )
 }
 

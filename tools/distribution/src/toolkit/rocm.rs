@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use llama_build::config::Toolkits;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::closure::{VendorFile, VendorLibrary};
@@ -94,30 +95,33 @@ pub(super) fn find(wanted: Option<&str>, setup: bool, screen: &mut Screen) -> Re
             let (name, root) = (format!("rocm {IN_SID}"), Some(Root { dir }));
             Ok(Toolkit { name, version, search, root, ..Toolkit::default() })
         }
-        (wrong, _) => bail!("{}\n{}", wrong.unwrap_or_default(), repair(wanted, in_sid)),
+        (wrong, _) => bail!(repair(wrong.unwrap_or_default(), wanted, in_sid)),
     }
 }
 
 /// Which toolkit is taken where none is named and none is installed, and why it is not that of the releases.
-fn instead() -> String {
+fn instead() -> Error {
     let releases = Variant::Rocm.toolkits().join(", ");
-    format!(
+    Error::missing(format!(
         "no ROCm is installed: this build takes ROCm {IN_SID} from Debian's packages, and releases have {releases} \
-         from AMD's image\n  hint: for that one: cargo xtask image build rocm"
-    )
+         from AMD's image"
+    ))
+    .hint("for that one: cargo xtask image build rocm")
 }
 
 /// What a person can type when there is no such toolkit.
-fn repair(wanted: Option<&str>, in_sid: bool) -> String {
+fn repair(wrong: String, wanted: Option<&str>, in_sid: bool) -> Error {
     if in_sid {
         let toolkit = wanted.map(|wanted| format!(" --toolkit {wanted}")).unwrap_or_default();
-        return format!("  hint: cargo xtask dist --variant rocm{toolkit} --setup");
+        return Error::missing(wrong)
+            .hint(format!("cargo xtask dist --variant rocm{toolkit} --setup"));
     }
-    format!(
-        "  hint: install it from AMD and name its folder: ROCM_PATH=/opt/rocm-{}\n  hint: or build with \
-         the toolkit that --setup can install: --toolkit {IN_SID} --setup",
-        wanted.filter(|wanted| major_minor(wanted) >= Some(OLDEST)).unwrap_or(IN_SID)
-    )
+    let wanted = wanted.filter(|wanted| major_minor(wanted) >= Some(OLDEST)).unwrap_or(IN_SID);
+    Error::missing(wrong)
+        .hint(format!("install it from AMD and name its folder: ROCM_PATH=/opt/rocm-{wanted}"))
+        .hint(format!(
+            "or build with the toolkit that --setup can install: --toolkit {IN_SID} --setup"
+        ))
 }
 
 fn is_expected(root: &Path) -> Result<()> {
@@ -126,14 +130,12 @@ fn is_expected(root: &Path) -> Result<()> {
     if major_minor(&found) == major_minor(IN_SID) {
         return Ok(());
     }
-    bail!("{}", moved_on(&found))
+    bail!(moved_on(&found))
 }
 
-fn moved_on(found: &str) -> String {
-    format!(
-        "Debian's ROCm is {found} by now, not {IN_SID}\n  hint: move IN_SID and the root's name in \
-         tools/distribution/src/toolkit/rocm.rs"
-    )
+fn moved_on(found: &str) -> Error {
+    Error::mismatch(format!("Debian's ROCm is {found} by now, not {IN_SID}"))
+        .hint("move IN_SID and the root's name in tools/distribution/src/toolkit/rocm.rs")
 }
 
 fn version(cmd: &Cmd) -> Result<String> {

@@ -56,17 +56,18 @@ fn licence_texts_are_known_by_their_names() {
 
 #[test]
 fn what_repairs_it_depends_on_what_can_be_installed() {
+    let repair = |wanted, in_sid| repair("none".to_owned(), wanted, in_sid).to_string();
     assert_eq!(
         repair(Some("6.4"), true),
-        "  hint: cargo xtask dist --variant rocm --toolkit 6.4 --setup"
+        "none\n  hint: cargo xtask dist --variant rocm --toolkit 6.4 --setup"
     );
     assert_eq!(
         repair(Some("7.2"), false),
-        "  hint: install it from AMD and name its folder: ROCM_PATH=/opt/rocm-7.2\n  \
+        "none\n  hint: install it from AMD and name its folder: ROCM_PATH=/opt/rocm-7.2\n  \
          hint: or build with the toolkit that --setup can install: --toolkit 6.4 --setup"
     );
     assert_eq!(
-        moved_on("7.1.2"),
+        moved_on("7.1.2").to_string(),
         "Debian's ROCm is 7.1.2 by now, not 6.4\n  hint: move IN_SID and the root's name in \
          tools/distribution/src/toolkit/rocm.rs"
     );

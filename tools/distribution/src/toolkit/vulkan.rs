@@ -10,6 +10,7 @@ use llama_build::Config;
 use llama_build::backend::OLDEST_VULKAN;
 use llama_build::config::Toolkits;
 use llama_build::toolchain;
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::Toolkit;
@@ -90,7 +91,7 @@ pub(super) fn find(setup: bool, screen: &mut Screen) -> Result<Toolkit> {
         return Ok(describe(&found, None));
     }
     if debian::folder(&SDK).is_none() && !setup {
-        bail!("{}", advice(&missing));
+        bail!(advice(&missing));
     }
     if setup && apt_has_them() {
         install::ensure(&config, &[], true)?;
@@ -101,10 +102,8 @@ pub(super) fn find(setup: bool, screen: &mut Screen) -> Result<Toolkit> {
     }
     let arch = std::env::consts::ARCH;
     if arch != "x86_64" {
-        bail!(
-            "{}\n  the folder that --setup makes is for x86_64, not for {arch}",
-            advice(&missing)
-        );
+        let why = format!("the folder that --setup makes is for x86_64, not for {arch}");
+        bail!(advice(&missing).log([why]));
     }
     let sdk = debian::ensure(&SDK, screen, arrange)?;
     start_glslc(&sdk)?;
@@ -119,7 +118,7 @@ pub(super) fn find(setup: bool, screen: &mut Screen) -> Result<Toolkit> {
 pub(super) fn find_installed() -> Result<Toolkit> {
     let found = look(&install::config(&["vulkan".into()])?);
     let missing = missing(&found);
-    if missing.is_empty() { Ok(describe(&found, None)) } else { bail!("{}", advice(&missing)) }
+    if missing.is_empty() { Ok(describe(&found, None)) } else { bail!(advice(&missing)) }
 }
 
 fn describe(found: &Found, sdk: Option<PathBuf>) -> Toolkit {
@@ -179,12 +178,10 @@ fn text(version: [u32; 3]) -> String {
     version.map(|number| number.to_string()).join(".")
 }
 
-fn advice(missing: &[String]) -> String {
-    format!(
-        "the variant `vulkan` cannot be built on this machine:\n  {}\n  hint: cargo xtask dist --variant \
-         vulkan --setup",
-        missing.join("\n  ")
-    )
+fn advice(missing: &[String]) -> Error {
+    let missing = missing.join("\n  ");
+    Error::missing(format!("the variant `vulkan` cannot be built on this machine:\n  {missing}"))
+        .hint("cargo xtask dist --variant vulkan --setup")
 }
 
 /// Whether the system's own packages are new enough; where the lists are empty, they are not known to be.

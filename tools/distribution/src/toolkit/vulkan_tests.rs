@@ -14,7 +14,7 @@ fn versions_are_read_as_they_are_written() {
 fn what_is_missing_or_too_old_is_told_at_once() {
     let bookworm = Found { headers: Some([1, 3, 239]), glslc: Some([2023, 2, 0]), spirv: true };
     assert_eq!(
-        advice(&missing(&bookworm)),
+        advice(&missing(&bookworm)).to_string(),
         "the variant `vulkan` cannot be built on this machine:\n  \
          Vulkan headers too old: 1.3.239, 1.3.272 is needed\n  \
          glslc too old: 2023.2.0, 2025.2.0 is needed\n  \

@@ -1,17 +1,17 @@
 //! What is in an image's archive, and the index that joins those of several platforms.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use llama_build::Pin;
+use llama_src::Error;
 use llama_src::tree::hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::labels::{Facts, OWN};
+use super::super::layout::Archive;
 use super::Release;
 use super::kind::Image;
 
@@ -36,13 +36,18 @@ pub struct Descriptor {
 /// When it is none, or has several.
 pub fn read_archive(path: &Path) -> Result<Descriptor> {
     let read = || format!("cannot read {}", path.display());
-    let top = file(path, "index.json").with_context(read)?;
+    let mut archive = Archive::open(path)?;
+    let top = archive.bytes("index.json").with_context(read)?;
     let top: Value = serde_json::from_slice(&top).with_context(read)?;
     let [one] = top["manifests"].as_array().map(Vec::as_slice).unwrap_or_default() else {
-        bail!("{} has not one image\n  hint: cargo xtask release build JOB", path.display());
+        bail!(
+            Error::new(format!("{} has not one image", path.display()))
+                .hint("cargo xtask release build JOB")
+        );
     };
     let digest = text(one, "digest").with_context(read)?;
-    let blob = file(path, &format!("blobs/{}", digest.replace(':', "/"))).with_context(read)?;
+    let blob = format!("blobs/{}", digest.replace(':', "/"));
+    let blob = archive.bytes(&blob).with_context(read)?;
     ensure!(
         digest == format!("sha256:{}", hex(&Sha256::digest(&blob))),
         "{} is damaged: what it calls {digest} is something else",
@@ -75,20 +80,6 @@ impl Descriptor {
 
 fn text(value: &Value, key: &str) -> Option<String> {
     value[key].as_str().map(str::to_owned)
-}
-
-/// A file of a tar archive.
-fn file(archive: &Path, name: &str) -> Result<Vec<u8>> {
-    let mut tar = tar::Archive::new(File::open(archive)?);
-    for entry in tar.entries()? {
-        let mut entry = entry?;
-        if entry.path()?.as_ref() == Path::new(name) {
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes)?;
-            return Ok(bytes);
-        }
-    }
-    bail!("no {name} in it")
 }
 
 /// What an index says about itself: the labels of its images, and its release.

@@ -37,7 +37,7 @@ pub fn current(release: &Release, reference: &str) -> Result<Option<Current>> {
     }
     match inspect.arg(format!("docker://{reference}")).read() {
         Ok(raw) => Ok(Some(Current::read(&raw))),
-        Err(error) if ABSENT.iter().any(|words| error.to_string().contains(words)) => Ok(None),
+        Err(error) if ABSENT.iter().any(|words| error.log_has(words)) => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot find out what {reference} is")),
     }
 }
@@ -89,7 +89,7 @@ pub(super) fn plan(
         for (reference, kind) in image.tags(release) {
             let new = Current {
                 digest: one.digest.clone(),
-                created: Some(workspace::time::rfc3339(release.identity.epoch)),
+                created: Some(product::time::rfc3339(release.identity.epoch)),
                 release: release.semver.clone(),
             };
             let now = look(&reference)?;
@@ -105,7 +105,7 @@ pub(super) fn plan(
     let document = json!({
         "schema": 2, "version": release.identity.version, "commit": release.identity.commit,
         "release": release.semver.as_ref().map(ToString::to_string),
-        "created": workspace::time::rfc3339(release.identity.epoch), "llama_cpp": Pin::load().tag, "images": images,
+        "created": product::time::rfc3339(release.identity.epoch), "llama_cpp": Pin::load().tag, "images": images,
     });
     Ok(Named { lines, kept, document: format!("{document:#}\n") })
 }

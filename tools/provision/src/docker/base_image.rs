@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::Result;
+use llama_src::Error;
 use llama_src::place::Staging;
 use llama_src::sh::Cmd;
 
@@ -84,14 +85,15 @@ pub(super) fn ensure(yes: bool, screen: &mut Screen) -> Result<()> {
 }
 
 /// What to do about an image of ours that has Docker Hub's name.
-fn former() -> Option<String> {
+fn former() -> Option<Error> {
     let history = ["image", "history", "--no-trunc", "--format", "{{.CreatedBy}}", FORMER];
     let history = Cmd::new("docker").args(history).read().ok()?;
     is_former(&history).then(|| {
-        format!(
+        Error::mismatch(format!(
             "this engine's {FORMER} is not Docker Hub's: an older version of this command made it, and our images \
-             stand on {OWN} now\n  hint: docker image rm {FORMER}"
-        )
+             stand on {OWN} now"
+        ))
+        .hint(format!("docker image rm {FORMER}"))
     })
 }
 
@@ -102,7 +104,7 @@ fn is_former(history: &str) -> bool {
 /// RFC 3339.
 fn now() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    workspace::time::rfc3339(since.as_secs())
+    product::time::rfc3339(since.as_secs())
 }
 
 fn debootstrap(architecture: &str, to: &Path, stale_mirror: bool) -> Cmd {

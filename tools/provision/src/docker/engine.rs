@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::{Found, look};
@@ -49,9 +50,6 @@ const DETACH: &str = r#"exec "$@" >>"$0" 2>&1 </dev/null"#;
 
 /// Where programs of the system's are that users often have not in their `PATH`.
 const PATH: &str = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-const NOT_FOR_USER: &str = "the Docker engine runs, and this user may not use it\n  hint: sudo groupadd --system \
-                            --force docker && sudo usermod -aG docker \"$(id -un)\", then log in again";
 
 /// How long an engine may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -107,7 +105,10 @@ fn arrange(root: &Path) -> Result<()> {
 fn link(user: &User, program: &Path, at: &Path) -> Result<()> {
     let parent = at.parent().context("a program is in a folder")?;
     if fs::symlink_metadata(at).is_ok_and(|there| !there.is_symlink()) {
-        bail!("{} is there, and it is no link of ours\n  hint: remove it", at.display());
+        bail!(
+            Error::new(format!("{} is there, and it is no link of ours", at.display()))
+                .hint("remove it")
+        );
     }
     let what = format!("create {}", at.display());
     let folder = Cmd::new("install").arg("-d").arg(parent);
@@ -145,12 +146,17 @@ fn start(user: &User, dir: &Path, own: Option<PathBuf>, screen: &mut Screen) -> 
             let version =
                 user.as_root(&Cmd::new("docker").arg("version"), "ask the Docker engine")?;
             if version.read().is_ok() {
-                bail!("{NOT_FOR_USER}");
+                bail!(Error::refused("the Docker engine runs, and this user may not use it").hint(
+                    "sudo groupadd --system --force docker && sudo usermod -aG docker \
+                         \"$(id -un)\", then log in again"
+                ));
             }
             bail!(
-                "the Docker engine does not answer after {} s\n  hint: it says why: tail {}",
-                PATIENCE.as_secs(),
-                log.display()
+                Error::new(format!(
+                    "the Docker engine does not answer after {} s",
+                    PATIENCE.as_secs()
+                ))
+                .hint(format!("it says why: tail {}", log.display()))
             );
         }
         std::thread::sleep(Duration::from_millis(500));
@@ -173,7 +179,8 @@ pub(super) fn stop() -> Result<()> {
     let program = PathBuf::from(exe.unwrap_or_default().trim_end());
     if pid.is_empty() || !is_ours(&program, &cargo::toolkits()) {
         bail!(
-            "no Docker engine runs that `setup docker` has started\n  hint: one of the system's: systemctl stop docker"
+            Error::new("no Docker engine runs that `setup docker` has started")
+                .hint("one of the system's: systemctl stop docker")
         );
     }
     User::find()?.as_root(&Cmd::new("kill").arg(pid), "end the Docker engine")?.run()?;

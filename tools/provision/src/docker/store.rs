@@ -3,6 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde_json::{Value, json};
 
@@ -23,10 +24,7 @@ pub(super) fn ensure(yes: bool) -> Result<()> {
     let before = fs::read_to_string(CONFIG).ok();
     let after = with_store(before.as_deref())?;
     if !yes {
-        bail!(
-            "the Docker engine does not keep images as containerd does, which images of several platforms need\n  \
-             hint: write this into {CONFIG} and restart it, or say --yes: {after}"
-        );
+        bail!(Error::mismatch("the Docker engine does not keep images as containerd does, which images of several platforms need").hint(format!("write this into {CONFIG} and restart it, or say --yes: {after}")));
     }
     let dir = tempfile::tempdir().context("there is no folder to work in")?;
     let file = dir.path().join("daemon.json");

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use llama_src::Error;
 
 use product::variant::Variant;
 
@@ -15,7 +16,8 @@ const ROCM: &str = ".devops/rocm.Dockerfile";
 pub(super) fn drift(tree: &Path) -> Result<Vec<String>> {
     let read = |file: &str| {
         fs::read_to_string(tree.join(file)).with_context(|| {
-            format!("cannot read {file} of llama.cpp\n  hint: cargo xtask vendor --force")
+            Error::missing(format!("cannot read {file} of llama.cpp"))
+                .hint("cargo xtask vendor --force")
         })
     };
     // The oldest toolkit and the newest have all of upstream's between them.

@@ -61,13 +61,18 @@ impl Manifest {
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        let no_manifest =
-            |e: serde_json::Error| Error::new(format!("{} is no manifest: {e}", path.display()));
+        let no_manifest = |e: serde_json::Error| {
+            Error::refused(format!("{} is no manifest: {e}", path.display()))
+        };
         let manifest: Self = serde_json::from_str(text).map_err(no_manifest)?;
         if manifest.schema == SCHEMA {
             return Ok(manifest);
         }
-        Err(Error::new(format!("{} has schema {}, not {SCHEMA}", path.display(), manifest.schema)))
+        Err(Error::mismatch(format!(
+            "{} has schema {}, not {SCHEMA}",
+            path.display(),
+            manifest.schema
+        )))
     }
 
     /// Reads the manifest of a finished build in `dir`, which may have been moved there, and checks that it is whole and
@@ -108,7 +113,7 @@ impl Manifest {
         if differ.is_empty() {
             return Ok(built);
         }
-        Err(Error::new(format!("the build in {} does not match {what}", dir.display()))
+        Err(Error::mismatch(format!("the build in {} does not match {what}", dir.display()))
             .log(differ)
             .hint("unset LLAMA_SYS_PREBUILT_DIR, or choose the same features and variables"))
     }

@@ -28,7 +28,7 @@ impl Named {
             return Ok(path());
         }
         let words = shlex::split(text).ok_or_else(|| {
-            Error::new(format!("{name} has an open quote: {text}"))
+            Error::usage(format!("{name} has an open quote: {text}"))
                 .hint(format!("set {name} to a compiler and its flags, as in `gcc -m64`"))
         })?;
         let mut words = words.into_iter().peekable();

@@ -14,7 +14,7 @@ pub(crate) fn static_glibc(target: &Target) -> Result<(), Error> {
     if target.os != Os::Linux || target.is_musl() {
         return Ok(());
     }
-    Err(Error::new(format!(
+    Err(Error::usage(format!(
         "{target} has no static C library that llama.cpp runs with (`+crt-static`)"
     ))
     .hint("take `-C target-feature=+crt-static` out of RUSTFLAGS")
@@ -32,7 +32,7 @@ pub fn lost_libraries(config: &Config, out: &Path) -> Result<(), Error> {
     if !lost || config.overrides.relocatable {
         return Ok(());
     }
-    Err(Error::new("`cargo install` keeps the program, and removes the libraries that `backend-dl` puts beside it")
+    Err(Error::usage("`cargo install` keeps the program, and removes the libraries that `backend-dl` puts beside it")
         .hint("one file with every CPU's code: cargo install … --features cpu-all-variants")
         .hint("program and libraries, in a clone: cargo xtask dist")
         .hint("or keep what is built: CARGO_TARGET_DIR=/a/folder/that/stays cargo install …"))

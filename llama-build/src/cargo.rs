@@ -73,7 +73,7 @@ impl Reader {
 
     fn text(&self, name: &str) -> Result<Option<String>, Error> {
         let not_text = |value: OsString| {
-            Error::new(format!("{name} is not text: {}", value.to_string_lossy()))
+            Error::usage(format!("{name} is not text: {}", value.to_string_lossy()))
         };
         self.var(name).map(|value| value.into_string().map_err(not_text)).transpose()
     }
@@ -83,7 +83,7 @@ impl Reader {
             None | Some("0") => Ok(false),
             Some("1") => Ok(true),
             Some(other) => {
-                Err(Error::new(format!("{name} is `{other}`"))
+                Err(Error::usage(format!("{name} is `{other}`"))
                     .hint(format!("set {name} to 0 or 1")))
             }
         }
@@ -97,7 +97,7 @@ impl Reader {
 pub fn read_config() -> Result<Config, Error> {
     let cargo = |name: &str| {
         std::env::var(name)
-            .map_err(|_| Error::new(format!("{name} is unset: Cargo sets it for build scripts")))
+            .map_err(|_| Error::usage(format!("{name} is unset: Cargo sets it for build scripts")))
     };
     let on = |feature: &str| {
         let name = format!("CARGO_FEATURE_{}", feature.to_uppercase().replace('-', "_"));
@@ -178,7 +178,7 @@ fn overrides(reader: &Reader) -> Result<Overrides, Error> {
     let jobs = jobs.and_then(|jobs| {
         let parsed = jobs.parse().ok().filter(|jobs| *jobs > 0);
         if parsed.is_none() {
-            let error = Error::new(format!("LLAMA_SYS_JOBS is `{jobs}`"));
+            let error = Error::usage(format!("LLAMA_SYS_JOBS is `{jobs}`"));
             errors.push(error.hint("set LLAMA_SYS_JOBS to a number of compilers, such as 4"));
         }
         parsed
@@ -205,7 +205,7 @@ fn overrides(reader: &Reader) -> Result<Overrides, Error> {
 /// `-DNAME=VALUE` words, quoted as in a shell.
 fn definitions(text: &str) -> Result<Vec<(String, String)>, Error> {
     let wrong = |what: String| {
-        Error::new(what)
+        Error::usage(what)
             .hint("write it as LLAMA_SYS_CMAKE_ARGS='-DNAME=VALUE -DOTHER=\"two words\"'")
     };
     let words = shlex::split(text)
@@ -268,7 +268,7 @@ fn compilers(reader: &Reader, target: &Target, host: &Target) -> Result<Compiler
 pub fn out_dir() -> Result<PathBuf, Error> {
     let dir = std::env::var_os("OUT_DIR");
     dir.map(PathBuf::from)
-        .ok_or_else(|| Error::new("OUT_DIR is unset: Cargo sets it for build scripts"))
+        .ok_or_else(|| Error::usage("OUT_DIR is unset: Cargo sets it for build scripts"))
 }
 
 /// Whether docs.rs builds: no network, a read-only source, nothing to link.

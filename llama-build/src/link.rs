@@ -47,7 +47,7 @@ pub fn program(bin: &str, shim: &str, program: &Program) {
     cargo::rerun_if_changed(Path::new(shim));
     let mut compiler = cc::Build::new();
     compiler.cpp(true).file(shim);
-    // As llama.cpp itself is compiled (llama-sys/build/cmake/inject.cmake).
+    // As llama.cpp itself is compiled (llama-build/cmake/inject.cmake).
     for guard in ["-fstack-protector-strong", "-fcf-protection", "-mbranch-protection=standard"] {
         compiler.flag_if_supported(guard);
     }

@@ -38,7 +38,7 @@ impl Program {
         let path = target
             .artifacts
             .first()
-            .ok_or_else(|| Error::new(format!("CMake names no file for `{name}`")))?;
+            .ok_or_else(|| Error::missing(format!("CMake names no file for `{name}`")))?;
         let mut line = link_line(target, model, &layout.build, config);
         // rustc names libc before these words, and the linker looks no further than its own words for what
         // an archive needs: on aarch64 the guard of stack protectors, which libc's script finds.

@@ -43,7 +43,7 @@ impl Codemodel {
     /// When upstream has no such target any more.
     pub(crate) fn target(&self, name: &str) -> Result<&CmakeTarget, Error> {
         let found = self.targets.iter().find(|target| target.name == name);
-        found.ok_or_else(|| Error::new(format!("llama.cpp's CMake has no target `{name}`")))
+        found.ok_or_else(|| Error::missing(format!("llama.cpp's CMake has no target `{name}`")))
     }
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn read(build: &Path) -> Result<Codemodel, Error> {
     let object = |kind: &str| {
         let found = index.objects.iter().find(|object| object.kind == kind);
         let found =
-            found.ok_or_else(|| Error::new(format!("CMake did not answer about `{kind}`")))?;
+            found.ok_or_else(|| Error::missing(format!("CMake did not answer about `{kind}`")))?;
         Ok(reply.join(&found.json_file))
     };
     let model: Model = json(&object("codemodel")?)?;
@@ -80,7 +80,7 @@ pub(crate) fn read(build: &Path) -> Result<Codemodel, Error> {
         .iter()
         .find(|configuration| configuration.name == "Release")
         .or(model.configurations.first())
-        .ok_or_else(|| Error::new("CMake's answer has no configuration"))?;
+        .ok_or_else(|| Error::missing("CMake's answer has no configuration"))?;
     let targets = configuration
         .targets
         .iter()
@@ -137,13 +137,13 @@ fn newest_index(reply: &Path) -> Result<PathBuf, Error> {
             path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("index-"))
         })
         .max()
-        .ok_or_else(|| Error::new(format!("CMake left no answer in {}", reply.display())))
+        .ok_or_else(|| Error::missing(format!("CMake left no answer in {}", reply.display())))
 }
 
 fn json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let text = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
     serde_json::from_slice(&text)
-        .map_err(|e| Error::new(format!("cannot understand {}: {e}", path.display())))
+        .map_err(|e| Error::refused(format!("cannot understand {}: {e}", path.display())))
 }
 
 #[derive(Deserialize)]

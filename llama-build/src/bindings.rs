@@ -70,7 +70,7 @@ impl Unit {
         }
         let text = builder
             .generate()
-            .map_err(|e| Error::new(format!("bindgen does not accept the headers: {e}")))?
+            .map_err(|e| Error::refused(format!("bindgen does not accept the headers: {e}")))?
             .to_string();
         Ok(portable(&text, self.prelude))
     }

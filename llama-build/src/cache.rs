@@ -20,7 +20,7 @@ pub(crate) fn check(build: &Path, flags: &FlagSet, config: &Config) -> Result<()
     let mut errors = mismatches(&cache, flags);
     errors.extend(unmet(&cache, config));
     for name in unknown(&text, config) {
-        let error = Error::new(format!("llama.cpp has no CMake option `{name}`"));
+        let error = Error::usage(format!("llama.cpp has no CMake option `{name}`"));
         errors.push(error.hint("correct the name in LLAMA_SYS_CMAKE_ARGS"));
     }
     if errors.is_empty() { Ok(()) } else { Err(Error::all(errors)) }
@@ -45,7 +45,7 @@ fn mismatches(cache: &BTreeMap<&str, &str>, flags: &FlagSet) -> Vec<Error> {
             let got = *cache.get(name)?;
             let same = got == asked || is_path_of(got, asked);
             (!same).then(|| {
-                Error::new(format!("CMake set {name}={got} although {asked} was requested"))
+                Error::mismatch(format!("CMake set {name}={got} although {asked} was requested"))
                     .hint("remove what sets it: an environment variable or LLAMA_SYS_CMAKE_ARGS")
             })
         })
@@ -63,7 +63,7 @@ fn unmet(cache: &BTreeMap<&str, &str>, config: &Config) -> Vec<Error> {
     let on = |name: &str| matches!(cache.get(name), Some(&("ON" | "1" | "TRUE")));
     let mut errors = Vec::new();
     if features.has(Feature::Openmp) && !on("GGML_OPENMP_ENABLED") {
-        let error = Error::new("CMake found no OpenMP (feature `openmp` needs it)");
+        let error = Error::missing("CMake found no OpenMP (feature `openmp` needs it)");
         errors.push(
             error.hint("install the compiler's OpenMP, or build without the feature `openmp`"),
         );
@@ -72,7 +72,7 @@ fn unmet(cache: &BTreeMap<&str, &str>, config: &Config) -> Vec<Error> {
         && features.has(Feature::Tls)
         && !on("OPENSSL_VERSION_SUPPORTED")
     {
-        let error = Error::new("CMake found no OpenSSL 3 (feature `tls` needs it)");
+        let error = Error::missing("CMake found no OpenSSL 3 (feature `tls` needs it)");
         errors.push(error.hint("install OpenSSL 3, or build without the feature `tls`"));
     }
     errors

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use llama_src::place;
 use llama_src::sh::Cmd;
 
 use crate::artifacts::Artifacts;
@@ -100,7 +101,7 @@ pub fn build_object(
     progress: &Progress,
 ) -> Result<PathBuf, Error> {
     if toolchain.ninja.is_none() {
-        return Err(Error::new(format!("cannot build {object} alone without ninja"))
+        return Err(Error::missing(format!("cannot build {object} alone without ninja"))
             .hint("install it: apt-get install ninja-build"));
     }
     make(layout, flags, toolchain, config, &[object], progress)?;
@@ -178,7 +179,8 @@ fn configure(
     let log = layout.root.join("configure.log");
     // The log of the last run is of no use; whether there was one does not matter.
     let _ = std::fs::remove_file(&log);
-    cmd.run_logged(&log, |line| progress.line(line)).map_err(|e| explain(e, layout))?;
+    cmd.run_logged(&log, |line| progress.line(line))
+        .map_err(|e| explain(e, is_full(&layout.root)))?;
     cache::check(&layout.build, flags, config)?;
     std::fs::write(&stamp, asked).map_err(|e| Error::io("write", &stamp, &e))
 }
@@ -227,7 +229,7 @@ fn compile(
     let log = layout.root.join("build.log");
     let _ = std::fs::remove_file(&log);
     cmd.run_logged(&log, |line| progress.step("llama.cpp", line))
-        .map_err(|e| explain(e, layout))?;
+        .map_err(|e| explain(e, is_full(&layout.root)))?;
     std::fs::remove_file(&unfinished).map_err(|e| Error::io("remove", &unfinished, &e))
 }
 
@@ -245,34 +247,63 @@ fn targets(config: &Config) -> Vec<&'static str> {
 }
 
 /// Adds what is known about the usual reasons.
-fn explain(error: Error, layout: &Layout) -> Error {
-    let text = error.to_string();
-    // The latter is what `ar` says of a full disk.
-    let full = ["No space left on device", "ar: unable to copy file"];
-    if full.iter().any(|words| text.contains(words)) || !has_room(&layout.root) {
+fn explain(error: Error, full: bool) -> Error {
+    let says = |words: &[&str]| words.iter().any(|words| error.log_has(words));
+    // The latter is what `ar` says of a full disk. CMake finds no threads on a full disk, and does not say why.
+    if says(&["No space left on device", "ar: unable to copy file"]) || full {
         return error.full_disk();
     }
-    if text.contains("GGML_CPU_ALL_VARIANTS requires GGML_BACKEND_DL") {
+    if says(&["GGML_CPU_ALL_VARIANTS requires GGML_BACKEND_DL"]) {
         return error.hint(
             "a llama.cpp without our patch has CPU variants as libraries alone: \
              --features cpu-all-variants,backend-dl",
         );
     }
-    if text.contains("Killed signal") || text.contains("out of memory") {
-        return error.hint("use less memory: LLAMA_SYS_JOBS=1 cargo build");
+    if says(&["Killed signal", "out of memory"]) {
+        return error.full_memory("use less memory: LLAMA_SYS_JOBS=1 cargo build");
     }
     error
 }
 
-/// Whether the disk of `dir` has room for another file: on a full one CMake finds no threads, and does not say why.
-fn has_room(dir: &Path) -> bool {
-    let probe = dir.join("llama-sys.room");
-    let written = std::fs::write(&probe, vec![0; 4 << 20]);
-    // Left from a full disk or not there at all.
-    let _ = std::fs::remove_file(&probe);
-    !written.is_err_and(|e| e.kind() == std::io::ErrorKind::StorageFull)
+/// Whether the disk of `dir` has less room than a few files of a compiler take.
+fn is_full(dir: &Path) -> bool {
+    place::free_space(dir).is_ok_and(|free| free < 4 << 20)
 }
 
 fn define(name: &str, value: &str) -> String {
     format!("-D{name}={value}")
+}
+
+#[cfg(test)]
+mod tests {
+    use llama_src::Kind;
+
+    use super::*;
+
+    #[test]
+    fn what_a_tool_says_tells_the_kind_of_its_failure() {
+        let of = |line: &str, full| explain(Error::tool("it failed").log([line.to_owned()]), full);
+        for (line, full, kind, hint) in [
+            ("a.o: No space left on device", false, Kind::DiskFull, "free some disk space"),
+            ("Could NOT find Threads", true, Kind::DiskFull, "free some disk space"),
+            ("c++: fatal error: Killed signal", false, Kind::OutOfMemory, "LLAMA_SYS_JOBS=1"),
+            (
+                "GGML_CPU_ALL_VARIANTS requires GGML_BACKEND_DL",
+                false,
+                Kind::Tool,
+                "--features cpu-all-variants,backend-dl",
+            ),
+        ] {
+            let error = of(line, full);
+            assert_eq!(error.kind(), kind, "{line}");
+            assert!(error.to_string().contains(hint), "{error}");
+        }
+        assert_eq!(
+            of("error: expected `;`", false),
+            Error::tool("it failed").log(["error: expected `;`".to_owned()])
+        );
+        // The command itself may name a file like that.
+        let named = Error::tool("a command failed: ar 'out of memory.a'");
+        assert_eq!(explain(named.clone(), false), named);
+    }
 }

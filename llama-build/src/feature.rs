@@ -255,7 +255,7 @@ impl Features {
             return Ok(features);
         }
         let known: Vec<&str> = Feature::rows().map(|row| row.name).collect();
-        Err(Error::new(format!("unknown feature `{}`", unknown.join("`, `")))
+        Err(Error::usage(format!("unknown feature `{}`", unknown.join("`, `")))
             .hint(format!("features: {}", known.join(" "))))
     }
 

@@ -126,7 +126,7 @@ pub fn report(missing: &[&Finding], manager: Option<Manager>) -> Error {
             }
         });
         errors.push(
-            Error::new(format!("{} tools are missing", missing.len()))
+            Error::missing(format!("{} tools are missing", missing.len()))
                 .hint(format!("install them all: {install} {}", unique.join(" "))),
         );
     }
@@ -140,7 +140,7 @@ fn describe(finding: &Finding, manager: Option<Manager>) -> Error {
         Some(too_old) => format!("{name} too old for {needed_for}: {too_old}"),
         None => format!("{name} not found ({needed_for} needs it)"),
     };
-    let mut error = Error::new(what);
+    let mut error = Error::missing(what);
     for place in &missing.looked_in {
         error = error.looked_in(place.as_str());
     }
@@ -206,7 +206,7 @@ fn launcher(config: &Config, found: Option<PathBuf>) -> Result<Option<PathBuf>, 
         None => Ok(found.filter(|launcher| works(launcher, config))),
         Some("none") => Ok(None),
         Some(name) => which::which(name).map(Some).map_err(|_| {
-            Error::new(format!("no compiler launcher `{name}`"))
+            Error::missing(format!("no compiler launcher `{name}`"))
                 .looked_in("PATH")
                 .hint("set LLAMA_SYS_COMPILER_LAUNCHER to ccache, sccache, a path, or none")
         }),

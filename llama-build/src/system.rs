@@ -11,7 +11,7 @@ use crate::{Error, cargo};
 /// ones: they hold for the pinned version only.
 pub fn link(pin: &llama_src::Pin, own_declarations: bool) -> Result<Vec<PathBuf>, Error> {
     let library = pkg_config::Config::new().cargo_metadata(false).probe("llama").map_err(|e| {
-        Error::new("installed llama.cpp not found (feature `system` needs it)")
+        Error::missing("installed llama.cpp not found (feature `system` needs it)")
             .looked_in("pkg-config llama")
             .log(e.to_string().lines().map(str::to_owned))
             .hint("install it: apt-get install libllama-dev")
@@ -20,7 +20,7 @@ pub fn link(pin: &llama_src::Pin, own_declarations: bool) -> Result<Vec<PathBuf>
     let release =
         |version: &str| version.split(['.', '-']).take(2).map(str::to_owned).collect::<Vec<_>>();
     if !own_declarations && release(&library.version) != release(&pin.version) {
-        return Err(Error::new(format!(
+        return Err(Error::mismatch(format!(
             "the installed llama.cpp is {}, the declarations are of {}",
             library.version, pin.version
         ))
