@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::SystemTime;
 use std::{fmt, fs};
 
 use anyhow::{Context, Result};
@@ -72,9 +71,8 @@ impl Results {
     /// # Errors
     /// When nobody knows which commit this is.
     pub(crate) fn new(machine: Machine, sides: &[Side], quick: bool) -> Result<Self> {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Ok(Self {
-            date: workspace::time::rfc3339(since.as_secs()).chars().take(10).collect(),
+            date: gpu_test::today(),
             version: Identity::find()?.version,
             llama_cpp: llama_src::Pin::load().tag,
             quick,

@@ -192,7 +192,8 @@ impl Test<'_> {
     }
 }
 
-fn today() -> String {
+/// The day in UTC, `2026-11-27`.
+pub fn today() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     product::time::rfc3339(since.as_secs()).chars().take(10).collect()
 }
