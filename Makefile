@@ -10,7 +10,6 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
 INSTALLED = $(DESTDIR)$(LIBDIR)/llama-server
-PROGRAMS = llama-server llama-healthcheck
 
 .PHONY: help install uninstall check-base-images-version show-git-info release-base-images build-local test-local-images \
 	clean-local-images build-base-system build-base-cpu build-base-cuda build-all-bases $(VARIANTS) \
@@ -25,10 +24,10 @@ install: ## DIST, or what `cargo xtask dist` makes, into DESTDIR and PREFIX
 	rm -rf "$(INSTALLED)"
 	mkdir -p "$(INSTALLED)" "$(DESTDIR)$(BINDIR)"
 	cp -R --no-dereference --preserve=mode,timestamps "$(DIST)/." "$(INSTALLED)"
-	for name in $(PROGRAMS); do ln -srf "$(INSTALLED)/$$name" "$(DESTDIR)$(BINDIR)/$$name"; done
+	for link in "$(INSTALLED)"/bin/*; do ln -srf "$(INSTALLED)/$${link##*/}" "$(DESTDIR)$(BINDIR)/$${link##*/}"; done
 uninstall: ## what install has put there
+	for link in "$(INSTALLED)"/bin/*; do rm -f "$(DESTDIR)$(BINDIR)/$${link##*/}"; done
 	rm -rf "$(INSTALLED)"
-	for name in $(PROGRAMS); do rm -f "$(DESTDIR)$(BINDIR)/$$name"; done
 
 check-base-images-version: ## the version that this commit's images have
 	$(IMAGE) version

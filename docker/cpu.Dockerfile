@@ -47,7 +47,7 @@ RUN --mount=type=bind,source=docker/closure.sh,target=/closure.sh --mount=type=b
 # From what changes seldom to what changes with every version. All variants have the layer of the CPU payload.
 FROM scratch AS minimal
 COPY --from=closure /closure/ /
-COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
+COPY --from=dist /llama-server /llama-healthcheck /ggml-rpc-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /libggml-rpc.so /app/
 COPY --from=dist /bin /app/bin
 COPY --from=dist /licenses /app/licenses
 COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
@@ -65,7 +65,7 @@ ENTRYPOINT ["/app/bin/llama-server"]
 CMD []
 
 FROM system AS runtime
-COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
+COPY --from=dist /llama-server /llama-healthcheck /ggml-rpc-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /libggml-rpc.so /app/
 COPY --from=dist /bin /app/bin
 COPY --from=dist /licenses /app/licenses
 COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/

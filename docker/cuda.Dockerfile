@@ -62,7 +62,7 @@ FROM scratch AS minimal
 COPY --from=closure /closure/ /
 COPY --from=dist /lib*.so.* /app/
 COPY --from=dist /libggml-cuda.so /app/
-COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
+COPY --from=dist /llama-server /llama-healthcheck /ggml-rpc-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /libggml-rpc.so /app/
 COPY --from=dist /bin /app/bin
 COPY --from=dist /licenses /app/licenses
 COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
@@ -85,7 +85,7 @@ CMD []
 FROM system AS runtime
 COPY --from=dist /lib*.so.* /app/
 COPY --from=dist /libggml-cuda.so /app/
-COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
+COPY --from=dist /llama-server /llama-healthcheck /ggml-rpc-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /libggml-rpc.so /app/
 COPY --from=dist /bin /app/bin
 COPY --from=dist /licenses /app/licenses
 COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/

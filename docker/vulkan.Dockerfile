@@ -54,7 +54,7 @@ RUN --mount=type=bind,source=docker/closure.sh,target=/closure.sh --mount=type=b
 FROM scratch AS minimal
 COPY --from=closure /closure/ /
 COPY --from=dist /libggml-vulkan.so /app/
-COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
+COPY --from=dist /llama-server /llama-healthcheck /ggml-rpc-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /libggml-rpc.so /app/
 COPY --from=dist /bin /app/bin
 COPY --from=dist /licenses /app/licenses
 COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
@@ -74,7 +74,7 @@ CMD []
 
 FROM system AS runtime
 COPY --from=dist /libggml-vulkan.so /app/
-COPY --from=dist /llama-server /llama-healthcheck /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /app/
+COPY --from=dist /llama-server /llama-healthcheck /ggml-rpc-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /libggml-rpc.so /app/
 COPY --from=dist /bin /app/bin
 COPY --from=dist /licenses /app/licenses
 COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/

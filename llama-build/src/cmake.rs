@@ -7,6 +7,7 @@ use llama_src::place;
 use llama_src::sh::Cmd;
 
 use crate::artifacts::Artifacts;
+use crate::backend::Backend;
 use crate::cargo;
 use crate::config::Config;
 use crate::feature::Feature;
@@ -233,17 +234,28 @@ fn compile(
     std::fs::remove_file(&unfinished).map_err(|e| Error::io("remove", &unfinished, &e))
 }
 
+/// What computes for the servers of other machines, upstream's program and target; built next to a server that loads
+/// its backends, which it then finds in its own folder.
+pub const WORKER: &str = "ggml-rpc-server";
+
 /// CMake targets for the features; backends hang on them.
 fn targets(config: &Config) -> Vec<&'static str> {
     let features = &config.features;
     let wanted = [
         (features.has(Feature::Server), "llama-server"),
+        (has_worker(config), WORKER),
         (features.has(Feature::Quantize), "llama-quantize-impl"),
         (features.has(Feature::Mtmd) && !features.has(Feature::Server), "mtmd"),
     ];
     let mut targets = vec!["llama"];
     targets.extend(wanted.into_iter().filter(|(wanted, _)| *wanted).map(|(_, target)| target));
     targets
+}
+
+/// Whether [`WORKER`] is built.
+fn has_worker(config: &Config) -> bool {
+    let features = &config.features;
+    features.has(Feature::Server) && features.has(Feature::BackendDl) && features.has(Backend::Rpc)
 }
 
 /// Adds what is known about the usual reasons.

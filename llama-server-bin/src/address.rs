@@ -50,12 +50,9 @@ impl Wanted {
     }
 
     fn is_bound(&self, host: &str, port: u16, bound: &[Listener]) -> bool {
-        let mut ports = bound.iter().filter_map(|listener| match listener {
-            Listener::Tcp(address) => Some(address),
-            Listener::Unix(_) => None,
-        });
+        let mut ports = bound.iter().filter_map(Listener::tcp);
         match host.parse::<IpAddr>() {
-            Ok(ip) => ports.any(|address| *address == SocketAddr::new(ip, port)),
+            Ok(ip) => ports.any(|address| address == SocketAddr::new(ip, port)),
             Err(_) => self.is_wanted(host) && ports.any(|address| address.port() == port),
         }
     }

@@ -20,6 +20,17 @@ pub enum Listener {
     Unix(PathBuf),
 }
 
+impl Listener {
+    /// Its address, if it has one.
+    #[must_use]
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
 /// Where process `pid` of those in `proc` listens: TCP first, by address.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! How a server ends: in time and well, whatever is connected, and with nothing lost where it has time.
 
+/// Routers in front of servers.
+mod balancers;
 /// Half requests, readers that stopped, handshakes: none holds up the end.
 mod connections;
 /// Half of a model, and what becomes of it.
@@ -46,6 +48,15 @@ impl Running {
         let mut command = command(program);
         command.arg("-m").arg(model).args(["--offline", "-t", "1"]).args(args);
         Some(Self::spawn(command.envs(variables.iter().copied()), free_port()))
+    }
+
+    /// One of several servers, with four slots and time for its streams.
+    fn in_fleet(port: u16) -> Option<Self> {
+        let (program, model) = (needs::server()?, needs::demo_model()?);
+        let mut command = command(program);
+        command.arg("-m").arg(model).args(["--offline", "-t", "1", "-np", "4"]);
+        command.args(["--context-shift", "--metrics"]).env("LLAMA_SERVER_DRAIN", "100");
+        Some(Self::spawn(&mut command, port))
     }
 
     /// `command` with a port, as soon as it listens.
@@ -95,6 +106,13 @@ impl Running {
     /// The whole answer to `GET path`.
     fn get(&self, path: &str) -> String {
         answer(self.sent(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")))
+    }
+
+    /// Waits until it works on a request.
+    fn gets_work(&self) {
+        wait_for("a server at work", || {
+            (!self.get("/metrics").contains("llamacpp:requests_processing 0\n")).then_some(())
+        });
     }
 
     /// Tokens that take so many seconds, as fast as this machine is now; `stream` asks for some.

@@ -7,6 +7,7 @@ mod health;
 mod inherit;
 mod kubernetes;
 mod lint;
+mod operators;
 mod quadlet;
 mod registry;
 mod reproduce;

@@ -31,6 +31,8 @@ mod image;
 /// The server fits the machine: processors, the files it may write, how an image is started.
 #[cfg(target_os = "linux")]
 mod machine;
+/// The metrics that others of our files rely on.
+mod metrics;
 /// The demo model, and random models of other architectures.
 mod models;
 /// The server and the network: foreign pages, keys, proxies, address families, clients that never finish.
@@ -49,6 +51,9 @@ mod packer;
 mod refusals;
 /// Requests that want to end the server, or to keep it busy.
 mod requests;
+/// One model over several machines.
+#[cfg(target_os = "linux")]
+mod rpc;
 /// The server locked in: what it goes on doing, what it can do no longer.
 #[cfg(target_os = "linux")]
 mod sandbox;

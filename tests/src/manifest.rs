@@ -11,6 +11,7 @@ use crate::docker::{self, docker};
 use crate::process::{Finished, finish};
 use crate::workspace::root;
 
+pub mod operators;
 pub mod pod_spec;
 
 use pod_spec::PodSpec;
@@ -67,17 +68,48 @@ impl Rendered {
         self.0.iter().find(|object| object["kind"] == kind)
     }
 
+    /// All objects of this kind.
+    pub fn all(&self, kind: &str) -> Vec<&Value> {
+        self.0.iter().filter(|object| object["kind"] == kind).collect()
+    }
+
+    /// The objects themselves.
+    pub fn objects(&self) -> &[Value] {
+        &self.0
+    }
+
     /// What its Deployment starts.
     ///
     /// # Panics
     /// When there is none, or something in it that is not known here.
     pub fn pod(&self) -> PodSpec {
         let deployment = self.find("Deployment").expect("something is deployed");
-        read(&deployment["spec"]["template"]["spec"])
+        let pod: PodSpec = read(&deployment["spec"]["template"]["spec"]);
+        let probed = pod
+            .containers
+            .iter()
+            .all(|one| one.startup_probe.is_some() && one.liveness_probe.is_some());
+        assert!(probed, "{pod:?}");
+        pod
     }
 }
 
-fn read<T: DeserializeOwned>(value: &Value) -> T {
+/// A part of an object, of which each field is known here.
+///
+/// # Panics
+/// When one is not.
+pub fn read<T: DeserializeOwned>(value: &Value) -> T {
     let known = serde_json::from_value(value.clone());
     known.unwrap_or_else(|error| panic!("tests/src/manifest.rs does not know it: {error}\n{value}"))
+}
+
+/// The one object of the file `docker/k8s/NAME`, which nothing renders.
+///
+/// # Panics
+/// As [`read`], and when it is no YAML.
+pub fn read_file<T: DeserializeOwned>(name: &str) -> T {
+    let text = std::fs::read_to_string(root().join("docker/k8s").join(name));
+    let objects = Rendered::parse(&text.expect("the repository has it"));
+    let [object] = objects.objects() else { panic!("one object, not {objects:?}") };
+    read(object)
 }

@@ -129,6 +129,18 @@ pub fn pkg_config() -> Option<PathBuf> {
 /// # Panics
 /// Under `CI` when it cannot be had.
 pub fn from_pypi(name: &str, version: &str) -> Option<PathBuf> {
+    installed_from_pypi(name, version, &[])
+}
+
+/// The same without the packages that it depends on.
+///
+/// # Panics
+/// Under `CI` when it cannot be had.
+pub fn wheel_from_pypi(name: &str, version: &str) -> Option<PathBuf> {
+    installed_from_pypi(name, version, &["--no-deps"])
+}
+
+fn installed_from_pypi(name: &str, version: &str, options: &[&str]) -> Option<PathBuf> {
     let python = program_of("python3", "python3 python3-pip")?;
     let packages = crate::workspace::scratch("pypi");
     let dir = packages.join(format!("{name}-{version}"));
@@ -136,7 +148,8 @@ pub fn from_pypi(name: &str, version: &str) -> Option<PathBuf> {
         let new = tempfile::tempdir_in(&packages).expect("the target folder can be written");
         let mut pip = crate::process::command(python);
         pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(new.path());
-        let Finished { status, output } = finish(pip.arg(format!("{name}=={version}")));
+        let Finished { status, output } =
+            finish(pip.args(options).arg(format!("{name}=={version}")));
         let installed = status.success().then_some(());
         need(&format!("{name} {version} from PyPI: {output}"), installed)?;
         std::fs::rename(new.keep(), &dir).expect("both are in one folder");

@@ -2,6 +2,7 @@
 //! rights, its own probes with their own thresholds, its own end. The engine is Docker.
 
 use std::collections::BTreeMap;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -47,11 +48,24 @@ impl Pod {
     /// # Panics
     /// When the engine does not, or the manifest asks for what is not there.
     pub fn start(rendered: &Rendered, cluster: &Cluster) -> Self {
-        let spec = rendered.pod();
+        Self::start_with(rendered.pod(), cluster, &[])
+    }
+
+    /// Starts it in a network of Docker's, where others find it under `name`.
+    ///
+    /// # Panics
+    /// As [`Pod::start`].
+    pub fn start_in(network: &str, name: &str, spec: PodSpec, cluster: &Cluster) -> Self {
+        let options = [format!("--network={network}"), format!("--network-alias={name}")];
+        Self::start_with(spec, cluster, &options)
+    }
+
+    fn start_with(spec: PodSpec, cluster: &Cluster, options: &[String]) -> Self {
         let [container] = &spec.containers[..] else { panic!("one container, not {spec:?}") };
         let mut volumes = Vec::new();
         let mut words = rights(&spec, container);
         words.extend(limits(container));
+        words.extend_from_slice(options);
         for (name, value) in environment(&spec, container, cluster) {
             words.extend(["--env".to_owned(), format!("{name}={value}")]);
         }
@@ -77,7 +91,8 @@ impl Pod {
     /// When one of them fails for longer than it may, or the container ends.
     pub fn get_ready(&self) {
         let Container { startup_probe, readiness_probe, liveness_probe, .. } = self.only();
-        for probe in [startup_probe, readiness_probe, liveness_probe] {
+        let probes = [startup_probe.as_ref(), Some(readiness_probe), liveness_probe.as_ref()];
+        for probe in probes.into_iter().flatten() {
             let most = Duration::from_secs(probe.period_seconds * probe.failure_threshold);
             let started = Instant::now();
             while let Err(said) = self.ask(probe) {
@@ -93,13 +108,14 @@ impl Pod {
     ///
     /// # Errors
     /// When that is no success.
-    pub fn starts(&self) -> Result<(), String> {
-        self.ask(&self.only().startup_probe)
+    pub fn starts(&self) -> Result<String, String> {
+        self.ask(self.only().startup_probe.as_ref().expect("it has one"))
     }
 
     /// What it is reached at, without a Service.
     pub fn url(&self) -> String {
-        let address = self.container.inspect("{{.NetworkSettings.IPAddress}}");
+        let address =
+            self.container.inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}");
         let port = self.only().ports[0].container_port;
         format!("http://{address}:{port}")
     }
@@ -128,12 +144,18 @@ impl Pod {
         &self.spec.containers[0]
     }
 
-    fn ask(&self, probe: &Probe) -> Result<(), String> {
+    fn ask(&self, probe: &Probe) -> Result<String, String> {
         let most = Duration::from_secs(probe.timeout_seconds);
+        if let Some(socket) = &probe.tcp_socket {
+            assert!(self.only().ports[0].name == socket.port, "{socket:?}");
+            let address = self.url().replace("http://", "");
+            let connected = TcpStream::connect(address);
+            return connected.map(|_| String::new()).map_err(|error| error.to_string());
+        }
         if let Some(get) = &probe.http_get {
             assert!(self.only().ports.iter().any(|port| port.name == get.port), "{get:?}");
             return match http::status(&format!("{}{}", self.url(), get.path), most) {
-                Some(200..400) => Ok(()),
+                Some(200..400) => Ok(String::new()),
                 answer => Err(format!("{answer:?}")),
             };
         }
@@ -142,10 +164,10 @@ impl Pod {
         if started.elapsed() > most { Err(format!("too late: {said:?}")) } else { said }
     }
 
-    fn exec(&self, command: &[String]) -> Result<(), String> {
+    fn exec(&self, command: &[String]) -> Result<String, String> {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         let finished = self.container.exec(&words);
-        if finished.status.success() { Ok(()) } else { Err(finished.output) }
+        if finished.status.success() { Ok(finished.output) } else { Err(finished.output) }
     }
 }
 
@@ -192,6 +214,13 @@ fn environment(
     variables.extend(container.env.iter().map(|own| (own.name.clone(), own.value.clone())));
     let added = cluster.environment.iter();
     variables.extend(added.map(|(name, value)| ((*name).to_owned(), value.clone())));
+    for own in container.env.iter().filter(|own| own.value_from.is_some()) {
+        let known = variables[&own.name].clone();
+        assert!(!known.is_empty(), "the cluster of this test knows no {own:?}");
+        for value in variables.values_mut() {
+            *value = value.replace(&format!("$({})", own.name), &known);
+        }
+    }
     variables
 }
 

@@ -10,6 +10,8 @@ use demo_model::tokenizer::Tokenizer;
 
 const EMBD: usize = 64;
 const FF: usize = 128;
+/// With it each matrix of a feed-forward has 12 MB: an RPC worker keeps what has more than 10 MiB.
+const WIDE_FF: usize = 48 * 1024;
 const LAYERS: usize = 2;
 const HEADS: usize = 4;
 const KV_HEADS: usize = 2;
@@ -74,7 +76,15 @@ impl Arch {
 /// # Panics
 /// When `path` cannot be written.
 pub fn write(arch: Arch, seed: u64, path: &Path) {
-    written(metadata(arch), arch, seed, path);
+    written(metadata(arch, FF), arch, FF, seed, path);
+}
+
+/// The same of [`Arch::Llama`] with 80 MB of weights.
+///
+/// # Panics
+/// When `path` cannot be written.
+pub fn write_wide(seed: u64, path: &Path) {
+    written(metadata(Arch::Llama, WIDE_FF), Arch::Llama, WIDE_FF, seed, path);
 }
 
 /// The same with a description.
@@ -82,12 +92,12 @@ pub fn write(arch: Arch, seed: u64, path: &Path) {
 /// # Panics
 /// When `path` cannot be written.
 pub fn write_described(arch: Arch, seed: u64, description: &str, path: &Path) {
-    let mut file = metadata(arch);
+    let mut file = metadata(arch, FF);
     file.set("general.description", description);
-    written(file, arch, seed, path);
+    written(file, arch, FF, seed, path);
 }
 
-fn written(file: File, arch: Arch, seed: u64, path: &Path) {
+fn written(file: File, arch: Arch, ff: usize, seed: u64, path: &Path) {
     let tokenizer = Tokenizer::train([], 0);
     let mut draft = Draft { file, rng: Rng::new(seed) };
     export::vocabulary(&mut draft.file, &tokenizer);
@@ -104,13 +114,13 @@ fn written(file: File, arch: Arch, seed: u64, path: &Path) {
             mamba(&mut draft, block);
         } else {
             attention(&mut draft, arch, block);
-            feed_forward(&mut draft, arch, block);
+            feed_forward(&mut draft, arch, ff, block);
         }
     }
     draft.file.write(path).expect("a test names a place that can be written");
 }
 
-fn metadata(arch: Arch) -> File {
+fn metadata(arch: Arch, ff: usize) -> File {
     let mut file = File::default();
     file.set("general.architecture", arch.name());
     // Nothing else: llama.cpp looks for names of known models in here.
@@ -129,7 +139,7 @@ fn metadata(arch: Arch) -> File {
             number(&format!("ssm.{name}"), n);
         }
     } else {
-        number("feed_forward_length", FF);
+        number("feed_forward_length", ff);
         number("attention.head_count", HEADS);
         number("attention.head_count_kv", kv_heads(arch));
         number("attention.key_length", HEAD);
@@ -140,7 +150,7 @@ fn metadata(arch: Arch) -> File {
         Arch::Qwen3Moe => {
             number("expert_count", EXPERTS);
             number("expert_used_count", 2);
-            number("expert_feed_forward_length", FF / 2);
+            number("expert_feed_forward_length", ff / 2);
         }
         Arch::Gemma2 => number("attention.sliding_window", 32),
         _ => {}
@@ -183,25 +193,25 @@ fn attention(draft: &mut Draft, arch: Arch, block: impl Fn(&str) -> String) {
     }
 }
 
-fn feed_forward(draft: &mut Draft, arch: Arch, block: impl Fn(&str) -> String) {
+fn feed_forward(draft: &mut Draft, arch: Arch, ff: usize, block: impl Fn(&str) -> String) {
     draft.norm(&block("ffn_norm"));
     if arch == Arch::Qwen3Moe {
         draft.random(&block("ffn_gate_inp"), &[EMBD, EXPERTS]);
-        draft.random(&block("ffn_gate_exps"), &[EMBD, FF / 2, EXPERTS]);
-        draft.random(&block("ffn_up_exps"), &[EMBD, FF / 2, EXPERTS]);
-        draft.random(&block("ffn_down_exps"), &[FF / 2, EMBD, EXPERTS]);
+        draft.random(&block("ffn_gate_exps"), &[EMBD, ff / 2, EXPERTS]);
+        draft.random(&block("ffn_up_exps"), &[EMBD, ff / 2, EXPERTS]);
+        draft.random(&block("ffn_down_exps"), &[ff / 2, EMBD, EXPERTS]);
         return;
     }
-    let up = if arch == Arch::Phi3 { 2 * FF } else { FF };
+    let up = if arch == Arch::Phi3 { 2 * ff } else { ff };
     draft.random(&block("ffn_up"), &[EMBD, up]);
-    draft.random(&block("ffn_down"), &[FF, EMBD]);
+    draft.random(&block("ffn_down"), &[ff, EMBD]);
     match arch {
         Arch::Gpt2 => {
-            let widths = [("ffn_norm", EMBD), ("ffn_up", FF), ("ffn_down", EMBD)];
+            let widths = [("ffn_norm", EMBD), ("ffn_up", ff), ("ffn_down", EMBD)];
             widths.into_iter().for_each(|(part, width)| draft.bias(&block(part), width));
         }
         Arch::Phi3 => {}
-        _ => draft.random(&block("ffn_gate"), &[EMBD, FF]),
+        _ => draft.random(&block("ffn_gate"), &[EMBD, ff]),
     }
     if arch == Arch::Gemma2 {
         draft.norm(&block("post_ffw_norm"));

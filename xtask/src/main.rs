@@ -10,12 +10,17 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 use workspace::screen;
 use workspace::tools;
 
 fn main() -> ExitCode {
-    tools::main(run)
+    tools::main(|| {
+        let mut args = std::env::args_os().skip(1);
+        let word = args.next().unwrap_or_default();
+        run(&word.to_string_lossy(), args.collect())
+    })
 }
 
 /// What a person types after `cargo xtask`.
@@ -29,7 +34,7 @@ fn run(word: &str, args: Vec<OsString>) -> Result<()> {
         "setup" => setup::run(args)?,
         "doctor" => doctor::run(args)?,
         _ if tools::package(word).is_some() => become_program(&tools::cmd(word).args(args))?,
-        _ => tools::unknown(word)?,
+        _ => bail!(Error::usage(format!("unknown command `{word}`")).hint("cargo xtask --help")),
     }
     Ok(())
 }

@@ -143,6 +143,8 @@ pub const ROWS: [BackendRow; 8] = [
         switch: "GGML_RPC",
         library: "ggml-rpc",
         registered: "RPC",
+        // A server that needs libibverbs, as upstream links one wherever the library is installed, runs on few machines.
+        definitions: &[("GGML_RPC_RDMA", |_| Some("OFF".into()))],
         ..plain(Backend::Rpc)
     },
     BackendRow {

@@ -12,6 +12,8 @@ pub(crate) mod verdict;
 
 use std::path::PathBuf;
 
+use llama_server_bin::sockets::Listener;
+
 use ask::Said;
 use endpoint::{Endpoint, URL_VARIABLE};
 use gpu::Machine;
@@ -57,6 +59,7 @@ pub(crate) fn check(world: &World, say: &dyn Fn(Verdict)) -> Verdict {
         (None, Found::Servers(servers)) => all(servers, world, say)
             .unwrap_or_else(|| Said::unhealthy("llama-server is not running".to_owned())),
         (None, Found::Other(name, servers)) => others(world, name, servers, say),
+        (None, Found::Worker(listeners)) => worker(listeners.as_deref()),
         (None, Found::Without(name)) => Said::unhealthy(format!(
             "llama-server is not running: `{name}` has no such child process"
         )),
@@ -126,6 +129,18 @@ fn others(world: &World, main: &str, servers: &[Server], say: &dyn Fn(Verdict)) 
              `{main}`)"
         )),
         Err(why) => Verdict::Unhealthy(format!("llama-server cannot be started: {why}")),
+    };
+    Said { verdict, devices: None }
+}
+
+/// The verdict about `ggml-rpc-server`. Nobody connects to it: it serves one server at a time, for days.
+fn worker(listeners: Option<&[Listener]>) -> Said {
+    let verdict = match listeners {
+        None => Verdict::Healthy("ggml-rpc-server runs".to_owned()),
+        Some(listeners) => match listeners.iter().find_map(Listener::tcp) {
+            Some(address) => Verdict::Healthy(format!("ggml-rpc-server listens on {address}")),
+            None => Verdict::Starting("ggml-rpc-server does not listen yet".to_owned()),
+        },
     };
     Said { verdict, devices: None }
 }

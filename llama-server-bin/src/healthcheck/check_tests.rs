@@ -331,6 +331,21 @@ fn under_another_main_process_the_files_are_looked_at() {
 }
 
 #[test]
+fn a_worker_listens_and_is_not_connected_to() {
+    let container = Container::new("/app/ggml-rpc-server", &["ggml-rpc-server"]);
+    assert_eq!(container.verdict(), "healthy: ggml-rpc-server runs");
+    let container = container.with_open("socket:[7]");
+    let net = container.world.proc.join("1/net");
+    fs::create_dir(&net).unwrap();
+    fs::write(net.join("unix"), "").unwrap();
+    fs::write(net.join("tcp"), "").unwrap();
+    assert_eq!(container.verdict(), "starting: ggml-rpc-server does not listen yet");
+    let line = "0: 00000000:C384 00000000:0000 0A 0:0 00:0 0 10001 0 7 1 x\n";
+    fs::write(net.join("tcp"), line).unwrap();
+    assert_eq!(container.verdict(), "healthy: ggml-rpc-server listens on 0.0.0.0:50052");
+}
+
+#[test]
 fn a_starter_without_its_server_is_unhealthy() {
     let tini = Container::new("/usr/bin/tini", &["tini", "--", "/app/bin/llama-server"]);
     assert_eq!(

@@ -60,7 +60,7 @@ pub(crate) fn drain(
 fn server(proc: &Path, main: u32) -> Result<Server, String> {
     let servers = match process::find(proc, main) {
         Found::Servers(servers) | Found::Other(_, servers) => servers,
-        Found::Without(_) | Found::Unseen => Vec::new(),
+        Found::Worker(_) | Found::Without(_) | Found::Unseen => Vec::new(),
     };
     servers.into_iter().next().ok_or_else(|| "llama-server is not running".to_owned())
 }

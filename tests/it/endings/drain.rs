@@ -128,16 +128,9 @@ fn a_drain_that_is_no_number_is_refused_at_the_start() {
 #[test]
 fn streams_over_three_servers_survive_that_each_is_restarted() {
     const STREAMS: usize = 100;
-    let start = |port: u16| {
-        let (program, model) = (needs::server()?, needs::demo_model()?);
-        let mut command = command(program);
-        command.arg("-m").arg(model).args(["--offline", "-t", "1", "-np", "4", "--context-shift"]);
-        Some(Running::spawn(command.env("LLAMA_SERVER_DRAIN", "100"), port))
-    };
     let ports = [free_port(), free_port(), free_port()];
-    let Some(mut fleet) = ports.iter().map(|port| start(*port)).collect::<Option<Vec<_>>>() else {
-        return;
-    };
+    let fleet: Option<Vec<_>> = ports.iter().map(|port| Running::in_fleet(*port)).collect();
+    let Some(mut fleet) = fleet else { return };
     let tokens = fleet[0].tokens(0.1, stream);
     let (begun, whole, refused) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let is_over = AtomicBool::new(false);
@@ -159,7 +152,7 @@ fn streams_over_three_servers_survive_that_each_is_restarted() {
             wait_for("streams", || (whole.load(Ordering::Relaxed) > before + 20).then_some(()));
             server.signal(Signal::TERM);
             server.ends_well("one of three under load");
-            *server = start(port).unwrap();
+            *server = Running::in_fleet(port).unwrap();
         }
         is_over.store(true, Ordering::Relaxed);
     });

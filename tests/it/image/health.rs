@@ -1,6 +1,7 @@
 //! Starting, healthy, unhealthy; other ports, other main processes.
 
 use llama_tests::docker::{self, Container, image};
+use llama_tests::process::wait_for;
 
 #[test]
 fn a_server_is_starting_then_healthy_and_unhealthy_when_it_stops() {
@@ -74,4 +75,24 @@ fn other_main_processes_are_seen_for_what_they_are() {
     let parent = Container::start(&[&own[..], &[&image, "-c", script]].concat());
     let said = parent.wait_for_health("healthy");
     assert!(said.starts_with("healthy: http://127.0.0.1:7777/health answers 200"), "{said}");
+}
+
+/// A worker is healthy as soon as it listens, below an init system too, and ends as process 1 when it is told to.
+#[test]
+fn a_worker_is_healthy_and_ends_when_it_is_told_to() {
+    let Some(image) = image("cpu") else { return };
+    let worker = |args: &[&str]| {
+        let words = [image.as_str(), "ggml-rpc-server", "-H", "0.0.0.0", "-c"];
+        Container::start(&[&["--health-interval", "1s"][..], args, &words[..]].concat())
+    };
+    let [alone, below_init] = [worker(&[]), worker(&["--init"])];
+    for worker in [&alone, &below_init] {
+        let said = worker.wait_for_health("healthy");
+        assert!(said.starts_with("healthy: ggml-rpc-server listens on 0.0.0.0:50052"), "{said}");
+    }
+    alone.signal("TERM");
+    wait_for("the end of a worker", || {
+        (alone.inspect("{{.State.Status}}") == "exited").then_some(())
+    });
+    assert_eq!(alone.inspect("{{.State.ExitCode}}"), "0");
 }

@@ -10,21 +10,21 @@ use llama_tests::needs;
 use llama_tests::pod::{Cluster, Pod};
 use llama_tests::process::{Finished, command, finish, wait_for};
 use llama_tests::workspace::root;
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// Folders below `docker/k8s` that a person applies.
+/// Folders below `docker/k8s` that a person applies, with a Deployment each.
 fn applied() -> Vec<String> {
     let folders = ["overlays", "examples"].into_iter().flat_map(|kind| {
         let entries = std::fs::read_dir(root().join("docker/k8s").join(kind)).unwrap();
         entries.map(move |entry| format!("{kind}/{}", entry.unwrap().file_name().to_string_lossy()))
     });
-    let mut folders: Vec<String> = folders.collect();
+    let mut folders: Vec<String> = folders.chain(["llm-d".to_owned()]).collect();
     folders.sort();
     folders
 }
 
 /// With the model on a hub and in a folder, and with keys.
-fn cluster(dir: &Path, hub: &Hub, image: String) -> Cluster {
+pub(super) fn cluster(dir: &Path, hub: &Hub, image: String) -> Cluster {
     let [model, keys] = ["model", "keys"].map(|name| dir.join(name));
     for dir in [&model, &keys] {
         std::fs::create_dir_all(dir).unwrap();
@@ -95,11 +95,13 @@ fn a_pod_without_its_gpu_does_not_start() {
 }
 
 /// Those that have image volumes without a gate, which the components use.
-const VERSIONS: [&str; 3] = ["1.35", "1.36", "1.37"];
+pub(super) const VERSIONS: [&str; 3] = ["1.35", "1.36", "1.37"];
+/// The package of PyPI's that has their schemas.
+pub(super) const VALIDATE: (&str, &str) = ("kubernetes-validate", "1.37.0");
 
 #[test]
 fn kubernetes_knows_every_field_of_the_manifests() {
-    let Some(tool) = needs::from_pypi("kubernetes-validate", "1.37.0") else { return };
+    let Some(tool) = needs::from_pypi(VALIDATE.0, VALIDATE.1) else { return };
     let dir = tempfile::tempdir().unwrap();
     let validate = |version: &str| {
         let mut validate = command(tool.join("bin/kubernetes-validate"));
@@ -107,10 +109,15 @@ fn kubernetes_knows_every_field_of_the_manifests() {
         validate.env("PYTHONPATH", &tool).current_dir(dir.path());
         validate
     };
-    let files: Vec<String> = applied().iter().map(|name| name.replace('/', "-")).collect();
+    let mut files: Vec<String> = applied().iter().map(|name| name.replace('/', "-")).collect();
     for (name, file) in applied().iter().zip(&files) {
         let Some(rendered) = rendered(name) else { return };
         std::fs::write(dir.path().join(file), rendered).unwrap();
+    }
+    let Some(group) = Rendered::of("leaderworkerset") else { return };
+    for (number, object) in without_operators(&group).iter().enumerate() {
+        files.push(format!("group-{number}"));
+        std::fs::write(dir.path().join(&files[files.len() - 1]), object.to_string()).unwrap();
     }
     // It would say nothing of a field that nobody knows if it did not look.
     let wrong = "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {prots: []}\n";
@@ -121,6 +128,31 @@ fn kubernetes_knows_every_field_of_the_manifests() {
         let Finished { status, output } = finish(validate(version).arg("wrong"));
         assert!(!status.success() && output.contains("prots"), "{version}: {output}");
     }
+}
+
+/// The objects of Kubernetes' own kinds; in place of groups the pods and claims that they make.
+fn without_operators(rendered: &Rendered) -> Vec<Value> {
+    let of_group = |set: &Value| {
+        let group = &set["spec"]["leaderWorkerTemplate"];
+        let object = |kind: &str, template: &Value| {
+            let mut object = template.clone();
+            object["apiVersion"] = "v1".into();
+            object["kind"] = kind.into();
+            object["metadata"]["name"] = "made".into();
+            object
+        };
+        let pods = ["leaderTemplate", "workerTemplate"].map(|name| object("Pod", &group[name]));
+        let claims = group["volumeClaimTemplates"].as_array().unwrap();
+        let claims = claims.iter().map(|claim| object("PersistentVolumeClaim", claim));
+        pods.into_iter().chain(claims).collect()
+    };
+    let objects = rendered.objects().iter();
+    objects
+        .flat_map(|object| match object["kind"].as_str() {
+            Some("LeaderWorkerSet") => of_group(object),
+            _ => vec![object.clone()],
+        })
+        .collect()
 }
 
 /// A claim that one node can write and the only GPU are let go of before another server wants them.
@@ -139,7 +171,7 @@ fn no_rollout_waits_for_itself() {
 }
 
 /// A folder of a user's that stands on ours.
-fn own(kustomization: &str) -> Option<(bool, String)> {
+pub(super) fn own(kustomization: &str) -> Option<(bool, String)> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("kustomization.yaml"), kustomization).unwrap();
     let finished = kustomize(dir.path(), ".")?;

@@ -52,19 +52,22 @@ pub struct Container {
     pub ports: Vec<Port>,
     pub resources: Resources,
     pub security_context: Security,
-    pub startup_probe: Probe,
+    pub startup_probe: Option<Probe>,
     pub readiness_probe: Probe,
-    pub liveness_probe: Probe,
+    pub liveness_probe: Option<Probe>,
     pub lifecycle: Option<Lifecycle>,
     #[serde(default)]
     pub volume_mounts: Vec<Mount>,
 }
 
+/// With a value, or with one of the pod's own that the cluster knows.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Variable {
     pub name: String,
+    #[serde(default)]
     pub value: String,
+    pub value_from: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -100,7 +103,10 @@ pub struct Capabilities {
 pub struct Probe {
     pub exec: Option<Exec>,
     pub http_get: Option<HttpGet>,
+    pub tcp_socket: Option<TcpSocket>,
+    #[serde(default = "ten")]
     pub period_seconds: u64,
+    #[serde(default = "one")]
     pub timeout_seconds: u64,
     #[serde(default = "three")]
     pub failure_threshold: u64,
@@ -116,6 +122,13 @@ pub struct Exec {
 #[serde(deny_unknown_fields)]
 pub struct HttpGet {
     pub path: String,
+    /// The name of one of the container's.
+    pub port: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TcpSocket {
     /// The name of one of the container's.
     pub port: String,
 }
@@ -177,6 +190,14 @@ pub struct Secret {
 
 fn yes() -> bool {
     true
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn ten() -> u64 {
+    10
 }
 
 fn three() -> u64 {

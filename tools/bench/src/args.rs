@@ -1,188 +1,154 @@
 //! What a person types after `cargo xtask bench`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
-use lexopt::prelude::*;
-use llama_src::Error;
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::engines::Engine;
+use crate::report;
+use product::args::{path, variant};
 use product::variant::Variant;
 use workspace::cargo;
+use workspace::tools;
 
-pub(crate) const HELP: &str = "\
-cargo xtask bench WORD...: measure this project next to upstream's own build
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+pub enum Cli {
+    #[command(about = tools::about("bench"))]
+    Bench(Box<Args>),
+}
 
-  build    time, CPU time and memory of builds, next to upstream's Dockerfile's;
-           leaves upstream's build where the other words look for it
-  size     bytes of the server and its libraries
-  start    time from the start of the server until it is ready
-  run      tokens each second: prompts, generation, many streams, other engines
-  report   write docs/performance.md and its plots from bench/results
+impl Cli {
+    pub fn run(self) -> Result<()> {
+        let Self::Bench(args) = self;
+        match args.command {
+            Some(Command::Report { check }) => report::run(check),
+            None => crate::run(&args),
+        }
+    }
+}
 
-  --quick               fewer and shorter measurements
-  --tiny                a model of 3 MB: only tries the command
-  --dist DIR            our distribution; default: the cpu one in dist
-  --official DIR        upstream's build folder; default: what `build` left
-  --with LIST           with run: other engines, of llama-cpp-2, xllamacpp,
-                        llama-cpp-python and debian (Debian's installed server);
-                        the first three are installed into the target folder
-  --variant NAME        with build: cpu (default), cuda, rocm or vulkan
-  --images              with build: both images too; needs a Docker engine
-  --image NAME          with size: our image, or its archive
-  --official-image NAME with size: upstream's image
-  --json FILE           the results; default: bench/results.json in the target
-                        folder
-  --check               with report: only compare
-";
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(disable_help_subcommand = true, next_line_help = true)]
+pub struct Args {
+    /// build: time, CPU time and memory of builds, next to those of
+    ///   upstream's Dockerfile; keeps upstream's build for the other words
+    /// size: bytes of the server and its libraries
+    /// start: time from the start of the server until it is ready
+    /// run: tokens each second: prompts, generation, many streams
+    #[arg(required = true, value_name = "WORD", hide_possible_values = true, verbatim_doc_comment)]
+    pub(crate) words: Vec<Word>,
+    /// Take fewer and shorter measurements
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Use a model of 3 MB, which only tries the command
+    #[arg(long)]
+    pub(crate) tiny: bool,
+    /// Our distribution; default: the cpu one in dist
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    dist: Option<PathBuf>,
+    /// Upstream's build folder; default: the one that `build` keeps
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    official: Option<PathBuf>,
+    /// Write the results there; default: bench/results.json in the target
+    /// folder
+    #[arg(long, value_name = "FILE", value_parser = path(), verbatim_doc_comment)]
+    json: Option<PathBuf>,
+    /// The variant
+    #[arg(long, value_name = "NAME", default_value = "cpu", value_parser = variant(|_| true),
+          help_heading = "With build")]
+    pub(crate) variant: Variant,
+    /// Build both images too; needs a Docker engine
+    #[arg(long, help_heading = "With build")]
+    pub(crate) images: bool,
+    /// Our image, or its archive
+    #[arg(long, value_name = "NAME", help_heading = "With size")]
+    pub(crate) image: Option<String>,
+    /// Upstream's image
+    #[arg(long, value_name = "NAME", help_heading = "With size")]
+    pub(crate) official_image: Option<String>,
+    /// Other engines, of llama-cpp-2, xllamacpp, llama-cpp-python and debian;
+    /// Debian's package has to be installed, and the command installs the
+    /// others into the target folder
+    #[arg(
+        long = "with",
+        value_name = "LIST",
+        value_delimiter = ',',
+        help_heading = "With run",
+        hide_possible_values = true,
+        verbatim_doc_comment
+    )]
+    pub(crate) engines: Vec<Engine>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
 
 /// What is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Word {
     Build,
     Size,
     Start,
     Run,
-    Report,
 }
 
-#[derive(Debug)]
-pub(crate) struct Args {
-    pub(crate) words: Vec<Word>,
-    pub(crate) quick: bool,
-    pub(crate) tiny: bool,
-    pub(crate) dist: PathBuf,
-    pub(crate) official: PathBuf,
-    pub(crate) engines: Vec<Engine>,
-    pub(crate) variant: Variant,
-    pub(crate) images: bool,
-    pub(crate) image: Option<String>,
-    pub(crate) official_image: Option<String>,
-    pub(crate) json: PathBuf,
-    pub(crate) check: bool,
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write docs/performance.md and its plots from bench/results
+    Report {
+        /// Only compare
+        #[arg(long)]
+        check: bool,
+    },
 }
 
-/// The words of a command line; `None`: help is wanted.
-///
-/// # Errors
-/// Names a word that means nothing.
-pub(crate) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
-    let mut parser = lexopt::Parser::from_args(args);
-    let mut parsed = Args {
-        words: Vec::new(),
-        quick: false,
-        tiny: false,
-        dist: cargo::root().join("dist").join(format!("cpu-{}", cargo::host())),
-        official: crate::folder().join("official/build"),
-        engines: Vec::new(),
-        variant: Variant::Cpu,
-        images: false,
-        image: None,
-        official_image: None,
-        json: crate::folder().join("results.json"),
-        check: false,
-    };
-    while let Some(arg) = parser.next()? {
-        match arg {
-            Value(name) => parsed.words.push(word(&name.string()?)?),
-            Long("quick") => parsed.quick = true,
-            Long("tiny") => parsed.tiny = true,
-            Long("dist") => parsed.dist = path(&mut parser)?,
-            Long("official") => parsed.official = path(&mut parser)?,
-            Long("with") => parsed.engines = engines(&parser.value()?.string()?)?,
-            Long("variant") => parsed.variant = variant(&parser.value()?.string()?)?,
-            Long("images") => parsed.images = true,
-            Long("image") => parsed.image = Some(parser.value()?.string()?),
-            Long("official-image") => parsed.official_image = Some(parser.value()?.string()?),
-            Long("json") => parsed.json = path(&mut parser)?,
-            Long("check") => parsed.check = true,
-            Long("help") | Short('h') => return Ok(None),
-            _ => return Err(arg.unexpected().into()),
-        }
+impl Args {
+    pub(crate) fn dist(&self) -> PathBuf {
+        let own = || cargo::root().join("dist").join(format!("cpu-{}", cargo::host()));
+        self.dist.clone().unwrap_or_else(own)
     }
-    ensure!(
-        !parsed.words.is_empty(),
-        Error::usage("nothing to measure").hint("cargo xtask bench start size run --quick")
-    );
-    let reports = parsed.words.contains(&Word::Report);
-    ensure!(
-        !reports || parsed.words.len() == 1,
-        Error::usage("`report` measures nothing").hint("cargo xtask bench report")
-    );
-    ensure!(
-        reports || !parsed.check,
-        Error::usage("--check is for `report`").hint("cargo xtask bench report")
-    );
-    Ok(Some(parsed))
-}
 
-/// Programs are run from other folders than this one.
-fn path(parser: &mut lexopt::Parser) -> Result<PathBuf> {
-    Ok(std::path::absolute(PathBuf::from(parser.value()?))?)
-}
+    pub(crate) fn official(&self) -> PathBuf {
+        self.official.clone().unwrap_or_else(|| crate::folder().join("official/build"))
+    }
 
-fn word(name: &str) -> Result<Word> {
-    Ok(match name {
-        "build" => Word::Build,
-        "size" => Word::Size,
-        "start" => Word::Start,
-        "run" => Word::Run,
-        "report" => Word::Report,
-        _ => bail!(
-            Error::usage(format!("`{name}` measures nothing"))
-                .hint("build, size, start, run, report")
-        ),
-    })
-}
-
-fn variant(name: &str) -> Result<Variant> {
-    let found = Variant::ALL.into_iter().find(|variant| variant.name() == name);
-    let none =
-        || Error::usage(format!("no variant `{name}`")).hint("cpu, cuda, rocm, vulkan").into();
-    found.ok_or_else(none)
-}
-
-fn engines(list: &str) -> Result<Vec<Engine>> {
-    let find = |name: &str| {
-        let found = Engine::ALL.into_iter().find(|engine| engine.name() == name);
-        let names = Engine::ALL.map(Engine::name).join(", ");
-        found.ok_or_else(|| Error::usage(format!("no engine `{name}`")).hint(names).into())
-    };
-    list.split(',').map(find).collect()
+    pub(crate) fn json(&self) -> PathBuf {
+        self.json.clone().unwrap_or_else(|| crate::folder().join("results.json"))
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn parsed(words: &str) -> Result<Option<Args>> {
-        parse(words.split_whitespace().map(OsString::from).collect())
+    pub(crate) fn parsed(words: &str) -> Result<Args, clap::Error> {
+        let words = ["cargo xtask", "bench"].into_iter().chain(words.split_whitespace());
+        Cli::try_parse_from(words).map(|Cli::Bench(args)| *args)
     }
 
     #[test]
     fn words_that_mean_nothing_are_refused() {
         for (words, message) in [
-            ("", "nothing to measure\n  hint: cargo xtask bench start size run --quick"),
-            ("speed", "`speed` measures nothing\n  hint: build, size, start, run, report"),
-            ("run report", "`report` measures nothing\n  hint: cargo xtask bench report"),
-            ("run --check", "--check is for `report`\n  hint: cargo xtask bench report"),
-            ("build --variant x", "no variant `x`\n  hint: cpu, cuda, rocm, vulkan"),
-            (
-                "run --with vllm",
-                "no engine `vllm`\n  hint: llama-cpp-2, xllamacpp, llama-cpp-python, debian",
-            ),
+            ("", "<WORD>..."),
+            ("speed", "[possible values: build, size, start, run]"),
+            ("run report", "invalid value 'report'"),
+            ("run --check", "unexpected argument '--check'"),
+            ("report --quick", "unexpected argument '--quick'"),
+            ("build --variant x", "[possible values: cpu, cuda, rocm, vulkan]"),
+            ("run --with vllm", "llama-cpp-2, xllamacpp, llama-cpp-python, debian]"),
         ] {
-            assert_eq!(parsed(words).unwrap_err().to_string(), message, "{words}");
+            let error = parsed(words).unwrap_err().to_string();
+            assert!(error.contains(message), "{words}: {error}");
         }
-        assert!(parsed("run --help").unwrap().is_none());
-        let args = parsed("start run --quick --with debian,xllamacpp").unwrap().unwrap();
+        let args = parsed("start run --quick --with debian,xllamacpp --dist x").unwrap();
         assert_eq!(args.words, [Word::Start, Word::Run]);
         assert_eq!(args.engines, [Engine::Debian, Engine::Xllamacpp]);
-    }
-
-    #[test]
-    fn help_fits_a_terminal() {
-        assert!(HELP.lines().all(|line| line.chars().count() <= 80), "{HELP}");
+        assert_eq!(args.dist(), std::path::absolute("x").unwrap());
+        assert!(matches!(
+            parsed("report --check").unwrap().command,
+            Some(Command::Report { check: true })
+        ));
     }
 }

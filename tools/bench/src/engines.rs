@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use llama_src::sh::Cmd;
 
 use crate::side::{self, Side, Way};
@@ -22,9 +24,6 @@ const XLLAMACPP: &str = "2026.10.11549";
 const LLAMA_CPP_PYTHON: &str = "0.3.36";
 
 impl Engine {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::LlamaCpp2, Self::Xllamacpp, Self::LlamaCppPython, Self::Debian];
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::LlamaCpp2 => "llama-cpp-2",
@@ -32,6 +31,16 @@ impl Engine {
             Self::LlamaCppPython => "llama-cpp-python",
             Self::Debian => "debian",
         }
+    }
+}
+
+impl ValueEnum for Engine {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::LlamaCpp2, Self::Xllamacpp, Self::LlamaCppPython, Self::Debian]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
     }
 }
 

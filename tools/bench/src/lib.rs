@@ -19,12 +19,10 @@ mod start;
 mod streams;
 mod usage;
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use gpu_test::synthetic::Shape;
-use llama_src::Error;
 
 use args::{Args, Word};
 use journal::Journal;
@@ -32,6 +30,7 @@ use results::Results;
 use workspace::cargo;
 use workspace::screen::{self, Screen};
 
+pub use args::Cli;
 pub use report::{stale, write};
 
 /// How the names of folders for one run begin.
@@ -42,45 +41,22 @@ fn folder() -> PathBuf {
     cargo::target_dir().join("bench")
 }
 
-pub fn run(words: Vec<OsString>) -> Result<()> {
-    let Some(args) = args::parse(words)? else {
-        screen::print(args::HELP);
-        return Ok(());
-    };
-    if args.words == [Word::Report] {
-        return report(args.check);
-    }
+fn run(args: &Args) -> Result<()> {
     std::fs::create_dir_all(folder())?;
     let mut screen = Screen::new();
-    let sides = side::all(&args, &mut screen)?;
+    let sides = side::all(args, &mut screen)?;
     let results = Results::new(machine::read(), &sides, args.quick)?;
-    let mut journal = Journal::new(args.json.clone(), results);
+    let mut journal = Journal::new(args.json(), results);
     for word in &args.words {
         match word {
-            Word::Build => build::run(&args, &mut journal, &mut screen)?,
-            Word::Size => size::run(&args, &mut journal, &mut screen)?,
-            Word::Start => start::run(&args, &sides, &mut journal, &mut screen)?,
-            Word::Run => speed::run(&args, &sides, &mut journal, &mut screen)?,
-            Word::Report => {}
+            Word::Build => build::run(args, &mut journal, &mut screen)?,
+            Word::Size => size::run(args, &mut journal, &mut screen)?,
+            Word::Start => start::run(args, &sides, &mut journal, &mut screen)?,
+            Word::Run => speed::run(args, &sides, &mut journal, &mut screen)?,
         }
     }
-    screen::print(format_args!("\nall of it: {}\n", args.json.display()));
+    screen::print(format_args!("\nall of it: {}\n", args.json().display()));
     Ok(())
-}
-
-fn report(check: bool) -> Result<()> {
-    let root = cargo::root();
-    if !check {
-        return write(&root);
-    }
-    let stale = stale(&root)?;
-    if stale.is_empty() {
-        return Ok(());
-    }
-    bail!(
-        Error::mismatch(format!("not what bench/results gives: {}", stale.join(", ")))
-            .hint("cargo xtask bench report")
-    )
 }
 
 /// The first line of what went wrong.

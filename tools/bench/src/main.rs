@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
+use clap::Parser;
+
 fn main() -> ExitCode {
-    workspace::tools::main(|word, args| match word {
-        "bench" => bench::run(args),
-        _ => workspace::tools::unknown(word),
-    })
+    workspace::tools::main(|| bench::Cli::parse().run())
 }

@@ -7,7 +7,9 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{fs, io};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use llama_src::Error;
+use workspace::cargo;
 
 use crate::results::{Part, Results};
 
@@ -45,6 +47,22 @@ fails says so and leaves the other rows.
   their requests at once; their rate counts generated tokens from the first request to the last answer. `weights read` is
   the rate at which generation reads the model; `memory, read` is the most that the machine's memory gives.
 ";
+
+/// Writes the page, or says what of it is not up to date.
+pub(crate) fn run(check: bool) -> Result<()> {
+    let root = cargo::root();
+    if !check {
+        return write(&root);
+    }
+    let stale = stale(&root)?;
+    if stale.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        Error::mismatch(format!("not what bench/results gives: {}", stale.join(", ")))
+            .hint("cargo xtask bench report")
+    )
+}
 
 /// Writes the page and its plots.
 ///

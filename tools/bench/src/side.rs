@@ -40,7 +40,7 @@ pub(crate) enum Way {
 /// # Errors
 /// When a place for engines cannot be made.
 pub(crate) fn all(args: &Args, screen: &mut Screen) -> Result<Vec<Side>> {
-    let mut sides = vec![ours(&args.dist), upstream(&args.official)];
+    let mut sides = vec![ours(&args.dist()), upstream(&args.official())];
     if args.words.contains(&Word::Run) {
         for engine in &args.engines {
             sides.push(engines::side(*engine, screen)?);

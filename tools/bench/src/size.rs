@@ -42,7 +42,7 @@ fn series(cases: Vec<String>) -> Series {
 
 /// Programs and libraries of our distribution.
 fn ours(args: &Args) -> Result<Vec<PathBuf>> {
-    let files = programs(&args.dist)?;
+    let files = programs(&args.dist())?;
     ensure!(!files.is_empty(), "no distribution: cargo xtask dist");
     Ok(files)
 }
@@ -50,7 +50,7 @@ fn ours(args: &Args) -> Result<Vec<PathBuf>> {
 /// Those that upstream's Dockerfile copies into the image of its server.
 fn upstream(args: &Args, tree: &Path) -> Result<Vec<PathBuf>> {
     let recipe = recipe::read(tree, Variant::Cpu)?;
-    let bin = args.official.join("bin");
+    let bin = args.official().join("bin");
     ensure!(bin.is_dir(), "not built: cargo xtask bench build");
     let libraries = programs(&bin)?;
     let is_library = |path: &PathBuf| path.to_string_lossy().contains(".so");

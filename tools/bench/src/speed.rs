@@ -158,27 +158,25 @@ fn driven(text: &str) -> Option<[f64; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args;
-
-    fn args(words: &str) -> Args {
-        args::parse(words.split(' ').map(Into::into).collect()).unwrap().unwrap()
-    }
+    use crate::args::tests::parsed;
 
     #[test]
     fn the_largest_model_that_fits_is_measured() {
-        let names = |args: &Args, memory: u64| {
-            let models = models(args, memory);
+        let names = |words: &str, memory: u64| {
+            let models = models(&parsed(words).unwrap(), memory);
             let large = models.iter().filter(|(shape, _)| *shape != Shape::SMALL);
             large.map(|(shape, mix)| format!("{} {}", shape.name, mix.name())).collect::<Vec<_>>()
         };
         assert_eq!(
-            names(&args("run"), 22 << 30),
+            names("run", 22 << 30),
             ["1.5B F16", "8B Q8_0", "8B Q4_0", "8B Q4_K_M", "8B MXFP4"]
         );
-        assert_eq!(names(&args("run --quick"), 22 << 30), ["8B Q4_K_M"]);
-        assert_eq!(names(&args("run --quick"), 4 << 30), ["1.5B Q4_K_M"]);
-        assert_eq!(names(&args("run"), 1 << 30), [""; 0]);
-        assert!(models(&args("run --tiny"), 22 << 30).iter().all(|(s, _)| *s == Shape::TINY));
+        assert_eq!(names("run --quick", 22 << 30), ["8B Q4_K_M"]);
+        assert_eq!(names("run --quick", 4 << 30), ["1.5B Q4_K_M"]);
+        assert_eq!(names("run", 1 << 30), [""; 0]);
+        assert!(
+            models(&parsed("run --tiny").unwrap(), 22 << 30).iter().all(|(s, _)| *s == Shape::TINY)
+        );
     }
 
     #[test]

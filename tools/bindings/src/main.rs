@@ -1,29 +1,16 @@
 //! Writes `llama-sys/src/bindings*.rs` from the pinned headers; `--check` only compares.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use bindings::Cli;
+use clap::Parser;
 use llama_build::Error;
 use llama_build::bindings::UNITS;
 use llama_src::{Request, SourceTree};
 
-const HELP: &str = "\
-cargo xtask bindings: write the Rust declarations of the pinned headers
-
-  --check  only compare them with those that are there";
-
 fn main() -> ExitCode {
-    // The first word is the command's own.
-    let words: Vec<String> = std::env::args().skip(2).collect();
-    let check = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => false,
-        ["--check"] => true,
-        _ => {
-            let _ = writeln!(std::io::stdout(), "{HELP}");
-            return ExitCode::from(u8::from(words != ["--help"]) * 2);
-        }
-    };
+    let Cli::Bindings { check } = Cli::parse();
     match run(check) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -9,95 +9,122 @@ mod pin;
 mod readme;
 mod style;
 
-use std::ffi::OsString;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
-use llama_src::Error;
+use anyhow::{Result, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use workspace::cargo;
 use workspace::screen::Screen;
 use workspace::tools;
 
-const HELP: &str = "\
-cargo xtask check [NAME...]: run all automatic checks, or only those named
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = names())]
+pub struct Args {
+    /// Only these checks, by their names below
+    #[arg(value_name = "NAME", hide_possible_values = true, value_parser = check())]
+    checks: Vec<&'static Check>,
+    /// Write the features, tables, Dockerfiles and format; check nothing
+    #[arg(long)]
+    fix: bool,
+}
 
-  format     rustfmt changes nothing
-  style      files and functions follow the rules of CONTRIBUTING.md
-  pin        the version of llama-sys names the pinned release
-  advisories vendor/advisories.toml was reviewed for the pinned release and matches the patches
-  readme     tables of README.md, SECURITY.md and docs/ match the code, and every relative link resolves
-  files      docker/{cpu,cuda,rocm,vulkan}.Dockerfile match docker/Dockerfile.in
-  features   both Cargo.toml have the features of llama-build/src/feature.rs
-  vendor     tree, pin, patches and the crate's list of files agree
-  flags      our flag sets contain all of upstream's official ones
-  bindings   the declarations match the pinned headers
-  lints      clippy gives no warning
-
-  --fix      write the features, tables, Dockerfiles and format; check nothing
-";
-
-/// One thing that is held: its name, the command that repairs it, and how to find out.
+/// One thing that is held: its name, what it is, the command that repairs it, and how to find out.
+#[derive(Debug)]
 struct Check {
     name: &'static str,
+    about: &'static str,
     repair: &'static str,
     run: fn() -> Result<()>,
 }
 
 /// Quick ones first.
 const CHECKS: &[Check] = &[
-    Check { name: "format", repair: "cargo xtask check --fix", run: format },
-    Check { name: "style", repair: "change the lines above: see CONTRIBUTING.md", run: style::run },
-    Check { name: "pin", repair: "cargo xtask vendor --update <tag>", run: pin::run },
+    Check {
+        name: "format",
+        about: "rustfmt changes nothing",
+        repair: "cargo xtask check --fix",
+        run: format,
+    },
+    Check {
+        name: "style",
+        about: "files and functions follow the rules of CONTRIBUTING.md",
+        repair: "change the lines above: see CONTRIBUTING.md",
+        run: style::run,
+    },
+    Check {
+        name: "pin",
+        about: "the version of llama-sys names the pinned release",
+        repair: "cargo xtask vendor --update <tag>",
+        run: pin::run,
+    },
     Check {
         name: "advisories",
+        about: "vendor/advisories.toml was reviewed for the pinned release",
         repair: "change vendor/advisories.toml: its head says how",
         run: advisories::run,
     },
     Check {
         name: "readme",
+        about: "tables of the documents match the code; relative links resolve",
         repair: "mend the links above; cargo xtask check --fix writes the tables",
         run: readme::check,
     },
-    Check { name: "files", repair: "cargo xtask check --fix", run: dockerfiles::check },
-    Check { name: "features", repair: "cargo xtask check --fix", run: features::check },
-    Check { name: "vendor", repair: "cargo xtask vendor --force", run: tree },
+    Check {
+        name: "files",
+        about: "docker/*.Dockerfile match docker/Dockerfile.in",
+        repair: "cargo xtask check --fix",
+        run: dockerfiles::check,
+    },
+    Check {
+        name: "features",
+        about: "both Cargo.toml have the features of llama-build",
+        repair: "cargo xtask check --fix",
+        run: features::check,
+    },
+    Check {
+        name: "vendor",
+        about: "tree, pin, patches and the crate's list of files agree",
+        repair: "cargo xtask vendor --force",
+        run: tree,
+    },
     Check {
         name: "flags",
-        repair: "change llama-build/src/flags.rs or tools/product/src/variant.rs, or name the exception in tools/ci/src/check/parity.rs",
+        about: "our flag sets contain all of upstream's official ones",
+        repair: "change llama-sys/build/src/flags.rs or tools/product/src/variant.rs, or name the exception in tools/ci/src/check/parity.rs",
         run: parity::run,
     },
-    Check { name: "bindings", repair: "cargo xtask bindings", run: declarations },
+    Check {
+        name: "bindings",
+        about: "the declarations match the pinned headers",
+        repair: "cargo xtask bindings",
+        run: declarations,
+    },
     Check {
         name: "lints",
+        about: "clippy gives no warning",
         repair: "DOCS_RS=1 cargo clippy --fix --workspace --all-targets",
         run: lints,
     },
 ];
 
-pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
-    use lexopt::prelude::*;
-    let mut args = lexopt::Parser::from_args(args);
-    let mut named = Vec::new();
-    while let Some(arg) = args.next()? {
-        match arg {
-            Value(name) => named.push(find(&name.string()?)?),
-            Long("fix") => return fix(),
-            Long("help") | Short('h') => {
-                workspace::screen::print(HELP);
-                return Ok(());
-            }
-            _ => return Err(arg.unexpected().into()),
-        }
+pub(crate) fn run(args: Args) -> Result<()> {
+    if args.fix {
+        return fix();
     }
-    verdict(&if named.is_empty() { CHECKS.iter().collect() } else { named })
+    verdict(&if args.checks.is_empty() { CHECKS.iter().collect() } else { args.checks })
 }
 
-fn find(name: &str) -> Result<&'static Check> {
-    let check = CHECKS.iter().find(|check| check.name == name);
-    check.with_context(|| {
-        Error::usage(format!("no check `{name}`")).hint("cargo xtask check --help")
-    })
+fn check() -> impl TypedValueParser<Value = &'static Check> {
+    let find = |name: String| CHECKS.iter().find(|check| check.name == name);
+    PossibleValuesParser::new(CHECKS.iter().map(|check| check.name))
+        .map(move |name| find(name).expect("it is one of them"))
+}
+
+/// The checks, a line each.
+fn names() -> String {
+    let line = |check: &Check| format!("\n  {:<10}  {}", check.name, check.about);
+    format!("Checks:{}", CHECKS.iter().map(line).collect::<String>())
 }
 
 /// Runs all, so that everything that is wrong is told at once.
@@ -152,11 +179,14 @@ fn declarations() -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::Cli;
 
     #[test]
     fn every_failure_is_told_not_only_the_first() {
-        let check = |name, run| Check { name, repair: "", run };
+        let check = |name, run| Check { name, about: "", repair: "", run };
         let bad = || bail!("wrong");
         let (a, b, c) = (check("a", bad), check("b", || Ok(())), check("c", bad));
         let checks = [&a, &b, &c];
@@ -165,16 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_word_is_refused() {
-        assert!(run(vec!["--fxi".into()]).is_err());
-        let error = run(vec!["pin".into(), "pni".into()]).unwrap_err().to_string();
-        assert_eq!(error, "no check `pni`\n  hint: cargo xtask check --help");
-    }
-
-    #[test]
-    fn help_names_every_check() {
+    fn a_check_is_one_of_the_table() {
+        let parsed = |name: &str| Cli::try_parse_from(["cargo xtask", "check", name]);
+        let error = parsed("pni").unwrap_err().to_string();
+        assert!(error.contains("[possible values: format, style, pin,"), "{error}");
         for check in CHECKS {
-            assert!(HELP.contains(&format!("\n  {:<10} ", check.name)), "{}", check.name);
+            let Ok(Cli::Check(args)) = parsed(check.name) else { panic!("{}", check.name) };
+            assert_eq!(args.checks[0].name, check.name);
         }
     }
 }

@@ -3,33 +3,20 @@
 
 mod build;
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use lexopt::prelude::*;
+use clap::builder::PossibleValuesParser;
 use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use workspace::cargo;
 use workspace::install;
-use workspace::screen::{self, Screen};
+use workspace::screen::Screen;
 
 pub(crate) use build::build;
-
-const HELP: &str = "\
-cargo xtask fuzz [TARGET...]: send broken input to the server's parsers, under ASan and UBSan, target by target
-
-  --minutes <n>    for all targets together (20)
-  --seconds <n>    the same in seconds
-  --seed <n>       repeat the run that printed this number
-  --build          build only
-  --yes            install missing packages
-
-The findings are in target/fuzz/findings. See docs/fuzzing.md.
-";
 
 /// For reading what was kept, and for a busy machine: libFuzzer ends by itself.
 const MARGIN: Duration = Duration::from_secs(300);
@@ -59,61 +46,50 @@ const TARGETS: &[Target] = &[
     Target { name: "state", longest: 64 << 10 },
 ];
 
-#[derive(Debug, PartialEq)]
-struct Args {
-    time: Duration,
-    seed: Option<u32>,
-    build: bool,
-    yes: bool,
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The findings are in target/fuzz/findings. See docs/fuzzing.md.")]
+#[command(next_line_help = true)]
+pub struct Args {
+    #[arg(value_name = "TARGET", help = targets(), hide_possible_values = true,
+          value_parser = PossibleValuesParser::new(TARGETS.iter().map(|target| target.name)))]
     targets: Vec<String>,
+    /// For all targets together
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    minutes: u64,
+    /// The same in seconds
+    #[arg(long, value_name = "N", conflicts_with = "minutes")]
+    seconds: Option<u64>,
+    /// Repeat the run that printed this number
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
+    /// Build only
+    #[arg(long)]
+    build: bool,
+    /// Install missing packages with the system's package manager
+    #[arg(short, long)]
+    yes: bool,
 }
 
-pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
-    let Some(args) = parse(args)? else {
-        screen::print(HELP);
-        return Ok(());
-    };
+impl Args {
+    fn time(&self) -> Duration {
+        Duration::from_secs(self.seconds.unwrap_or(60 * self.minutes))
+    }
+}
+
+fn targets() -> String {
+    let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
+    let lines: Vec<String> = names.chunks(9).map(|line| line.join(" ")).collect();
+    format!("What is fuzzed; default: all of\n{}", lines.join("\n"))
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
     let mut screen = Screen::new();
     install::ensure(&install::config(&[])?, &[workspace::requirements::clang()], args.yes)?;
     let program = build(&mut screen)?;
     if args.build {
         return Ok(());
     }
-    fuzz(&mut screen, &program, &args)
-}
-
-fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
-    let mut parser = lexopt::Parser::from_args(args);
-    let mut parsed = Args {
-        time: Duration::from_secs(20 * 60),
-        seed: None,
-        build: false,
-        yes: false,
-        targets: Vec::new(),
-    };
-    while let Some(arg) = parser.next()? {
-        match arg {
-            Long("help") | Short('h') => return Ok(None),
-            Long("minutes") => {
-                parsed.time = Duration::from_secs(60 * parser.value()?.parse::<u64>()?)
-            }
-            Long("seconds") => parsed.time = Duration::from_secs(parser.value()?.parse()?),
-            Long("seed") => parsed.seed = Some(parser.value()?.parse()?),
-            Long("build") => parsed.build = true,
-            Long("yes") | Short('y') => parsed.yes = true,
-            Value(name) => parsed.targets.push(name.string()?),
-            _ => return Err(arg.unexpected().into()),
-        }
-    }
-    let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
-    let unknown = parsed.targets.iter().find(|name| !names.contains(&name.as_str()));
-    if let Some(name) = unknown {
-        bail!(
-            Error::usage(format!("no target `{name}`"))
-                .hint(format!("targets are {}", names.join(" ")))
-        );
-    }
-    Ok(Some(parsed))
+    fuzz(&mut screen, &program, args)
 }
 
 fn fuzz(screen: &mut Screen, program: &Path, args: &Args) -> Result<()> {
@@ -123,7 +99,7 @@ fn fuzz(screen: &mut Screen, program: &Path, args: &Args) -> Result<()> {
             args.targets.is_empty() || args.targets.iter().any(|name| name == target.name)
         })
         .collect();
-    let time = args.time / u32::try_from(chosen.len())?;
+    let time = args.time() / u32::try_from(chosen.len())?;
     let mut found = Vec::new();
     for target in chosen {
         let run = Run::new(target, program, args.seed)?;
@@ -221,30 +197,33 @@ fn kept(name: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use clap::Parser;
 
-    fn parsed(words: &str) -> Result<Option<Args>> {
-        parse(words.split_whitespace().map(OsString::from).collect())
+    use super::*;
+    use crate::Cli;
+
+    fn parsed(words: &str) -> Result<Args, clap::Error> {
+        let words = ["cargo xtask", "fuzz"].into_iter().chain(words.split_whitespace());
+        Cli::try_parse_from(words).map(|cli| match cli {
+            Cli::Fuzz(args) => args,
+            other => panic!("{other:?}"),
+        })
     }
 
     #[test]
     fn twenty_minutes_of_everything_unless_told_otherwise() {
-        let args = parsed("").unwrap().unwrap();
-        assert_eq!(args.time, Duration::from_secs(1200));
+        let args = parsed("").unwrap();
+        assert_eq!(args.time(), Duration::from_secs(1200));
         assert!(args.seed.is_none() && args.targets.is_empty() && !args.build && !args.yes);
-        let args = parsed("--seconds 60 --seed 7 gguf model").unwrap().unwrap();
-        assert_eq!((args.time, args.seed), (Duration::from_secs(60), Some(7)));
+        let args = parsed("--seconds 60 --seed 7 gguf model").unwrap();
+        assert_eq!((args.time(), args.seed), (Duration::from_secs(60), Some(7)));
         assert_eq!(args.targets, ["gguf", "model"]);
-        assert!(parsed("--help").unwrap().is_none());
     }
 
     #[test]
     fn an_unknown_target_is_refused_with_all_names() {
-        assert_eq!(
-            parsed("html").unwrap_err().to_string(),
-            "no target `html`\n  hint: targets are gguf grammar jinja lora media mmproj model output \
-             request schema slot state"
-        );
+        let error = parsed("html").unwrap_err().to_string();
+        assert!(error.contains("[possible values: gguf, grammar, jinja, lora, media,"), "{error}");
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use lexopt::prelude::*;
 use llama_src::sh::Cmd;
 
 use crate::check;
@@ -19,31 +18,15 @@ use workspace::screen::Screen;
 use workspace::source;
 use workspace::tools;
 
-pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
-    if workspace::tools::helped("test", &args) {
-        return Ok(());
-    }
-    let (yes, rest) = parse(args)?;
-    everything(yes, rest, cargo::is_ci())
-}
-
-/// `cargo xtask ci`: the same as CI runs it, where nobody is asked and nothing is skipped.
-pub(crate) fn ci(args: Vec<OsString>) -> Result<()> {
-    if tools::helped("test", &args) {
-        return Ok(());
-    }
-    let (_, rest) = parse(args)?;
-    everything(true, rest, true)
-}
-
-fn everything(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
+/// In `ci` nobody is asked and nothing is skipped; `rest` goes to `cargo test`.
+pub(crate) fn run(yes: bool, rest: Vec<OsString>, ci: bool) -> Result<()> {
     let mut screen = Screen::new();
     let test = cargo::cargo("test").args(["--release", "--workspace", "--no-fail-fast"]);
     prepare(&mut screen, yes)?;
     screen.step("checking, and building the web UI");
     let tools = Tools::build(&mut screen)?;
     let vendor = [tools.cmd("vendor")];
-    let (checked, web_ui) = beside("vendor", &vendor, || check::run(Vec::new()));
+    let (checked, web_ui) = beside("vendor", &vendor, || check::run(check::Args::default()));
     checked?;
     web_ui?;
     let (subjects, mut left_out) =
@@ -120,27 +103,6 @@ fn build(screen: &mut Screen, tools: &Tools, test: &Cmd, yes: bool) -> Result<Su
     let own = keep(programs.program("llama-server")?, "llama-server")?;
     let (dists, left_out) = distributions(tools, yes)?;
     Ok(Subjects { own, shared, programs, dists, left_out })
-}
-
-fn parse(args: Vec<OsString>) -> Result<(bool, Vec<OsString>)> {
-    let mut own = args.clone();
-    let rest = match args.iter().position(|arg| arg == "--") {
-        Some(end) => {
-            let rest = own.split_off(end + 1);
-            own.pop();
-            rest
-        }
-        None => Vec::new(),
-    };
-    let mut yes = false;
-    let mut own = lexopt::Parser::from_args(own);
-    while let Some(arg) = own.next()? {
-        match arg {
-            Long("yes") | Short('y') => yes = true,
-            _ => return Err(arg.unexpected().into()),
-        }
-    }
-    Ok((yes, rest))
 }
 
 /// The distributions of this machine that are tested, by the variables that name them: the CPU's, and
@@ -275,6 +237,8 @@ fn prepare(screen: &mut Screen, yes: bool) -> Result<()> {
         requirements::pkg_config(),
         requirements::qemu_user(),
         requirements::lavapipe(),
+        requirements::zsh(),
+        requirements::fish(),
     ];
     let linux = linux.into_iter().filter(|_| cfg!(target_os = "linux"));
     let everywhere = [requirements::clang(), requirements::rustfmt(), requirements::clippy()];

@@ -4,6 +4,7 @@
 //! Nothing here asks the clock, the machine or a hash map's order, and sums always run in the same
 //! order, whatever the number of cores: the same sources give the same file.
 
+pub mod args;
 mod attention;
 pub mod check;
 pub mod corpus;

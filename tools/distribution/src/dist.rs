@@ -28,7 +28,6 @@ use crate::component;
 use crate::licenses;
 use crate::sbom;
 use crate::toolkit::{self, Toolkit};
-use args::Args;
 use payload::Payload;
 use plan::Plan;
 use product::identity::Identity;
@@ -42,7 +41,8 @@ use workspace::requirements;
 use workspace::screen::{self, Screen};
 use workspace::source::{self, WithoutPage};
 
-pub use inside::{WORD as BACKEND_WORD, run as run_backend};
+pub(crate) use args::Args;
+pub(crate) use inside::{WORD as BACKEND_WORD, run as run_backend};
 
 /// The name of the folder of `row`'s distribution.
 pub fn folder_of(row: &variant::Row) -> String {
@@ -94,23 +94,20 @@ fn write_archive(
     Ok(to)
 }
 
-pub fn run(words: Vec<OsString>) -> Result<()> {
-    let Some(args) = args::parse(words.clone())? else {
-        screen::print(args::HELP);
-        return Ok(());
-    };
+/// `words` are those of which `args` were made, for the same command in a Debian root.
+pub(crate) fn run(args: &Args, words: &[OsString]) -> Result<()> {
     let host = cargo::host();
-    let target = args.target.clone().unwrap_or_else(|| host.clone());
+    let target = args.target();
     args.check(&target)?;
     if args.plan {
-        return show(&args, &target, &host);
+        return show(args, &target, &host);
     }
     let identity = Identity::find()?;
     let mut screen = Screen::new();
     if args.packer {
-        return packer::dist(&args, &identity, &host, &mut screen);
+        return packer::dist(args, &identity, &host, &mut screen);
     }
-    let toolkits = toolkits(&args, &target, &mut screen)?;
+    let toolkits = toolkits(args, &target, &mut screen)?;
     let mut config = plan::payload_config(&target, &host, args.one_file)?;
     refuse_other_sources(&config.overrides)?;
     let named = toolkits.iter().find_map(|toolkit| toolkit.compilers.clone());
@@ -122,19 +119,18 @@ pub fn run(words: Vec<OsString>) -> Result<()> {
     install::ensure(&config, &[], args.setup)?;
     let source = source::with_page(&mut screen, args.setup, WithoutPage::Fail)?.dir;
     if let Some(root) = root {
-        return inside::dist(root, &words, &args.out, &identity);
+        return inside::dist(root, words, &args.out, &identity);
     }
     let lock = Lock::acquire(&args.out, &mut |news| screen.news(news))
         .with_context(|| format!("cannot write {}", args.out.display()))?;
-    let dist = Dist { args: &args, identity, target, host, source, lock };
+    let dist = Dist { args, identity, target, host, source, lock };
     dist.build(&mut screen, toolkits)
 }
 
 /// Whether `dist` takes these words, for the tests of those who type them.
 pub fn takes(words: &[&str]) -> Result<()> {
-    let args = args::parse(words.iter().map(Into::into).collect())?.context("help is wanted")?;
-    let target = args.target.clone().unwrap_or_else(|| variant::X86_64.to_owned());
-    args.check(&target)
+    let args = args::parsed(words)?;
+    args.check(args.target.as_deref().unwrap_or(variant::X86_64))
 }
 
 /// A distribution is of the pinned llama.cpp, compiled here. (Compilers and flags of the user's are in its manifest.)
@@ -161,7 +157,7 @@ fn refuse_other_sources(overrides: &Overrides) -> Result<()> {
 /// What the variants take from outside, before anything long is begun.
 fn toolkits(args: &Args, target: &str, screen: &mut Screen) -> Result<Vec<Toolkit>> {
     let mut toolkits = Vec::new();
-    for variant in &args.variants {
+    for variant in &args.variants() {
         let found = toolkit::find(*variant, args.toolkit.as_deref(), target, args.setup, screen)?;
         if *variant == Variant::Rocm && !args.probe {
             install::ensure_only(&[requirements::patchelf()], args.setup)?;
@@ -180,7 +176,8 @@ fn show(args: &Args, target: &str, host: &str) -> Result<()> {
         return Ok(());
     }
     let pin = Pin::load();
-    let plans = args.variants.iter().map(|variant| {
+    let variants = args.variants();
+    let plans = variants.iter().map(|variant| {
         let default = variant.toolkits().first().map(|version| (*version).to_owned());
         let toolkit = args.toolkit.clone().or(default);
         Plan::new(&args.choice(*variant, target, toolkit), host, &pin)
@@ -229,14 +226,13 @@ impl Dist<'_> {
         let payload = payload::build(screen, &self.args.choice(Variant::Cpu, &self.target, None))?;
         clock.lap("payload");
         if self.args.probe {
-            let mut all = self.args.variants.iter().zip(&toolkits);
-            return all.try_for_each(|(variant, toolkit)| {
-                self.probe(screen, *variant, toolkit, &payload)
-            });
+            let mut all = self.args.variants().into_iter().zip(&toolkits);
+            return all
+                .try_for_each(|(variant, toolkit)| self.probe(screen, variant, toolkit, &payload));
         }
         let mut rows = Vec::new();
-        for (variant, toolkit) in self.args.variants.iter().zip(toolkits) {
-            let mut row = self.variant(screen, *variant, &toolkit, &payload)?;
+        for (variant, toolkit) in self.args.variants().into_iter().zip(toolkits) {
+            let mut row = self.variant(screen, variant, &toolkit, &payload)?;
             // The first one pays for the payload.
             row.seconds.append(&mut clock.seconds);
             rows.push(row);
@@ -312,12 +308,12 @@ impl Dist<'_> {
         backend: Option<&backend::Built>,
     ) -> Result<Manifest> {
         fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        let mut ours: Vec<&Path> = vec![&payload.server, &payload.healthcheck];
-        ours.extend(payload.libraries.iter().map(PathBuf::as_path));
+        let built = payload.programs.iter().chain(&payload.libraries);
+        let mut ours: Vec<&Path> = built.map(PathBuf::as_path).collect();
         ours.extend(backend.map(|built| built.library.as_path()));
         assemble::copy_stripped(&ours, dir, &self.target, &self.host)?;
-        for name in ["llama-server", "llama-healthcheck"] {
-            assemble::link(dir, name)?;
+        for program in &payload.programs {
+            assemble::link(dir, program)?;
         }
         let vendor = backend.map(|built| built.vendor.as_slice()).unwrap_or_default();
         assemble::copy_vendor(vendor, dir, plan.variant)?;

@@ -3,9 +3,12 @@
 #![expect(missing_docs, reason = "unpublished: names that speak need no line")]
 
 pub mod advisories;
+mod args;
 pub mod component;
 pub mod dist;
 pub mod licenses;
 pub mod sbom;
 pub mod toolkit;
 pub mod variants;
+
+pub use args::Cli;

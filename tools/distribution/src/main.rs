@@ -2,16 +2,8 @@
 
 use std::process::ExitCode;
 
-use distribution::{dist, toolkit, variants};
-use workspace::tools;
+use clap::Parser;
 
 fn main() -> ExitCode {
-    tools::main(|word, args| match word {
-        "dist" => dist::run(args),
-        "variants" => variants::run(args),
-        toolkit::WORD => toolkit::run(args),
-        dist::BACKEND_WORD => dist::run_backend(args),
-        verify::OPEN_WORD => verify::run_open(args),
-        _ => tools::unknown(word),
-    })
+    workspace::tools::main(|| distribution::Cli::parse().run())
 }

@@ -9,7 +9,6 @@ mod rocm;
 mod vulkan;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -86,13 +85,8 @@ pub const WORD: &str = "toolkit";
 ///
 /// # Errors
 /// When it may be brought and cannot be.
-pub fn run(args: Vec<OsString>) -> Result<()> {
-    let words: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
-    let [variant, rest @ ..] = &words[..] else {
-        bail!("usage: cargo xtask {WORD} VARIANT [--setup]")
-    };
-    let setup = rest == ["--setup"];
-    let found = find(Variant::parse(variant)?, None, &cargo::host(), setup, &mut Screen::new());
+pub(crate) fn run(variant: Variant, setup: bool) -> Result<()> {
+    let found = find(variant, None, &cargo::host(), setup, &mut Screen::new());
     let found = if setup { Some(found?) } else { found.ok() };
     let places = found.map(|found| {
         let Toolkits { cudacxx, cuda, vulkan, rocm: _ } = found.toolkits;

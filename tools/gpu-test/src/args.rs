@@ -1,100 +1,76 @@
 //! What a person types after `cargo xtask gpu-test`, and which distributions that means.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use lexopt::prelude::*;
+use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use llama_src::Error;
+use product::args::{path, variant};
+use product::variant::Variant;
+use workspace::tools;
 
 use super::bench::Load;
-use product::variant::Variant;
 
-pub(super) const HELP: &str = "\
-cargo xtask gpu-test: prove a distribution on this machine's GPU
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+pub enum Cli {
+    #[command(about = tools::about("gpu-test"))]
+    GpuTest(Args),
+}
 
-  --variant NAME   cuda (default), rocm or vulkan
-  --dist DIR       the distribution; default: the variant's in dist
-  --cpu-dist DIR   the distribution whose tokens are compared; default: the cpu one in dist, or
-                   the first one with `--device none` if there is no cpu one
-  --model FILE     the model for the comparison of tokens; default: the demo model
-  --ops LIST       operations for test-backend-ops, such as MUL_MAT,ADD; default: all
-  --bench SIZE     8b (default): the shape of an 8B model, 4.9 GB of disk and GPU memory; tiny: 3 MB
-  --json FILE      write the figures there if everything passes
-  --setup          install what the build of upstream's two programs needs
-  --prepare DIR    build upstream's two programs into DIR and stop; needs no GPU
-  --tools DIR      use the two programs in DIR and build none
-";
+impl Cli {
+    pub fn run(self) -> Result<()> {
+        let Self::GpuTest(args) = self;
+        crate::run(&args)
+    }
+}
 
-#[derive(Debug)]
-pub(super) struct Args {
+// Programs are run from other folders than this one, so every path is absolute.
+#[derive(Debug, clap::Args)]
+#[command(next_line_help = true)]
+pub struct Args {
+    /// The variant
+    #[arg(long, value_name = "NAME", default_value = "cuda",
+          value_parser = variant(|variant| variant != Variant::Cpu))]
     pub(super) variant: Variant,
+    /// The distribution; default: the variant's in dist
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub(super) dist: Option<PathBuf>,
+    /// The distribution whose tokens are compared; default: the cpu one in
+    /// dist, or the first one with `--device none` if there is no cpu one
+    #[arg(long, value_name = "DIR", value_parser = path(), verbatim_doc_comment)]
     pub(super) cpu_dist: Option<PathBuf>,
+    /// The model for the comparison of tokens; default: the demo model
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub(super) model: Option<PathBuf>,
+    /// Operations for test-backend-ops, such as MUL_MAT,ADD; default: all
+    #[arg(long, value_name = "LIST")]
     pub(super) ops: Option<String>,
+    /// 8b: the shape of an 8B model, 4.9 GB of disk and GPU memory
+    /// tiny: 3 MB
+    #[arg(long, value_name = "SIZE", default_value = "8b", value_parser = load(),
+          verbatim_doc_comment)]
     pub(super) bench: Load,
+    /// Write the figures there if everything passes
+    #[arg(long, value_name = "FILE", value_parser = path())]
     pub(super) json: Option<PathBuf>,
+    /// Install what the build of upstream's two programs needs
+    #[arg(long)]
     pub(super) setup: bool,
+    /// Build upstream's two programs into DIR and stop; needs no GPU
+    #[arg(long, value_name = "DIR", value_parser = path(), conflicts_with = "tools")]
     pub(super) prepare: Option<PathBuf>,
+    /// Use the two programs in DIR and build none
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub(super) tools: Option<PathBuf>,
 }
 
-/// The words of a command line; `None`: help is wanted.
-///
-/// # Errors
-/// Names a word that means nothing.
-pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
-    let mut parser = lexopt::Parser::from_args(args);
-    let mut parsed = Args {
-        variant: Variant::Cuda,
-        dist: None,
-        cpu_dist: None,
-        model: None,
-        ops: None,
-        bench: Load::LLAMA_3_8B,
-        json: None,
-        setup: false,
-        prepare: None,
-        tools: None,
-    };
-    while let Some(arg) = parser.next()? {
-        match arg {
-            Long("variant") => parsed.variant = variant(&parser.value()?.string()?)?,
-            Long("dist") => parsed.dist = Some(path(&mut parser)?),
-            Long("cpu-dist") => parsed.cpu_dist = Some(path(&mut parser)?),
-            Long("model") => parsed.model = Some(path(&mut parser)?),
-            Long("ops") => parsed.ops = Some(parser.value()?.string()?),
-            Long("bench") => parsed.bench = Load::parse(&parser.value()?.string()?)?,
-            Long("json") => parsed.json = Some(path(&mut parser)?),
-            Long("setup") => parsed.setup = true,
-            Long("prepare") => parsed.prepare = Some(path(&mut parser)?),
-            Long("tools") => parsed.tools = Some(path(&mut parser)?),
-            Long("help") | Short('h') => return Ok(None),
-            _ => return Err(arg.unexpected().into()),
-        }
-    }
-    if parsed.prepare.is_some() && parsed.tools.is_some() {
-        bail!(
-            Error::usage("--prepare builds what --tools would take").hint("leave one of them out")
-        );
-    }
-    Ok(Some(parsed))
-}
-
-/// Programs are run from other folders than this one.
-fn path(parser: &mut lexopt::Parser) -> Result<PathBuf> {
-    Ok(std::path::absolute(PathBuf::from(parser.value()?))?)
-}
-
-fn variant(name: &str) -> Result<Variant> {
-    match Variant::ALL.into_iter().find(|variant| variant.name() == name) {
-        Some(variant) if variant != Variant::Cpu => Ok(variant),
-        _ => bail!(
-            Error::usage(format!("`{name}` is no variant with a GPU"))
-                .hint("variants: cuda rocm vulkan")
-        ),
-    }
+fn load() -> impl TypedValueParser<Value = Load> {
+    PossibleValuesParser::new(["8b", "tiny"]).map(|name| match name.as_str() {
+        "tiny" => Load::TINY,
+        _ => Load::LLAMA_3_8B,
+    })
 }
 
 /// The folder of `variant` for `target` among `folders`, names in the output folder of `dist`.
@@ -133,26 +109,25 @@ mod tests {
     use super::*;
     use product::variant::X86_64;
 
-    fn parsed(words: &str) -> Result<Option<Args>> {
-        parse(words.split_whitespace().map(OsString::from).collect())
+    fn parsed(words: &str) -> Result<Args, clap::Error> {
+        let words = ["cargo xtask", "gpu-test"].into_iter().chain(words.split_whitespace());
+        Cli::try_parse_from(words).map(|Cli::GpuTest(args)| args)
     }
 
     #[test]
     fn words_that_mean_nothing_are_refused() {
         for (words, message) in [
-            ("--variant cpu", "`cpu` is no variant with a GPU\n  hint: variants: cuda rocm vulkan"),
-            ("--bench 70b", "no model of the size `70b`\n  hint: --bench 8b, or --bench tiny"),
-            (
-                "--prepare a --tools b",
-                "--prepare builds what --tools would take\n  hint: leave one of them out",
-            ),
+            ("--variant cpu", "[possible values: cuda, rocm, vulkan]"),
+            ("--bench 70b", "[possible values: 8b, tiny]"),
+            ("--prepare a --tools b", "'--prepare <DIR>' cannot be used with '--tools <DIR>'"),
         ] {
-            assert_eq!(parsed(words).unwrap_err().to_string(), message, "{words}");
+            let error = parsed(words).unwrap_err().to_string();
+            assert!(error.contains(message), "{words}: {error}");
         }
-        assert!(parsed("--help").unwrap().is_none());
-        let args = parsed("--variant vulkan --bench tiny --ops MUL_MAT,ADD").unwrap().unwrap();
+        let args = parsed("--variant vulkan --bench tiny --ops MUL_MAT,ADD --dist x").unwrap();
         assert_eq!((args.variant, args.bench), (Variant::Vulkan, Load::TINY));
         assert_eq!(args.ops.as_deref(), Some("MUL_MAT,ADD"));
+        assert_eq!(args.dist, std::path::absolute("x").ok());
     }
 
     #[test]

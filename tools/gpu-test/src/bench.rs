@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use demo_model::rng::Rng;
-use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -34,21 +33,6 @@ impl Load {
         Self { shape: Shape::LLAMA_3_8B, prompt: 512, generated: 128, repetitions: 5 };
     pub(super) const TINY: Self =
         Self { shape: Shape::TINY, prompt: 128, generated: 32, repetitions: 3 };
-
-    /// The one whose model is as large as `name` says.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub(super) fn parse(name: &str) -> Result<Self> {
-        match name {
-            "8b" => Ok(Self::LLAMA_3_8B),
-            "tiny" => Ok(Self::TINY),
-            _ => bail!(
-                Error::usage(format!("no model of the size `{name}`"))
-                    .hint("--bench 8b, or --bench tiny")
-            ),
-        }
-    }
 }
 
 /// Tokens each second.

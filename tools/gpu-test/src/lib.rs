@@ -16,7 +16,6 @@ pub mod synthetic;
 mod tokens;
 mod tools;
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -33,6 +32,7 @@ use tokens::Difference;
 use workspace::cargo;
 use workspace::screen::{self, Screen};
 
+pub use args::Cli;
 pub use bench::median;
 pub use report::results;
 
@@ -42,12 +42,8 @@ struct Dist {
     manifest: Manifest,
 }
 
-pub fn run(words: Vec<OsString>) -> Result<()> {
-    let Some(args) = args::parse(words)? else {
-        screen::print(args::HELP);
-        return Ok(());
-    };
-    let (dist, cpu) = distributions(&args)?;
+fn run(args: &Args) -> Result<()> {
+    let (dist, cpu) = distributions(args)?;
     let model = args.model.clone().unwrap_or_else(|| cargo::root().join(demo_model::PATH));
     ensure!(
         model.is_file(),
@@ -72,7 +68,7 @@ pub fn run(words: Vec<OsString>) -> Result<()> {
     let scratch = tempfile::Builder::new().prefix("run-").tempdir_in(tools::folder())?;
     let beside = scratch.path().join("dist");
     tools::beside(&dist.dir, &dist.manifest, &programs, &beside)?;
-    let test = Test { args: &args, dist: &dist, cpu: cpu.as_ref(), model, devices };
+    let test = Test { args, dist: &dist, cpu: cpu.as_ref(), model, devices };
     test.run(&mut screen, scratch.path(), &beside)
 }
 

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
+use clap::Parser;
+
 fn main() -> ExitCode {
-    workspace::tools::main(|word, args| match word {
-        "gpu-test" => gpu_test::run(args),
-        _ => workspace::tools::unknown(word),
-    })
+    workspace::tools::main(|| gpu_test::Cli::parse().run())
 }

@@ -1,170 +1,158 @@
 //! What a person types after `cargo xtask image build`, `tags` and `manifest`: they speak of the same
 //! images, so they share their words.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use lexopt::prelude::*;
+use clap::ValueEnum;
 use llama_src::Error;
-
-use super::plan::Output;
-use super::semver::Semver;
-use super::tags::Scheme;
+use product::args::{Variants, path, variants};
 use product::variant::Variant;
-use workspace::install;
 
-/// Words that only one of the commands knows.
-const OWN: &[(&str, &[&str])] = &[
-    (
-        "build",
-        &[
-            "arch",
-            "attest",
-            "base-image",
-            "build-arg",
-            "ca",
-            "cache",
-            "dev",
-            "from-dist",
-            "no-cache",
-            "output",
-            "plan",
-            "push",
-            "rust-image",
-            "tag",
-        ],
-    ),
-    ("tags", &["dev", "json"]),
-    ("manifest", &["plan", "release-json"]),
-];
+use super::packer;
+use super::plan::{Cache, Output};
+use super::semver::Semver;
+use super::tags::{Scheme, Schemes};
 
-#[derive(Debug, Default)]
-pub(super) struct Args {
-    pub(super) variants: Vec<Variant>,
+/// Which images, and what they are called.
+#[derive(Debug, clap::Args)]
+pub(super) struct Images {
+    /// The images
+    #[arg(required = true, value_name = "VARIANT", value_parser = variants())]
+    variants: Vec<Variants>,
+    /// Version of the vendor's toolkit, or all; default: the releases'
+    #[arg(long, value_name = "X.Y|all")]
     pub(super) toolkit: Option<String>,
-    pub(super) architectures: Option<String>,
+    /// linux/amd64, linux/arm64; default: this machine's for build, all
+    /// that the variant has for tags and manifest
+    #[arg(long = "platform", value_name = "LIST", value_delimiter = ',', verbatim_doc_comment)]
     pub(super) platforms: Vec<String>,
+    /// The image without shell and package manager
+    #[arg(long)]
     pub(super) minimal: bool,
+    /// Start of the names; default: names for this machine
+    #[arg(long, value_name = "HOST/OWNER", value_parser = registry)]
     pub(super) registry: Option<String>,
-    /// None: all of them.
-    pub(super) scheme: Option<Scheme>,
+    /// repository: llama-cpp-cpu:VERSION; the default but for tags
+    /// platform: llama-cpp:latest-cpu-amd64
+    /// release: llama-cpp:cuda12.8, llama-cpp:1.2-cpu
+    /// all: the default of tags
+    #[arg(long, value_name = "NAME", hide_possible_values = true, verbatim_doc_comment)]
+    scheme: Option<Schemes>,
+    /// Also the names of this release
+    #[arg(long, value_name = "X.Y.Z", value_parser = Semver::parse)]
     pub(super) semver: Option<Semver>,
-    pub(super) dev: bool,
-    pub(super) tags: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(disable_help_subcommand = true, next_line_help = true)]
+pub struct Build {
+    #[command(flatten)]
+    pub(super) images: Images,
+    /// Use this finished distribution
+    #[arg(long, value_name = "DIR", value_parser = path(),
+          conflicts_with_all = ["architectures", "toolkit"])]
     pub(super) from_dist: Option<PathBuf>,
-    pub(super) base_image: Option<String>,
-    pub(super) rust_image: Option<String>,
-    /// Arguments of the Dockerfile that have no word of their own, as `NAME=VALUE`.
-    pub(super) build_args: Vec<String>,
-    pub(super) ca: Option<PathBuf>,
-    pub(super) output: Option<Output>,
-    pub(super) cache: Option<String>,
-    pub(super) release_json: Option<PathBuf>,
-    pub(super) attest: bool,
-    pub(super) no_cache: bool,
+    /// GPU architectures as CMake takes them
+    #[arg(long = "arch", value_name = "LIST")]
+    pub(super) architectures: Option<String>,
+    /// Replace the names of the scheme; may be repeated
+    #[arg(long = "tag", value_name = "NAME")]
+    pub(super) tags: Vec<String>,
+    /// Use names for a trial, such as llama-cpp:cpu-dev
+    #[arg(long)]
+    pub(super) dev: bool,
+    /// Write to the registry, not to the engine
+    #[arg(long, conflicts_with = "output")]
     pub(super) push: bool,
+    /// oci:FILE: write an archive, not to the engine
+    /// dir:FOLDER: write only the distribution, into a folder
+    #[arg(long, value_name = "oci:FILE|dir:FOLDER", value_parser = output, verbatim_doc_comment)]
+    pub(super) output: Option<Output>,
+    /// Attach the provenance
+    #[arg(long)]
+    pub(super) attest: bool,
+    /// Keep layers there between builds
+    #[arg(long, value_name = "PLACE")]
+    pub(super) cache: Option<Place>,
+    /// Build every layer anew
+    #[arg(long)]
+    pub(super) no_cache: bool,
+    /// Replace the base image
+    #[arg(long, value_name = "NAME")]
+    pub(super) base_image: Option<String>,
+    /// Replace the image in which Cargo runs
+    #[arg(long, value_name = "NAME")]
+    pub(super) rust_image: Option<String>,
+    /// Another argument of the Dockerfile; may be repeated
+    #[arg(long = "build-arg", value_name = "NAME=VALUE")]
+    pub(super) build_args: Vec<String>,
+    /// Trust these certificates, such as a proxy's
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub(super) ca: Option<PathBuf>,
+    /// Print the command and run nothing
+    #[arg(long)]
     pub(super) plan: bool,
+    #[command(subcommand)]
+    pub(super) packer: Option<packer::Build>,
+}
+
+/// Where layers are kept.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Place {
+    Gha,
+    Registry,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_line_help = true)]
+pub struct Tags {
+    #[command(flatten)]
+    pub(super) images: Images,
+    /// Print the names for a trial
+    #[arg(long)]
+    pub(super) dev: bool,
+    /// Print JSON
+    #[arg(long)]
     pub(super) json: bool,
 }
 
-/// The words of a command line of `command`.
-///
-/// # Errors
-/// Names a word that means nothing.
-pub(super) fn parse(command: &str, words: Vec<OsString>) -> Result<Args> {
-    let mut parser = lexopt::Parser::from_args(words);
-    // To have them all is right for looking, seldom for pushing.
-    let scheme = (command != "tags").then_some(Scheme::Repository);
-    let mut args = Args { scheme, ..Args::default() };
-    while let Some(arg) = parser.next()? {
-        match arg {
-            Value(name) => args.variants.extend(variants(&name.string()?)?),
-            Long(name) => {
-                let name = name.to_owned();
-                known(command, &name)?;
-                args.set(&name, &mut parser)?;
-            }
-            Short(_) => return Err(arg.unexpected().into()),
-        }
-    }
-    if args.variants.is_empty() {
-        bail!(
-            Error::usage("no variant is named")
-                .hint(format!("cargo xtask image {command} cpu|cuda|rocm|vulkan|all"))
-        );
-    }
-    args.check()?;
-    Ok(args)
+#[derive(Debug, clap::Args)]
+#[command(next_line_help = true)]
+pub struct Manifest {
+    #[command(flatten)]
+    pub(super) images: Images,
+    /// Write every image's names and digests
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub(super) release_json: Option<PathBuf>,
+    /// Print the commands and run nothing
+    #[arg(long)]
+    pub(super) plan: bool,
 }
 
-fn variants(name: &str) -> Result<Vec<Variant>> {
-    if name == "all" { Ok(Variant::ALL.to_vec()) } else { Ok(vec![Variant::parse(name)?]) }
-}
-
-/// Words that several of the commands know are left to [`Args::set`].
-fn known(command: &str, name: &str) -> Result<()> {
-    let owners: Vec<&str> =
-        OWN.iter().filter(|(_, own)| own.contains(&name)).map(|(owner, _)| *owner).collect();
-    if owners.is_empty() || owners.contains(&command) {
-        return Ok(());
-    }
-    bail!(
-        Error::usage(format!("--{name} means nothing to `image {command}`"))
-            .hint(format!("it is of `image {}`", owners.join("` and `image ")))
-    )
-}
-
-impl Args {
-    fn set(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<()> {
-        let mut text = || -> Result<String> { Ok(parser.value()?.string()?) };
-        match name {
-            "arch" => self.architectures = Some(text()?),
-            "attest" => self.attest = true,
-            "base-image" => self.base_image = Some(text()?),
-            "build-arg" => self.build_args.push(text()?),
-            "ca" => self.ca = Some(std::path::absolute(text()?)?),
-            "cache" => self.cache = Some(text()?),
-            "dev" => self.dev = true,
-            "from-dist" => self.from_dist = Some(std::path::absolute(text()?)?),
-            "json" => self.json = true,
-            "minimal" => self.minimal = true,
-            "no-cache" => self.no_cache = true,
-            "output" => self.output = Some(output(&text()?)?),
-            "plan" => self.plan = true,
-            "platform" => self.platforms = install::split(&text()?),
-            "push" => self.push = true,
-            "registry" => self.registry = Some(registry(&text()?)?),
-            "release-json" => self.release_json = Some(std::path::absolute(text()?)?),
-            "rust-image" => self.rust_image = Some(text()?),
-            "scheme" => self.scheme = Scheme::parse(&text()?)?,
-            "semver" => self.semver = Some(Semver::parse(&text()?)?),
-            "tag" => self.tags.push(text()?),
-            "toolkit" => self.toolkit = Some(text()?),
-            _ => bail!(
-                Error::usage(format!("invalid option '--{name}'")).hint("cargo xtask image --help")
-            ),
-        }
-        Ok(())
+impl Images {
+    pub(super) fn variants(&self) -> Vec<Variant> {
+        self.variants.iter().flat_map(|list| list.0.iter().copied()).collect()
     }
 
-    fn check(&self) -> Result<()> {
-        let mut wrong = Vec::new();
-        if self.push && self.output.is_some() {
-            wrong.push(Error::usage("--push and --output are two places").hint("leave one out"));
-        }
-        if self.push && self.registry.is_none() && self.tags.is_empty() {
+    /// The one scheme of the names; `None`: all of them.
+    pub(super) fn scheme(&self, default: Option<Scheme>) -> Option<Scheme> {
+        self.scheme.map_or(default, Schemes::one)
+    }
+}
+
+impl Build {
+    /// What the parser cannot see.
+    ///
+    /// # Errors
+    /// Names all of it.
+    pub(super) fn check(&self) -> Result<()> {
+        let (mut wrong, images) = (Vec::new(), &self.images);
+        if self.push && images.registry.is_none() && self.tags.is_empty() {
             wrong.push(Error::usage("--push does not know where to").hint("--registry HOST/OWNER"));
         }
-        if self.from_dist.is_some() && (self.architectures.is_some() || self.toolkit.is_some()) {
-            wrong.push(
-                Error::usage(
-                    "--toolkit and --arch apply to a build, and --from-dist takes a finished one",
-                )
-                .hint("leave them out"),
-            );
-        }
-        let several = self.variants.len() > 1 || self.toolkit.as_deref() == Some("all");
+        let several = images.variants().len() > 1 || images.toolkit.as_deref() == Some("all");
         for (given, word) in [
             (self.from_dist.is_some(), "--from-dist"),
             (!self.tags.is_empty(), "--tag"),
@@ -179,6 +167,21 @@ impl Args {
         }
         if wrong.is_empty() { Ok(()) } else { bail!(Error::all(wrong)) }
     }
+
+    /// # Errors
+    /// Without a registry that could keep them.
+    pub(super) fn cache(&self) -> Result<Option<Cache>> {
+        match (self.cache, &self.images.registry) {
+            (None, _) => Ok(None),
+            (Some(Place::Gha), _) => Ok(Some(Cache::Gha)),
+            (Some(Place::Registry), Some(registry)) => {
+                Ok(Some(Cache::Registry(registry.to_owned())))
+            }
+            (Some(Place::Registry), None) => bail!(
+                Error::usage("--cache registry does not know where").hint("--registry HOST/OWNER")
+            ),
+        }
+    }
 }
 
 /// Where an image goes that is neither loaded nor pushed: `oci:FILE`, or `dir:FOLDER` for its distribution alone.
@@ -187,9 +190,7 @@ pub(super) fn output(text: &str) -> Result<Output> {
         Some(("oci", file)) => Ok(Output::Archive(std::path::absolute(file)?)),
         Some(("dir", dir)) => Ok(Output::Folder(std::path::absolute(dir)?)),
         _ => bail!(
-            Error::usage(format!("--output is `{text}`"))
-                .hint("--output oci:image.tar")
-                .hint("--output dir:folder")
+            Error::usage("no place").hint("--output oci:image.tar").hint("--output dir:folder")
         ),
     }
 }
@@ -201,12 +202,10 @@ fn registry(name: &str) -> Result<String> {
     if plain == name && !plain.is_empty() {
         return Ok(plain);
     }
-    bail!(
-        Error::usage(format!("no image name begins with `{name}`"))
-            .hint(format!("--registry {}", if plain.is_empty() { "HOST/OWNER" } else { &plain }))
-    )
+    let hint = if plain.is_empty() { "HOST/OWNER" } else { &plain };
+    bail!(Error::usage("no image name begins with it").hint(format!("--registry {hint}")))
 }
 
 #[cfg(test)]
 #[path = "args_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -1,81 +1,76 @@
 //! Words that are understood, and words that are not.
 
-use super::*;
+use clap::Parser;
 
-fn refused(command: &str, words: &str) -> String {
-    let words = words.split_whitespace().map(OsString::from).collect();
-    parse(command, words).unwrap_err().to_string()
+use super::*;
+use crate::{Cli, Command};
+
+/// `image build` with these words.
+pub(crate) fn build(words: &str) -> Result<Build, clap::Error> {
+    let words = ["cargo xtask", "image", "build"].into_iter().chain(words.split_whitespace());
+    Cli::try_parse_from(words).map(|Cli::Image(command)| match command {
+        Command::Build(build) => *build,
+        other => panic!("{other:?}"),
+    })
 }
 
 #[test]
-fn words_that_cannot_be_meant_are_refused() {
-    for (command, words, message) in [
+fn words_that_mean_nothing_are_refused() {
+    for (words, message) in [
+        ("build", "<VARIANT>..."),
+        ("tags metal", "[possible values: cpu, cuda, rocm, vulkan, all]"),
+        ("tags cpu --push", "unexpected argument '--push' found"),
+        ("build cpu --pull", "unexpected argument '--pull' found"),
+        ("build cpu --scheme 003", "[possible values: repository, platform, release, all]"),
+        ("build cpu --cache s3", "[possible values: gha, registry]"),
+        ("build cpu --output x.tar", "hint: --output oci:image.tar\n  hint: --output dir:folder"),
+        ("build cpu --registry https://GHCR.io/Me/", "hint: --registry ghcr.io/me"),
+        ("build cpu --registry /", "hint: --registry HOST/OWNER"),
+        ("build cpu --semver main", "hint: --semver 1.2.3"),
+        ("build cpu --push --output oci:x", "'--push' cannot be used with"),
+        ("build cuda --from-dist d --arch 90", "'--from-dist <DIR>' cannot be used with"),
+        ("pull", "unrecognized subcommand 'pull'"),
+    ] {
+        let all = ["cargo xtask", "image"].into_iter().chain(words.split_whitespace());
+        let error = Cli::try_parse_from(all).unwrap_err();
+        assert!(error.to_string().contains(message), "{words}: {error}");
+        assert_eq!(error.exit_code(), 2, "{words}");
+    }
+}
+
+#[test]
+fn words_that_cannot_be_meant_are_refused_all_at_once() {
+    for (words, message) in [
+        ("cpu --push", "--push does not know where to\n  hint: --registry HOST/OWNER"),
         (
-            "build",
-            "",
-            "no variant is named\n  hint: cargo xtask image build cpu|cuda|rocm|vulkan|all",
-        ),
-        ("tags", "metal", "no variant `metal`\n  hint: variants: cpu cuda rocm vulkan all"),
-        (
-            "tags",
-            "cpu --push",
-            "--push means nothing to `image tags`\n  hint: it is of `image build`",
-        ),
-        (
-            "manifest",
-            "cpu --dev",
-            "--dev means nothing to `image manifest`\n  hint: it is of `image build` and `image tags`",
-        ),
-        ("build", "cpu --pull", "invalid option '--pull'\n  hint: cargo xtask image --help"),
-        (
-            "build",
-            "cpu --output x.tar",
-            "--output is `x.tar`\n  hint: --output oci:image.tar\n  hint: --output dir:folder",
-        ),
-        (
-            "build",
-            "cpu --registry https://GHCR.io/Me/",
-            "no image name begins with `https://GHCR.io/Me/`\n  hint: --registry ghcr.io/me",
-        ),
-        (
-            "build",
-            "cpu --registry /",
-            "no image name begins with `/`\n  hint: --registry HOST/OWNER",
-        ),
-        (
-            "build",
-            "cpu --push --output oci:x",
-            "--push and --output are two places\n  hint: leave one out\n\
-             --push does not know where to\n  hint: --registry HOST/OWNER",
-        ),
-        (
-            "build",
             "all --from-dist d --tag x --output oci:x",
             "--from-dist needs a single image\n  hint: name one in place of `all`\n\
              --tag needs a single image\n  hint: name one in place of `all`\n\
              --output needs a single image\n  hint: name one in place of `all`",
         ),
         (
-            "build",
             "cuda --toolkit all --tag x",
             "--tag needs a single image\n  hint: name one in place of `all`",
         ),
-        (
-            "build",
-            "cuda --from-dist d --arch 90",
-            "--toolkit and --arch apply to a build, and --from-dist takes a finished one\n  hint: leave them out",
-        ),
     ] {
-        assert_eq!(refused(command, words), message, "{command} {words}");
+        assert_eq!(build(words).unwrap().check().unwrap_err().to_string(), message, "{words}");
     }
+    let error = build("cpu --cache registry").unwrap().cache().unwrap_err();
+    assert_eq!(error.downcast_ref::<Error>().map(Error::exit_code), Some(2));
+    assert_eq!(
+        error.to_string(),
+        "--cache registry does not know where\n  hint: --registry HOST/OWNER"
+    );
 }
 
 #[test]
 fn words_are_understood() {
     let words =
         "cpu --platform linux/amd64,linux/arm64 --tag a:1 --tag b:2 --registry localhost:5000";
-    let args = parse("build", words.split(' ').map(OsString::from).collect()).unwrap();
-    assert_eq!(args.platforms, ["linux/amd64", "linux/arm64"]);
-    assert_eq!(args.tags, ["a:1", "b:2"]);
-    assert_eq!(args.registry.as_deref(), Some("localhost:5000"));
+    let build = build(words).unwrap();
+    assert_eq!(build.images.variants(), [Variant::Cpu]);
+    assert_eq!(build.images.platforms, ["linux/amd64", "linux/arm64"]);
+    assert_eq!(build.tags, ["a:1", "b:2"]);
+    assert_eq!(build.images.registry.as_deref(), Some("localhost:5000"));
+    assert_eq!(build.images.scheme(None), None);
 }

@@ -1,8 +1,6 @@
 //! What our images stand on: which Debian that is, and when it was made, as this machine's engine or a registry knows
 //! it.
 
-use std::ffi::OsString;
-
 use anyhow::{Result, bail};
 use llama_src::Error;
 use product::base::{OWN, is_here, pinned};
@@ -17,10 +15,7 @@ use super::engine::docker;
 ///
 /// # Errors
 /// When there is none.
-pub(super) fn run(rest: Vec<OsString>) -> Result<()> {
-    if let Some(word) = rest.first() {
-        bail!("`image base` takes no words: {}", word.to_string_lossy());
-    }
+pub(super) fn run() -> Result<()> {
     screen::print(format!("{}\n", choose(&pinned()?)?));
     Ok(())
 }

@@ -1,32 +1,36 @@
 //! `cargo xtask image build`: reads the world, plans each image, runs `docker buildx build`.
 
-use std::ffi::OsString;
 use std::fs;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use llama_build::Pin;
 
-use super::args::{self, Args};
+use super::args;
 use super::base;
 use super::dist::{self, Dist};
 use super::engine::{Engine, Wish};
 use super::labels::Facts;
+use super::packer;
 use super::plan::{self, Cache, Manner, Output, Plan};
 use super::subject::{Platforms, Subject};
-use super::tags::Naming;
+use super::tags::{Naming, Scheme};
 use product::identity::Identity;
 use workspace::cargo;
 use workspace::screen::{self, Screen};
 
-pub(super) fn run(words: Vec<OsString>) -> Result<()> {
-    let args = args::parse("build", words)?;
-    let mut subjects = Subject::all(&args, Platforms::Own)?;
+pub(super) fn run(args: &args::Build) -> Result<()> {
+    if let Some(packer::Build::Packer(args)) = &args.packer {
+        return packer::build(args);
+    }
+    args.check()?;
+    let architectures = args.architectures.as_deref();
+    let mut subjects = Subject::all(&args.images, architectures, Platforms::Own)?;
     let dist = args.from_dist.as_deref().map(Dist::read).transpose()?;
     if let Some(dist) = &dist {
-        subjects = vec![dist.subject(subjects.remove(0), !args.platforms.is_empty())?];
+        subjects = vec![dist.subject(subjects.remove(0), !args.images.platforms.is_empty())?];
     }
-    let mut world = World::read(&args, dist)?;
+    let mut world = World::read(args, dist)?;
     if !args.plan {
         world.ready(&subjects)?;
     }
@@ -51,7 +55,7 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
 
 /// What does not depend on the image.
 struct World<'a> {
-    args: &'a Args,
+    args: &'a args::Build,
     identity: Identity,
     dist: Option<Dist>,
     output: Output,
@@ -64,7 +68,7 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn read(args: &'a Args, dist: Option<Dist>) -> Result<Self> {
+    fn read(args: &'a args::Build, dist: Option<Dist>) -> Result<Self> {
         // The image says what the distribution in it says.
         let identity = match &dist {
             Some(dist) => dist.identity(),
@@ -75,14 +79,13 @@ impl<'a> World<'a> {
             None if args.push => Output::Push,
             None => Output::Load,
         };
-        let cache = args.cache.as_deref().map(|name| Cache::parse(name, args.registry.as_deref()));
         let source = super::source();
         Ok(Self {
             args,
             identity,
             dist,
             output,
-            cache: cache.transpose()?,
+            cache: args.cache()?,
             source,
             engine: Engine::find(),
             base: None,
@@ -124,20 +127,16 @@ impl<'a> World<'a> {
     }
 
     fn tags(&self, subject: &Subject) -> Vec<String> {
-        let args = self.args;
-        let naming = Naming {
-            identity: &self.identity,
-            registry: args.registry.as_deref(),
-            semver: args.semver.as_ref(),
-        };
+        let (args, images) = (self.args, &self.args.images);
+        let naming = Naming::of(images, &self.identity);
         if !args.tags.is_empty() {
             args.tags.clone()
         } else if args.dev {
             naming.dev_tags(subject)
-        } else if args.registry.is_none() {
+        } else if images.registry.is_none() {
             vec![naming.local_tag(subject)]
         } else {
-            let tags = naming.tags(subject, args.scheme).into_iter();
+            let tags = naming.tags(subject, images.scheme(Some(Scheme::Repository))).into_iter();
             tags.map(|tag| tag.reference).collect()
         }
     }

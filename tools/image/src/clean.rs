@@ -1,24 +1,13 @@
 //! `cargo xtask image clean`: removes the images that `image build` made on this machine, and no others.
 
-use std::ffi::OsString;
-
 use anyhow::Result;
-use lexopt::prelude::*;
 
 use super::engine::{Engine, docker};
 use super::labels::OWN;
 use super::tags::REPOSITORY;
 use workspace::screen;
 
-pub(super) fn run(words: Vec<OsString>) -> Result<()> {
-    let mut words = lexopt::Parser::from_args(words);
-    let mut plan = false;
-    while let Some(word) = words.next()? {
-        match word {
-            Long("plan") => plan = true,
-            _ => return Err(word.unexpected().into()),
-        }
-    }
+pub(super) fn run(plan: bool) -> Result<()> {
     Engine::find().answers()?;
     let list = docker(["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter"]);
     let list = list.arg(format!("label={OWN}variant")).read()?;

@@ -37,8 +37,10 @@ impl Dockerfile {
 
 /// Fails unless the words after `image build` mean images whose stages there are.
 fn leads_somewhere(words: &[&str]) {
-    let args = args::parse("build", words.iter().map(Into::into).collect()).unwrap();
-    let subjects = Subject::all(&args, Platforms::Own).unwrap();
+    let build = args::tests::build(&words.join(" ")).unwrap();
+    build.check().unwrap();
+    let architectures = build.architectures.as_deref();
+    let subjects = Subject::all(&build.images, architectures, Platforms::Own).unwrap();
     assert!(!subjects.is_empty(), "{words:?}");
     for subject in subjects {
         let file = Dockerfile::read(subject.variant);

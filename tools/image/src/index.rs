@@ -2,7 +2,7 @@
 //! the names that mean all of them, and writes `release.json`.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use llama_build::Pin;
@@ -11,7 +11,7 @@ use llama_src::place;
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
 
-use super::args::{self, Args};
+use super::args;
 use super::engine::{Engine, Wish, docker};
 use super::labels::{self, Facts};
 use super::subject::{Platforms, Subject, platforms};
@@ -19,20 +19,17 @@ use super::tags::{Naming, Scheme, Tag};
 use product::identity::Identity;
 use workspace::screen;
 
-pub(super) fn run(words: Vec<OsString>) -> Result<()> {
-    let args = args::parse("manifest", words)?;
-    let subjects = Subject::all(&args, Platforms::All)?;
+pub(super) fn run(args: &args::Manifest) -> Result<()> {
+    let images = &args.images;
+    let subjects = Subject::all(images, None, Platforms::All)?;
     let identity = Identity::find()?;
-    if args.registry.is_none() {
+    if images.registry.is_none() {
         bail!(Error::usage("no registry is named").hint("--registry HOST/OWNER"));
     }
-    let naming = Naming {
-        identity: &identity,
-        registry: args.registry.as_deref(),
-        semver: args.semver.as_ref(),
-    };
+    let naming = Naming::of(images, &identity);
+    let scheme = images.scheme(Some(Scheme::Repository));
     let joins: Vec<Join> =
-        subjects.iter().flat_map(|subject| joins(&naming, subject, args.scheme)).collect();
+        subjects.iter().flat_map(|subject| joins(&naming, subject, scheme)).collect();
     if args.plan {
         joins.iter().for_each(|join| screen::print(format!("{}\n", join.cmd())));
         return Ok(());
@@ -47,7 +44,10 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
         bail!(not_pushed(&missing));
     }
     joins.iter().try_for_each(|join| join.cmd().run())?;
-    write(&args, &naming, &subjects)
+    match &args.release_json {
+        Some(file) => write(file, &naming, &subjects, scheme),
+        None => Ok(()),
+    }
 }
 
 /// The lines that make every name of `subject` an index; none where it has one platform and was pushed
@@ -162,11 +162,15 @@ struct Platform {
     architecture: String,
 }
 
-fn write(args: &Args, naming: &Naming<'_>, subjects: &[Subject]) -> Result<()> {
-    let Some(file) = &args.release_json else { return Ok(()) };
+fn write(
+    file: &Path,
+    naming: &Naming<'_>,
+    subjects: &[Subject],
+    scheme: Option<Scheme>,
+) -> Result<()> {
     let mut images = Vec::new();
     for subject in subjects {
-        let tags = naming.tags(subject, args.scheme);
+        let tags = naming.tags(subject, scheme);
         let tags: Vec<String> = tags.into_iter().map(|tag| tag.reference).collect();
         let first = tags.first().context("every image has a name")?;
         let inspect = docker(["buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}"]);

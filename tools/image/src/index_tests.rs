@@ -1,6 +1,8 @@
 //! Lines that join images, and what `release.json` says of them.
 
 use super::*;
+use crate::tags::Schemes;
+use clap::ValueEnum;
 use product::variant::Variant;
 
 const INDEX: &str = r#"{"schemaVersion":2,"digest":"sha256:11","manifests":[
@@ -21,7 +23,8 @@ fn identity() -> Identity {
 fn lines(variant: Variant, scheme: &str) -> Vec<String> {
     let identity = identity();
     let naming = Naming { identity: &identity, registry: Some("r.io/me"), semver: None };
-    let cmds = joins(&naming, &Subject::new(variant), Scheme::parse(scheme).unwrap());
+    let scheme = Schemes::from_str(scheme, false).unwrap().one();
+    let cmds = joins(&naming, &Subject::new(variant), scheme);
     let short = |join: Join| {
         let line = join.cmd().to_string();
         let tags = line.find("--tag").unwrap();

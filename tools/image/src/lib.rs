@@ -28,131 +28,103 @@ mod subject;
 mod tags;
 mod test;
 
-use std::ffi::OsString;
-
-use anyhow::{Context, Result, bail};
-use llama_src::Error;
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
 use llama_src::sh::Cmd;
 
 use product::identity::Identity;
 use subject::{Platforms, Subject};
 use workspace::cargo;
 use workspace::screen;
+use workspace::tools;
 
 pub use release::IMAGES_TAG;
 pub use subject::platform_of;
 
-const HELP: &str = "\
-cargo xtask image COMMAND: container images with llama-server
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+pub enum Cli {
+    #[command(subcommand, about = tools::about("image"))]
+    Image(Command),
+}
 
-  build VARIANT|all     build images; VARIANT is cpu, cuda, rocm or vulkan
-  build gguf-packer     build the packer's image from `dist --packer`'s folder
-  tags VARIANT|all      print every name of an image for this commit
-  manifest VARIANT|all  join the pushed images of all platforms in one name
-  test VARIANT|gguf-packer
-                        run an image and check its promises
-  base                  print the base image that this machine has
-  size IMAGE|ARCHIVE    print the layers; fail if the image is over budget
-  version               print the version of this commit
-  info                  print commit, branch, version, last and next release
-  release               tag this commit, so that CI publishes its images
-  clean [--plan]        remove the images that this clone built
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build images
+    Build(Box<args::Build>),
+    /// Print every name of an image for this commit
+    Tags(args::Tags),
+    /// Join the pushed images of all platforms in one name
+    Manifest(args::Manifest),
+    /// Run an image and check its promises
+    Test(test::Args),
+    /// Print the base image that this machine has
+    Base,
+    /// Print the layers; fail if the image is over budget
+    Size {
+        /// The name of an image, or its archive
+        #[arg(value_name = "IMAGE|ARCHIVE")]
+        image: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the version of this commit
+    Version,
+    /// Print commit, branch, version, last and next release
+    Info,
+    /// Tag this commit, so that CI publishes its images
+    Release {
+        /// Do it; without it, only print the steps
+        #[arg(short, long)]
+        yes: bool,
+        /// Also push the tag
+        #[arg(long)]
+        push: bool,
+    },
+    /// Remove the images that this clone built
+    Clean {
+        /// Print the command and run nothing
+        #[arg(long)]
+        plan: bool,
+    },
+}
 
-build, tags and manifest:
-  --toolkit X.Y|all     the vendor's toolkit; default: that of the releases
-  --platform LIST       linux/amd64, linux/arm64; default: this machine's for
-                        build, all that the variant has for tags and manifest
-  --minimal             the image without shell and package manager
-  --registry HOST/OWNER start of the names; default: names for this machine
-  --scheme NAME         repository: llama-cpp-cpu:VERSION; default but for tags
-                        platform: llama-cpp:latest-cpu-amd64
-                        release: llama-cpp:cuda12.8, llama-cpp:1.2-cpu
-                        all: default of tags
-  --semver X.Y.Z        also the names of this release
-build:
-  --from-dist DIR       use this finished distribution
-  --arch LIST           GPU architectures as CMake takes them
-  --tag NAME            replace the names of the scheme; may be repeated
-  --dev                 use names for a trial, such as llama-cpp:cpu-dev
-  --push                write to the registry, not to the engine
-  --output oci:FILE     write an archive, not to the engine
-  --output dir:FOLDER   write only the distribution, into a folder
-  --attest              attach the provenance
-  --cache gha|registry  keep layers there between builds
-  --no-cache            build every layer anew
-  --base-image NAME     replace the base image; --rust-image likewise
-  --build-arg NAME=VAL  another argument of the Dockerfile; may be repeated
-  --ca FILE             trust these certificates, such as a proxy's
-  --plan                print the command and run nothing; also for manifest
-tags:
-  --dev --json
-manifest:
-  --release-json FILE   write every image's names and digests
-test:
-  --image NAME          default: the name that build gave
-  --toolkit X.Y --minimal
-size:
-  --json
-release:
-  --yes                 do it; without it, only print the steps
-  --push                also push the tag
-";
-
-pub fn run(words: Vec<OsString>) -> Result<()> {
-    let mut words = words.into_iter();
-    let command = words.next().unwrap_or_default().to_string_lossy().into_owned();
-    let rest: Vec<OsString> = words.collect();
-    if is_help(&command) || rest.iter().any(|word| is_help(&word.to_string_lossy())) {
-        screen::print(HELP);
-        return Ok(());
-    }
-    match command.as_str() {
-        "build" if packer::is_meant(&rest) => packer::build(rest),
-        "test" if packer::is_meant(&rest) => packer::test(rest),
-        "build" => build::run(rest),
-        "tags" => tags(rest),
-        "manifest" => index::run(rest),
-        "test" => test::run(rest),
-        "base" => base::run(rest),
-        "size" => size::run(rest),
-        "version" => release::version(rest),
-        "info" => release::info(rest),
-        "release" => release::release(rest),
-        "clean" => clean::run(rest),
-        _ => bail!(
-            Error::usage(format!("unknown command `image {command}`"))
-                .hint("cargo xtask image --help")
-        ),
+impl Cli {
+    pub fn run(self) -> Result<()> {
+        let Self::Image(command) = self;
+        match command {
+            Command::Build(args) => build::run(&args),
+            Command::Tags(args) => tags(&args),
+            Command::Manifest(args) => index::run(&args),
+            Command::Test(args) => test::run(args),
+            Command::Base => base::run(),
+            Command::Size { image, json } => size::run(&image, json),
+            Command::Version => release::version(),
+            Command::Info => release::info(),
+            Command::Release { yes, push } => release::release(yes, push),
+            Command::Clean { plan } => clean::run(plan),
+        }
     }
 }
 
 /// Whether `image` takes these words, for the tests of those who type them.
 pub fn takes(words: &[&str]) -> Result<()> {
-    let rest: Vec<OsString> = words[1..].iter().map(Into::into).collect();
-    match words[0] {
-        "build" | "test" if packer::is_meant(&rest) => packer::parse(words[0], rest).map(drop),
-        "test" => test::parse(rest).map(drop),
-        "build" => {
-            let args = args::parse("build", rest)?;
-            Subject::all(&args, Platforms::Own).map(drop)
+    let Cli::Image(command) = Cli::try_parse_from(["cargo xtask", "image"].iter().chain(words))?;
+    match command {
+        Command::Build(args) if args.packer.is_none() => {
+            args.check()?;
+            Subject::all(&args.images, args.architectures.as_deref(), Platforms::Own).map(drop)
         }
-        other => bail!("unknown command `image {other}`"),
+        _ => Ok(()),
     }
 }
 
-fn is_help(word: &str) -> bool {
-    matches!(word, "" | "help" | "-h" | "--help")
-}
-
-fn tags(words: Vec<OsString>) -> Result<()> {
-    let args = args::parse("tags", words)?;
-    let subjects = Subject::all(&args, Platforms::All)?;
+fn tags(args: &args::Tags) -> Result<()> {
+    let images = &args.images;
+    let subjects = Subject::all(images, None, Platforms::All)?;
     let identity = Identity::find()?;
-    let naming = tags::Naming {
-        identity: &identity,
-        registry: args.registry.as_deref(),
-        semver: args.semver.as_ref(),
-    };
+    let naming = tags::Naming::of(images, &identity);
     if args.dev {
         let tags: Vec<String> =
             subjects.iter().flat_map(|subject| naming.dev_tags(subject)).collect();
@@ -160,8 +132,10 @@ fn tags(words: Vec<OsString>) -> Result<()> {
         screen::print(if args.json { json } else { tags.join("\n") } + "\n");
         return Ok(());
     }
+    // To have them all is right for looking, seldom for pushing.
+    let scheme = images.scheme(None);
     let tags: Vec<tags::Tag> =
-        subjects.iter().flat_map(|subject| naming.tags(subject, args.scheme)).collect();
+        subjects.iter().flat_map(|subject| naming.tags(subject, scheme)).collect();
     if args.json {
         screen::print(serde_json::to_string_pretty(&tags)? + "\n");
     } else {
@@ -187,24 +161,4 @@ pub fn newest_base() -> Result<String> {
     let digest = Cmd::new("docker").args(inspect).read();
     let digest = digest.with_context(|| format!("cannot find out the newest {name}"))?;
     Ok(format!("{name}@{}", digest.trim()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn help_fits_a_terminal() {
-        for line in HELP.lines() {
-            assert!(line.chars().count() <= 80, "{line}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_command_is_refused() {
-        assert_eq!(
-            run(vec!["pull".into()]).unwrap_err().to_string(),
-            "unknown command `image pull`\n  hint: cargo xtask image --help"
-        );
-    }
 }

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
+use clap::Parser;
+
 fn main() -> ExitCode {
-    workspace::tools::main(|word, args| match word {
-        "image" => image::run(args),
-        _ => workspace::tools::unknown(word),
-    })
+    workspace::tools::main(|| image::Cli::parse().run())
 }

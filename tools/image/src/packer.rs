@@ -1,18 +1,17 @@
 //! The image of gguf-packer, which is a frontend of `docker build` and a command line: built of a finished
 //! distribution, and tried as both.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
-use lexopt::prelude::*;
-use llama_src::Error;
+use anyhow::{Result, ensure};
+use clap::Subcommand;
 use llama_src::sh::Cmd;
 
 use super::engine::Engine;
 use super::labels::{self, Facts};
 use super::plan::{self, Output};
 use super::{args, base};
+use product::args::path;
 use product::manifest::Manifest;
 use product::variant::PACKER as NAME;
 use workspace::cargo;
@@ -24,66 +23,58 @@ const LOCAL: &str = "gguf-packer:local";
 /// A file for the frontend, and the folder that it builds in.
 const TRIAL: [&str; 2] = ["docker/tests/demo.GGUFPackerfile", "tests/models"];
 
-/// What a person types behind `image build gguf-packer`, or `image test gguf-packer`.
-#[derive(Debug, Default)]
+/// Behind `image build`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Build {
+    /// Build the packer's image
+    #[command(name = NAME)]
+    Packer(Args),
+}
+
+/// Behind `image test`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Test {
+    /// Test the packer's image as a command line and as a frontend of Docker
+    #[command(name = NAME)]
+    Packer {
+        /// The image's name
+        #[arg(long, value_name = "NAME", default_value = LOCAL)]
+        image: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_line_help = true)]
 pub(super) struct Args {
-    from_dist: Option<PathBuf>,
+    /// The distribution, which `cargo xtask dist --packer --setup` makes
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    from_dist: PathBuf,
+    /// Replace the base image
+    #[arg(long, value_name = "NAME")]
     base_image: Option<String>,
-    tag: Option<String>,
+    /// The image's name
+    #[arg(long, value_name = "NAME", default_value = LOCAL)]
+    tag: String,
+    /// oci:FILE: write an archive, not to the engine
+    #[arg(long, value_name = "oci:FILE", value_parser = args::output)]
     output: Option<Output>,
+    /// Attach the provenance
+    #[arg(long)]
     attest: bool,
+    /// Build every layer anew
+    #[arg(long)]
     no_cache: bool,
+    /// Print the command and run nothing
+    #[arg(long)]
     plan: bool,
-}
-
-/// Whether the words after `image build` or `image test` mean this image.
-pub(super) fn is_meant(words: &[OsString]) -> bool {
-    words.first().is_some_and(|word| word == NAME)
-}
-
-/// The words of a command line of `command`.
-///
-/// # Errors
-/// Names a word that means nothing, and what is missing.
-pub(super) fn parse(command: &str, words: Vec<OsString>) -> Result<Args> {
-    let mut words = lexopt::Parser::from_args(words);
-    let (mut args, build) = (Args::default(), command == "build");
-    while let Some(word) = words.next()? {
-        match word {
-            Value(name) if name == NAME => {}
-            Long("image") if !build => args.tag = Some(words.value()?.string()?),
-            Long("tag") if build => args.tag = Some(words.value()?.string()?),
-            Long("from-dist") if build => {
-                args.from_dist = Some(std::path::absolute(PathBuf::from(words.value()?))?);
-            }
-            Long("base-image") if build => args.base_image = Some(words.value()?.string()?),
-            Long("output") if build => args.output = Some(args::output(&words.value()?.string()?)?),
-            Long("attest") if build => args.attest = true,
-            Long("no-cache") if build => args.no_cache = true,
-            Long("plan") if build => args.plan = true,
-            _ => return Err(word.unexpected().into()),
-        }
-    }
-    if build && args.from_dist.is_none() {
-        bail!(
-            Error::usage(format!("the image of {NAME} is made of a distribution"))
-                .hint("cargo xtask dist --packer --setup")
-                .hint(format!(
-                    "cargo xtask image build {NAME} --from-dist dist/{NAME}-{}",
-                    cargo::host()
-                ))
-        );
-    }
-    Ok(args)
 }
 
 /// `cargo xtask image build gguf-packer`.
 ///
 /// # Errors
 /// When there is no such distribution, or Docker fails.
-pub(super) fn build(words: Vec<OsString>) -> Result<()> {
-    let args = parse("build", words)?;
-    let dist = args.from_dist.as_deref().context("it is asked for")?;
+pub(super) fn build(args: &Args) -> Result<()> {
+    let dist = &args.from_dist;
     let manifest = Manifest::read(dist)?;
     let is_packer = manifest.variant == NAME;
     ensure!(is_packer, "{} is a distribution of {}", dist.display(), manifest.product());
@@ -93,7 +84,7 @@ pub(super) fn build(words: Vec<OsString>) -> Result<()> {
     let base = base::instead(args.base_image.as_deref(), args.plan)?;
     let stands_on = base.clone().map_or_else(product::base::pinned, Ok)?;
     let epoch = base::made(&stands_on).unwrap_or(manifest.source_date_epoch);
-    let cmd = command(&args, &manifest, base.as_deref(), &stands_on, epoch);
+    let cmd = command(args, &manifest, base.as_deref(), &stands_on, epoch);
     if args.plan {
         screen::print(format!("{cmd}\n"));
         return Ok(());
@@ -122,15 +113,14 @@ fn command(
     if let Some(base) = base {
         cmd = cmd.arg("--build-arg").arg(format!("BASE_IMAGE={base}"));
     }
-    let dist = args.from_dist.as_deref().map(|dir| format!("packer={}", dir.display()));
-    cmd = dist.into_iter().fold(cmd, |cmd, context| cmd.arg("--build-context").arg(context));
+    cmd = cmd.arg("--build-context").arg(format!("packer={}", args.from_dist.display()));
     for (name, value) in labels::of_packer(&facts) {
         cmd = cmd.arg("--label").arg(format!("{name}={value}"));
         if matches!(output, Output::Archive(_)) {
             cmd = cmd.arg("--annotation").arg(format!("{name}={value}"));
         }
     }
-    cmd = cmd.args(["--tag", args.tag.as_deref().unwrap_or(LOCAL)]);
+    cmd = cmd.args(["--tag", &args.tag]);
     cmd = cmd.args(args.no_cache.then_some("--no-cache"));
     let provenance = if args.attest { "mode=max" } else { "false" };
     cmd.args(["--provenance", provenance, "--output", &plan::output(&output, true), "."])
@@ -140,10 +130,8 @@ fn command(
 ///
 /// # Errors
 /// What it does not do.
-pub(super) fn test(words: Vec<OsString>) -> Result<()> {
-    let args = parse("test", words)?;
+pub(super) fn test(image: &str) -> Result<()> {
     Engine::find().answers()?;
-    let image = args.tag.as_deref().unwrap_or(LOCAL);
     for words in trials(image) {
         Cmd::new("docker").args(&words).dir(cargo::root()).read()?;
         eprintln!("ok: docker {}", words.join(" "));
@@ -167,26 +155,26 @@ fn trials(image: &str) -> [Vec<String>; 3] {
 mod tests {
     use super::*;
 
-    fn words(text: &str) -> Vec<OsString> {
-        text.split(' ').map(OsString::from).collect()
+    fn parsed(words: &str) -> Args {
+        let build = args::tests::build(words).unwrap();
+        let Some(Build::Packer(args)) = build.packer else { panic!("{words}") };
+        args
     }
 
     #[test]
     fn it_is_made_of_a_distribution() {
-        let error = parse("build", words("gguf-packer --no-cache")).unwrap_err().to_string();
-        assert!(
-            error.starts_with("the image of gguf-packer is made of a distribution\n"),
-            "{error}"
-        );
-        assert!(parse("build", words("gguf-packer --from-dist /d --arch 90")).is_err());
-        assert!(parse("test", words("gguf-packer --from-dist /d")).is_err());
-        assert!(is_meant(&words("gguf-packer")) && !is_meant(&words("cpu gguf-packer")));
+        for words in ["gguf-packer --no-cache", "gguf-packer --from-dist /d --arch 90"] {
+            assert!(args::tests::build(words).is_err(), "{words}");
+        }
+        for words in ["--from-dist /d gguf-packer", "cpu gguf-packer", ""] {
+            assert!(args::tests::build(words).is_err(), "{words}");
+        }
     }
 
     #[test]
     fn the_line_of_docker_has_the_distribution_the_base_and_the_labels() {
         let text = "gguf-packer --from-dist /d --output oci:/o.tar --attest --no-cache";
-        let args = parse("build", words(text)).unwrap();
+        let args = parsed(text);
         let manifest = Manifest { variant: NAME.into(), ..Manifest::example() };
         let shown = command(&args, &manifest, Some("b"), "b", 7).to_string();
         for part in [
@@ -198,7 +186,7 @@ mod tests {
         ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
-        let args = parse("build", words("gguf-packer --from-dist /d --tag x:1")).unwrap();
+        let args = parsed("gguf-packer --from-dist /d --tag x:1");
         let shown = command(&args, &manifest, None, "debian:x@sha256:0a", 7).to_string();
         assert!(!shown.contains("BASE_IMAGE") && !shown.contains("--annotation"), "{shown}");
         assert!(shown.ends_with("--tag x:1 --provenance false --output type=docker ."), "{shown}");

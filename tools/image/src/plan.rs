@@ -4,8 +4,6 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
-use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::labels::{self, Facts};
@@ -36,26 +34,6 @@ pub(super) enum Cache {
     Gha,
     /// Beside the images, under a tag of its own; the registry.
     Registry(String),
-}
-
-impl Cache {
-    /// `gha` or `registry`.
-    ///
-    /// # Errors
-    /// For another name, and for `registry` without one.
-    pub(super) fn parse(name: &str, registry: Option<&str>) -> Result<Self> {
-        match (name, registry) {
-            ("gha", _) => Ok(Self::Gha),
-            ("registry", Some(registry)) => Ok(Self::Registry(registry.to_owned())),
-            ("registry", None) => {
-                bail!(
-                    Error::usage("--cache registry does not know where")
-                        .hint("--registry HOST/OWNER")
-                )
-            }
-            _ => bail!(Error::usage(format!("no cache `{name}`")).hint("caches: gha registry")),
-        }
-    }
 }
 
 /// How an image is built, besides what it is.

@@ -1,12 +1,10 @@
 //! `cargo xtask image version`, `info` and `release`: what this commit is called, and the tag that makes
 //! CI publish it.
 
-use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use lexopt::prelude::*;
 use llama_src::Error;
 use llama_src::sh::Cmd;
 
@@ -34,28 +32,17 @@ struct State {
     tagged: Vec<&'static str>,
 }
 
-pub(super) fn version(words: Vec<OsString>) -> Result<()> {
-    no_words(words)?;
+pub(super) fn version() -> Result<()> {
     screen::print(format!("{}\n", Identity::of_git(&cargo::root())?.version));
     Ok(())
 }
 
-pub(super) fn info(words: Vec<OsString>) -> Result<()> {
-    no_words(words)?;
+pub(super) fn info() -> Result<()> {
     screen::print(State::read(&cargo::root(), false)?.info());
     Ok(())
 }
 
-pub(super) fn release(words: Vec<OsString>) -> Result<()> {
-    let mut words = lexopt::Parser::from_args(words);
-    let (mut yes, mut push) = (false, false);
-    while let Some(word) = words.next()? {
-        match word {
-            Long("yes") | Short('y') => yes = true,
-            Long("push") => push = true,
-            _ => return Err(word.unexpected().into()),
-        }
-    }
+pub(super) fn release(yes: bool, push: bool) -> Result<()> {
     let root = cargo::root();
     let state = State::read(&root, push)?;
     state.check()?;
@@ -169,13 +156,6 @@ fn reference(tag: &str) -> String {
 
 fn git(root: &Path, words: &[&str]) -> Cmd {
     Cmd::new("git").dir(root).args(words)
-}
-
-fn no_words(words: Vec<OsString>) -> Result<()> {
-    match lexopt::Parser::from_args(words).next()? {
-        None => Ok(()),
-        Some(word) => Err(word.unexpected().into()),
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use llama_src::Error;
 
-use super::args::Args;
+use super::args::Images;
 use product::variant::{self, Variant, major_minor};
 
 /// One image.
@@ -32,20 +32,24 @@ impl Subject {
     ///
     /// # Errors
     /// Names all that cannot be meant.
-    pub(super) fn all(args: &Args, default: Platforms) -> Result<Vec<Self>> {
+    pub(super) fn all(
+        images: &Images,
+        architectures: Option<&str>,
+        default: Platforms,
+    ) -> Result<Vec<Self>> {
         let (mut subjects, mut wrong) = (Vec::new(), Vec::new());
-        for variant in &args.variants {
-            for toolkit in toolkits(*variant, args.toolkit.as_deref()) {
-                let platforms = chosen(*variant, &args.platforms, default, &mut wrong);
+        for variant in images.variants() {
+            for toolkit in toolkits(variant, images.toolkit.as_deref()) {
+                let platforms = chosen(variant, &images.platforms, default, &mut wrong);
                 subjects.push(Self {
                     toolkit,
-                    architectures: args.architectures.clone(),
+                    architectures: architectures.map(str::to_owned),
                     platforms,
-                    minimal: args.minimal,
-                    ..Self::new(*variant)
+                    minimal: images.minimal,
+                    ..Self::new(variant)
                 });
             }
-            check(*variant, args, &mut wrong);
+            check(variant, images, architectures, &mut wrong);
         }
         wrong.dedup();
         if wrong.is_empty() { Ok(subjects) } else { bail!(Error::all(wrong)) }
@@ -149,10 +153,10 @@ fn chosen(
     known.into_iter().filter(|name| wanted.iter().any(|wanted| wanted == name)).collect()
 }
 
-fn check(variant: Variant, args: &Args, wrong: &mut Vec<Error>) {
-    let several = args.variants.len() > 1;
-    let toolkit = args.toolkit.as_deref().filter(|version| *version != "all");
-    if several && (toolkit.is_some() || args.architectures.is_some()) {
+fn check(variant: Variant, images: &Images, architectures: Option<&str>, wrong: &mut Vec<Error>) {
+    let several = images.variants().len() > 1;
+    let toolkit = images.toolkit.as_deref().filter(|version| *version != "all");
+    if several && (toolkit.is_some() || architectures.is_some()) {
         wrong.push(
             Error::usage("--toolkit and --arch need a single variant")
                 .hint("name one in place of `all`"),
@@ -161,7 +165,7 @@ fn check(variant: Variant, args: &Args, wrong: &mut Vec<Error>) {
     }
     if !several && variant.toolkits().is_empty() {
         for (word, given) in
-            [("toolkit", args.toolkit.is_some()), ("arch", args.architectures.is_some())]
+            [("toolkit", images.toolkit.is_some()), ("arch", architectures.is_some())]
         {
             if given {
                 wrong.push(
@@ -181,8 +185,8 @@ mod tests {
     use crate::args;
 
     fn subjects(words: &str, default: Platforms) -> Result<Vec<Subject>> {
-        let words = words.split_whitespace().map(Into::into).collect();
-        Subject::all(&args::parse("build", words)?, default)
+        let build = args::tests::build(words)?;
+        Subject::all(&build.images, build.architectures.as_deref(), default)
     }
 
     #[test]

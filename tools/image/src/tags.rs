@@ -1,10 +1,10 @@
 //! Every name of an image, in three schemes: a repository for each variant, one repository whose tags
 //! name variant and platform, and the same one by toolkit, release and commit. Pure.
 
-use anyhow::{Result, bail};
-use llama_src::Error;
+use clap::ValueEnum;
 use serde::Serialize;
 
+use super::args::Images;
 use super::semver::Semver;
 use super::subject::{Subject, architecture, platforms};
 use product::identity::Identity;
@@ -28,21 +28,25 @@ pub(super) enum Scheme {
 
 impl Scheme {
     const ALL: [Self; 3] = [Self::Repository, Self::Platform, Self::Release];
+}
 
-    /// The scheme called `name`; `None` for `all`.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub(super) fn parse(name: &str) -> Result<Option<Self>> {
-        match name {
-            "repository" => Ok(Some(Self::Repository)),
-            "platform" => Ok(Some(Self::Platform)),
-            "release" => Ok(Some(Self::Release)),
-            "all" => Ok(None),
-            _ => bail!(
-                Error::usage(format!("no scheme `{name}`"))
-                    .hint("schemes: repository platform release all")
-            ),
+/// One scheme, or every one.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Schemes {
+    Repository,
+    Platform,
+    Release,
+    All,
+}
+
+impl Schemes {
+    /// `None`: all of them.
+    pub(super) fn one(self) -> Option<Scheme> {
+        match self {
+            Self::Repository => Some(Scheme::Repository),
+            Self::Platform => Some(Scheme::Platform),
+            Self::Release => Some(Scheme::Release),
+            Self::All => None,
         }
     }
 }
@@ -79,7 +83,12 @@ pub(super) struct Tag {
     pub(super) platforms: Vec<&'static str>,
 }
 
-impl Naming<'_> {
+impl<'a> Naming<'a> {
+    /// As `images` are named.
+    pub(super) fn of(images: &'a Images, identity: &'a Identity) -> Self {
+        Self { identity, registry: images.registry.as_deref(), semver: images.semver.as_ref() }
+    }
+
     /// The repositories that have names of a variant.
     pub(super) fn repositories(&self, subject: &Subject) -> [String; 2] {
         let own = format!("{REPOSITORY}-{}", subject.variant);

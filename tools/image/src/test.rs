@@ -1,20 +1,20 @@
 //! `cargo xtask image test`: runs an image and holds it to its contract.
 
-use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use lexopt::prelude::*;
 use llama_src::Error;
 use llama_src::sh::Cmd;
 use serde_json::json;
 
 use super::contract::{self, Config};
 use super::engine::{Engine, docker};
+use super::packer;
 use super::subject::Subject;
 use super::tags::Naming;
+use product::args::variant;
 use product::identity::Identity;
 use product::variant::Variant;
 use workspace::cargo;
@@ -31,8 +31,31 @@ const STRANGER: &str = "12345:54321";
 /// Longer than any answer takes that is asked for here.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn run(words: Vec<OsString>) -> Result<()> {
-    let (subject, image) = parse(words)?;
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(disable_help_subcommand = true, next_line_help = true)]
+pub struct Args {
+    /// The image's variant
+    #[arg(required = true, value_parser = variant(|_| true))]
+    variant: Option<Variant>,
+    /// The image's name; default: the one that build gave
+    #[arg(long, value_name = "NAME")]
+    image: Option<String>,
+    /// Version of the vendor's toolkit; default: the releases'
+    #[arg(long, value_name = "X.Y")]
+    toolkit: Option<String>,
+    /// The image without shell and package manager
+    #[arg(long)]
+    minimal: bool,
+    #[command(subcommand)]
+    packer: Option<packer::Test>,
+}
+
+pub(super) fn run(args: Args) -> Result<()> {
+    if let Some(packer::Test::Packer { image }) = &args.packer {
+        return packer::test(image);
+    }
+    let (subject, image) = meant(args)?;
     Engine::find().answers()?;
     let test = Test { image: image.unwrap_or(local(&subject)?), subject };
     let config = test.config()?;
@@ -57,24 +80,11 @@ pub(super) fn run(words: Vec<OsString>) -> Result<()> {
     if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
 }
 
-pub(super) fn parse(words: Vec<OsString>) -> Result<(Subject, Option<String>)> {
-    let mut words = lexopt::Parser::from_args(words);
-    let (mut variant, mut toolkit, mut minimal, mut image) = (None, None, false, None);
-    while let Some(word) = words.next()? {
-        match word {
-            Value(name) if variant.is_none() => variant = Some(Variant::parse(&name.string()?)?),
-            Long("image") => image = Some(words.value()?.string()?),
-            Long("toolkit") => toolkit = Some(words.value()?.string()?),
-            Long("minimal") => minimal = true,
-            _ => return Err(word.unexpected().into()),
-        }
-    }
-    let variant = variant.context(
-        Error::usage("no variant is named").hint("cargo xtask image test cpu|cuda|rocm|vulkan"),
-    )?;
-    let default = Subject::new(variant);
-    let toolkit = toolkit.or(default.toolkit.clone());
-    Ok((Subject { toolkit, minimal, ..default }, image))
+/// The image that is meant, and its name if it has another one than the build's.
+fn meant(args: Args) -> Result<(Subject, Option<String>)> {
+    let default = Subject::new(args.variant.context("the parser asks for it")?);
+    let toolkit = args.toolkit.or(default.toolkit.clone());
+    Ok((Subject { toolkit, minimal: args.minimal, ..default }, args.image))
 }
 
 /// What `image build` calls it.
@@ -213,23 +223,26 @@ impl Drop for Container {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
 
-    fn words(text: &str) -> Vec<OsString> {
-        text.split_whitespace().map(OsString::from).collect()
+    fn named(words: &str) -> Result<(Subject, Option<String>)> {
+        let words = ["cargo xtask", "image", "test"].into_iter().chain(words.split_whitespace());
+        match crate::Cli::try_parse_from(words)? {
+            crate::Cli::Image(crate::Command::Test(args)) => meant(args),
+            other => bail!("{other:?}"),
+        }
     }
 
     #[test]
     fn an_image_is_named_by_its_variant_or_by_itself() {
-        let (subject, image) = parse(words("cuda --toolkit 12.8 --minimal")).unwrap();
+        let (subject, image) = named("cuda --toolkit 12.8 --minimal").unwrap();
         assert_eq!((subject.toolkit.as_deref(), subject.minimal), (Some("12.8"), true));
         assert_eq!(image, None);
-        let (subject, image) = parse(words("cpu --image r/x:1")).unwrap();
+        let (subject, image) = named("cpu --image r/x:1").unwrap();
         assert_eq!((subject.toolkit, image.as_deref()), (None, Some("r/x:1")));
-        assert_eq!(
-            parse(Vec::new()).unwrap_err().to_string(),
-            "no variant is named\n  hint: cargo xtask image test cpu|cuda|rocm|vulkan"
-        );
+        assert!(named("").is_err() && named("all").is_err());
     }
 
     #[test]

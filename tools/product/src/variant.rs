@@ -175,8 +175,8 @@ impl Variant {
     pub fn features(self) -> Vec<&'static str> {
         let default = Features::on_by_default();
         let shared = [Feature::BackendDl, Feature::CpuAllVariants].map(Feature::name);
-        let backend = self.backend().map(Backend::feature);
-        default.names().chain(shared).chain(backend).collect()
+        let backends = [Some(Backend::Rpc), self.backend()].into_iter().flatten();
+        default.names().chain(shared).chain(backends.map(Backend::feature)).collect()
     }
 
     /// Libraries that it may take from the system: the C and C++ runtimes, OpenMP, TLS, and the one

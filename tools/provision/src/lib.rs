@@ -3,9 +3,12 @@
 
 #![expect(missing_docs, reason = "unpublished: names that speak need no line")]
 
+mod args;
 pub mod assembly;
 pub mod debian;
 pub mod docker;
 pub mod node;
 pub mod stub;
 pub mod wheels;
+
+pub use args::Cli;

@@ -28,7 +28,7 @@ pub(super) enum What {
 
 /// One job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Job {
+pub struct Job {
     pub(super) id: String,
     pub(super) what: What,
 }

@@ -11,13 +11,12 @@ mod plan;
 #[cfg(test)]
 mod workflow;
 
-use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use lexopt::prelude::*;
+use clap::{Parser, Subcommand};
 use llama_src::Error;
 use serde_json::json;
 
@@ -25,134 +24,111 @@ use image::line::{self, Line};
 use image::publish::{self, Descriptor, Pushed};
 use jobs::DIR;
 use plan::{Plan, Told};
-use workspace::screen;
+use workspace::{screen, tools};
 
-const HELP: &str = "\
-cargo xtask release STEP: run one step of what CI publishes, in dist/release
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+pub enum Cli {
+    #[command(about = tools::about("release"), after_help = EVENT)]
+    Release(Args),
+}
 
-  plan            write what this event publishes, for the later steps
-  build JOB       build and test distribution and images of one row;
-                  `jobs` lists the rows
-  pack DIR --version V
-                  pack a distribution as an archive, with its checksum, bill of
-                  materials and VEX
-  push            push every image by its digest, without a name
-  names           name the signed and scanned images: the name of a version
-                  once, the others only forward
-  archives        publish the archives as a release on GitHub
-  crates          publish every crate on crates.io, in order
-  jobs            list the jobs of `build`
-
-  --plan          print the commands as JSON and run nothing
-  --dry-run       crates: do everything but the upload
-  --repository URL
-                  crates: where `cargo binstall` finds the archives
-
+const EVENT: &str = "\
 GitHub names the event in GITHUB_EVENT_NAME and GITHUB_REF. Without them the
-step is a trial and publishes nothing.
-";
+step is a trial and publishes nothing. The results are in dist/release.";
 
-/// The words of a command line.
-#[derive(Debug, Default)]
-struct Args {
-    step: String,
-    value: Option<String>,
-    version: Option<String>,
-    repository: Option<String>,
-    dry_run: bool,
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    step: Step,
+    /// Print the commands as JSON and run nothing
+    #[arg(long, global = true)]
     plan: bool,
 }
 
-pub fn run(words: Vec<OsString>) -> Result<()> {
-    let Some(args) = parse(words)? else {
-        screen::print(HELP);
-        return Ok(());
-    };
-    let told = Told::read();
-    if args.plan {
-        screen::print(line::print(&planned(&args, &told)?)?);
-        return Ok(());
-    }
-    match args.step.as_str() {
-        "plan" => first(&told),
-        "build" => planned(&args, &told)?.iter().try_for_each(Line::run),
-        "pack" => archives::pack(Path::new(args.value()?), args.version()?),
-        "push" => push(&told),
-        "names" => names(),
-        "archives" => archives(),
-        "crates" => {
-            let repository = args.repository.as_deref().or(told.page.as_deref());
-            crates::run(&crates::published()?, args.dry_run, repository)
-        }
-        "jobs" => {
-            let jobs = jobs::all(&told.event()?.policy());
-            jobs.iter().for_each(|job| screen::print(format!("{}\n", job.id)));
-            Ok(())
-        }
-        step => bail!(
-            Error::usage(format!("unknown step `release {step}`"))
-                .hint("cargo xtask release --help")
-        ),
-    }
+#[derive(Debug, Subcommand)]
+pub enum Step {
+    /// Write what this event publishes, for the later steps
+    Plan,
+    /// Build and test distribution and images of one row
+    Build {
+        /// The row, as `release jobs` prints it
+        #[arg(value_parser = jobs::find)]
+        job: jobs::Job,
+    },
+    /// Pack a distribution with its checksum, bill of materials and VEX
+    Pack {
+        /// The folder of the distribution
+        dir: PathBuf,
+        /// The version in the archive's name
+        #[arg(long, value_name = "V")]
+        version: String,
+    },
+    /// Push every image by its digest, without a name
+    Push,
+    /// Name the signed and scanned images: the name of a version once, the
+    /// others only forward
+    #[command(verbatim_doc_comment)]
+    Names,
+    /// Publish the archives as a release on GitHub
+    Archives,
+    /// Publish every crate on crates.io, in order
+    Crates {
+        /// Do everything but the upload
+        #[arg(long)]
+        dry_run: bool,
+        /// Where `cargo binstall` finds the archives
+        #[arg(long, value_name = "URL")]
+        repository: Option<String>,
+    },
+    /// List the jobs of `build`
+    Jobs,
 }
 
-/// `None`: help is wanted.
-fn parse(words: Vec<OsString>) -> Result<Option<Args>> {
-    let mut words = lexopt::Parser::from_args(words);
-    let mut args = Args::default();
-    while let Some(word) = words.next()? {
-        match word {
-            Value(step) if args.step.is_empty() => args.step = step.string()?,
-            Value(value) if args.value.is_none() => args.value = Some(value.string()?),
-            Long("version") => args.version = Some(words.value()?.string()?),
-            Long("repository") => args.repository = Some(words.value()?.string()?),
-            Long("dry-run") => args.dry_run = true,
-            Long("plan") => args.plan = true,
-            Long("help") | Short('h') => return Ok(None),
-            _ => return Err(word.unexpected().into()),
+impl Cli {
+    pub fn run(self) -> Result<()> {
+        let Self::Release(args) = self;
+        let told = Told::read();
+        if args.plan {
+            screen::print(line::print(&planned(&args.step, &told)?)?);
+            return Ok(());
         }
-    }
-    Ok(Some(args).filter(|args| !matches!(args.step.as_str(), "" | "help")))
-}
-
-impl Args {
-    fn value(&self) -> Result<&str> {
-        let step = &self.step;
-        let missing = || {
-            Error::usage(format!("`release {step}` needs a name"))
-                .hint("cargo xtask release --help")
-        };
-        self.value.as_deref().with_context(missing)
-    }
-
-    fn version(&self) -> Result<&str> {
-        self.version.as_deref().context(Error::usage("no version is named").hint("--version 1.2.3"))
+        match &args.step {
+            Step::Plan => first(&told),
+            Step::Build { .. } => planned(&args.step, &told)?.iter().try_for_each(Line::run),
+            Step::Pack { dir, version } => archives::pack(dir, version),
+            Step::Push => push(&told),
+            Step::Names => names(),
+            Step::Archives => archives(),
+            Step::Crates { dry_run, repository } => {
+                let repository = repository.as_deref().or(told.page.as_deref());
+                crates::run(&crates::published()?, *dry_run, repository)
+            }
+            Step::Jobs => {
+                let jobs = jobs::all(&told.event()?.policy());
+                jobs.iter().for_each(|job| screen::print(format!("{}\n", job.id)));
+                Ok(())
+            }
+        }
     }
 }
 
 /// What a step would run. Nothing of an earlier step has to be there: digests are then made up.
-fn planned(args: &Args, told: &Told) -> Result<Vec<Line>> {
+fn planned(step: &Step, told: &Told) -> Result<Vec<Line>> {
     let event = told.event()?;
     let policy = event.policy();
     let plan = || Plan::find(told, &event);
-    match args.step.as_str() {
-        "build" => {
-            let job = jobs::find(args.value()?)?;
-            Ok(job.lines(&policy, plan()?.version(), told.base.as_deref()))
-        }
-        "push" => Ok(push_of(&plan()?, &made_up)?.lines),
-        "names" => {
+    match step {
+        Step::Build { job } => Ok(job.lines(&policy, plan()?.version(), told.base.as_deref())),
+        Step::Push => Ok(push_of(&plan()?, &made_up)?.lines),
+        Step::Names => {
             let plan = plan()?;
             let pushed = push_of(&plan, &made_up)?.pushed;
             Ok(publish::name(&plan.images()?, &pushed, &publish::nobody)?.lines)
         }
-        "archives" => Ok(archives::lines(plan()?.version())),
-        "crates" => Ok(crates::lines(&crates::published()?, args.dry_run)),
-        "plan" | "pack" | "jobs" => Ok(Vec::new()),
-        step => bail!(
-            Error::usage(format!("unknown step `release {step}`"))
-                .hint("cargo xtask release --help")
-        ),
+        Step::Archives => Ok(archives::lines(plan()?.version())),
+        Step::Crates { dry_run, .. } => Ok(crates::lines(&crates::published()?, *dry_run)),
+        Step::Plan | Step::Pack { .. } | Step::Jobs => Ok(Vec::new()),
     }
 }
 

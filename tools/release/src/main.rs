@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
+use clap::Parser;
+
 fn main() -> ExitCode {
-    workspace::tools::main(|word, args| match word {
-        "release" => release::run(args),
-        _ => workspace::tools::unknown(word),
-    })
+    workspace::tools::main(|| release::Cli::parse().run())
 }

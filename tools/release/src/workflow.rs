@@ -4,13 +4,13 @@
 mod model;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 
+use clap::Parser;
 use serde_norway::Value;
 
 use super::event::Event;
 use super::plan::{self, Plan, Told};
-use super::{Args, Line, made_up, parse, planned, push_of};
+use super::{Cli, Line, Step, made_up, planned, push_of};
 use model::{Context, Job, Workflow};
 use product::identity::Identity;
 
@@ -85,10 +85,6 @@ fn running<'a>(workflow: &'a Workflow, context: &Context) -> Vec<Job<'a>> {
     run
 }
 
-fn words(text: &str) -> Vec<OsString> {
-    text.split_whitespace().map(OsString::from).collect()
-}
-
 #[test]
 fn each_event_runs_its_jobs() {
     let workflow = Workflow::read(RELEASE);
@@ -110,18 +106,19 @@ fn every_command_of_every_event_and_row_is_planned() {
                 let told = Told { base: base.cloned(), ..told(name, reference) };
                 let runs = job.runs().into_iter().map(|run| row.fill(run));
                 for run in runs.filter(|run| run.contains(" release ")) {
-                    let rest = run.split_once(" release ").unwrap().1;
-                    let args = parse(words(rest)).unwrap().unwrap();
-                    is_planned(&run, &args, &told);
+                    let words = run.split_once("xtask ").unwrap().1.split(' ');
+                    let Cli::Release(args) =
+                        Cli::parse_from(["cargo xtask"].into_iter().chain(words));
+                    is_planned(&run, &args.step, &told);
                 }
             }
         }
     }
 }
 
-fn is_planned(run: &str, args: &Args, told: &Told) {
-    let lines: Vec<Line> = planned(args, told).unwrap_or_else(|error| panic!("{run}: {error}"));
-    assert!(!lines.is_empty() || args.step == "plan", "{run}");
+fn is_planned(run: &str, step: &Step, told: &Told) {
+    let lines: Vec<Line> = planned(step, told).unwrap_or_else(|error| panic!("{run}: {error}"));
+    assert!(!lines.is_empty() || matches!(step, Step::Plan), "{run}");
     for line in lines {
         assert!(line.0.iter().all(|word| !word.is_empty() && !word.contains("${{")), "{line:?}");
     }

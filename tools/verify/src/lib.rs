@@ -4,6 +4,7 @@
 #![expect(missing_docs, reason = "unpublished: names that speak need no line")]
 
 mod archive;
+mod args;
 mod build_paths;
 mod code;
 mod facts;
@@ -20,12 +21,10 @@ mod report;
 mod rules;
 mod runner;
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
 use facts::Entries;
-use lexopt::prelude::*;
 use llama_src::Error;
 use runner::Runner;
 
@@ -34,7 +33,8 @@ use product::manifest::Manifest;
 use product::variant::{PACKER, Variant};
 use workspace::cargo;
 
-pub use open::{WORD as OPEN_WORD, run as run_open};
+pub use args::Cli;
+pub use open::{WORD as OPEN_WORD, run as open};
 pub use program::{devices, list_devices, registered_name};
 pub use report::{NotRun, Report};
 
@@ -43,25 +43,11 @@ const PROGRAM: &str = "llama-server";
 /// The one that asks it how it is.
 const HEALTHCHECK: &str = "llama-healthcheck";
 
-pub fn run(args: Vec<OsString>) -> Result<()> {
-    if workspace::tools::helped("verify", &args) {
-        return Ok(());
-    }
-    let mut args = lexopt::Parser::from_args(args);
-    let mut dist = None;
-    while let Some(arg) = args.next()? {
-        match arg {
-            Value(path) if dist.is_none() => dist = Some(PathBuf::from(path)),
-            _ => return Err(arg.unexpected().into()),
-        }
-    }
-    let Some(dist) = dist else {
-        bail!(Error::usage("no distribution is named").hint("cargo xtask verify DIR|ARCHIVE"));
-    };
+fn run(dist: &Path) -> Result<()> {
     let forbidden = cargo::folders();
     let report = match (dist.is_dir(), dist.is_file()) {
-        (true, _) => verify(&dist, &forbidden)?,
-        (_, true) => verify_archive(&dist, &forbidden)?,
+        (true, _) => verify(dist, &forbidden)?,
+        (_, true) => verify_archive(dist, &forbidden)?,
         _ => {
             bail!(
                 Error::usage(format!("{} is neither a folder nor an archive", dist.display()))
@@ -238,16 +224,10 @@ mod tests {
 
     #[test]
     fn what_is_no_distribution_is_told() {
-        let words = |words: &[&str]| words.iter().map(OsString::from).collect();
         assert_eq!(
-            run(Vec::new()).unwrap_err().to_string(),
-            "no distribution is named\n  hint: cargo xtask verify DIR|ARCHIVE"
-        );
-        assert_eq!(
-            run(words(&["no/such"])).unwrap_err().to_string(),
+            run(Path::new("no/such")).unwrap_err().to_string(),
             "no/such is neither a folder nor an archive\n  hint: cargo xtask dist"
         );
-        assert_eq!(run(words(&["a", "b"])).unwrap_err().to_string(), "unexpected argument \"b\"");
         let dir = tempfile::tempdir().unwrap();
         let error = verify(dir.path(), &[]).unwrap_err().to_string();
         assert_eq!(error, format!("{} is no distribution: no version.json", dir.path().display()));

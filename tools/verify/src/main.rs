@@ -2,12 +2,8 @@
 
 use std::process::ExitCode;
 
-use workspace::tools;
+use clap::Parser;
 
 fn main() -> ExitCode {
-    tools::main(|word, args| match word {
-        "verify" => verify::run(args),
-        verify::OPEN_WORD => verify::run_open(args),
-        _ => tools::unknown(word),
-    })
+    workspace::tools::main(|| verify::Cli::parse().run())
 }

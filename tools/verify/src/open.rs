@@ -1,10 +1,9 @@
 //! The rule that every library opens with all its symbols, each in a fresh process without any
 //! environment, so that only the distribution itself can help it.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use llama_src::sh::Cmd;
 
 use super::facts::{self, Entries};
@@ -36,10 +35,8 @@ pub(super) struct Opened {
 }
 
 /// `xtask __dlopen FILE`: opens it and says how that went.
-pub fn run(args: Vec<OsString>) -> Result<()> {
-    let [file] = args.as_slice() else { bail!("usage: cargo xtask {WORD} FILE") };
-    println!("{}", open(Path::new(file)).map_or_else(|why| why, |()| OPENED.to_owned()));
-    Ok(())
+pub fn run(file: &Path) {
+    println!("{}", open(file).map_or_else(|why| why, |()| OPENED.to_owned()));
 }
 
 /// Opens every library of the distribution in `dir`.

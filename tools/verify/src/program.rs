@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use llama_build::backend::Backend;
+use llama_build::cmake::WORKER;
 use llama_src::sh::Cmd;
 
 use super::runner::{self, Runner};
@@ -47,7 +48,21 @@ pub(super) fn run(
         Err(error) => Shown { violations: vec![format!("{PROGRAM}: {error}")], ..Shown::default() },
     };
     shown.violations.extend(says_its_name(HEALTHCHECK, &runner.cmd(&dir.join(HEALTHCHECK))));
+    // One file has no worker.
+    if manifest.files.contains_key("libggml-rpc.so") {
+        shown.violations.extend(about_worker(&runner.cmd(&dir.join(WORKER))));
+    }
     shown
+}
+
+/// It loads the backends next to it before it reads its arguments.
+fn about_worker(program: &Cmd) -> Option<String> {
+    let lines = match runner::lines_of(&program.clone().arg("--help")) {
+        Ok(lines) => lines,
+        Err(error) => return Some(format!("{WORKER}: {error}")),
+    };
+    let missing = ["CPU", "RPC"].into_iter().find(|name| !has_loaded(&lines, name));
+    missing.map(|name| format!("{WORKER}: loads no {name} library"))
 }
 
 /// A program of ours starts, and says which it is.
@@ -186,6 +201,17 @@ mod tests {
         assert_eq!(says("x").unwrap(), "llama-healthcheck: --version says `x --version`");
         let fails = says_its_name(HEALTHCHECK, &Cmd::new("sh").args(["-c", "exit 1"])).unwrap();
         assert!(fails.starts_with("llama-healthcheck: a command failed with "), "{fails}");
+    }
+
+    #[test]
+    fn the_worker_loads_what_it_computes_and_answers_with() {
+        let says = |text: &str| about_worker(&Cmd::new("printf").arg(text));
+        let rpc = CPU.replace("CPU", "RPC");
+        assert_eq!(says(&format!("{rpc}\n{CPU}\n")), None);
+        assert_eq!(says(CPU).unwrap(), "ggml-rpc-server: loads no RPC library");
+        assert_eq!(says(&rpc).unwrap(), "ggml-rpc-server: loads no CPU library");
+        let fails = about_worker(&Cmd::new("sh").args(["-c", "exit 1"])).unwrap();
+        assert!(fails.starts_with("ggml-rpc-server: a command failed with "), "{fails}");
     }
 
     #[test]

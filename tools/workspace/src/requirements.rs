@@ -94,6 +94,18 @@ pub fn qemu_user() -> Requirement {
     program("QEMU", &["qemu-x86_64"], "the tests of distributions", packages)
 }
 
+/// A shell whose completions are tested.
+pub fn zsh() -> Requirement {
+    let packages = Packages(["zsh", "zsh", "zsh", "zsh", ""]);
+    program("zsh", &["zsh"], "the test of completions", packages)
+}
+
+/// See [`zsh`].
+pub fn fish() -> Requirement {
+    let packages = Packages(["fish", "fish", "fish", "fish", ""]);
+    program("fish", &["fish"], "the test of completions", packages)
+}
+
 /// Gives AMD's libraries the run path that a distribution needs.
 pub fn patchelf() -> Requirement {
     let packages = Packages(["patchelf", "patchelf", "patchelf", "patchelf", ""]);

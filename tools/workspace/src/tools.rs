@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use llama_src::Error;
 use llama_src::sh::Cmd;
 
@@ -26,63 +26,69 @@ pub struct Tool {
 }
 
 /// All of them, in the order of the help. The package `xtask` answers its words itself.
-pub const TOOLS: [Tool; 17] = [
+pub const TOOLS: [Tool; 18] = [
     tool(
         "serve",
         "xtask",
         "[--features LIST] [--yes] [-- ARGS]",
-        "build llama-server and run it; ARGS go to it; default: the demo model",
+        "Build llama-server and run it; ARGS go to it; default: the demo model",
     ),
     tool(
         "test",
         "ci",
         "[--yes] [-- ARGS]",
-        "run all checks and tests; ARGS are passed to `cargo test`",
+        "Run all checks and tests; ARGS are passed to `cargo test`",
     ),
-    tool("fuzz", "ci", "[--minutes N] [TARGET...]", "send broken input to the server's parsers"),
+    tool("fuzz", "ci", "[--minutes N] [TARGET...]", "Send broken input to the server's parsers"),
     tool(
         "dist",
         "distribution",
         "[--variant NAME] [--setup]",
-        "make folders and archives that run anywhere",
+        "Make folders and archives that run anywhere",
     ),
-    tool("image", "image", "WORD", "build, test, name and release container images"),
-    tool("gpu-test", "gpu-test", "[--variant NAME]", "prove a distribution on this machine's GPU"),
+    tool("image", "image", "WORD", "Build, test, name and release container images"),
+    tool("gpu-test", "gpu-test", "[--variant NAME]", "Prove a distribution on this machine's GPU"),
     tool(
         "bench",
         "bench",
         "[--quick] WORD...",
-        "measure builds, sizes, starts and speed next to upstream's",
+        "Measure builds, sizes, starts and speed next to upstream's",
     ),
-    tool("release", "release", "STEP", "run one step of what CI publishes"),
+    tool("release", "release", "STEP", "Run one step of what CI publishes"),
     tool(
         "verify",
         "verify",
         "DIR|ARCHIVE",
-        "check a distribution against its manifest; runs its programs",
+        "Check a distribution against its manifest; runs its programs",
     ),
-    tool("variants", "distribution", "[--json]", "print the release matrix"),
-    tool("doctor", "xtask", "[--features LIST]", "print what a build needs and what installs it"),
-    tool("setup", "xtask", "[--features LIST] [--yes]", "install what is missing"),
+    tool("variants", "distribution", "[--json]", "Print the release matrix"),
+    tool("doctor", "xtask", "[--features LIST]", "Print what a build needs and what installs it"),
+    tool("setup", "xtask", "[--features LIST] [--yes]", "Install what is missing"),
     tool(
         "setup docker",
         "provision",
         "[--yes|--stop]",
-        "start a Docker engine and get what images are built from",
+        "Start a Docker engine and get what images are built from",
     ),
     tool(
         "vendor",
         "pin",
         "[--check|--update TAG]",
-        "fetch and verify llama.cpp and its web UI; move the pin",
+        "Fetch and verify llama.cpp and its web UI; move the pin",
     ),
-    tool("bindings", "bindings", "[--check]", "write the Rust declarations of the C headers"),
-    tool("demo-model", "demo-model", "[--check]", "train the demo model"),
+    tool("bindings", "bindings", "[--check]", "Write the Rust declarations of the C headers"),
+    tool("demo-model", "demo-model", "[--check]", "Train the demo model"),
     tool(
         "check",
         "ci",
         "[--fix] [NAME...]",
-        "check format, style, pin, documents, flags, bindings, lints",
+        "Check format, style, pin, documents, flags, bindings, lints",
+    ),
+    tool(
+        "completions",
+        "completions",
+        "SHELL",
+        "Print what completes these commands in bash, zsh or fish",
     ),
 ];
 
@@ -115,6 +121,14 @@ pub fn package(word: &str) -> Option<&'static str> {
         "ci" => Some("ci"),
         _ => TOOLS.iter().find(|tool| tool.word == word).map(|tool| tool.package),
     }
+}
+
+/// The line of [`TOOLS`] about `word`, for the tool's own help.
+///
+/// # Panics
+/// When no tool answers it.
+pub fn about(word: &str) -> &'static str {
+    TOOLS.iter().find(|tool| tool.word == word).expect("a word of TOOLS").about
 }
 
 /// `cargo run` for the tool that answers `word`, with that word as its first argument.
@@ -161,11 +175,9 @@ pub fn programs(screen: &mut Screen, words: &[&str]) -> Result<Built> {
     Built::by(screen, build)
 }
 
-/// The `main` of a tool: `run` gets the word and what follows it.
-pub fn main(run: impl FnOnce(&str, Vec<OsString>) -> Result<()>) -> ExitCode {
-    let mut args = std::env::args_os().skip(1);
-    let word = args.next().unwrap_or_default();
-    match run(&word.to_string_lossy(), args.collect()) {
+/// The `main` of a tool, and of `cargo xtask`: prints the error and picks the exit code.
+pub fn main(run: impl FnOnce() -> Result<()>) -> ExitCode {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", told(&error));
@@ -192,15 +204,8 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     error.downcast_ref().map_or(1, Error::exit_code)
 }
 
-/// The answer to a word that is none of a tool's.
-///
-/// # Errors
-/// Always.
-pub fn unknown(word: &str) -> Result<()> {
-    bail!(Error::usage(format!("unknown command `{word}`")).hint("cargo xtask --help"))
-}
-
-/// Prints what [`TOOLS`] say of `word`, when `args` ask for help and not for that of another program.
+/// Prints what [`TOOLS`] say of `word`, a command of `cargo xtask` itself, when `args` ask for help and not for that
+/// of another program.
 pub fn helped(word: &str, args: &[OsString]) -> bool {
     let mut own = args.iter().take_while(|arg| *arg != "--");
     let asked = own.any(|arg| arg == "--help" || arg == "-h");

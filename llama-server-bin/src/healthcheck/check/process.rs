@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use llama_server_bin::sockets;
+use llama_server_bin::sockets::{self, Listener};
 
 use super::server::{Server, file_name, strings};
 
 /// What is looked for.
 const SERVER: &str = "llama-server";
+/// What computes for the server of another machine.
+const WORKER: &str = "ggml-rpc-server";
 
 /// Programs that do nothing themselves but start others. Whatever else has the first place, a server
 /// among its children is its own affair.
@@ -37,6 +39,8 @@ const STARTERS: &[&str] = &[
 pub(crate) enum Found {
     /// The main process is `llama-server`, or starts programs and has started these.
     Servers(Vec<Server>),
+    /// The main process is `ggml-rpc-server`, or has started it: where it listens, if it is not another user's.
+    Worker(Option<Vec<Listener>>),
     /// This program was told to start `llama-server`, which is not there.
     Without(String),
     /// Another program, and the servers that it has started for itself.
@@ -53,6 +57,9 @@ pub(crate) fn find(proc: &Path, pid: u32) -> Found {
     let (name, words) = read(proc, main);
     if name == SERVER {
         return Found::Servers(vec![table.server(main, &words)]);
+    }
+    if let Some(worker) = table.worker(main) {
+        return Found::Worker(sockets::of(proc, worker).ok());
     }
     let is_starter = STARTERS.contains(&name.as_str());
     let servers = table.servers_below(main, is_starter);
@@ -148,6 +155,17 @@ impl Table<'_> {
             }
         });
         below.collect()
+    }
+
+    /// `pid` if it is a worker, or the worker that it has started if it does nothing else.
+    fn worker(&self, pid: u32) -> Option<u32> {
+        match read(self.proc, pid).0.as_str() {
+            WORKER => Some(pid),
+            name if STARTERS.contains(&name) => {
+                self.children(pid).find_map(|child| self.worker(child))
+            }
+            _ => None,
+        }
     }
 
     /// Whether a server of this container has ended and its parent has not heard of it yet.

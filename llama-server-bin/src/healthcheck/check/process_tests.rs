@@ -41,6 +41,7 @@ fn found_in(proc: &Path) -> String {
         Found::Without(name) => format!("{name} without it"),
         Found::Other(name, servers) if servers.is_empty() => name,
         Found::Other(name, servers) => format!("{name} with {}", all(&servers)),
+        Found::Worker(_) => "worker".to_owned(),
         Found::Unseen => "unseen".to_owned(),
     }
 }
@@ -54,6 +55,19 @@ fn the_main_process_is_the_server() {
     assert_eq!(found(&[(1, 0, "", words)]), r#"1 ["--port", "9", ""]"#);
     assert_eq!(found(&[(1, 0, "/app/llama-server", &["renamed", "-v"])]), r#"1 ["-v"]"#);
     assert_eq!(found(&[(1, 0, "/app/llama-server", &[])]), "1 []");
+}
+
+#[test]
+fn a_worker_is_one_below_an_init_system_too() {
+    let words = &["ggml-rpc-server", "-H", "0.0.0.0"];
+    assert_eq!(found(&[(1, 0, "/app/ggml-rpc-server", words)]), "worker");
+    // Its command line is that of the image's entry point.
+    let init = &["docker-init", "--", "/app/bin/llama-server", "ggml-rpc-server"];
+    let rows: &[Row<'_>] =
+        &[(1, 0, "/sbin/docker-init", init), (7, 1, "/app/ggml-rpc-server", words)];
+    assert_eq!(found(rows), "worker");
+    let rows: &[Row<'_>] = &[(1, 0, "/usr/bin/x", &["x"]), (7, 1, "/app/ggml-rpc-server", words)];
+    assert_eq!(found(rows), "x");
 }
 
 #[test]

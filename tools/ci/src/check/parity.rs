@@ -71,10 +71,13 @@ fn builds() -> Vec<Build> {
 /// Official definitions that are not ours: name, reason.
 const EXCEPTIONS: &[(&str, &str)] = &[
     ("GGML_CUDA_CCCL_VERSION", "downloads while it configures; the toolkit's own CCCL is used"),
-    ("GGML_RPC", "a feature of ours, off until somebody asks for it"),
     ("LLAMA_BUILD_BORINGSSL", "downloads while it configures; `tls` uses the system's OpenSSL"),
     ("LLAMA_FATAL_WARNINGS", "for upstream's own CI: another compiler has other warnings"),
 ];
+
+/// Definitions of our images that are in no official Dockerfile: name, reason.
+const ADDITIONS: &[(&str, &str)] =
+    &[("GGML_RPC", "one model over several machines needs no image of one's own")];
 
 pub(super) fn run() -> Result<()> {
     let request = Request { offline: true, ..Request::default() };
@@ -88,6 +91,7 @@ pub(super) fn run() -> Result<()> {
         })?;
         let official = build.official(&text)?;
         wrong.extend(build.drift(&official));
+        wrong.extend(build.additions(&official));
         excepted.extend(official.into_iter().map(|definition| definition.name));
     }
     for (name, _) in EXCEPTIONS.iter().filter(|(name, _)| !excepted.contains(*name)) {
@@ -128,6 +132,15 @@ impl Build {
             format!("{}: {name} is {theirs}, ours for {} is {ours}", self.name(), self.target)
         });
         drift.collect()
+    }
+
+    /// What is an addition of ours no more.
+    fn additions(&self, official: &[Definition]) -> Vec<String> {
+        let is_image = self.job.0.is_empty();
+        let added = official.iter().map(|definition| definition.name.as_str());
+        let added = added.filter(|name| ADDITIONS.iter().any(|(known, _)| known == name));
+        let line = |name| format!("{} sets {name}: remove it from the additions", self.name());
+        added.filter(|_| is_image).map(line).collect()
     }
 
     fn name(&self) -> String {
@@ -181,6 +194,19 @@ RUN cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=OFF -DLLAMA_BUI
             ]
         );
         assert!(drift(&DOCKERFILE.replace("; ", " -DLLAMA_FATAL_WARNINGS=ON; ")).is_empty());
+    }
+
+    #[test]
+    fn an_addition_that_upstream_has_too_is_none() {
+        let additions = |text: &str| {
+            let build = &builds()[0];
+            build.additions(&build.official(text).unwrap())
+        };
+        assert_eq!(additions(DOCKERFILE), Vec::<String>::new());
+        assert_eq!(
+            additions(&DOCKERFILE.replace("; ", " -DGGML_RPC=ON; ")),
+            [".devops/cpu.Dockerfile sets GGML_RPC: remove it from the additions"]
+        );
     }
 
     #[test]

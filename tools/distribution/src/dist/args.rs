@@ -1,95 +1,74 @@
 //! What a person types after `cargo xtask dist`, and whether it can be meant.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use lexopt::prelude::*;
+use clap::FromArgMatches;
 use llama_src::Error;
-
-use super::plan::Choice;
+use product::args::{Variants, path, variants};
 use product::variant::{self, Variant};
 use workspace::cargo;
 
-pub(super) const HELP: &str = "\
-cargo xtask dist: make folders and archives with llama-server that run on other machines
+use super::plan::Choice;
 
-  --variant LIST    cpu (default), cuda, rocm, vulkan, several with commas, or all of the target
-  --target TRIPLE   x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu; default: this machine
-  --toolkit X.Y     version of the vendor's toolkit; default: the installed one
-  --arch LIST       GPU architectures for CMake, such as `90` or `gfx1100;gfx1201`;
-                    default: upstream's list for the toolkit
-  --one-file        one llama-server for every CPU, without libraries; only for cpu
-  --packer          gguf-packer instead of llama-server, for this machine
-  --setup           install what the variant needs; --yes means the same
-  --out DIR         the folder for the results; default: dist
-  --probe           only try the toolkit: configure the backend and compile one kernel
-  --plan            print what would be built and from what; build nothing
-  --json            with --plan: as JSON
-";
-
-#[derive(Debug, Default)]
-pub(super) struct Args {
-    pub(super) variants: Vec<Variant>,
+#[derive(Debug, clap::Args)]
+#[command(next_line_help = true)]
+pub struct Args {
+    #[arg(long = "variant", value_name = "LIST", value_delimiter = ',', default_value = "cpu",
+          value_parser = variants(), hide_possible_values = true, help = list())]
+    variants: Vec<Variants>,
+    #[arg(long, value_name = "TRIPLE", help = targets())]
     pub(super) target: Option<String>,
+    /// Version of the vendor's toolkit; default: the installed one
+    #[arg(long, value_name = "X.Y")]
     pub(super) toolkit: Option<String>,
+    /// GPU architectures for CMake, such as `90` or `gfx1100;gfx1201`;
+    /// default: upstream's list for the toolkit
+    #[arg(long = "arch", value_name = "LIST", verbatim_doc_comment)]
     pub(super) architectures: Option<String>,
+    /// One llama-server for every CPU, without libraries; only for cpu
+    #[arg(long)]
     pub(super) one_file: bool,
+    /// gguf-packer instead of llama-server, for this machine
+    #[arg(long)]
     pub(super) packer: bool,
+    /// Install what the variant needs
+    #[arg(long, visible_alias = "yes")]
     pub(super) setup: bool,
+    /// The folder for the results; default: dist
+    #[arg(long, value_name = "DIR", value_parser = path(), hide_default_value = true,
+          default_value_os_t = cargo::root().join("dist"))]
     pub(super) out: PathBuf,
+    /// Only try the toolkit: configure the backend and compile one kernel
+    #[arg(long)]
     pub(super) probe: bool,
+    /// Print what would be built and from what; build nothing
+    #[arg(long)]
     pub(super) plan: bool,
+    /// With --plan: print JSON
+    #[arg(long, requires = "plan")]
     pub(super) json: bool,
 }
 
-/// The words of a command line; `None`: help is wanted.
-///
-/// # Errors
-/// Names a word that means nothing.
-pub(super) fn parse(args: Vec<OsString>) -> Result<Option<Args>> {
-    let mut parser = lexopt::Parser::from_args(args);
-    let mut parsed =
-        Args { variants: vec![Variant::Cpu], out: cargo::root().join("dist"), ..Args::default() };
-    let mut all = false;
-    while let Some(arg) = parser.next()? {
-        match arg {
-            Long("variant") => {
-                let list = parser.value()?.string()?;
-                all = list == "all";
-                parsed.variants = variants(&list)?;
-            }
-            Long("target") => parsed.target = Some(parser.value()?.string()?),
-            Long("toolkit") => parsed.toolkit = Some(parser.value()?.string()?),
-            Long("arch") => parsed.architectures = Some(parser.value()?.string()?),
-            Long("one-file") => parsed.one_file = true,
-            Long("packer") => parsed.packer = true,
-            Long("setup" | "yes") => parsed.setup = true,
-            Long("out") => parsed.out = std::path::absolute(PathBuf::from(parser.value()?))?,
-            Long("probe") => parsed.probe = true,
-            Long("plan") => parsed.plan = true,
-            Long("json") => parsed.json = true,
-            Long("help") | Short('h') => return Ok(None),
-            _ => return Err(arg.unexpected().into()),
-        }
-    }
-    if all {
-        let target = parsed.target.clone().unwrap_or_else(cargo::host);
-        parsed.variants.retain(|variant| variant.targets().contains(&target.as_str()));
-    }
-    Ok(Some(parsed))
-}
-
-fn variants(list: &str) -> Result<Vec<Variant>> {
-    if list == "all" {
-        return Ok(Variant::ALL.to_vec());
-    }
-    let mut variants = list.split(',').map(Variant::parse).collect::<Result<Vec<_>>>()?;
-    variants.dedup();
-    Ok(variants)
-}
-
 impl Args {
+    /// What is distributed; of all variants those that the target has.
+    pub(super) fn variants(&self) -> Vec<Variant> {
+        let target = self.target();
+        let fits = |variant: &Variant| variant.targets().contains(&target.as_str());
+        let mut variants = Vec::new();
+        for list in &self.variants {
+            let of_list = list.0.iter().copied();
+            variants.extend(of_list.filter(|variant| !list.is_all() || fits(variant)));
+        }
+        variants.dedup();
+        variants
+    }
+
+    /// The machines that it is for.
+    pub(super) fn target(&self) -> String {
+        self.target.clone().unwrap_or_else(cargo::host)
+    }
+
     /// The distribution of `variant` that is meant.
     pub(super) fn choice(&self, variant: Variant, target: &str, toolkit: Option<String>) -> Choice {
         Choice {
@@ -114,7 +93,8 @@ impl Args {
                     .hint(format!("targets: {}", known.join(" "))),
             );
         }
-        for variant in &self.variants {
+        let variants = self.variants();
+        for variant in &variants {
             if known.contains(&target) && !variant.targets().contains(&target) {
                 let targets = variant.targets().join(" ");
                 wrong.push(
@@ -122,7 +102,7 @@ impl Args {
                         .hint(format!("targets of {variant}: {targets}")),
                 );
             }
-            if variant.toolkits().is_empty() && self.toolkit.is_some() && self.variants.len() == 1 {
+            if variant.toolkits().is_empty() && self.toolkit.is_some() && variants.len() == 1 {
                 wrong.push(
                     Error::usage(format!("--toolkit means nothing to `{variant}`"))
                         .hint("leave it out"),
@@ -135,21 +115,21 @@ impl Args {
                         .hint("--variant cuda --probe"),
                 );
             }
-            if !takes_list && self.architectures.is_some() && self.variants.len() == 1 {
+            if !takes_list && self.architectures.is_some() && variants.len() == 1 {
                 wrong.push(
                     Error::usage(format!("--arch means nothing to `{variant}`"))
                         .hint("leave it out"),
                 );
             }
         }
-        if self.one_file && self.variants != [Variant::Cpu] {
+        if self.one_file && variants != [Variant::Cpu] {
             wrong.push(
                 Error::usage("--one-file is for cpu alone")
                     .hint("leave out --one-file or --variant"),
             );
         }
         wrong.extend(self.packer_with_others());
-        let several = self.variants.len() > 1;
+        let several = variants.len() > 1;
         if several && (self.toolkit.is_some() || self.architectures.is_some()) {
             wrong.push(
                 Error::usage("--toolkit and --arch need a single variant").hint("--variant cuda"),
@@ -158,16 +138,11 @@ impl Args {
         if self.toolkit.as_deref().is_some_and(|version| variant::major_minor(version).is_none()) {
             wrong.push(Error::usage("--toolkit is no version").hint("--toolkit 13.0"));
         }
-        if self.json && !self.plan {
-            wrong.push(
-                Error::usage("--json goes with --plan").hint("cargo xtask dist --plan --json"),
-            );
-        }
         if wrong.is_empty() { Ok(()) } else { bail!(Error::all(wrong)) }
     }
 
     fn packer_with_others(&self) -> Option<Error> {
-        let others = self.variants != [Variant::Cpu] || self.one_file || self.probe;
+        let others = self.variants() != [Variant::Cpu] || self.one_file || self.probe;
         (self.packer && (others || self.target.is_some())).then(|| {
             Error::usage("--packer is gguf-packer for this machine").hint(
                 "leave out the words of llama-server: --variant, --one-file, --probe, --target",
@@ -176,21 +151,41 @@ impl Args {
     }
 }
 
+/// The words of a command line, for the tests of those who type them.
+///
+/// # Errors
+/// Names a word that means nothing.
+pub(super) fn parsed(words: &[&str]) -> Result<Args, clap::Error> {
+    let command = <Args as clap::Args>::augment_args(clap::Command::new("dist"));
+    let matches = command.no_binary_name(true).try_get_matches_from(words)?;
+    Args::from_arg_matches(&matches)
+}
+
+fn list() -> String {
+    let names = Variant::ALL.map(Variant::name).join(", ");
+    format!("{names}, several with commas;\nor all, those of the target")
+}
+
+fn targets() -> String {
+    let known = [variant::X86_64, variant::AARCH64].join(" or ");
+    format!("{known};\ndefault: this machine")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn refused(words: &str, target: &str) -> String {
-        let words = words.split_whitespace().map(OsString::from).collect();
-        let args = parse(words).map(|args| args.expect("no help is asked for"));
-        args.and_then(|args| args.check(target)).unwrap_err().to_string()
+        let args = parsed(&words.split_whitespace().collect::<Vec<_>>()).unwrap();
+        let error = args.check(target).unwrap_err();
+        assert_eq!(error.downcast_ref::<Error>().map(Error::exit_code), Some(2));
+        error.to_string()
     }
 
     #[test]
     fn all_are_those_of_the_target() {
-        let words = ["--variant", "all", "--target", variant::AARCH64].map(OsString::from);
-        let args = parse(words.into()).unwrap().unwrap();
-        assert_eq!(args.variants, [Variant::Cpu, Variant::Vulkan]);
+        let args = parsed(&["--variant", "all", "--target", variant::AARCH64]).unwrap();
+        assert_eq!(args.variants(), [Variant::Cpu, Variant::Vulkan]);
         args.check(variant::AARCH64).unwrap();
     }
 
@@ -198,11 +193,6 @@ mod tests {
     fn words_that_cannot_be_meant_are_refused_all_at_once() {
         let x86 = variant::X86_64;
         for (words, target, message) in [
-            (
-                "--variant metal",
-                x86,
-                "no variant `metal`\n  hint: variants: cpu cuda rocm vulkan all",
-            ),
             (
                 "",
                 "riscv64gc-unknown-linux-gnu",
@@ -247,9 +237,20 @@ mod tests {
                 "--packer is gguf-packer for this machine\n  hint: leave out the words of llama-server: --variant, \
                  --one-file, --probe, --target",
             ),
-            ("--json", x86, "--json goes with --plan\n  hint: cargo xtask dist --plan --json"),
         ] {
             assert_eq!(refused(words, target), message, "{words}");
         }
+    }
+
+    #[test]
+    fn words_that_mean_nothing_are_refused() {
+        for (words, message) in [
+            (["--variant", "cpu,metal"], "[possible values: cpu, cuda, rocm, vulkan, all]"),
+            (["--json", "--setup"], "--plan"),
+        ] {
+            let error = parsed(&words).unwrap_err().to_string();
+            assert!(error.contains(message), "{words:?}: {error}");
+        }
+        assert!(parsed(&["--yes"]).unwrap().setup);
     }
 }

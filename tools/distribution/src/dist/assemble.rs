@@ -132,11 +132,12 @@ pub(crate) fn set_modes(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `bin/<name>` as a link to `<name>`: the path that images and other programs name.
+/// `bin/<name>` as a link to `<name>`, the name of `program`: the path that images and other programs name.
 ///
 /// # Errors
 /// When it cannot be made.
-pub(crate) fn link(dir: &Path, name: &str) -> Result<()> {
+pub(crate) fn link(dir: &Path, program: &Path) -> Result<()> {
+    let name = program.file_name().context("a program has a name")?;
     let bin = dir.join("bin");
     fs::create_dir_all(&bin).with_context(|| format!("cannot create {}", bin.display()))?;
     files::symlink(Path::new("..").join(name), &bin.join(name))
@@ -154,7 +155,7 @@ mod tests {
         let (from, to) = (dir.path().join("x"), dir.path().join("d"));
         fs::write(&from, "abc").unwrap();
         copy(&from, &to.join("licenses/x.txt"), 0o644).unwrap();
-        link(&to, "x").unwrap();
+        link(&to, &from).unwrap();
         assert_eq!(fs::read(to.join("licenses/x.txt")).unwrap(), b"abc");
         assert_eq!(fs::read_link(to.join("bin/x")).unwrap(), Path::new("../x"));
         let error = copy(&dir.path().join("gone"), &to.join("y"), 0o644).unwrap_err();
@@ -174,7 +175,7 @@ mod tests {
             }
             files::set_mode(&at(name), mode).unwrap();
         }
-        link(dir.path(), "program").unwrap();
+        link(dir.path(), &at("program")).unwrap();
         set_modes(dir.path()).unwrap();
         let mode = |name: &str| fs::metadata(at(name)).unwrap().permissions().mode() & 0o7777;
         let modes = ["", "d", "d/text", "program", "bin"].map(mode);

@@ -18,7 +18,7 @@ use workspace::cargo;
 use workspace::screen::Screen;
 
 /// The hidden word for one backend.
-pub const WORD: &str = "__backend";
+pub(crate) const WORD: &str = "__backend";
 
 /// One backend to be built.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub(crate) fn dist(root: &Root, args: &[OsString], out: &Path, identity: &Identi
     fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let target = cargo::target_dir();
     let [workspace, crates] = [cargo::root(), cargo::home().join("registry")];
-    let args = args.iter().filter(|arg| *arg != "--setup");
+    let args = args.iter().filter(|arg| *arg != "--setup" && *arg != "--yes");
     let mut cmd = myself()?
         .arg("dist")
         .args(args)
@@ -135,8 +135,7 @@ fn myself() -> Result<Cmd> {
 ///
 /// # Errors
 /// As [`backend::build`].
-pub fn run(args: Vec<OsString>) -> Result<()> {
-    let question = args.first().context("a file with the question")?;
+pub(crate) fn run(question: &Path) -> Result<()> {
     let job: Job = serde_json::from_str(&fs::read_to_string(question)?)?;
     let mut screen = Screen::new();
     let variant = Variant::parse(&job.variant)?;

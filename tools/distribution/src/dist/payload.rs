@@ -1,9 +1,10 @@
 //! The CPU payload of a target: built once through Cargo, the same bytes in every variant.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use llama_build::Manifest;
+use llama_build::cmake::WORKER;
 use llama_src::Error;
 
 use super::plan::{self, Choice};
@@ -14,10 +15,8 @@ use workspace::screen::Screen;
 /// What Cargo built.
 #[derive(Debug)]
 pub(crate) struct Payload {
-    /// `llama-server`.
-    pub server: PathBuf,
-    /// `llama-healthcheck`.
-    pub healthcheck: PathBuf,
+    /// What a person starts, `llama-server` first.
+    pub programs: Vec<PathBuf>,
     /// Shared libraries, backends among them.
     pub libraries: Vec<PathBuf>,
     /// What `llama-sys` says about its build.
@@ -40,9 +39,8 @@ pub(crate) fn build(screen: &mut Screen, choice: &Choice) -> Result<Payload> {
     let [root, home] = [cargo::root(), cargo::home()].map(|dir| dir.display().to_string());
     let cmd = plan::payload_command(choice, &root, &home).dir(cargo::root());
     let built = Built::by(screen, cmd)?;
-    let [server, healthcheck] =
-        ["llama-server", "llama-healthcheck"].map(|name| built.program(name));
-    let (server, healthcheck) = (server?, healthcheck?);
+    let of_cargo = ["llama-server", "llama-healthcheck"].map(|name| built.program(name));
+    let mut programs = of_cargo.into_iter().collect::<Result<Vec<_>>>()?;
     let out = built.llama_sys.context("cargo names no build of `llama-sys`")?;
     let build = Manifest::read(&out.join(llama_build::manifest::FILE))?;
     ensure!(
@@ -50,16 +48,19 @@ pub(crate) fn build(screen: &mut Screen, choice: &Choice) -> Result<Payload> {
         Error::missing("llama-server was built without its web UI: see the warning above")
             .hint("cargo xtask vendor")
     );
-    let libraries = closure(&server, &build)?;
-    Ok(Payload { server, healthcheck, libraries, build })
+    if !choice.one_file {
+        programs.push(build.artifacts.bin.join(WORKER));
+    }
+    let libraries = closure(&programs, &build)?;
+    Ok(Payload { programs, libraries, build })
 }
 
-/// What the server needs of the build, and the backends that it will look for.
-fn closure(server: &Path, build: &Manifest) -> Result<Vec<PathBuf>> {
+/// What the programs need of the build, and the backends that they will look for.
+fn closure(programs: &[PathBuf], build: &Manifest) -> Result<Vec<PathBuf>> {
     let bin = &build.artifacts.bin;
     let mut files: Vec<PathBuf> =
         build.artifacts.backends.iter().map(|name| bin.join(format!("lib{name}.so"))).collect();
-    let mut look = vec![server.to_owned()];
+    let mut look = programs.to_vec();
     look.extend(files.iter().cloned());
     while let Some(file) = look.pop() {
         let needed = elf::read(&file)?.map(|elf| elf.needed).unwrap_or_default();

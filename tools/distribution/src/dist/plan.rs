@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::Result;
+use llama_build::cmake::WORKER;
 use llama_build::{Config, Features, FlagSet, Pin};
 use llama_src::sh::Cmd;
 use serde::Serialize;
@@ -230,10 +231,14 @@ pub fn files(variant: Variant, one_file: bool) -> Vec<String> {
         "version.json",
         advisories::VEX_FILE,
     ];
+    let worker_link = format!("bin/{WORKER}");
     if !one_file {
         files.extend([
+            WORKER,
+            &worker_link,
             "libggml-base.so",
             "libggml-cpu-*.so",
+            "libggml-rpc.so",
             "libggml.so",
             "libllama-common.so",
             "libllama-server-impl.so",
@@ -317,7 +322,7 @@ mod tests {
         let plan = Plan::new(&choice, product::variant::X86_64, &Pin::example()).unwrap();
         assert_eq!(plan.name, "one-file-x86_64-unknown-linux-gnu");
         assert!(!plan.files.iter().any(|file| file.ends_with(".so")), "{:?}", plan.files);
-        assert!(plan.steps[0].command.contains("fetch,ui,openmp,tls,cpu-all-variants "));
+        assert!(plan.steps[0].command.contains("fetch,ui,openmp,tls,cpu-all-variants,rpc "));
         let flags = &plan.flags["llama-server"];
         assert_eq!(flags.value("BUILD_SHARED_LIBS"), Some("OFF"));
         assert_eq!(flags.value("GGML_CPU_ALL_VARIANTS"), Some("ON"));
