@@ -3,7 +3,8 @@
 # install: DIST, a finished distribution; DESTDIR, a folder that stands for `/`; PREFIX, LIBDIR and BINDIR below it.
 ARCH ?= amd64
 IMAGE = cargo xtask image
-VARIANTS = cpu cuda rocm vulkan
+VARIANTS = $(filter-out gguf-packer,$(patsubst docker/%.Dockerfile,%,$(sort $(wildcard docker/*.Dockerfile))))
+PUBLISH = $(VARIANTS:%=publish-%)
 TOOLKIT_OPTION = $(if $(TOOLKIT),--toolkit $(TOOLKIT))
 DIST ?= dist/cpu-$(shell uname -m)-unknown-linux-gnu
 PREFIX ?= /usr/local
@@ -13,10 +14,10 @@ INSTALLED = $(DESTDIR)$(LIBDIR)/llama-server
 
 .PHONY: help install uninstall check-base-images-version show-git-info release-base-images build-local test-local-images \
 	clean-local-images build-base-system build-base-cpu build-base-cuda build-all-bases $(VARIANTS) \
-	$(VARIANTS:%=test-%) $(VARIANTS:%=publish-%)
+	$(VARIANTS:%=test-%) $(PUBLISH)
 
 help: ## this text
-	@sed -n 's/^\([a-z -]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r names text; do printf '%-28s %s\n' "$$names" "$$text"; done
+	@sed -n 's/^$$(VARIANTS):/$(VARIANTS):/; s/^$$(PUBLISH):/$(PUBLISH):/; s/^\([a-z -]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r names text; do printf '%-28s %s\n' "$$names" "$$text"; done
 
 install: ## DIST, or what `cargo xtask dist` makes, into DESTDIR and PREFIX
 	test -f "$(DIST)/version.json" || $(if $(filter file,$(origin DIST)),cargo xtask dist,\
@@ -43,9 +44,9 @@ $(VARIANTS:%=test-%):
 clean-local-images: ## removes what build-local made
 	$(IMAGE) clean
 
-cpu cuda rocm vulkan: ## one variant, for ARCH
+$(VARIANTS): ## one variant, for ARCH
 	$(IMAGE) build $@ --dev --platform linux/$(ARCH) $(TOOLKIT_OPTION)
-publish-cpu publish-cuda publish-rocm publish-vulkan: ## one variant, for its platforms, to REGISTRY
+$(PUBLISH): ## one variant, for its platforms, to REGISTRY
 	$(IMAGE) build $(@:publish-%=%) --push --registry $(REGISTRY) --scheme platform $(TOOLKIT_OPTION)
 	$(IMAGE) manifest $(@:publish-%=%) --registry $(REGISTRY) --scheme platform $(TOOLKIT_OPTION)
 

@@ -7,7 +7,7 @@
 ARG BASE_IMAGE=debian:trixie-slim@sha256:a29215f6a35e51e22adffa17f89e9d2ef06214e64a2bad10d765c46aea49f11f
 # Where Cargo runs: a Debian of the same release, so that what is built runs there.
 ARG RUST_IMAGE=${BASE_IMAGE}
-# 13.0, put together from NVIDIA's wheels, or 12.8, from NVIDIA's image.
+# CUDA's toolkit: put together from NVIDIA's wheels, or from NVIDIA's image.
 ARG TOOLKIT=13.0
 # With `--build-context dist=DIR`: scratch, so that nothing is asked of a registry.
 ARG TOOLKIT_IMAGE=toolkit-${TOOLKIT}

@@ -1,4 +1,4 @@
-# docker buildx bake -f docker/docker-bake.hcl [cpu|cuda|rocm|vulkan|default|all|minimal|cpu-minimal|…|gguf-packer]
+# docker buildx bake -f docker/docker-bake.hcl [cpu|cpu-minimal|…|default|all|minimal|gguf-packer]
 # From a finished distribution: --set cpu.contexts.dist=dist/cpu-x86_64-unknown-linux-gnu
 # `cargo xtask image build` passes more: labels, caches, outputs. Values come from the environment.
 variable "REGISTRY" { default = "" }
@@ -19,16 +19,33 @@ target "bases" {
   args = { BASE_IMAGE = BASE_IMAGE == "" ? null : BASE_IMAGE, RUST_IMAGE = RUST_IMAGE == "" ? null : RUST_IMAGE }
 }
 
+# From tools/product/src/variant/rows.rs: `cargo xtask check --fix` writes it.
+# <variants>
+function "variants" {
+  params = []
+  result = ["cpu", "cuda", "rocm", "vulkan"]
+}
+function "platforms" {
+  params = []
+  result = ["linux/amd64", "linux/arm64"]
+}
+# Of the variants that do not have all of them.
+function "platforms_of" {
+  params = []
+  result = { cuda = ["linux/amd64"], rocm = ["linux/amd64"] }
+}
+# </variants>
+
 group "default" { targets = ["cpu"] }
-group "all" { targets = ["cpu", "cuda", "rocm", "vulkan"] }
-group "minimal" { targets = ["cpu-minimal", "cuda-minimal", "rocm-minimal", "vulkan-minimal"] }
+group "all" { targets = variants() }
+group "minimal" { targets = formatlist("%s-minimal", variants()) }
 target "image" {
-  matrix     = { variant = ["cpu", "cuda", "rocm", "vulkan"], suffix = ["", "-minimal"] }
+  matrix     = { variant = variants(), suffix = ["", "-minimal"] }
   name       = "${variant}${suffix}"
   inherits   = ["bases"]
   dockerfile = "docker/${variant}.Dockerfile"
   target     = suffix == "" ? "runtime" : "minimal"
-  platforms  = contains(["cuda", "rocm"], variant) ? ["linux/amd64"] : null
+  platforms  = lookup(platforms_of(), variant, [])
   args       = { BUILD_VERSION = BUILD_VERSION, BUILD_COMMIT = BUILD_COMMIT, BUILD_TIMESTAMP = BUILD_TIMESTAMP, BUILD_BRANCH = BUILD_BRANCH }
   tags       = tags("llama-cpp-${variant}", suffix)
 }
@@ -37,6 +54,6 @@ target "image" {
 target "gguf-packer" {
   inherits   = ["bases"]
   dockerfile = "docker/gguf-packer.Dockerfile"
-  platforms  = ["linux/amd64", "linux/arm64"]
+  platforms  = platforms()
   tags       = tags("gguf-packer", "")
 }

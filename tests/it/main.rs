@@ -8,6 +8,9 @@ mod backends;
 /// How the build behaves: nothing twice, changes taken, kills survived, errors told.
 #[cfg(target_os = "linux")]
 mod build;
+/// Several machines: Slurm and Docker Swarm.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod cluster;
 /// The distribution: from anywhere, for any machine, whole or not at all.
 #[cfg(target_os = "linux")]
 mod dist;

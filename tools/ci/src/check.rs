@@ -1,6 +1,7 @@
 //! `cargo xtask check`: everything that a machine can hold us to, in seconds once built.
 
 mod advisories;
+mod bake;
 mod dockerfiles;
 mod features;
 mod links;
@@ -72,7 +73,7 @@ const CHECKS: &[Check] = &[
     },
     Check {
         name: "files",
-        about: "docker/*.Dockerfile match docker/Dockerfile.in",
+        about: "the Dockerfiles and docker-bake.hcl match their sources",
         repair: "cargo xtask check --fix",
         run: dockerfiles::check,
     },
@@ -91,7 +92,7 @@ const CHECKS: &[Check] = &[
     Check {
         name: "flags",
         about: "our flag sets contain all of upstream's official ones",
-        repair: "change llama-sys/build/src/flags.rs or tools/product/src/variant.rs, or name the exception in tools/ci/src/check/parity.rs",
+        repair: "change llama-build/src/flags.rs, llama-build/src/backend/rows.rs or tools/product/src/variant/rows.rs, or name the exception in tools/ci/src/check/parity.rs",
         run: parity::run,
     },
     Check {

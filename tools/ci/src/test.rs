@@ -56,7 +56,7 @@ fn told(left_out: &[String]) -> Option<String> {
 }
 
 /// Distributions by the variables that name them.
-type Dists = Vec<(&'static str, PathBuf)>;
+type Dists = Vec<(String, PathBuf)>;
 
 /// What is tested.
 struct Subjects {
@@ -74,7 +74,7 @@ impl Subjects {
         let Self { own, shared, programs, mut dists, left_out: _ } = self;
         if ci && cargo::host() == variant::X86_64 {
             let name = format!("{}-{}", Variant::Cpu, variant::AARCH64);
-            dists.push(("LLAMA_TEST_DIST_ARM64", beside_out().join(name)));
+            dists.push(("LLAMA_TEST_DIST_ARM64".to_owned(), beside_out().join(name)));
         }
         let cmd = test
             .env("RUST_TEST_THREADS", cargo::test_threads())
@@ -106,28 +106,37 @@ fn build(screen: &mut Screen, tools: &Tools, test: &Cmd, yes: bool) -> Result<Su
 }
 
 /// The distributions of this machine that are tested, by the variables that name them: the CPU's, and
-/// on x86-64 the one for Vulkan, which runs without a GPU too; and what only root could have made.
+/// on x86-64 those that run on a GPU made of software too; and what only root could have made.
 fn distributions(tools: &Tools, yes: bool) -> Result<(Dists, Option<String>)> {
     let host = cargo::host();
     if !Variant::Cpu.targets().contains(&host.as_str()) {
         return Ok((Vec::new(), None));
     }
     let folder = |variant: Variant| cargo::root().join("dist").join(format!("{variant}-{host}"));
-    let mut dists = vec![("LLAMA_TEST_DIST", folder(Variant::Cpu))];
-    let dist = |list| tools.cmd("dist").args(["--variant", list]).args(yes.then_some("--setup"));
+    let mut dists = vec![("LLAMA_TEST_DIST".to_owned(), folder(Variant::Cpu))];
+    let dist = |list: &[&str]| {
+        let words = ["--variant", &list.join(",")];
+        tools.cmd("dist").args(words).args(yes.then_some("--setup"))
+    };
     let left_out = if host == variant::X86_64 {
-        dists.push(("LLAMA_TEST_DIST_VULKAN", folder(Variant::Vulkan)));
-        let both = dist("cpu,vulkan");
-        unless_roots(&both, both.run())?
+        let with_gpu = Variant::ALL.into_iter().filter(|one| one.row().software_gpu.is_some());
+        let mut list = vec![Variant::Cpu.name()];
+        for variant in with_gpu {
+            let name = variant.name();
+            dists.push((format!("LLAMA_TEST_DIST_{}", name.to_uppercase()), folder(variant)));
+            list.push(name);
+        }
+        let all = dist(&list);
+        unless_roots(&all, all.run())?
     } else {
         None
     };
     if left_out.is_some() || host != variant::X86_64 {
-        dist("cpu").run()?;
+        dist(&[Variant::Cpu.name()]).run()?;
     }
     // Its CPU variants are what the compiler cache has of the others.
     let out = cargo::target_dir().join("xtask/one-file");
-    dists.push(("LLAMA_TEST_DIST_ONE_FILE", out.join(format!("one-file-{host}"))));
+    dists.push(("LLAMA_TEST_DIST_ONE_FILE".to_owned(), out.join(format!("one-file-{host}"))));
     tools.cmd("dist").args(["--one-file", "--out"]).arg(out).run()?;
     Ok((dists, left_out))
 }
@@ -161,8 +170,14 @@ fn with_engine<T>(
         commands.push(Cmd::new(std::env::current_exe()?).args(["fuzz", "--build"]));
     }
     if ci && cargo::host() == variant::X86_64 {
-        commands.push(dist(&["--probe", "--variant", "rocm", "--arch", "gfx1100"]));
-        commands.push(dist(&["--probe", "--variant", "cuda", "--arch", "90"]));
+        for variant in Variant::ALL {
+            let code = variant.row().gpu_code.into_iter();
+            commands.extend(
+                code.map(|code| {
+                    dist(&["--probe", "--variant", variant.name(), "--arch", code.tried])
+                }),
+            );
+        }
         commands.push(dist(&["--target", variant::AARCH64]));
     }
     let (done, engine) = beside("engine", &commands, work);

@@ -30,6 +30,7 @@ use crate::sbom;
 use crate::toolkit::{self, Toolkit};
 use payload::Payload;
 use plan::Plan;
+use product::arch::Arch;
 use product::identity::Identity;
 use product::manifest::{self, Manifest};
 use product::variant::{self, Variant};
@@ -118,8 +119,8 @@ pub(crate) fn run(args: &Args, words: &[OsString]) -> Result<()> {
     let config = if root.is_some() { install::config(&[])? } else { config };
     install::ensure(&config, &[], args.setup)?;
     let source = source::with_page(&mut screen, args.setup, WithoutPage::Fail)?.dir;
-    if let Some(root) = root {
-        return inside::dist(root, words, &args.out, &identity);
+    if let (Some(root), Some(arch)) = (root, Arch::of(&target)) {
+        return inside::dist(root, arch, words, &args.out, &identity);
     }
     let lock = Lock::acquire(&args.out, &mut |news| screen.news(news))
         .with_context(|| format!("cannot write {}", args.out.display()))?;
@@ -159,7 +160,7 @@ fn toolkits(args: &Args, target: &str, screen: &mut Screen) -> Result<Vec<Toolki
     let mut toolkits = Vec::new();
     for variant in &args.variants() {
         let found = toolkit::find(*variant, args.toolkit.as_deref(), target, args.setup, screen)?;
-        if *variant == Variant::Rocm && !args.probe {
+        if variant.row().sets_run_path && !args.probe {
             install::ensure_only(&[requirements::patchelf()], args.setup)?;
         }
         if let Some(architectures) = &args.architectures {

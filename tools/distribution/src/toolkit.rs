@@ -17,6 +17,7 @@ use llama_build::requirement;
 use llama_build::toolchain::{self, Found};
 use llama_src::Error;
 
+use closure::VendorFile;
 pub use closure::{Needed, VendorLibrary};
 pub use provision::debian::Root;
 
@@ -46,6 +47,23 @@ pub struct Toolkit {
     pub root: Option<Root>,
 }
 
+/// The code that knows a vendor's toolkit: one module for each.
+struct Vendor {
+    variant: Variant,
+    /// Finds the toolkit of the version that is wanted; with `setup`, brings it.
+    find: fn(Option<&str>, bool, &mut Screen) -> Result<Toolkit>,
+    /// Finds what a build for another machine takes from this one.
+    find_for_cross: Option<fn() -> Result<Toolkit>>,
+    /// Whether architectures, as CMake takes them, can be built.
+    check_architectures: Option<fn(&Toolkit, &str) -> Result<()>>,
+    /// Describes the files of the vendor's that a distribution for these architectures ships.
+    libraries: Option<Libraries>,
+}
+
+type Libraries = fn(&Toolkit, Vec<VendorFile>, &str) -> Result<Vec<VendorLibrary>>;
+
+const VENDORS: [&Vendor; 3] = [&cuda::VENDOR, &rocm::VENDOR, &vulkan::VENDOR];
+
 impl Toolkit {
     /// Major and minor number as they are written, where there is a toolkit.
     pub fn version(&self) -> Option<String> {
@@ -69,12 +87,15 @@ pub fn find(
     if target != host {
         return cross::find(variant, target, &host, setup, screen);
     }
-    match variant {
-        Variant::Cpu => Ok(Toolkit::default()),
-        Variant::Cuda => cuda::find(wanted, setup, screen),
-        Variant::Rocm => rocm::find(wanted, setup, screen),
-        Variant::Vulkan => vulkan::find(setup, screen),
+    match vendor(variant) {
+        Some(vendor) => (vendor.find)(wanted, setup, screen),
+        None => Ok(Toolkit::default()),
     }
+}
+
+/// The vendor of a variant's toolkit; `None` if the build finds what it needs on the system, and ships none of it.
+fn vendor(variant: Variant) -> Option<&'static Vendor> {
+    VENDORS.into_iter().find(|vendor| vendor.variant == variant)
 }
 
 /// `cargo xtask toolkit VARIANT [--setup]`, for commands that build with Cargo alone: where the toolkit is, by the
@@ -102,15 +123,12 @@ pub(crate) fn run(variant: Variant, setup: bool) -> Result<()> {
 /// # Errors
 /// Names those that cannot be, and what can.
 pub fn check_architectures(variant: Variant, toolkit: &Toolkit, architectures: &str) -> Result<()> {
-    match variant {
-        Variant::Cuda => cuda::check_architectures(toolkit, architectures),
-        Variant::Rocm => rocm::check_architectures(toolkit, architectures),
-        Variant::Cpu | Variant::Vulkan => {
-            bail!(
-                Error::usage(format!("`--arch` means nothing to the variant `{variant}`"))
-                    .hint("leave it out")
-            )
-        }
+    match vendor(variant).and_then(|vendor| vendor.check_architectures) {
+        Some(check) => check(toolkit, architectures),
+        None => bail!(
+            Error::usage(format!("`--arch` means nothing to the variant `{variant}`"))
+                .hint("leave it out")
+        ),
     }
 }
 
@@ -132,11 +150,10 @@ pub fn libraries(
     let allowed = [variant.allowed_needed(), own.to_vec()].concat();
     let name = backend.file_name().unwrap_or_default().to_string_lossy();
     let files = closure::find(&name, &start, &toolkit.search, &allowed, needed)?;
-    match variant {
-        Variant::Cuda => cuda::libraries(toolkit, files),
-        Variant::Rocm => rocm::libraries(files, architectures),
-        Variant::Cpu | Variant::Vulkan if files.is_empty() => Ok(Vec::new()),
-        Variant::Cpu | Variant::Vulkan => {
+    match vendor(variant).and_then(|vendor| vendor.libraries) {
+        Some(libraries) => libraries(toolkit, files, architectures),
+        None if files.is_empty() => Ok(Vec::new()),
+        None => {
             let names: Vec<&str> = files.iter().map(|file| file.to.as_str()).collect();
             bail!("{name} needs {}, which the variant `{variant}` does not ship", names.join(", "))
         }
@@ -156,8 +173,8 @@ fn mismatch(
     variant: Variant,
     there: Option<(&str, &Path)>,
     wanted: Option<&str>,
-    oldest: (u32, u32),
 ) -> Option<String> {
+    let oldest = variant.oldest_toolkit().unwrap_or_default();
     let want = wanted.map(|wanted| format!(" {wanted}")).unwrap_or_default();
     let (major, minor) = oldest;
     if wanted.and_then(major_minor).is_some_and(|wanted| wanted < oldest) {
@@ -190,7 +207,7 @@ mod tests {
     fn a_toolkit_of_another_version_is_told_with_both_versions() {
         let nvcc = Path::new("/usr/bin/nvcc");
         let say = |version, wanted| {
-            mismatch(Variant::Cuda, Some((version, nvcc)), wanted, (12, 4)).unwrap_or_default()
+            mismatch(Variant::Cuda, Some((version, nvcc)), wanted).unwrap_or_default()
         };
         assert_eq!(say("13.0.88", Some("13.0")), "");
         assert_eq!(say("12.8.93", None), "");
@@ -207,7 +224,7 @@ mod tests {
             "the cuda toolkit 11.8 is too old: 12.4 is needed"
         );
         assert_eq!(
-            mismatch(Variant::Rocm, None, Some("6.4"), (6, 1)).unwrap(),
+            mismatch(Variant::Rocm, None, Some("6.4")).unwrap(),
             "no toolkit 6.4 for the variant `rocm`"
         );
     }

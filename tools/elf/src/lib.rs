@@ -69,24 +69,6 @@ pub struct Guards {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(Vec<u32>);
 
-/// `e_machine` of a target triple's machine.
-pub fn machine_of(target: &str) -> Option<u16> {
-    match target.split('-').next()? {
-        "x86_64" => Some(elf::EM_X86_64),
-        "aarch64" => Some(elf::EM_AARCH64),
-        _ => None,
-    }
-}
-
-/// The machine as target triples call it.
-pub fn machine_name(machine: u16) -> String {
-    match machine {
-        elf::EM_X86_64 => "x86_64".into(),
-        elf::EM_AARCH64 => "aarch64".into(),
-        other => format!("machine {other}"),
-    }
-}
-
 /// Reads the file at `path`; `None` when it is no ELF file.
 ///
 /// # Errors

@@ -31,8 +31,8 @@ impl Cli {
 #[command(next_line_help = true)]
 pub struct Args {
     /// The variant
-    #[arg(long, value_name = "NAME", default_value = "cuda",
-          value_parser = variant(|variant| variant != Variant::Cpu))]
+    #[arg(long, value_name = "NAME", default_value = default(),
+          value_parser = variant(|variant| variant.backend().is_some()))]
     pub(super) variant: Variant,
     /// The distribution; default: the variant's in dist
     #[arg(long, value_name = "DIR", value_parser = path())]
@@ -64,6 +64,10 @@ pub struct Args {
     /// Use the two programs in DIR and build none
     #[arg(long, value_name = "DIR", value_parser = path())]
     pub(super) tools: Option<PathBuf>,
+}
+
+fn default() -> &'static str {
+    Variant::with_gpu().next().expect("a release has a variant with a GPU").name()
 }
 
 fn load() -> impl TypedValueParser<Value = Load> {

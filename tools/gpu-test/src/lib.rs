@@ -52,7 +52,7 @@ fn run(args: &Args) -> Result<()> {
     );
     let mut screen = Screen::new();
     if args.tools.is_none() {
-        tools::ensure(args.variant == Variant::Vulkan, args.setup)?;
+        tools::ensure(args.variant.row().software_gpu.is_some(), args.setup)?;
     }
     if let Some(dir) = &args.prepare {
         tools::keep(&tools::build(&mut screen, &dist.manifest)?, dir)?;

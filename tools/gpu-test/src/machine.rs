@@ -9,7 +9,7 @@ use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
 
 use product::manifest::Manifest;
-use product::variant::Variant;
+use product::variant::{Answer, Variant};
 
 /// Longest that a driver may take to tell what there is.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -58,38 +58,28 @@ fn device(line: &str) -> Option<Device> {
 }
 
 fn no_gpu(variant: Variant, minimum_driver: Option<&str>) -> Error {
+    let oldest = minimum_driver.or(variant.minimum_driver(variant.oldest_toolkit()));
+    let hints = variant.row().driver.map(|driver| driver.hints).unwrap_or_default();
+    let hints =
+        hints.iter().map(|hint| hint.replace("{minimum_driver}", oldest.unwrap_or_default()));
     let error = Error::missing(format!("no GPU: llama-server lists no device for `{variant}`"));
-    match variant {
-        Variant::Cuda => {
-            let driver = minimum_driver.unwrap_or("550");
-            error.hint(format!("is there a driver, {driver} or newer? nvidia-smi"))
-        }
-        Variant::Rocm => error.hint("may this user open it? ls -l /dev/kfd /dev/dri"),
-        Variant::Cpu | Variant::Vulkan => error
-            .hint("is there a driver? vulkaninfo --summary")
-            .hint("a GPU made of software, which has to be named: apt-get install mesa-vulkan-drivers vulkan-tools")
-            .hint("GGML_VK_VISIBLE_DEVICES=0 cargo xtask gpu-test --variant vulkan --bench tiny --ops ADD,RMS_NORM"),
-    }
+    hints.fold(error, Error::hint)
 }
 
 /// The driver of `device` in words, or `unknown`: nothing depends on it.
 pub(super) fn driver(variant: Variant, device: &Device) -> String {
-    let said = match variant {
-        Variant::Cuda => {
-            let smi = Cmd::new("nvidia-smi");
-            smi.args(["--query-gpu=driver_version", "--format=csv,noheader"]).read().ok()
+    let said = variant.row().driver.and_then(|driver| {
+        let (program, args) = driver.command.split_first()?;
+        let text = Cmd::new(program).args(args).read().ok()?;
+        match driver.answer {
+            Answer::FirstLine(before) => {
+                let line = text.lines().next().map(str::trim).filter(|line| !line.is_empty())?;
+                Some(format!("{before}{line}"))
+            }
+            Answer::VulkanSummary => vulkan_driver(&text, &device.card),
         }
-        Variant::Rocm => {
-            let system = Cmd::new("uname").arg("-r").read();
-            system.ok().map(|release| format!("amdgpu of Linux {}", release.trim()))
-        }
-        Variant::Cpu | Variant::Vulkan => {
-            let summary = Cmd::new("vulkaninfo").arg("--summary").read();
-            summary.ok().and_then(|text| vulkan_driver(&text, &device.card))
-        }
-    };
-    let line = said.as_deref().and_then(|text| text.lines().next()).unwrap_or_default().trim();
-    if line.is_empty() { "unknown".to_owned() } else { line.to_owned() }
+    });
+    said.unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// Name and version of the driver of `card` in what `vulkaninfo --summary` says.

@@ -46,9 +46,9 @@ pub(super) fn folder() -> PathBuf {
 ///
 /// # Errors
 /// Names everything that is missing.
-pub(super) fn ensure(vulkan: bool, setup: bool) -> Result<()> {
+pub(super) fn ensure(software_gpu: bool, setup: bool) -> Result<()> {
     // Not needed: it tells which driver there is.
-    let also = if vulkan && setup { vec![requirements::lavapipe()] } else { Vec::new() };
+    let also = if software_gpu && setup { vec![requirements::lavapipe()] } else { Vec::new() };
     install::ensure(&config()?, &also, setup)
 }
 

@@ -1,44 +1,20 @@
-//! How large an image may be: one table. Pure.
+//! Whether an image is as small as its variant's row says. Pure.
 
 use product::manifest::Manifest;
-use product::variant::{Variant, major_minor};
-
-/// One row, in megabytes of 1,000,000 bytes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Budget {
-    /// What it is for.
-    pub(super) of: &'static str,
-    /// Of the files; none where only the registry's cost counts.
-    pub(super) size: Option<f64>,
-    /// Of the layers as a registry has them.
-    pub(super) gzip: f64,
-}
-
-const CPU: Budget = row("cpu", Some(122.0), 48.0);
-const CPU_MINIMAL: Budget = row("cpu minimal", Some(66.0), 25.0);
-const VULKAN: Budget = row("vulkan", Some(380.0), 150.0);
-const CUDA_12: Budget = row("cuda 12", Some(1250.0), 850.0);
-const CUDA_13: Budget = row("cuda 13", Some(1000.0), 700.0);
-const ROCM: Budget = row("rocm", None, 2400.0);
-const ROCM_FAMILY: Budget = row("rocm, one family of GPUs", None, 1000.0);
-
-const fn row(of: &'static str, size: Option<f64>, gzip: f64) -> Budget {
-    Budget { of, size, gzip }
-}
+use product::variant::{Applies, Budget, Variant, major_minor};
 
 /// The budget of an image with this distribution in it. For GPUs an image without a shell has to keep
 /// that of the one with it.
-pub(super) fn budget(manifest: &Manifest, minimal: bool) -> Option<Budget> {
+pub(super) fn budget(manifest: &Manifest, minimal: bool) -> Option<&'static Budget> {
     let toolkit = manifest.toolkit.as_deref().and_then(|name| name.split(' ').nth(1));
-    Some(match Variant::parse(&manifest.variant).ok()? {
-        Variant::Cpu if minimal => CPU_MINIMAL,
-        Variant::Cpu => CPU,
-        Variant::Vulkan => VULKAN,
-        Variant::Cuda if toolkit.and_then(major_minor) >= Some((13, 0)) => CUDA_13,
-        Variant::Cuda => CUDA_12,
-        Variant::Rocm if is_one_family(&manifest.gpu_architectures) => ROCM_FAMILY,
-        Variant::Rocm => ROCM,
-    })
+    let toolkit = toolkit.and_then(major_minor);
+    let applies = |budget: &&Budget| match budget.applies {
+        Applies::Always => true,
+        Applies::Minimal => minimal,
+        Applies::Since(version) => toolkit >= major_minor(version),
+        Applies::OneFamily => is_one_family(&manifest.gpu_architectures),
+    };
+    Variant::parse(&manifest.variant).ok()?.image().budgets.iter().find(applies)
 }
 
 /// Whether all of them are GPUs of one kind, as in `gfx1100 gfx1101`.
@@ -50,23 +26,19 @@ fn is_one_family(architectures: &[String]) -> bool {
     first.is_some() && families.all(|family| Some(family) == first)
 }
 
-impl Budget {
-    /// What is too large, in words.
-    pub(super) fn exceeded(&self, size: u64, gzip: u64) -> Vec<String> {
-        let mut wrong = Vec::new();
-        for (what, bytes, most) in
-            [("uncompressed", size, self.size), ("gzip", gzip, Some(self.gzip))]
-        {
-            let megabytes = bytes as f64 / 1e6;
-            if let Some(most) = most.filter(|most| megabytes > *most) {
-                wrong.push(format!(
-                    "{what}: {megabytes:.1} MB, {most:.0} is the budget of {}",
-                    self.of
-                ));
-            }
+/// What of an image is larger than `budget`, in words.
+pub(super) fn exceeded(budget: &Budget, size: u64, gzip: u64) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (what, bytes, most) in
+        [("uncompressed", size, budget.size), ("gzip", gzip, Some(budget.gzip))]
+    {
+        let megabytes = bytes as f64 / 1e6;
+        if let Some(most) = most.filter(|most| megabytes > *most) {
+            let of = budget.of;
+            wrong.push(format!("{what}: {megabytes:.1} MB, {most:.0} is the budget of {of}"));
         }
-        wrong
     }
+    wrong
 }
 
 #[cfg(test)]
@@ -113,14 +85,16 @@ mod tests {
 
     #[test]
     fn what_is_over_budget_is_told() {
-        assert!(CPU.exceeded(122_000_000, 48_000_000).is_empty());
+        let of = |size, gzip| Budget { of: "cpu", applies: Applies::Always, size, gzip };
+        let cpu = of(Some(122.0), 48.0);
+        assert!(exceeded(&cpu, 122_000_000, 48_000_000).is_empty());
         assert_eq!(
-            CPU.exceeded(122_100_000, 48_060_000),
+            exceeded(&cpu, 122_100_000, 48_060_000),
             [
                 "uncompressed: 122.1 MB, 122 is the budget of cpu",
                 "gzip: 48.1 MB, 48 is the budget of cpu"
             ]
         );
-        assert!(ROCM.exceeded(90_000_000_000, 2_400_000_000).is_empty());
+        assert!(exceeded(&of(None, 2400.0), 90_000_000_000, 2_400_000_000).is_empty());
     }
 }

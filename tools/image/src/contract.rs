@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::labels::OWN;
+use super::labels::{LABELS, Promise};
 use super::subject::Subject;
 use product::identity::UNKNOWN;
 use product::manifest::Manifest;
-use product::variant::Variant;
 
 /// What `docker image inspect` says about how an image runs.
 #[derive(Debug, Default, Deserialize)]
@@ -43,8 +42,8 @@ pub(super) fn config(config: &Config, subject: &Subject) -> Vec<String> {
         let words = words.as_deref().unwrap_or_default();
         hold(words == wanted, format!("{name} is {words:?}, not {wanted:?}"));
     }
-    for wanted in environment(subject.variant) {
-        let there = config.env.iter().flatten().any(|value| value == wanted);
+    for wanted in environment(subject) {
+        let there = config.env.iter().flatten().any(|value| *value == wanted);
         hold(there, format!("the environment has no {wanted}"));
     }
     let ports = config.exposed_ports.as_ref();
@@ -131,37 +130,34 @@ fn terms(expression: &str) -> Vec<&str> {
     terms
 }
 
-fn environment(variant: Variant) -> Vec<&'static str> {
-    let mut wanted =
-        vec!["LLAMA_ARG_HOST=::", "LLAMA_SERVER_NEEDS_MODEL=1", "LLAMA_SERVER_SANDBOX=1"];
-    if variant == Variant::Cuda {
-        wanted.extend(["NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=compute,utility"]);
-    }
-    wanted
+fn environment(subject: &Subject) -> Vec<String> {
+    let every = [
+        ("LLAMA_ARG_HOST", "::"),
+        ("LLAMA_SERVER_NEEDS_MODEL", "1"),
+        ("LLAMA_SERVER_SANDBOX", "1"),
+    ];
+    let cuda = subject.minimum_cuda().unwrap_or_default();
+    let own = subject.variant.image().environment.iter().copied();
+    let all = every.into_iter().chain(own);
+    all.map(|(name, value)| format!("{name}={}", value.replace("{minimum_cuda}", cuda))).collect()
 }
 
 fn labels(config: &Config, subject: &Subject) -> Vec<String> {
-    let standard =
-        ["created", "version", "revision", "licenses", "title", "description", "base.name"];
     let mut wrong = Vec::new();
-    for name in standard.map(|name| format!("org.opencontainers.image.{name}")) {
-        if label(config, &name).is_none_or(str::is_empty) {
-            wrong.push(format!("there is no label {name}"));
-        }
-    }
-    let driver = subject.minimum_driver();
-    for (name, wanted) in [
-        ("variant", Some(subject.variant.name())),
-        ("target", Some(subject.stage())),
-        ("toolkit", subject.toolkit.as_deref()),
-        ("minimum-driver", driver),
-    ] {
-        let name = format!("{OWN}{name}");
-        let found = label(config, &name);
-        if found != wanted {
-            let quoted =
-                |value: Option<&str>| value.map_or("unset".into(), |value| format!("`{value}`"));
-            wrong.push(format!("the label {name} is {}, not {}", quoted(found), quoted(wanted)));
+    for row in LABELS {
+        let (name, found) = (row.name, label(config, row.name));
+        let wanted = row.of(subject);
+        let wanted = wanted.as_deref();
+        match row.promise {
+            Promise::There if found.is_none_or(str::is_empty) => {
+                wrong.push(format!("there is no label {name}"));
+            }
+            Promise::Exact if found != wanted => {
+                let [found, wanted] = [found, wanted]
+                    .map(|value| value.map_or("unset".into(), |value| format!("`{value}`")));
+                wrong.push(format!("the label {name} is {found}, not {wanted}"));
+            }
+            _ => {}
         }
     }
     wrong

@@ -207,12 +207,11 @@ mod tests {
              hint: cargo xtask dist --variant vulkan --target TRIPLE"
         );
         assert!(dist.subject(Subject::new(Variant::Cpu), false).is_ok());
-        let (dir, dist) =
-            self::dist(&manifest("cpu", "riscv64gc-unknown-linux-gnu", ""), Some("ab"));
+        let (dir, dist) = self::dist(&manifest("cpu", "x86_64-unknown-freebsd", ""), Some("ab"));
         let error = dist.unwrap().subject(Subject::new(Variant::Cpu), false).unwrap_err();
         assert_eq!(
             error.to_string().replace(&dir.path().display().to_string(), "DIR"),
-            "DIR is for riscv64gc-unknown-linux-gnu, for which there are no images"
+            "DIR is for x86_64-unknown-freebsd, for which there are no images"
         );
     }
 

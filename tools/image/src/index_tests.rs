@@ -102,7 +102,7 @@ fn a_single_image_is_of_the_variants_only_platform() {
         published(&Subject::new(Variant::Cuda), vec!["r/c:V".into()], r#"{"digest":"sha256:1"}"#);
     let one = one.unwrap();
     assert_eq!(one.platforms["linux/amd64"], "sha256:1");
-    assert_eq!(one.toolkit.as_deref(), Some("13.0"));
+    assert_eq!(one.toolkit.as_deref(), Some(Variant::Cuda.toolkits()[0]));
 }
 
 #[test]

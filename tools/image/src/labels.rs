@@ -1,6 +1,7 @@
 //! What an image says about itself to whoever inspects it: the labels that OCI names, and our own. Pure.
 
 use super::subject::Subject;
+use Promise::{Exact, Nothing, There};
 use product::identity::Identity;
 use product::variant::PACKER;
 use product::variant::Variant;
@@ -41,54 +42,103 @@ pub(super) struct Facts<'a> {
     pub(super) cpu_variants: &'a [String],
 }
 
+/// One label.
+pub(super) struct Label {
+    pub(super) name: &'static str,
+    pub(super) promise: Promise,
+    value: Value,
+}
+
+/// What `image test` holds a label to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Promise {
+    /// It says what the subject is, or is not there if there is nothing to say.
+    Exact,
+    /// It is there.
+    There,
+    /// It may be missing.
+    Nothing,
+}
+
+/// Where the value of a label comes from; an empty one makes no label.
+enum Value {
+    Subject(fn(&Subject) -> String),
+    Facts(fn(&Facts<'_>) -> String),
+}
+
+/// Every label, in order: those that OCI names, then our own.
+pub(super) const LABELS: &[Label] = &[
+    fact("org.opencontainers.image.created", There, |facts| {
+        product::time::rfc3339(facts.identity.epoch)
+    }),
+    fact("org.opencontainers.image.version", There, |facts| facts.identity.version.clone()),
+    fact("org.opencontainers.image.revision", There, |facts| facts.identity.commit.clone()),
+    fact("org.opencontainers.image.source", Nothing, |facts| {
+        facts.source.unwrap_or_default().to_owned()
+    }),
+    own("org.opencontainers.image.licenses", There, |subject| licenses(subject.variant)),
+    own(TITLE, There, title),
+    own(DESCRIPTION, There, description),
+    fact("org.opencontainers.image.base.name", There, |facts| facts.base().0.to_owned()),
+    fact("org.opencontainers.image.base.digest", Nothing, |facts| facts.base().1.to_owned()),
+    own("llama-server.variant", Exact, |subject| subject.variant.to_string()),
+    own("llama-server.target", Exact, |subject| subject.stage().to_owned()),
+    fact("llama-server.llama-cpp", Nothing, |facts| facts.llama_cpp.to_owned()),
+    own("llama-server.toolkit", Exact, |subject| subject.toolkit.clone().unwrap_or_default()),
+    own("llama-server.gpu-architectures", Nothing, |subject| subject.gpu_architectures().join(" ")),
+    own("llama-server.minimum-driver", Exact, |subject| {
+        subject.minimum_driver().unwrap_or_default().to_owned()
+    }),
+    fact("llama-server.cpu-variants", Nothing, |facts| facts.cpu_variants.join(" ")),
+];
+
+const TITLE: &str = "org.opencontainers.image.title";
+const DESCRIPTION: &str = "org.opencontainers.image.description";
+
+const fn own(name: &'static str, promise: Promise, value: fn(&Subject) -> String) -> Label {
+    Label { name, promise, value: Value::Subject(value) }
+}
+
+const fn fact(name: &'static str, promise: Promise, value: fn(&Facts<'_>) -> String) -> Label {
+    Label { name, promise, value: Value::Facts(value) }
+}
+
+impl Label {
+    /// Its value if the subject alone decides it.
+    pub(super) fn of(&self, subject: &Subject) -> Option<String> {
+        let Value::Subject(value) = self.value else { return None };
+        Some(value(subject)).filter(|value| !value.is_empty())
+    }
+}
+
+impl Facts<'_> {
+    /// Name and digest of what the image is built on.
+    fn base(&self) -> (&str, &str) {
+        self.base.split_once('@').unwrap_or((self.base, ""))
+    }
+}
+
 /// The labels of `subject` by name; a name without a value is left out.
 pub(super) fn labels(subject: &Subject, facts: &Facts<'_>) -> Vec<(String, String)> {
-    let (base, digest) = facts.base.split_once('@').unwrap_or((facts.base, ""));
-    let identity = facts.identity;
-    let standard = [
-        ("created", product::time::rfc3339(identity.epoch)),
-        ("version", identity.version.clone()),
-        ("revision", identity.commit.clone()),
-        ("source", facts.source.unwrap_or_default().to_owned()),
-        ("licenses", licenses(subject.variant)),
-        ("title", title(subject)),
-        ("description", description(subject)),
-        ("base.name", base.to_owned()),
-        ("base.digest", digest.to_owned()),
-    ];
-    let own = [
-        ("variant", subject.variant.to_string()),
-        ("target", subject.stage().to_owned()),
-        ("llama-cpp", facts.llama_cpp.to_owned()),
-        ("toolkit", subject.toolkit.clone().unwrap_or_default()),
-        ("gpu-architectures", subject.gpu_architectures().join(" ")),
-        ("minimum-driver", subject.minimum_driver().unwrap_or_default().to_owned()),
-        ("cpu-variants", facts.cpu_variants.join(" ")),
-    ];
-    let named = |prefix: &'static str| move |(name, value)| (format!("{prefix}{name}"), value);
-    let standard = standard.into_iter().map(named("org.opencontainers.image."));
-    let all = standard.chain(own.into_iter().map(named(OWN)));
-    all.filter(|(_, value)| !value.is_empty()).collect()
+    all(facts, |label| label.of(subject))
 }
 
 /// The labels of gguf-packer's image, likewise.
 pub(super) fn of_packer(facts: &Facts<'_>) -> Vec<(String, String)> {
-    let (base, digest) = facts.base.split_once('@').unwrap_or((facts.base, ""));
-    let identity = facts.identity;
     let about = "Packs, ships, sizes and runs GGUF models as images: a frontend of docker build, and a command";
-    let all = [
-        ("org.opencontainers.image.created", product::time::rfc3339(identity.epoch)),
-        ("org.opencontainers.image.version", identity.version.clone()),
-        ("org.opencontainers.image.revision", identity.commit.clone()),
-        ("org.opencontainers.image.source", facts.source.unwrap_or_default().to_owned()),
-        ("org.opencontainers.image.title", PACKER.to_owned()),
-        ("org.opencontainers.image.description", about.to_owned()),
-        ("org.opencontainers.image.base.name", base.to_owned()),
-        ("org.opencontainers.image.base.digest", digest.to_owned()),
-        ("llama-server.llama-cpp", facts.llama_cpp.to_owned()),
-    ];
-    let all = all.into_iter().map(|(name, value)| (name.to_owned(), value));
-    all.filter(|(_, value)| !value.is_empty()).collect()
+    all(facts, |label| match label.name {
+        TITLE => Some(PACKER.to_owned()),
+        DESCRIPTION => Some(about.to_owned()),
+        _ => None,
+    })
+}
+
+fn all(facts: &Facts<'_>, of_subject: impl Fn(&Label) -> Option<String>) -> Vec<(String, String)> {
+    let value = |label: &Label| match label.value {
+        Value::Facts(value) => Some(value(facts)).filter(|value| !value.is_empty()),
+        Value::Subject(_) => of_subject(label),
+    };
+    LABELS.iter().filter_map(|label| Some((label.name.to_owned(), value(label)?))).collect()
 }
 
 /// The page of a git remote, without the secret that CI puts into its address; `None` for one that
@@ -117,11 +167,11 @@ fn licenses(variant: Variant) -> String {
 }
 
 fn title(subject: &Subject) -> String {
-    format!("llama-server, {}", subject.variant.image().title)
+    format!("llama-server, {}", subject.variant.row().title)
 }
 
 fn description(subject: &Subject) -> String {
-    let devices = subject.variant.image().devices.map(|devices| format!(", {devices}"));
+    let devices = subject.variant.row().devices.map(|devices| format!(", {devices}"));
     let devices = devices.unwrap_or_default();
     let shell = if subject.minimal { "; no shell, no package manager" } else { "" };
     format!("llama.cpp's HTTP server with its web UI; runs on any CPU{devices}{shell}")
@@ -166,19 +216,16 @@ mod tests {
         };
         let labels = labels(&Subject::new(Variant::Cpu), &facts);
         let names: Vec<&str> = labels.iter().map(|(name, _)| name.as_str()).collect();
+        let missing = LABELS.iter().map(|label| label.name).filter(|name| !names.contains(name));
         assert_eq!(
-            names,
+            missing.collect::<Vec<_>>(),
             [
-                "org.opencontainers.image.created",
-                "org.opencontainers.image.version",
-                "org.opencontainers.image.revision",
-                "org.opencontainers.image.licenses",
-                "org.opencontainers.image.title",
-                "org.opencontainers.image.description",
-                "org.opencontainers.image.base.name",
-                "llama-server.variant",
-                "llama-server.target",
-                "llama-server.llama-cpp",
+                "org.opencontainers.image.source",
+                "org.opencontainers.image.base.digest",
+                "llama-server.toolkit",
+                "llama-server.gpu-architectures",
+                "llama-server.minimum-driver",
+                "llama-server.cpu-variants",
             ]
         );
         assert_eq!(labels[0].1, "2025-08-20T14:20:00Z");

@@ -39,7 +39,6 @@ use workspace::screen;
 use workspace::tools;
 
 pub use release::IMAGES_TAG;
-pub use subject::platform_of;
 
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask")]

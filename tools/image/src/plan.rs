@@ -9,7 +9,6 @@ use llama_src::sh::Cmd;
 use super::labels::{self, Facts};
 use super::subject::{Subject, architecture};
 use super::tags::REPOSITORY;
-use product::variant::Variant;
 
 /// The stage that has the distribution and nothing else.
 const DIST: &str = "dist";
@@ -155,11 +154,10 @@ impl fmt::Display for Plan {
     }
 }
 
-/// The CUDA that a driver must know, where it is not the toolkit's own: one major version's drivers run
-/// what any of its toolkits made, with code compressed as of 12.4.
+/// The CUDA that a driver must know, if the Dockerfile names another: that of the default toolkit.
 fn minimum_cuda(subject: &Subject) -> Option<&'static str> {
-    let is_12 = subject.toolkit.as_ref().is_some_and(|version| version.starts_with("12."));
-    (subject.variant == Variant::Cuda && is_12).then_some("12.4")
+    let default = Subject::new(subject.variant).minimum_cuda();
+    subject.minimum_cuda().filter(|own| Some(*own) != default)
 }
 
 /// The file that says how a variant's image is made.

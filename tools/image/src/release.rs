@@ -119,6 +119,9 @@ impl State {
 
     fn info(&self) -> String {
         let repositories = Variant::ALL.map(|variant| format!("{REPOSITORY}-{variant}"));
+        // Four of them fit a terminal.
+        let lines = repositories.chunks(4).map(|some| some.join(" "));
+        let repositories = lines.collect::<Vec<_>>().join("\n              ");
         let next = match (self.tagged.is_empty(), self.changed.len()) {
             (false, _) => "none: this commit has its tag".to_owned(),
             (true, 0) => self.tag(),
@@ -131,7 +134,7 @@ impl State {
             ("version", &self.identity.version),
             ("last release", self.last.as_deref().unwrap_or("none")),
             ("next release", &next),
-            ("images", &repositories.join(" ")),
+            ("images", &repositories),
         ] {
             let _ = writeln!(text, "{name:12}  {value}");
         }

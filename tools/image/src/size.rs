@@ -8,10 +8,11 @@ use anyhow::{Context, Result, bail};
 use llama_src::Error;
 use serde::Serialize;
 
-use super::budget::{self, Budget};
+use super::budget;
 use super::engine::{Engine, docker};
 use super::layers::Contents;
 use super::layout::{Archive, Image};
+use product::variant::Budget;
 use workspace::cargo;
 use workspace::screen;
 
@@ -34,7 +35,7 @@ struct Report {
     /// What is over budget, in words.
     over: Vec<String>,
     #[serde(skip)]
-    budget: Option<Budget>,
+    budget: Option<&'static Budget>,
 }
 
 #[derive(Debug, Serialize)]
@@ -111,7 +112,7 @@ impl Report {
             layers,
             hidden: hidden.values().sum(),
             hidden_files: hidden.into_keys().map(str::to_owned).collect(),
-            over: budget.map(|budget| budget.exceeded(size, gzip)).unwrap_or_default(),
+            over: budget.map(|budget| budget::exceeded(budget, size, gzip)).unwrap_or_default(),
             budget,
         }
     }
@@ -127,7 +128,7 @@ impl Report {
         }
         let budget = match &self.budget {
             None => "no budget: not one of our images".to_owned(),
-            Some(Budget { of, size, gzip }) => {
+            Some(Budget { of, size, gzip, .. }) => {
                 let size = size.map(|most| format!("{most:.0} / ")).unwrap_or_default();
                 format!("of {size}{gzip:.0}, the budget of {of}")
             }

@@ -4,7 +4,8 @@ use anyhow::{Result, bail};
 use llama_src::Error;
 
 use super::args::Images;
-use product::variant::{self, Variant, major_minor};
+use product::arch::Arch;
+use product::variant::{Variant, major_minor};
 
 /// One image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +85,12 @@ impl Subject {
         self.variant.minimum_driver(self.toolkit.as_deref().and_then(major_minor))
     }
 
+    /// The first CUDA whose driver can run it.
+    pub(super) fn minimum_cuda(&self) -> Option<&'static str> {
+        let toolkit = self.toolkit.as_deref().and_then(major_minor);
+        self.variant.toolkit(toolkit)?.minimum_cuda
+    }
+
     /// Target of the Dockerfile.
     pub(super) fn stage(&self) -> &'static str {
         if self.minimal { "minimal" } else { "runtime" }
@@ -101,15 +108,12 @@ pub(super) enum Platforms {
 
 /// Docker's names of the platforms that a variant has images for.
 pub(super) fn platforms(variant: Variant) -> Vec<&'static str> {
-    let rows = variant::matrix().into_iter().filter(|row| row.variant == variant);
-    let mut platforms: Vec<&str> = rows.map(|row| row.platform).collect();
-    platforms.dedup();
-    platforms
+    variant.row().arches.iter().map(|arch| arch.platform).collect()
 }
 
 /// Docker's name of the platform of a target triple.
-pub fn platform_of(target: &str) -> Option<&'static str> {
-    variant::matrix().into_iter().find(|row| row.target == target).map(|row| row.platform)
+pub(super) fn platform_of(target: &str) -> Option<&'static str> {
+    Arch::of(target).map(|arch| arch.platform)
 }
 
 /// `amd64` of `linux/amd64`.
@@ -136,7 +140,8 @@ fn chosen(
 ) -> Vec<&'static str> {
     let known = platforms(variant);
     if wanted.is_empty() {
-        let own = if cfg!(target_arch = "aarch64") { "linux/arm64" } else { "linux/amd64" };
+        let named = |arch: &Arch| arch.name == std::env::consts::ARCH;
+        let own = Arch::ALL.into_iter().find(named).unwrap_or(Arch::X86_64).platform;
         return match default {
             Platforms::All => known,
             Platforms::Own if known.contains(&own) => vec![own],
@@ -199,19 +204,14 @@ mod tests {
             });
             text.collect::<Vec<_>>()
         };
-        assert_eq!(of("cpu"), ["cpu linux/amd64,linux/arm64 runtime"]);
+        assert_eq!(of("cpu"), [format!("cpu {} runtime", platforms(Variant::Cpu).join(","))]);
         assert_eq!(of("cpu --platform linux/arm64 --minimal"), ["cpu linux/arm64 minimal"]);
         assert_eq!(of("cuda --toolkit 12.9"), ["cuda12.9 linux/amd64 runtime"]);
-        assert_eq!(
-            of("all --toolkit all"),
-            [
-                "cpu linux/amd64,linux/arm64 runtime",
-                "cuda13.0 linux/amd64 runtime",
-                "cuda12.8 linux/amd64 runtime",
-                "rocm7.2 linux/amd64 runtime",
-                "vulkan linux/amd64,linux/arm64 runtime",
-            ]
-        );
+        let all = of("all --toolkit all");
+        let cuda: Vec<_> = all.iter().filter(|one| one.starts_with("cuda")).collect();
+        assert_eq!(cuda.len(), Variant::Cuda.toolkits().len());
+        assert_eq!(cuda.last().unwrap().as_str(), "cuda12.8 linux/amd64 runtime");
+        assert_eq!(all[0], of("cpu")[0]);
         assert_eq!(subjects("cuda", Platforms::Own).unwrap()[0].platforms, ["linux/amd64"]);
         assert_eq!(subjects("cpu", Platforms::Own).unwrap()[0].platforms.len(), 1);
     }
@@ -224,8 +224,8 @@ mod tests {
                 "no `cuda` image for linux/arm64\n  hint: platforms of cuda: linux/amd64",
             ),
             (
-                "cpu --platform linux/riscv64 --toolkit 1 --arch 90",
-                "no `cpu` image for linux/riscv64\n  hint: platforms of cpu: linux/amd64 linux/arm64\n\
+                "cpu --platform linux/mips64le --toolkit 1 --arch 90",
+                "no `cpu` image for linux/mips64le\n  hint: platforms of cpu: PLATFORMS\n\
                  --toolkit means nothing to `cpu`\n  hint: leave it out\n\
                  --arch means nothing to `cpu`\n  hint: leave it out",
             ),
@@ -235,11 +235,9 @@ mod tests {
             ),
             ("cuda --toolkit new", "--toolkit is no version\n  hint: --toolkit 13.0"),
         ] {
-            assert_eq!(
-                subjects(words, Platforms::All).unwrap_err().to_string(),
-                message,
-                "{words}"
-            );
+            let error = subjects(words, Platforms::All).unwrap_err().to_string();
+            let known = platforms(Variant::Cpu).join(" ");
+            assert_eq!(error.replace(&known, "PLATFORMS"), message, "{words}");
         }
     }
 
@@ -252,7 +250,7 @@ mod tests {
         let one = Subject { architectures: Some("90;100".into()), ..Subject::new(Variant::Cuda) };
         assert_eq!(one.gpu_architectures(), ["90", "100"]);
         assert!(one.has_default_toolkit() && Subject::new(Variant::Cpu).has_default_toolkit());
-        assert_eq!(platform_of(variant::AARCH64), Some("linux/arm64"));
+        assert_eq!(platform_of(product::arch::AARCH64), Some("linux/arm64"));
         assert_eq!(platform_of("x86_64-apple-darwin"), None);
     }
 }

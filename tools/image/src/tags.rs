@@ -284,10 +284,11 @@ fn flavour(subject: &Subject) -> String {
 fn toolkit_names(subject: &Subject) -> Vec<String> {
     let Some(toolkit) = &subject.toolkit else { return Vec::new() };
     let major = |version: &str| version.split('.').next().map(str::to_owned);
-    let same = subject.variant.toolkits().iter().filter(|other| major(other) == major(toolkit));
+    let same =
+        subject.variant.toolkits().into_iter().filter(|other| major(other) == major(toolkit));
     let newest = same.max_by_key(|version| product::variant::major_minor(version));
     let mut names = vec![format!("{}{toolkit}", subject.variant)];
-    if newest == Some(&toolkit.as_str()) {
+    if newest == Some(toolkit.as_str()) {
         names.extend(major(toolkit).map(|major| format!("{}{major}", subject.variant)));
     }
     names

@@ -2,7 +2,8 @@
 
 use anyhow::{Result, bail};
 
-use crate::variant::{AARCH64, PACKER, Variant, X86_64};
+use crate::arch::Arch;
+use crate::variant::{PACKER, Variant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -24,10 +25,10 @@ impl Kind {
     }
 
     /// Where it exists.
-    pub fn targets(self) -> &'static [&'static str] {
+    pub fn targets(self) -> Vec<&'static str> {
         match self {
             Self::Server(variant) => variant.targets(),
-            Self::Packer => &[X86_64, AARCH64],
+            Self::Packer => Arch::ALL.map(|arch| arch.target).to_vec(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 #![expect(missing_docs, reason = "unpublished: names that speak need no line")]
 
+pub mod arch;
 pub mod args;
 pub mod base;
 pub mod identity;

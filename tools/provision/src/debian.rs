@@ -19,16 +19,16 @@ use workspace::screen::Screen;
 
 /// What a root is made of.
 #[derive(Debug)]
-pub struct Recipe {
+pub struct Recipe<'a> {
     /// What its folder's name begins with.
-    pub name: &'static str,
+    pub name: &'a str,
     /// `minbase`: something to run programs in; `extract`: only the packages' files.
-    pub variant: &'static str,
+    pub variant: &'a str,
     /// Beside the machine's own, for packages named `:arm64`.
-    pub foreign: Option<&'static str>,
-    pub packages: &'static [&'static str],
+    pub foreign: Option<&'a str>,
+    pub packages: &'a [&'a str],
     /// Names of packages that come from sid; everything else comes from [`SUITE`].
-    pub from_sid: &'static [&'static str],
+    pub from_sid: &'a [&'a str],
 }
 
 /// A Debian to run programs in.
@@ -128,12 +128,12 @@ impl Root {
 }
 
 /// The folder of the root `recipe`, when it is there.
-pub fn folder(recipe: &Recipe) -> Option<PathBuf> {
+pub fn folder(recipe: &Recipe<'_>) -> Option<PathBuf> {
     Some(cargo::toolkits().join(folder_name(recipe))).filter(|dir| dir.is_dir())
 }
 
 /// The recipe's name and a hash of what makes the root: another recipe is another root.
-fn folder_name(recipe: &Recipe) -> String {
+fn folder_name(recipe: &Recipe<'_>) -> String {
     let made_by = command(recipe, Path::new("/"), false).to_string();
     format!("{}-{}", recipe.name, &hex(&Sha256::digest(made_by))[..8])
 }
@@ -144,7 +144,7 @@ fn folder_name(recipe: &Recipe) -> String {
 /// # Errors
 /// When this user cannot become root; when mmdebstrap or what it needs is missing or fails.
 pub fn ensure(
-    recipe: &Recipe,
+    recipe: &Recipe<'_>,
     screen: &mut Screen,
     finish: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
@@ -192,7 +192,7 @@ pub fn stale(wanted: bool) -> Option<&'static str> {
 }
 
 /// mmdebstrap's command.
-fn command(recipe: &Recipe, root: &Path, stale_mirror: bool) -> Cmd {
+fn command(recipe: &Recipe<'_>, root: &Path, stale_mirror: bool) -> Cmd {
     let mut cmd = Cmd::new("setpriv")
         .args(ALONE)
         .args(["mmdebstrap", "--mode=root"])

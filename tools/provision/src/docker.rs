@@ -13,6 +13,7 @@ use llama_build::requirement::Requirement;
 use llama_src::Error;
 use llama_src::sh::Cmd;
 
+use product::arch::Arch;
 use workspace::requirements;
 use workspace::root::User;
 use workspace::screen::Screen;
@@ -53,7 +54,8 @@ pub fn run(yes: bool) -> Result<()> {
     }
     store::ensure(yes)?;
     // Who may not do the one may still do the other.
-    let emulated = emulate(yes);
+    let others = Arch::ALL.into_iter().filter(|arch| *arch != Arch::X86_64);
+    let emulated = others.into_iter().try_for_each(|arch| emulate(arch, yes));
     base_image::ensure(yes, &mut screen)?;
     emulated?;
     let version = Cmd::new("docker").args(["version", "--format", "{{.Server.Version}}"]).read()?;
@@ -93,14 +95,16 @@ fn advice(missing: &[&str]) -> Error {
     )
 }
 
-/// Lets this machine run programs for arm64, which the images of that platform are tried with.
-fn emulate(yes: bool) -> Result<()> {
-    let registered = Path::new("/proc/sys/fs/binfmt_misc/qemu-aarch64");
-    if std::env::consts::ARCH == "aarch64" || registered.exists() {
+/// Lets this machine run programs for `arch`, which the images of that platform are tried with.
+fn emulate(arch: Arch, yes: bool) -> Result<()> {
+    let table = "/proc/sys/fs/binfmt_misc";
+    let emulator = format!("qemu-{}", arch.name);
+    let registered = Path::new(table).join(&emulator);
+    if std::env::consts::ARCH == arch.name || registered.exists() {
         return Ok(());
     }
-    let table = "/proc/sys/fs/binfmt_misc";
-    let (user, what) = (User::find()?, "let this machine run programs for arm64");
+    let (user, what) =
+        (User::find()?, &format!("let this machine run programs for {}", arch.docker));
     if !Path::new(table).join("register").exists() {
         let mount = Cmd::new("mount").args(["-t", "binfmt_misc", "binfmt_misc", table]);
         user.as_root(&mount, what)?.read()?;
@@ -108,7 +112,7 @@ fn emulate(yes: bool) -> Result<()> {
     let row: Requirement = requirements::qemu_binfmt();
     workspace::install::ensure_only(&[row], yes)?;
     if !registered.exists() {
-        let enable = Cmd::new("update-binfmts").args(["--enable", "qemu-aarch64"]);
+        let enable = Cmd::new("update-binfmts").args(["--enable", &emulator]);
         user.as_root(&enable, what)?.read()?;
     }
     Ok(())

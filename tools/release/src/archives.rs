@@ -43,8 +43,8 @@ const PAPERS: [(&str, &str); 2] =
 pub(super) fn stem(what: &What, version: &str) -> String {
     let folder = match what {
         What::Images(row) => dist::folder_of(row),
-        What::OneFile(target) => dist::one_file_folder(target),
-        What::Packer(target) => dist::packer::folder(target),
+        What::OneFile(arch) => dist::one_file_folder(arch.target),
+        What::Packer(arch) => dist::packer::folder(arch.target),
     };
     dist::stem(version, &folder)
 }

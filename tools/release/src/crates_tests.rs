@@ -5,6 +5,7 @@ use toml::Value;
 use super::*;
 use crate::archives;
 use crate::jobs::{self, What};
+use product::arch::Arch;
 
 #[test]
 fn every_crate_comes_after_those_that_it_needs() {
@@ -113,7 +114,7 @@ fn cargo_binstall_finds_the_archives_of_a_release() {
     let policy = crate::event::Policy { packs: true, ..Default::default() };
     let mut found = 0;
     for job in jobs::all(&policy) {
-        let What::OneFile(target) = job.what else { continue };
+        let What::OneFile(Arch { target, .. }) = job.what else { continue };
         let url = filled(url, target, "");
         let file = url.strip_prefix("https://github.com/o/n/releases/download/v1.2.3/").unwrap();
         assert!(

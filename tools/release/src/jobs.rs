@@ -8,12 +8,11 @@ use serde::Serialize;
 use super::event::Policy;
 use distribution::dist::{self, packer};
 use image::line::Line;
-use product::variant::{self, AARCH64, Row, Variant, X86_64};
+use product::arch::Arch;
+use product::variant::{self, Row};
 
 /// Where everything of a release is put, and looked for.
 pub(super) const DIR: &str = "dist/release";
-/// The GPU architecture of a build that is only tried, as `cargo xtask test` tries it.
-const TRIED: [(Variant, &str); 2] = [(Variant::Cuda, "90"), (Variant::Rocm, "gfx1100")];
 
 /// What a job builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +20,9 @@ pub(super) enum What {
     /// A distribution and its images.
     Images(Row),
     /// The server of one file.
-    OneFile(&'static str),
+    OneFile(Arch),
     /// gguf-packer and its image.
-    Packer(&'static str),
+    Packer(Arch),
 }
 
 /// One job.
@@ -44,11 +43,8 @@ pub(super) struct Entry {
 pub(super) fn all(policy: &Policy) -> Vec<Job> {
     let images =
         variant::matrix().into_iter().map(|row| Job { id: row.id(), what: What::Images(row) });
-    let each = |name: &str, what: fn(&'static str) -> What| {
-        [X86_64, AARCH64].map(|target| Job {
-            id: format!("{name}-{}", variant::architecture(target)),
-            what: what(target),
-        })
+    let each = |name: &str, what: fn(Arch) -> What| {
+        Arch::ALL.map(|arch| Job { id: format!("{name}-{}", arch.docker), what: what(arch) })
     };
     let one_file = each("one-file", What::OneFile).into_iter().filter(|_| policy.packs);
     images.chain(one_file).chain(each(packer::NAME, What::Packer)).collect()
@@ -81,26 +77,25 @@ impl Job {
 
     /// The machine of GitHub's whose processor it is for.
     fn runner(&self) -> &'static str {
-        let target = match &self.what {
-            What::Images(row) => row.target,
-            What::OneFile(target) | What::Packer(target) => target,
-        };
-        if target == AARCH64 { "ubuntu-24.04-arm" } else { "ubuntu-24.04" }
+        match &self.what {
+            What::Images(row) => row.arch.runner,
+            What::OneFile(arch) | What::Packer(arch) => arch.runner,
+        }
     }
 
     /// What it runs. `version` is that of the archives; `base` stands in for the Dockerfile's.
     pub(super) fn lines(&self, policy: &Policy, version: &str, base: Option<&str>) -> Vec<Line> {
         match &self.what {
             What::Images(row) => self.images(row, policy, version, base),
-            What::OneFile(target) => {
+            What::OneFile(arch) => {
                 let out = format!("{DIR}/dists");
-                let name = dist::one_file_folder(target);
+                let name = dist::one_file_folder(arch.target);
                 vec![
                     Line::of(&format!("cargo xtask dist --one-file --setup --out {out}")),
                     pack(&format!("{out}/{name}"), version),
                 ]
             }
-            What::Packer(target) => self.packer(target, policy, version, base),
+            What::Packer(arch) => self.packer(arch.target, policy, version, base),
         }
     }
 
@@ -141,8 +136,8 @@ impl Job {
         first = first.and(row.toolkit.into_iter().flat_map(|toolkit| ["--toolkit", toolkit]));
         first = first.and(base.clone()).and(policy.new_base.then_some("--no-cache"));
         if policy.one_architecture {
-            let tried = TRIED.into_iter().find(|(tried, _)| *tried == variant);
-            first = first.and(tried.into_iter().flat_map(|(_, list)| ["--arch", list]));
+            let code = variant.row().gpu_code;
+            first = first.and(code.into_iter().flat_map(|code| ["--arch", code.tried]));
         }
         // GitHub lends too little for those of CUDA and ROCm.
         let cache = policy.cache && row.toolkit.is_none();

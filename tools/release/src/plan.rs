@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use super::event::{Event, Policy};
 use super::jobs::{self, DIR, What};
 use super::{archives, crates};
-use image::platform_of;
 use image::publish::{Built, Of, Release};
 use image::semver::Semver;
 use product::identity::Identity;
@@ -150,7 +149,7 @@ impl Plan {
                 What::Images(row) => {
                     [false, true].map(|minimal| Of::Server { row: row.clone(), minimal }).into()
                 }
-                What::Packer(target) => platform_of(target).map(Of::Packer).into_iter().collect(),
+                What::Packer(arch) => vec![Of::Packer(arch.platform)],
                 What::OneFile(_) => continue,
             };
             built.extend(of.into_iter().map(|of| Built {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::facts::{self, Entries, Entry, Regular};
 use elf::{self, Elf};
+use product::arch::Arch;
 use product::kind::Kind;
 use product::manifest::{self, Manifest};
 
@@ -85,9 +86,10 @@ fn about_code(manifest: &Manifest, entries: &Entries) -> Vec<String> {
             None if program && damage.is_none() => wrong.push(format!("{path}: no ELF file")),
             None => {}
             Some(elf) => {
-                let machine = elf::machine_of(&manifest.target);
-                if machine.is_some_and(|machine| machine != elf.machine) {
-                    let is = elf::machine_name(elf.machine);
+                let arch = Arch::of(&manifest.target);
+                if arch.is_some_and(|arch| arch.machine != elf.machine) {
+                    let is = Arch::of_machine(elf.machine).map(|arch| arch.name.to_owned());
+                    let is = is.unwrap_or_else(|| format!("machine {}", elf.machine));
                     wrong.push(format!(
                         "{path}: is for {is}, {} says {}",
                         manifest::FILE,

@@ -2,7 +2,7 @@
 
 use super::super::made::{NOTHING, after, listed, vendors};
 use elf::made::Made;
-use product::variant::AARCH64;
+use product::arch::Arch;
 
 #[test]
 fn libraries_are_own_or_everybodys() {
@@ -57,7 +57,7 @@ fn run_paths_lead_to_the_distribution_alone() {
 
 #[test]
 fn code_is_stripped_and_for_the_target() {
-    let aarch64 = elf::machine_of(AARCH64).unwrap();
+    let aarch64 = Arch::AARCH64.machine;
     assert_eq!(
         listed(|dist| {
             dist.elf("libggml.so", &Made { machine: aarch64, symtab: true, ..Made::default() });

@@ -228,7 +228,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().join("liba.so");
         let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-        let machine = elf::machine_of(&host).unwrap();
+        let machine = product::arch::Arch::of(&host).unwrap().machine;
         let made = Made { machine, needed: vec!["libnowhere.so.1"], ..Made::default() };
         std::fs::write(&at, made.bytes()).unwrap();
         assert_eq!(

@@ -11,7 +11,7 @@ use llama_src::sh::Cmd;
 use super::runner::{self, Runner};
 use super::{HEALTHCHECK, NotRun, PROGRAM};
 use product::manifest::{LlamaCpp, Manifest};
-use product::variant::Variant;
+use product::variant::{Variant, VariantRow};
 
 /// What the last line of upstream's list says when there is no device.
 const NO_DEVICE: &str = "  (none)";
@@ -124,7 +124,7 @@ fn about_devices(lines: &[String], variant: Variant, opened: &[String]) -> Shown
     if !loaded("CPU") {
         shown.violations.push("loads no CPU library: none of them runs here".to_owned());
     }
-    if variant == Variant::Cpu && !shown.devices.is_empty() {
+    if variant.backend().is_none() && !shown.devices.is_empty() {
         let devices = shown.devices.join("`, `");
         shown
             .violations
@@ -134,7 +134,7 @@ fn about_devices(lines: &[String], variant: Variant, opened: &[String]) -> Shown
     // A library that does not open for want of its driver is told by `open`.
     let library = missing.map(|backend| format!("lib{}.so", backend.library()));
     match library.filter(|library| opened.contains(library)) {
-        Some(_) if missing == Some(Backend::Vulkan) => shown.not_run = Some(no_vulkan_driver()),
+        Some(_) if variant.row().registers_with_driver => shown.not_run = Some(no_driver(variant)),
         Some(library) => shown.violations.push(format!("does not load {library}, which opens")),
         None => {}
     }
@@ -151,12 +151,12 @@ pub fn registered_name(backend: Backend) -> &'static str {
     backend.row().registered
 }
 
-/// Unlike the others, this backend does not register itself without a driver.
-fn no_vulkan_driver() -> NotRun {
+fn no_driver(variant: Variant) -> NotRun {
+    let VariantRow { title, software_gpu, .. } = variant.row();
     NotRun {
-        what: "the Vulkan backend".into(),
-        why: "no Vulkan driver here".into(),
-        hint: Some("apt-get install mesa-vulkan-drivers".into()),
+        what: format!("the {title} backend"),
+        why: format!("no {title} driver here"),
+        hint: software_gpu.map(|package| format!("apt-get install {package}")),
     }
 }
 
@@ -262,6 +262,9 @@ mod tests {
         );
         assert_eq!(shown(&none, Variant::Cuda, &[]), Shown::default());
         let vulkan = shown(&none, Variant::Vulkan, &["libggml-vulkan.so"]);
-        assert_eq!((vulkan.violations.len(), vulkan.not_run), (0, Some(no_vulkan_driver())));
+        assert_eq!(
+            (vulkan.violations.len(), vulkan.not_run),
+            (0, Some(no_driver(Variant::Vulkan)))
+        );
     }
 }

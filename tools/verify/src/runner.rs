@@ -8,12 +8,7 @@ use anyhow::{Result, bail};
 use llama_src::sh::Cmd;
 
 use super::NotRun;
-
-/// Where Debian keeps the libraries of another machine: beside its own, or those of the cross compiler.
-const SYSROOTS: &[&str] = &["/", "/usr/{arch}-linux-gnu"];
-/// The program that loads libraries, as each sysroot has it.
-const LOADERS: &[(&str, &str)] =
-    &[("x86_64", "lib64/ld-linux-x86-64.so.2"), ("aarch64", "lib/ld-linux-aarch64.so.1")];
+use product::arch::Arch;
 
 /// Longest that a program may take to say something about itself.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -44,9 +39,12 @@ impl Runner {
         else {
             return Err(no_programs(arch, &format!("no {name}"), "apt-get install qemu-user"));
         };
-        let loader = LOADERS.iter().find(|row| row.0 == arch).map_or("", |row| row.1);
-        let sysroots = SYSROOTS.iter().map(|root| PathBuf::from(root.replace("{arch}", arch)));
-        match sysroots.map(|root| (root.join(loader), root)).find(|(at, _)| at.is_file()) {
+        let Some(arch) = Arch::of(target) else {
+            return Err(no_programs(arch, "releases have none", "cargo xtask variants"));
+        };
+        // Where Debian keeps the libraries of another machine: beside its own, or those of the cross compiler.
+        let sysroots = ["/".into(), format!("/usr/{}", arch.gnu())].map(PathBuf::from).into_iter();
+        match sysroots.map(|root| (root.join(arch.loader), root)).find(|(at, _)| at.is_file()) {
             Some((loader, sysroot)) => Ok(Self::Emulated { qemu, sysroot, loader }),
             None => Err(no_libraries(arch)),
         }
@@ -94,12 +92,8 @@ fn no_programs(arch: &str, why: &str, hint: &str) -> NotRun {
     NotRun { what: format!("{arch} programs"), why: why.to_owned(), hint: Some(hint.to_owned()) }
 }
 
-fn no_libraries(arch: &str) -> NotRun {
-    let debian = match arch {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
+fn no_libraries(arch: Arch) -> NotRun {
+    let (debian, arch) = (arch.docker, arch.name);
     let packages = ["libstdc++6", "libgomp1", "libssl3"].map(|name| format!("{name}:{debian}"));
     let hint = format!(
         "dpkg --add-architecture {debian} && apt-get update && apt-get install {}",
@@ -156,7 +150,7 @@ mod tests {
             "pdp11 programs (no qemu-pdp11)\n    hint: apt-get install qemu-user"
         );
         assert_eq!(
-            no_libraries("aarch64").to_string(),
+            no_libraries(Arch::AARCH64).to_string(),
             "aarch64 programs (no aarch64 libraries)\n    hint: dpkg --add-architecture arm64 && apt-get \
              update && apt-get install libstdc++6:arm64 libgomp1:arm64 libssl3:arm64"
         );

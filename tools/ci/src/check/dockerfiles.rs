@@ -1,8 +1,9 @@
 //! The Dockerfiles of the variants, written from one template, `docker/Dockerfile.in`.
 //!
-//! A line may begin with a selector: `[cuda rocm] TEXT` is for those two alone, `[] TEXT` for none. From the line
-//! `[each minimal runtime]` on, the template is written once for each of these words, which select lines as variants do.
-//! `{name}` is a value of the variant's (see [`names`]); an empty one takes the blank before it along. `${NAME}` stays.
+//! A line may begin with a selector: `[cuda rocm] TEXT` is for those two alone, `[] TEXT` for none (see [`words`]). From
+//! the line `[each minimal runtime]` on, the template is written once for each of these words, which select lines as
+//! variants do. `{name}` is a value of the variant's (see [`names`]); an empty one takes the blank before it along, or
+//! the line if there is nothing else on it. `${NAME}` stays.
 
 use std::fs;
 
@@ -10,7 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use llama_build::backend::Backend;
 use llama_src::Error;
 
-use product::variant::Variant;
+use super::bake;
+use product::variant::{Image, Source, ToolkitRow, Variant, VariantRow};
 use workspace::cargo;
 
 const TEMPLATE: &str = "docker/Dockerfile.in";
@@ -22,7 +24,7 @@ pub(super) fn check() -> Result<()> {
         // One that cannot be read has no lines.
         let there = fs::read_to_string(cargo::root().join(&file)).unwrap_or_default();
         if let Some(line) = difference(&there, &wanted) {
-            wrong.push(format!("{file}:{line} is not what {TEMPLATE} says"));
+            wrong.push(format!("{file}:{line} is not what `cargo xtask check --fix` writes"));
         }
     }
     if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
@@ -39,10 +41,14 @@ pub(super) fn fix() -> Result<()> {
 
 /// Name and text of each.
 fn dockerfiles() -> Result<Vec<(String, String)>> {
-    let template = fs::read_to_string(cargo::root().join(TEMPLATE))
-        .with_context(|| format!("cannot read {TEMPLATE}"))?;
+    let read = |file| {
+        let text = fs::read_to_string(cargo::root().join(file));
+        text.with_context(|| format!("cannot read {file}"))
+    };
+    let template = read(TEMPLATE)?;
     let one = |variant| Ok((format!("docker/{variant}.Dockerfile"), write(&template, variant)?));
-    Variant::ALL.into_iter().map(one).collect()
+    let baked = bake::write(&read(bake::FILE)?).map(|text| (bake::FILE.to_owned(), text));
+    Variant::ALL.into_iter().map(one).chain([baked]).collect()
 }
 
 /// The first line that differs, from 1.
@@ -51,18 +57,64 @@ fn difference(there: &str, wanted: &str) -> Option<usize> {
     (there != wanted).then(|| same.count() + 1)
 }
 
+/// The words that select lines of `variant`: its name, and what it has.
+fn words(variant: Variant) -> Vec<&'static str> {
+    let has = [("gpu", variant.backend().is_some()), ("toolkit", !variant.toolkits().is_empty())];
+    let has = has.into_iter().filter_map(|(word, has)| has.then_some(word));
+    [variant.name()].into_iter().chain(has).collect()
+}
+
 /// What `{name}` stands for.
-fn names(variant: Variant) -> [(&'static str, String); 6] {
-    let image = variant.image();
+fn names(variant: Variant) -> [(&'static str, String); 10] {
+    let VariantRow { devices, image, .. } = variant.row();
     let runs_on = |devices| format!("{devices}, and on the CPU where there is none");
+    let toolkit = variant.toolkits().first().copied();
+    let minimum_cuda = variant.toolkit(None).and_then(|row| row.minimum_cuda);
     [
         ("variant", variant.to_string()),
-        ("runs_on", image.devices.map_or("any CPU".to_owned(), runs_on)),
-        ("toolkit", variant.toolkits().first().copied().unwrap_or_default().to_owned()),
+        ("runs_on", devices.map_or("any CPU".to_owned(), runs_on)),
+        ("toolkit", toolkit.unwrap_or_default().to_owned()),
+        ("toolkit_stages", stages(variant.row()).join("\n")),
+        ("toolkit_mounts", mounts(image).join("\n")),
         ("toolchain_packages", image.toolchain_packages.to_owned()),
         ("system_packages", image.system_packages.to_owned()),
         ("backend", variant.backend().map(Backend::library).unwrap_or_default().to_owned()),
+        ("minimum_cuda", minimum_cuda.unwrap_or_default().to_owned()),
+        ("environment", environment(image)),
     ]
+}
+
+/// A stage for each toolkit of the releases.
+fn stages(row: &VariantRow) -> Vec<String> {
+    let stage = |toolkit: &ToolkitRow| {
+        let name = format!("AS toolkit-{}", toolkit.version);
+        match toolkit.release? {
+            Source::Image(image) => Some(format!("FROM {image} {name}")),
+            Source::Setup => {
+                // What is mounted has to be there.
+                let folders = row.image.toolkit_folders.iter();
+                let folders = folders.map(|folder| format!("\nWORKDIR {folder}"));
+                Some(format!("FROM scratch {name}{}", folders.collect::<String>()))
+            }
+        }
+    };
+    row.toolkits.iter().filter_map(stage).collect()
+}
+
+fn mounts(image: &Image) -> Vec<String> {
+    let mount =
+        |folder| format!("    --mount=type=bind,from=toolkit,source={folder},target={folder} \\");
+    image.toolkit_folders.iter().map(mount).collect()
+}
+
+fn environment(image: &Image) -> String {
+    let variables = image.environment.iter().map(|(name, value)| {
+        let quote = if value.contains('>') { "\"" } else { "" };
+        let value = value.replace("{minimum_cuda}", "$MINIMUM_CUDA");
+        format!(" {name}={quote}{value}{quote}")
+    });
+    let variables: String = variables.collect();
+    if variables.is_empty() { variables } else { format!("ENV{variables}") }
 }
 
 /// The Dockerfile of `variant`.
@@ -70,13 +122,14 @@ fn write(template: &str, variant: Variant) -> Result<String> {
     let each = template.lines().position(|line| line.starts_with("[each "));
     let lines: Vec<(usize, &str)> = (1..).zip(template.lines()).collect();
     let (once, rest) = lines.split_at(each.unwrap_or(lines.len()));
-    let known: Vec<&str> = Variant::ALL.map(Variant::name).to_vec();
-    let mut text = lines_of(once, &known, &[variant.name()], variant)?;
+    let known = [Variant::ALL.map(Variant::name).to_vec(), vec!["gpu", "toolkit"]].concat();
+    let own = words(variant);
+    let mut text = lines_of(once, &known, &own, variant)?;
     if let Some(((_, each), repeated)) = rest.split_first() {
         let words: Vec<&str> = each.trim_matches(['[', ']']).split(' ').skip(1).collect();
         let known = [known, words.clone()].concat();
         for word in words {
-            text += &lines_of(repeated, &known, &[variant.name(), word], variant)?;
+            text += &lines_of(repeated, &known, &[&own[..], &[word]].concat(), variant)?;
         }
     }
     Ok(text)
@@ -93,8 +146,12 @@ fn lines_of(
     for &(number, line) in lines {
         let place = || format!("{TEMPLATE}:{number}");
         if let Some(line) = select(line, known, selected).with_context(place)? {
-            text += &fill(line, variant).with_context(place)?;
-            text.push('\n');
+            let filled = fill(line, variant).with_context(place)?;
+            // It was an empty value and nothing else.
+            if !filled.is_empty() || line.is_empty() {
+                text += &filled;
+                text.push('\n');
+            }
         }
     }
     Ok(text)
@@ -157,13 +214,15 @@ mod tests {
 # llama-server on {runs_on}.
 ARG TOOLKIT_IMAGE=toolkit-${TOOLKIT}
 RUN apt-get install npm {toolchain_packages} /usr/{bin,lib} -I{} \\
-[cuda rocm]     --toolkit {toolkit} \\
+[toolkit]     --toolkit {toolkit} \\
+{toolkit_mounts}
     --variant {variant}
 [each minimal runtime]
 
 [minimal] FROM scratch AS minimal
 [runtime] FROM system AS runtime
 [rocm vulkan] COPY /lib{backend}.so /app/
+{environment}
 CMD [\"serve\"]
 ";
 
@@ -187,6 +246,8 @@ CMD [\"serve\"]
 ARG TOOLKIT_IMAGE=toolkit-${TOOLKIT}
 RUN apt-get install npm patchelf /usr/{bin,lib} -I{} \\
     --toolkit 7.2 \\
+    --mount=type=bind,from=toolkit,source=/opt/rocm,target=/opt/rocm \\
+    --mount=type=bind,from=toolkit,source=/var/lib/dpkg,target=/var/lib/dpkg \\
     --variant rocm
 
 FROM scratch AS minimal
@@ -202,19 +263,22 @@ CMD [\"serve\"]
 
     #[test]
     fn a_word_that_is_not_known_is_refused_where_it_stands() {
-        let error = |template| format!("{:#}", write(template, Variant::Cpu).unwrap_err());
+        let error = |template| {
+            let error = format!("{:#}", write(template, Variant::Cpu).unwrap_err());
+            error.replace(&Variant::names(" "), "cpu cuda")
+        };
         assert_eq!(
             error("FROM scratch\n[cpu cudda] USER 1\n"),
-            "docker/Dockerfile.in:2: `[cudda]` selects nothing\n  hint: words: cpu cuda rocm vulkan"
+            "docker/Dockerfile.in:2: `[cudda]` selects nothing\n  hint: words: cpu cuda gpu toolkit"
         );
         assert_eq!(
             error("[runtime] USER 1\n[each minimal runtime]\n"),
-            "docker/Dockerfile.in:1: `[runtime]` selects nothing\n  hint: words: cpu cuda rocm vulkan"
+            "docker/Dockerfile.in:1: `[runtime]` selects nothing\n  hint: words: cpu cuda gpu toolkit"
         );
         assert_eq!(
             error("[each minimal]\n[cpu] LABEL {varient}\n"),
             "docker/Dockerfile.in:2: no value is called `varient`\n  hint: names: variant runs_on \
-             toolkit toolchain_packages system_packages backend"
+             toolkit toolkit_stages toolkit_mounts toolchain_packages system_packages backend minimum_cuda environment"
         );
     }
 

@@ -15,7 +15,7 @@ use llama_src::Error;
 use llama_src::{Request, SourceTree};
 
 use official::Definition;
-use product::variant::{AARCH64, Variant, X86_64};
+use product::variant::Variant;
 
 const RELEASE: &str = ".github/workflows/release.yml";
 
@@ -28,20 +28,16 @@ struct Build {
     features: Features,
 }
 
-/// Jobs of the release workflow: job, `build` of its matrix, our target, our variant, and whether upstream builds
-/// every CPU variant there. Its macOS builds have shared libraries, but load no backend at run time.
-const JOBS: &[(&str, &str, &str, Variant, bool)] = &[
-    ("ubuntu-cpu", "x64", X86_64, Variant::Cpu, true),
-    ("ubuntu-cpu", "arm64", AARCH64, Variant::Cpu, true),
-    ("ubuntu-vulkan", "x64", X86_64, Variant::Vulkan, true),
-    ("ubuntu-cuda", "x64", X86_64, Variant::Cuda, true),
-    ("ubuntu-24-rocm", "x64", X86_64, Variant::Rocm, true),
-    ("macos-cpu", "arm64", "aarch64-apple-darwin", Variant::Cpu, false),
-    ("macos-cpu", "x64", "x86_64-apple-darwin", Variant::Cpu, false),
-    ("android-arm64", "", "aarch64-linux-android", Variant::Cpu, true),
+/// Jobs of the release workflow that build the server for systems that releases are not for: job, `build` of its
+/// matrix, our target, and whether upstream builds every CPU variant there. Its macOS builds have shared libraries, but
+/// load no backend at run time. The others are in the rows of the variants.
+const JOBS: &[(&str, &str, &str, bool)] = &[
+    ("macos-cpu", "arm64", "aarch64-apple-darwin", false),
+    ("macos-cpu", "x64", "x86_64-apple-darwin", false),
+    ("android-arm64", "", "aarch64-linux-android", true),
 ];
 
-/// Every official build that is compared: the Dockerfile of each variant, for each of its targets, and [`JOBS`].
+/// Every official build that is compared: the Dockerfile of each variant, for each of its targets, its jobs, and [`JOBS`].
 fn builds() -> Vec<Build> {
     let features = |variant: Variant, cpu_variants: bool| {
         let mut features =
@@ -52,18 +48,25 @@ fn builds() -> Vec<Build> {
         features
     };
     let images = Variant::ALL.into_iter().flat_map(|variant| {
-        variant.targets().iter().map(move |target| Build {
-            file: format!(".devops/{variant}.Dockerfile"),
+        variant.targets().into_iter().map(move |target| Build {
+            file: format!(".devops/{}.Dockerfile", variant.row().upstream_dockerfile),
             job: ("", ""),
             target,
             features: features(variant, true),
         })
     });
-    let jobs = JOBS.iter().map(|(job, matrix, target, variant, cpu_variants)| Build {
+    let of_variants = Variant::ALL.into_iter().flat_map(|variant| {
+        let jobs = variant.row().upstream_jobs.iter();
+        jobs.map(move |(job, build, target)| (variant, *job, *build, *target, true))
+    });
+    let others = JOBS.iter().map(|(job, build, target, cpu_variants)| {
+        (Variant::Cpu, *job, *build, *target, *cpu_variants)
+    });
+    let jobs = of_variants.chain(others).map(|(variant, job, build, target, cpu_variants)| Build {
         file: RELEASE.to_owned(),
-        job: (job, matrix),
+        job: (job, build),
         target,
-        features: features(*variant, *cpu_variants),
+        features: features(variant, cpu_variants),
     });
     images.chain(jobs).collect()
 }
@@ -111,7 +114,10 @@ impl Build {
         };
         // A job that was renamed, or another way to write flags, must not pass for a build without flags.
         if !found.iter().any(|definition| definition.name.starts_with("GGML_")) {
-            bail!("no flags found in {}: is JOBS in parity.rs still right?", self.name());
+            bail!(
+                "no flags found in {}: are tools/product/src/variant/rows.rs and JOBS in parity.rs still right?",
+                self.name()
+            );
         }
         Ok(found)
     }

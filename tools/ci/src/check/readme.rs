@@ -1,6 +1,7 @@
 //! The pages: tables that are made from the code, and links. Tables are features in README.md, environment
-//! variables in docs/build.md, commands in docs/xtask.md, advisories in SECURITY.md, results in docs/gpu.md.
-//! Each stands between two markers, `<!-- name -->` and `<!-- /name -->`. docs/performance.md is made as a whole.
+//! variables in docs/build.md, commands in docs/xtask.md, images in docs/images.md, advisories in SECURITY.md, results in
+//! docs/gpu.md. Each stands between two markers, `<!-- name -->` and `<!-- /name -->`. docs/performance.md is made as a
+//! whole.
 
 use std::fs;
 
@@ -8,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use llama_build::cargo::VARIABLES;
 
 use distribution::advisories::Advisories;
+use product::variant::{Variant, VariantRow};
 use workspace::cargo;
 
 use super::links;
@@ -56,6 +58,7 @@ fn pages() -> Result<Vec<Page>> {
         ("README.md", vec![("features", super::features::table())]),
         ("docs/build.md", vec![("environment", environment(VARIABLES))]),
         ("docs/xtask.md", vec![("commands", commands)]),
+        ("docs/images.md", vec![("images", images())]),
         ("SECURITY.md", vec![("advisories", advisories)]),
         ("docs/gpu.md", vec![("results", results)]),
     ])
@@ -86,6 +89,17 @@ fn environment(variables: &[(&str, &str)]) -> String {
         format!("| `LLAMA_SYS_{name}` | {} |\n", meaning.replace('|', "\\|"))
     });
     format!("| variable | means |\n|---|---|\n{}", rows.collect::<String>())
+}
+
+fn images() -> String {
+    let rows = Variant::ALL.map(|variant| {
+        let VariantRow { devices, arches, .. } = variant.row();
+        let devices = devices.map(|devices| format!(", {devices}")).unwrap_or_default();
+        let platforms: Vec<&str> = arches.iter().map(|arch| arch.platform).collect();
+        let (platforms, toolkits) = (platforms.join(", "), variant.toolkits().join(", "));
+        format!("| `llama-cpp-{variant}` | any CPU{devices} | {toolkits} | {platforms} |\n")
+    });
+    format!("| image | runs on | toolkits | platforms |\n|---|---|---|---|\n{}", rows.concat())
 }
 
 #[cfg(test)]

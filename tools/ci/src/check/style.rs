@@ -80,6 +80,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("llama-sys/src/bindings_mtmd.rs", "length", "generated"),
     ("llama-sys/src/bindings_mtmd.rs", "opening", "generated: begins with who wrote it"),
     ("llama-sys/src/lib.rs", "allow", "which lints generated code breaks depends on its features"),
+    (
+        "tools/ci/src/check/parity/architectures.rs",
+        "variant",
+        "upstream writes each vendor's list in another way",
+    ),
     ("packaging/debian/rules", "registry", "Cargo's name of what a folder of crates stands for"),
 ];
 
@@ -118,6 +123,14 @@ fn broken(path: &str, text: &str) -> Vec<(&'static str, String)> {
     if is_rust(path) && !text.starts_with("//!") {
         found.push(("opening", format!("{path}: does not open with `//!` and what it owns")));
     }
+    if is_rust(path) && !has_variants(path) {
+        let code = text.split("#[cfg(test)]\n").next().unwrap_or_default();
+        let named = code.lines().zip(1..).filter(|(line, _)| names_a_variant(line));
+        found.extend(named.map(|(_, number)| {
+            let why = "names a variant: ask its row (tools/product/src/variant/rows.rs)";
+            ("variant", format!("{path}:{number}: {why}"))
+        }));
+    }
     let lines = text.lines().count();
     if lines > MOST_LINES {
         found.push(("length", format!("{path}: {lines} lines, more than {MOST_LINES}")));
@@ -132,6 +145,19 @@ fn broken(path: &str, text: &str) -> Vec<(&'static str, String)> {
 
 fn is_rust(path: &str) -> bool {
     path.ends_with(".rs")
+}
+
+/// Whether code may name variants there: the table, the code of each vendor's toolkit, and tests.
+fn has_variants(path: &str) -> bool {
+    let places = ["tools/product/src/variant", "tools/distribution/src/toolkit/", "tests/"];
+    places.iter().any(|place| path.starts_with(place)) || path.ends_with("tests.rs")
+}
+
+/// Whether a line says `Variant::` and a name; the CPU's is the one that the others are built on.
+fn names_a_variant(line: &str) -> bool {
+    let named = line.split("Variant::").skip(1);
+    let mut names = named.filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next());
+    names.any(|name| name.starts_with(char::is_uppercase) && !["ALL", "Cpu"].contains(&name))
 }
 
 fn is_code(path: &str) -> bool {
@@ -244,6 +270,8 @@ mod tests {
             ("package registry", concat!("https:", "//pypi.org")),
             ("package registry", concat!("replace-", "with = \"x\"")),
             ("package registry", concat!("pip --index-", "url x")),
+            ("names a variant", "if variant == Variant::Cuda {"),
+            ("names a variant", "let cpu = Variant::Cpu; let both = [cpu, Variant::Vulkan];"),
             ("white space", "let x = 1; "),
             ("white space", "let x = 1;\r"),
         ];
@@ -259,6 +287,7 @@ mod tests {
     #[test]
     fn what_only_looks_alike_is_left_alone() {
         for line in [
+            "Variant::ALL.map(Variant::name).contains(&Variant::Cpu.name())",
             "#[expect(dead_code, reason = \"x\")]",
             "let mastodons = 1; // a TODOLIST is a name",
             "println!(\"cargo::warning=x\");",
@@ -295,7 +324,7 @@ mod tests {
         assert_eq!(messages("llama-sys/src/bindings_mtmd.rs"), 2);
         assert_eq!(messages("llama-sys/src/lib.rs"), 2);
         for (path, rule, reason) in EXCEPTIONS {
-            let known = ["length", "opening", "vendored"].contains(rule);
+            let known = ["length", "opening", "variant", "vendored"].contains(rule);
             assert!(known || RULES.iter().any(|row| row.name == *rule), "{path}: {rule}");
             assert!(!reason.is_empty());
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::FromArgMatches;
 use llama_src::Error;
+use product::arch::Arch;
 use product::args::{Variants, path, variants};
 use product::variant::{self, Variant};
 use workspace::cargo;
@@ -86,7 +87,7 @@ impl Args {
     /// Names all of it.
     pub(super) fn check(&self, target: &str) -> Result<()> {
         let mut wrong = Vec::new();
-        let known = [variant::X86_64, variant::AARCH64];
+        let known = Arch::ALL.map(|arch| arch.target);
         if !known.contains(&target) {
             wrong.push(
                 Error::usage(format!("no distribution for `{target}`"))
@@ -108,7 +109,7 @@ impl Args {
                         .hint("leave it out"),
                 );
             }
-            let takes_list = matches!(variant, Variant::Cuda | Variant::Rocm);
+            let takes_list = variant.row().gpu_code.is_some();
             if !takes_list && self.probe {
                 wrong.push(
                     Error::usage(format!("--probe means nothing to `{variant}`"))
@@ -167,7 +168,7 @@ fn list() -> String {
 }
 
 fn targets() -> String {
-    let known = [variant::X86_64, variant::AARCH64].join(" or ");
+    let known = Arch::ALL.map(|arch| arch.target).join(" or ");
     format!("{known};\ndefault: this machine")
 }
 
@@ -195,9 +196,8 @@ mod tests {
         for (words, target, message) in [
             (
                 "",
-                "riscv64gc-unknown-linux-gnu",
-                "no distribution for `riscv64gc-unknown-linux-gnu`\n  hint: targets: \
-                 x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu",
+                "x86_64-apple-darwin",
+                "no distribution for `x86_64-apple-darwin`\n  hint: targets: TARGETS",
             ),
             (
                 "--variant rocm",

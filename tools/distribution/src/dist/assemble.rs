@@ -83,8 +83,7 @@ pub(crate) fn copy_stripped(files: &[&Path], dir: &Path, target: &str, host: &st
     Ok(())
 }
 
-/// Copies what is the vendor's. AMD's libraries have no run path, or one that fits AMD's folders: they
-/// get the one that finds their neighbours here.
+/// Copies what is the vendor's. Libraries that need one get the run path that finds their neighbours here.
 ///
 /// # Errors
 /// When a file cannot be copied or changed.
@@ -94,7 +93,7 @@ pub(crate) fn copy_vendor(libraries: &[VendorLibrary], dir: &Path, variant: Vari
         let is_library = file.to.contains(".so") && !file.to.contains('/');
         let to = dir.join(&file.to);
         copy(&file.from, &to, if is_library { 0o755 } else { 0o644 })?;
-        if variant == Variant::Rocm && is_library {
+        if variant.row().sets_run_path && is_library {
             Cmd::new("patchelf").args(["--set-rpath", "$ORIGIN"]).arg(&to).read()?;
         }
     }

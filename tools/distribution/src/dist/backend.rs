@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use llama_build::cmake::{self, Layout};
 use llama_build::progress::Progress;
 use llama_build::toolchain::{self, Toolchain};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::inside;
 use super::plan::{self, Plan};
 use crate::toolkit::{self, Toolkit, VendorLibrary};
-use product::variant::Variant;
+use product::variant::GpuCode;
 use workspace::cargo;
 use workspace::screen::Screen;
 
@@ -68,28 +68,19 @@ pub(crate) fn probe(
     if let Some(debian) = &toolkit.root {
         return inside::probe(screen, debian, plan, root);
     }
-    let (object, section) = kernel(plan.variant)?;
+    let GpuCode { kernel, section, .. } = plan
+        .variant
+        .row()
+        .gpu_code
+        .with_context(|| format!("the variant `{}` has no kernel to probe", plan.variant))?;
     let Prepared { config, flags, tools, layout } = Prepared::new(plan, root, toolkit)?;
     let object = screen.watch(|file| {
         let progress = Progress::quiet(file.to_owned());
-        Ok(cmake::build_object(&layout, &flags, &tools, &config, object, &progress)?)
+        Ok(cmake::build_object(&layout, &flags, &tools, &config, kernel, &progress)?)
     })?;
     let sections = elf::sections(&object)?;
     ensure!(sections.iter().any(|name| name == section), "{} has no {section}", object.display());
     Ok(())
-}
-
-/// A small kernel of the backend in CMake's folder, and the section that holds its GPU code.
-fn kernel(variant: Variant) -> Result<(&'static str, &'static str)> {
-    match variant {
-        Variant::Cuda => {
-            Ok(("ggml/src/ggml-cuda/CMakeFiles/ggml-cuda.dir/norm.cu.o", ".nv_fatbin"))
-        }
-        Variant::Rocm => {
-            Ok(("ggml/src/ggml-hip/CMakeFiles/ggml-hip.dir/__/ggml-cuda/norm.cu.o", ".hip_fatbin"))
-        }
-        Variant::Cpu | Variant::Vulkan => bail!("the variant `{variant}` has no kernel to probe"),
-    }
 }
 
 /// What CMake is called with for a backend.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::backend::{self, Built};
 use super::plan::{Choice, Plan};
 use crate::toolkit::{self, Root};
+use product::arch::Arch;
 use product::identity::Identity;
 use product::variant::Variant;
 use workspace::cargo;
@@ -43,21 +44,28 @@ struct Job {
 ///
 /// # Errors
 /// What it says in there.
-pub(crate) fn dist(root: &Root, args: &[OsString], out: &Path, identity: &Identity) -> Result<()> {
+pub(crate) fn dist(
+    root: &Root,
+    arch: Arch,
+    args: &[OsString],
+    out: &Path,
+    identity: &Identity,
+) -> Result<()> {
     // There is no network in there that Cargo would know about.
     cargo::cargo("fetch").args(["--locked", "--quiet"]).run()?;
     fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let target = cargo::target_dir();
     let [workspace, crates] = [cargo::root(), cargo::home().join("registry")];
     let args = args.iter().filter(|arg| *arg != "--setup" && *arg != "--yes");
+    let linker = format!("CARGO_TARGET_{}_LINKER", arch.target.to_uppercase().replace('-', "_"));
     let mut cmd = myself()?
         .arg("dist")
         .args(args)
         .env("CARGO_HOME", cargo::home())
         .env("CARGO_NET_OFFLINE", "true")
         // What another rustc compiles goes elsewhere.
-        .env("CARGO_TARGET_DIR", target.join("arm64-root"))
-        .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc")
+        .env("CARGO_TARGET_DIR", target.join(format!("{}-root", arch.docker)))
+        .env(linker, format!("{}-gcc", arch.gnu()))
         .dir(cargo::root());
     for (name, value) in identity.variables() {
         cmd = cmd.env(name, value);

@@ -164,10 +164,8 @@ pub fn backend_config(plan: &Plan, host: &str) -> Result<Option<Config>> {
     let mut config = Config::plain(features, &plan.target, host).settle().0;
     config.overrides.relocatable = true;
     let list = Some(plan.gpu_architectures.join(";")).filter(|list| !list.is_empty());
-    match plan.variant {
-        Variant::Cuda => config.overrides.cuda_architectures = list,
-        Variant::Rocm => config.overrides.rocm_targets = list,
-        Variant::Cpu | Variant::Vulkan => {}
+    if let Some(code) = plan.variant.row().gpu_code {
+        *(code.architectures)(&mut config.overrides) = list;
     }
     Ok(Some(config))
 }
@@ -221,6 +219,7 @@ fn with_variables(line: &str) -> String {
 }
 
 pub fn files(variant: Variant, one_file: bool) -> Vec<String> {
+    let backend = variant.backend().map(|backend| format!("lib{}.so", backend.library()));
     let mut files = vec![
         "llama-server",
         "llama-healthcheck",
@@ -246,14 +245,8 @@ pub fn files(variant: Variant, one_file: bool) -> Vec<String> {
             "libmtmd.so",
         ]);
     }
-    match variant {
-        Variant::Cpu => {}
-        Variant::Cuda => files.extend(["libggml-cuda.so", "libcublas*.so.*", "libcudart.so.*"]),
-        Variant::Rocm => {
-            files.extend(["libggml-hip.so", "libamdhip64.so.*", "lib*.so.*", "rocblas/library/*"]);
-        }
-        Variant::Vulkan => files.push("libggml-vulkan.so"),
-    }
+    files.extend(backend.as_deref());
+    files.extend(variant.row().vendor_files);
     files.sort_unstable();
     files.into_iter().map(str::to_owned).collect()
 }
@@ -311,7 +304,7 @@ mod tests {
         }
         assert!(
             wrong.is_empty(),
-            "plans changed: {wrong:?}; look at them, then UPDATE=1 cargo test -p xtask plans"
+            "plans changed: {wrong:?}; look at them, then UPDATE=1 cargo test -p distribution plans"
         );
     }
 

@@ -9,14 +9,19 @@ use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::closure::{VendorFile, VendorLibrary};
-use super::{Toolkit, installed, mismatch};
+use super::{Toolkit, Vendor, installed, mismatch};
 use product::variant::{Variant, major_minor};
 use provision::assembly;
 use provision::wheels::{RELEASES, Release};
 use workspace::screen::Screen;
 
-/// The oldest for which upstream releases (`release.yml` of b11549).
-const OLDEST: (u32, u32) = (12, 4);
+pub(super) const VENDOR: Vendor = Vendor {
+    variant: Variant::Cuda,
+    find,
+    find_for_cross: None,
+    check_architectures: Some(check_architectures),
+    libraries: Some(libraries),
+};
 
 /// A library that is shipped, and its part in NVIDIA's `version.json`.
 const LIBRARIES: &[(&str, &str)] =
@@ -26,14 +31,14 @@ const LIBRARIES: &[(&str, &str)] =
 ///
 /// # Errors
 /// When there is none, or another one.
-pub(super) fn find(wanted: Option<&str>, setup: bool, screen: &mut Screen) -> Result<Toolkit> {
+fn find(wanted: Option<&str>, setup: bool, screen: &mut Screen) -> Result<Toolkit> {
     let nvcc = installed(Variant::Cuda, "CUDA compiler (nvcc)")?.map(|found| found.path);
     let there = match &nvcc {
         Some(nvcc) => Some((version(nvcc)?, nvcc.as_path())),
         None => None,
     };
     let there = there.as_ref().map(|(version, nvcc)| (version.as_str(), *nvcc));
-    let wrong = mismatch(Variant::Cuda, there, wanted, OLDEST);
+    let wrong = mismatch(Variant::Cuda, there, wanted);
     let nvcc = match (wrong, Release::of(wanted), nvcc) {
         (None, _, Some(nvcc)) => nvcc,
         (_, Some(release), _) if setup || assembly::folder(release).is_some() => {
@@ -58,7 +63,9 @@ fn repair(wrong: String, wanted: Option<&str>, on_pypi: bool) -> Error {
         .filter_map(|r| major_minor(r.version))
         .map(|(a, b)| format!("{a}.{b}"))
         .collect();
-    let wanted = wanted.filter(|wanted| major_minor(wanted) >= Some(OLDEST)).unwrap_or("12.8");
+    let wanted = wanted
+        .filter(|wanted| major_minor(wanted) >= Variant::Cuda.oldest_toolkit())
+        .unwrap_or("12.8");
     Error::missing(wrong)
         .hint(format!(
             "install it from NVIDIA and name its folder: CUDA_PATH=/usr/local/cuda-{wanted}"
@@ -108,7 +115,7 @@ fn full_version(text: &str) -> Option<&str> {
 ///
 /// # Errors
 /// Names those that cannot be, and what can.
-pub(super) fn check_architectures(toolkit: &Toolkit, architectures: &str) -> Result<()> {
+fn check_architectures(toolkit: &Toolkit, architectures: &str) -> Result<()> {
     let nvcc = toolkit.toolkits.cudacxx.as_ref().context("a CUDA toolkit has a compiler")?;
     let text = Cmd::new(nvcc).arg("--list-gpu-arch").read()?;
     check(&toolkit.name, &text, architectures)
@@ -143,7 +150,7 @@ fn check(name: &str, possible: &str, architectures: &str) -> Result<()> {
 ///
 /// # Errors
 /// When the backend needs another one than the three that may be shipped, or has no licence.
-pub(super) fn libraries(toolkit: &Toolkit, files: Vec<VendorFile>) -> Result<Vec<VendorLibrary>> {
+fn libraries(toolkit: &Toolkit, files: Vec<VendorFile>, _: &str) -> Result<Vec<VendorLibrary>> {
     let root = toolkit.toolkits.cuda.as_ref().context("a CUDA toolkit has a folder")?;
     let text = std::fs::read_to_string(root.join("version.json")).unwrap_or_default();
     let license_files = licenses(root)?;

@@ -60,7 +60,7 @@ fn the_shipped_libraries_are_described_as_nvidia_describes_them() {
     workspace::files::symlink("libcudart.so.12.8.90", &root.join("libcudart.so.12")).unwrap();
     let names = ["libcublas.so.12", "libcublasLt.so.12", "libcudart.so.12"];
     let files = names.iter().map(|name| file(root, name)).collect();
-    let libraries = libraries(&toolkit(root), files).unwrap();
+    let libraries = libraries(&toolkit(root), files, "").unwrap();
     let told: Vec<_> = libraries
         .iter()
         .map(|library| (library.name.as_str(), library.version.as_str(), library.files.len()))
@@ -74,7 +74,7 @@ fn nothing_else_and_nothing_without_a_licence_is_shipped() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
     let ship =
-        |name: &str| libraries(&toolkit(root), vec![file(root, name)]).unwrap_err().to_string();
+        |name: &str| libraries(&toolkit(root), vec![file(root, name)], "").unwrap_err().to_string();
     assert_eq!(
         ship("libcudart.so.13"),
         format!(

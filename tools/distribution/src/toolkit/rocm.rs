@@ -10,13 +10,18 @@ use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::closure::{VendorFile, VendorLibrary};
-use super::{Toolkit, installed, kernels, mismatch};
+use super::{Toolkit, Vendor, installed, kernels, mismatch};
 use product::variant::{Variant, major_minor};
 use provision::debian::{self, Recipe, Root};
 use workspace::screen::Screen;
 
-/// As in upstream's `ggml-hip/CMakeLists.txt` of b11549.
-const OLDEST: (u32, u32) = (6, 1);
+pub(super) const VENDOR: Vendor = Vendor {
+    variant: Variant::Rocm,
+    find,
+    find_for_cross: None,
+    check_architectures: Some(check_architectures),
+    libraries: Some(libraries),
+};
 
 /// The version that [`ROOT`] has; sid moves on, so it is looked at after the root is made. Releases have another
 /// one, AMD's (`Variant::toolkits`).
@@ -25,7 +30,7 @@ const IN_SID: &str = "6.4";
 /// ROCm from sid on the C library of the images: whatever is linked here runs there, and what else is
 /// shipped (LLVM's libedit, for one) does too. gcc's run-time libraries come from sid because clang
 /// insists; nothing is compiled with the headers that go with them, see [`gcc_folder`].
-const ROOT: Recipe = Recipe {
+const ROOT: Recipe<'_> = Recipe {
     name: "rocm-6.4-root",
     variant: "minbase",
     foreign: None,
@@ -71,7 +76,7 @@ const ROOT: Recipe = Recipe {
 ///
 /// # Errors
 /// When there is none, or another one.
-pub(super) fn find(wanted: Option<&str>, setup: bool, screen: &mut Screen) -> Result<Toolkit> {
+fn find(wanted: Option<&str>, setup: bool, screen: &mut Screen) -> Result<Toolkit> {
     let hipconfig = installed(Variant::Rocm, "ROCm (hipconfig)")?.map(|found| found.path);
     let there = match &hipconfig {
         Some(hipconfig) => {
@@ -80,7 +85,7 @@ pub(super) fn find(wanted: Option<&str>, setup: bool, screen: &mut Screen) -> Re
         None => None,
     };
     let there = there.as_ref().map(|(version, path)| (version.as_str(), *path));
-    let wrong = mismatch(Variant::Rocm, there, wanted, OLDEST);
+    let wrong = mismatch(Variant::Rocm, there, wanted);
     let in_sid = wanted.is_none_or(|wanted| major_minor(wanted) == major_minor(IN_SID));
     match (wrong, &hipconfig) {
         (None, Some(hipconfig)) => describe(hipconfig),
@@ -116,7 +121,9 @@ fn repair(wrong: String, wanted: Option<&str>, in_sid: bool) -> Error {
         return Error::missing(wrong)
             .hint(format!("cargo xtask dist --variant rocm{toolkit} --setup"));
     }
-    let wanted = wanted.filter(|wanted| major_minor(wanted) >= Some(OLDEST)).unwrap_or(IN_SID);
+    let wanted = wanted
+        .filter(|wanted| major_minor(wanted) >= Variant::Rocm.oldest_toolkit())
+        .unwrap_or(IN_SID);
     Error::missing(wrong)
         .hint(format!("install it from AMD and name its folder: ROCM_PATH=/opt/rocm-{wanted}"))
         .hint(format!(
@@ -192,7 +199,7 @@ fn loaded(search: &[PathBuf]) -> Vec<String> {
 ///
 /// # Errors
 /// Names those for which it has none, and those for which it has.
-pub(super) fn check_architectures(toolkit: &Toolkit, architectures: &str) -> Result<()> {
+fn check_architectures(toolkit: &Toolkit, architectures: &str) -> Result<()> {
     let folder = toolkit.search.iter().map(|dir| dir.join("rocblas")).find(|dir| dir.is_dir());
     let folder = folder.context("this ROCm has no folder of rocBLAS' kernels")?;
     kernels::check(&files_below(&folder, "")?, &split(architectures))
@@ -202,7 +209,11 @@ pub(super) fn check_architectures(toolkit: &Toolkit, architectures: &str) -> Res
 ///
 /// # Errors
 /// When no package is known to have a library, or it has no licence text.
-pub(super) fn libraries(files: Vec<VendorFile>, architectures: &str) -> Result<Vec<VendorLibrary>> {
+fn libraries(
+    _: &Toolkit,
+    files: Vec<VendorFile>,
+    architectures: &str,
+) -> Result<Vec<VendorLibrary>> {
     let targets = split(architectures);
     let mut packages: BTreeMap<String, Vec<VendorFile>> = BTreeMap::new();
     for file in files {

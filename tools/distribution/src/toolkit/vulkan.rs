@@ -13,19 +13,28 @@ use llama_build::toolchain;
 use llama_src::Error;
 use llama_src::sh::Cmd;
 
-use super::Toolkit;
+use super::{Toolkit, Vendor};
+use product::variant::Variant;
 use provision::debian::{self, Recipe};
 use provision::stub;
 use workspace::files;
 use workspace::install;
 use workspace::screen::Screen;
 
+pub(super) const VENDOR: Vendor = Vendor {
+    variant: Variant::Vulkan,
+    find,
+    find_for_cross: Some(find_installed),
+    check_architectures: None,
+    libraries: None,
+};
+
 /// The oldest that was tried and has the shaders for matrix units and integer dot products; with Debian
 /// 12's 2023.2 those are silently left out, and every newer GPU is slower for it.
 const OLDEST_GLSLC: [u32; 3] = [2025, 2, 0];
 
 /// The files of Debian's packages, with the C library that the shader compiler needs.
-const SDK: Recipe = Recipe {
+const SDK: Recipe<'_> = Recipe {
     name: "vulkan-trixie",
     variant: "extract",
     foreign: None,
@@ -83,7 +92,7 @@ struct Found {
 ///
 /// # Errors
 /// When they are missing or too old, and `setup` is not set or fails.
-pub(super) fn find(setup: bool, screen: &mut Screen) -> Result<Toolkit> {
+fn find(_: Option<&str>, setup: bool, screen: &mut Screen) -> Result<Toolkit> {
     let mut config = install::config(&["vulkan".into()])?;
     let found = look(&config);
     let missing = missing(&found);
@@ -115,7 +124,7 @@ pub(super) fn find(setup: bool, screen: &mut Screen) -> Result<Toolkit> {
 ///
 /// # Errors
 /// When they are missing or too old.
-pub(super) fn find_installed() -> Result<Toolkit> {
+fn find_installed() -> Result<Toolkit> {
     let found = look(&install::config(&["vulkan".into()])?);
     let missing = missing(&found);
     if missing.is_empty() { Ok(describe(&found, None)) } else { bail!(advice(&missing)) }

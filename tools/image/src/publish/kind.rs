@@ -7,6 +7,7 @@ use super::super::labels::{self, Facts};
 use super::super::subject::{self, Subject};
 use super::super::tags;
 use super::Release;
+use product::arch::Arch;
 use product::variant::PACKER;
 use product::variant::{Row, Variant};
 
@@ -73,9 +74,9 @@ impl Of {
     }
 }
 
-/// Docker's names of the platforms that gguf-packer is for: those of the server that runs everywhere.
+/// Docker's names of the platforms that gguf-packer is for.
 fn all_platforms() -> Vec<&'static str> {
-    subject::platforms(Variant::Cpu)
+    Arch::ALL.map(|arch| arch.platform).to_vec()
 }
 
 impl Image {

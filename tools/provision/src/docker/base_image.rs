@@ -12,6 +12,7 @@ use llama_src::sh::Cmd;
 
 use super::oci;
 use crate::debian;
+use product::arch::Arch;
 use product::base::{self, OWN};
 use workspace::cargo;
 use workspace::install;
@@ -22,8 +23,6 @@ use workspace::screen::Screen;
 /// What older versions of this command called it: Docker Hub's name, which other people's Dockerfiles say too.
 const FORMER: &str = "debian:trixie-slim";
 const SUITE: &str = "trixie";
-/// Debian's names of the platforms, which are Docker's too.
-const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
 /// As on Docker Hub, and for whatever is installed on top.
 const SLIM: &[&str] = &[
@@ -68,7 +67,7 @@ pub(super) fn ensure(yes: bool, screen: &mut Screen) -> Result<()> {
     let staging = Staging::new(&lock, "new")?;
     let log = folder.join("log");
     let mut roots = Vec::new();
-    for architecture in ARCHITECTURES {
+    for Arch { docker: architecture, .. } in Arch::ALL {
         let file = staging.dir().join(format!("{architecture}.tar"));
         let make = debootstrap(architecture, &file, cargo::takes_stale_mirror());
         let make = user.as_root_here(&make, &what)?;

@@ -18,7 +18,7 @@ use workspace::screen::Screen;
 
 /// The engine that the images are tried with. Debian 12's own is too old for named build contexts, and
 /// has no buildx.
-const ENGINE: Recipe = Recipe {
+const ENGINE: Recipe<'_> = Recipe {
     name: "docker-engine",
     variant: "extract",
     foreign: None,

@@ -20,9 +20,10 @@ pub(super) fn drift(tree: &Path) -> Result<Vec<String>> {
                 .hint("cargo xtask vendor --force")
         })
     };
-    // The oldest toolkit and the newest have all of upstream's between them.
-    let cuda = [(12, 8), (13, 0)].map(|toolkit| Variant::Cuda.gpu_architectures(Some(toolkit)));
-    let rocm = Variant::Rocm.gpu_architectures(Some((7, 2)));
+    // Each toolkit has some of upstream's.
+    let cuda: Vec<&[&str]> =
+        Variant::Cuda.row().toolkits.iter().map(|row| row.gpu_architectures).collect();
+    let rocm = Variant::Rocm.gpu_architectures(None);
     let mut wrong = differences(CUDA, &in_cmake(&read(CUDA)?), cuda.concat());
     wrong.extend(differences(ROCM, &in_dockerfile(&read(ROCM)?), rocm));
     Ok(wrong)
@@ -30,10 +31,12 @@ pub(super) fn drift(tree: &Path) -> Result<Vec<String>> {
 
 fn differences(file: &str, official: &BTreeSet<String>, ours: Vec<&str>) -> Vec<String> {
     let ours: BTreeSet<String> = ours.into_iter().map(str::to_owned).collect();
-    let missing =
-        official.difference(&ours).map(|name| format!("{file} has {name}, variant.rs does not"));
-    let more =
-        ours.difference(official).map(|name| format!("variant.rs has {name}, {file} does not"));
+    let missing = official
+        .difference(&ours)
+        .map(|name| format!("{file} has {name}, variant/rows.rs does not"));
+    let more = ours
+        .difference(official)
+        .map(|name| format!("variant/rows.rs has {name}, {file} does not"));
     missing.chain(more).collect()
 }
 
@@ -71,7 +74,7 @@ mod tests {
         let official = ["90", "100"].map(str::to_owned).into();
         assert_eq!(
             differences("f", &official, vec!["90", "80"]),
-            ["f has 100, variant.rs does not", "variant.rs has 80, f does not"]
+            ["f has 100, variant/rows.rs does not", "variant/rows.rs has 80, f does not"]
         );
     }
 }

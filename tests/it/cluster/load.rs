@@ -1,0 +1,75 @@
+//! Clients of a fleet: each one asks the next server when one refuses, as a proxy does.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use llama_tests::http;
+use llama_tests::process::{PATIENCE, wait_for};
+use serde_json::{Value, json};
+
+/// The key of servers that want one.
+pub(super) const KEY: &str = "sesame";
+
+/// The last event of a stream that came to its end.
+const WHOLE: &str = r#""stop":true"#;
+
+/// A whole stream of so many tokens from the first of `urls` that takes it, from the one with `number` on.
+///
+/// # Panics
+/// When the stream is cut, or no server takes it.
+pub(super) fn stream(urls: &[String], number: usize, tokens: u32) {
+    let body =
+        json!({ "prompt": "Hello", "n_predict": tokens, "stream": true, "ignore_eos": true });
+    let start = Instant::now();
+    for attempt in 0.. {
+        assert!(start.elapsed() < PATIENCE, "no server takes the request");
+        let url = format!("{}/completion", urls[(number + attempt) % urls.len()]);
+        // Without an answer, or with 503, a request belongs to no server yet.
+        let answer = http::try_post(&url, &body, Some(KEY)).filter(|answer| answer.status != 503);
+        let Some(answer) = answer else { continue };
+        assert_eq!(answer.status, 200, "{url}: {}", answer.body);
+        let Value::String(events) = answer.body else { panic!("{url}: {}", answer.body) };
+        assert!(events.contains(WHOLE), "{url}: cut: {events}");
+        return;
+    }
+}
+
+/// Keeps `clients` streams open while `work` runs; how many came to their end.
+///
+/// # Panics
+/// When one is cut, or `work` does.
+pub(super) fn under_load(
+    urls: &[String],
+    clients: usize,
+    tokens: u32,
+    work: impl FnOnce(),
+) -> usize {
+    let (is_over, whole) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for client in 0..clients {
+            let (is_over, whole) = (&is_over, &whole);
+            scope.spawn(move || {
+                for round in 0.. {
+                    stream(urls, client + round, tokens);
+                    whole.fetch_add(1, Ordering::Relaxed);
+                    if is_over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+            });
+        }
+        let _over = Over(&is_over);
+        wait_for("streams", || (whole.load(Ordering::Relaxed) > 0).then_some(()));
+        work();
+    });
+    whole.into_inner()
+}
+
+/// Ends the clients also when the work panics.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
