@@ -11,6 +11,7 @@ pub(crate) const NAME: &str = "llama_xtask";
 /// `cargo xtask`, with its words as subcommands.
 pub(crate) fn xtask() -> Command {
     let tools = [
+        bench::Cli::command(),
         bindings::Cli::command(),
         ci::Cli::command(),
         crate::Cli::command(),

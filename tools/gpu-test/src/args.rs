@@ -10,7 +10,7 @@ use product::args::{path, variant};
 use product::variant::Variant;
 use workspace::tools;
 
-use super::synthetic::Shape;
+use super::bench::Load;
 
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask")]
@@ -49,9 +49,9 @@ pub struct Args {
     pub(super) ops: Option<String>,
     /// 8b: the shape of an 8B model, 4.9 GB of disk and GPU memory
     /// tiny: 3 MB
-    #[arg(long, value_name = "SIZE", default_value = "8b", value_parser = shape(),
+    #[arg(long, value_name = "SIZE", default_value = "8b", value_parser = load(),
           verbatim_doc_comment)]
-    pub(super) bench: Shape,
+    pub(super) bench: Load,
     /// Write the figures there if everything passes
     #[arg(long, value_name = "FILE", value_parser = path())]
     pub(super) json: Option<PathBuf>,
@@ -70,10 +70,10 @@ fn default() -> &'static str {
     Variant::with_gpu().next().expect("a release has a variant with a GPU").name()
 }
 
-fn shape() -> impl TypedValueParser<Value = Shape> {
+fn load() -> impl TypedValueParser<Value = Load> {
     PossibleValuesParser::new(["8b", "tiny"]).map(|name| match name.as_str() {
-        "tiny" => Shape::TINY,
-        _ => Shape::LLAMA_3_8B,
+        "tiny" => Load::TINY,
+        _ => Load::LLAMA_3_8B,
     })
 }
 
@@ -129,7 +129,7 @@ mod tests {
             assert!(error.contains(message), "{words}: {error}");
         }
         let args = parsed("--variant vulkan --bench tiny --ops MUL_MAT,ADD --dist x").unwrap();
-        assert_eq!((args.variant, args.bench), (Variant::Vulkan, Shape::TINY));
+        assert_eq!((args.variant, args.bench), (Variant::Vulkan, Load::TINY));
         assert_eq!(args.ops.as_deref(), Some("MUL_MAT,ADD"));
         assert_eq!(args.dist, std::path::absolute("x").ok());
     }

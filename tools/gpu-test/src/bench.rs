@@ -11,8 +11,29 @@ use serde_json::{Value, json};
 
 use super::offload;
 use super::server::{self, Running};
-use super::synthetic::{self, Shape};
+use super::synthetic::{self, Mix, Shape};
 use workspace::screen::Screen;
+
+/// The types of the model.
+const MIX: Mix = Mix::Q4KM;
+
+/// A model's shape, and what is measured with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) shape: Shape,
+    /// Tokens of the prompt, and tokens that are generated.
+    prompt: usize,
+    generated: usize,
+    /// Measurements of each.
+    repetitions: usize,
+}
+
+impl Load {
+    pub(super) const LLAMA_3_8B: Self =
+        Self { shape: Shape::LLAMA_3_8B, prompt: 512, generated: 128, repetitions: 5 };
+    pub(super) const TINY: Self =
+        Self { shape: Shape::TINY, prompt: 128, generated: 32, repetitions: 3 };
+}
 
 /// Tokens each second.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -55,24 +76,26 @@ pub(super) fn run(
     screen: &mut Screen,
     dir: &Path,
     scratch: &Path,
-    shape: &Shape,
+    load: &Load,
     prefix: &str,
 ) -> Result<Bench> {
-    screen.step(&format!("writing a model: {}", shape.name));
+    let name = format!("{} {}", load.shape.name, MIX.name());
+    screen.step(&format!("writing a model: {name}"));
     let model = scratch.join("synthetic.gguf");
-    let bytes = synthetic::write(shape, &model)?;
+    let bytes = synthetic::write(&load.shape, MIX, &model)
+        .context("no model to measure with (--bench tiny takes 3 MB)")?;
     screen.step("measuring llama-bench");
-    let mut upstream = llama_bench(dir, &model, shape)?;
+    let mut upstream = llama_bench(dir, &model, load)?;
     screen.step("measuring llama-server");
-    let server = llama_server(dir, &model, shape, prefix)?;
+    let server = llama_server(dir, &model, load, prefix)?;
     screen.step("measuring llama-bench again");
-    upstream.add(llama_bench(dir, &model, shape)?);
+    upstream.add(llama_bench(dir, &model, load)?);
     let (server, llama_bench) = (server.medians(), upstream.medians());
     Ok(Bench {
-        model: shape.name.to_owned(),
+        model: name,
         bytes,
-        prompt_tokens: shape.prompt,
-        generated_tokens: shape.generated,
+        prompt_tokens: load.prompt,
+        generated_tokens: load.generated,
         server,
         llama_bench,
         ratio: Speed {
@@ -82,11 +105,11 @@ pub(super) fn run(
     })
 }
 
-fn llama_bench(dir: &Path, model: &Path, shape: &Shape) -> Result<Samples> {
+fn llama_bench(dir: &Path, model: &Path, load: &Load) -> Result<Samples> {
     let number = |number: usize| number.to_string();
     let cmd = Cmd::new(dir.join("llama-bench")).arg("-m").arg(model).dir(dir);
-    let cmd = cmd.args(["-ngl", "99", "-o", "json", "-p", &number(shape.prompt)]);
-    let cmd = cmd.args(["-n", &number(shape.generated), "-r", &number(shape.repetitions)]);
+    let cmd = cmd.args(["-ngl", "99", "-o", "json", "-p", &number(load.prompt)]);
+    let cmd = cmd.args(["-n", &number(load.generated), "-r", &number(load.repetitions)]);
     let text = cmd.read()?;
     parse(&text).with_context(|| format!("no figures in the output of llama-bench: {text}"))
 }
@@ -103,26 +126,26 @@ fn parse(text: &str) -> Option<Samples> {
     Some(Samples { prompt: of("n_prompt", "n_gen")?, generation: of("n_gen", "n_prompt")? })
 }
 
-fn llama_server(dir: &Path, model: &Path, shape: &Shape, prefix: &str) -> Result<Samples> {
-    let context = (shape.prompt + shape.generated + 64).to_string();
+fn llama_server(dir: &Path, model: &Path, load: &Load, prefix: &str) -> Result<Samples> {
+    let context = (load.prompt + load.generated + 64).to_string();
     // Each prompt is a new one: keeping them would only take time.
     let args = ["-ngl", "99", "-np", "1", "-c", &context, "--cache-ram", "0", "-lv", "4"];
     let running = server::start(&dir.join("llama-server"), model, &args)?;
     offload::read(running.log().iter().map(String::as_str)).check(prefix)?;
     let mut rng = Rng::new(1);
     // The first one compiles what a GPU compiles at first use; llama-bench has such a run too.
-    measure(&running, shape, &mut rng)?;
+    measure(&running, load, &mut rng)?;
     let mut samples = Samples::default();
-    for _ in 0..shape.repetitions {
-        samples.add(measure(&running, shape, &mut rng)?);
+    for _ in 0..load.repetitions {
+        samples.add(measure(&running, load, &mut rng)?);
     }
     Ok(samples)
 }
 
 /// One prompt, and one generation from a single token on, as `llama-bench` does.
-fn measure(running: &Running, shape: &Shape, rng: &mut Rng) -> Result<Samples> {
-    let mut token = || synthetic::SPECIAL + rng.below(shape.vocab - synthetic::SPECIAL);
-    let prompt: Vec<usize> = (0..shape.prompt).map(|_| token()).collect();
+fn measure(running: &Running, load: &Load, rng: &mut Rng) -> Result<Samples> {
+    let mut token = || synthetic::SPECIAL + rng.below(load.shape.vocab - synthetic::SPECIAL);
+    let prompt: Vec<usize> = (0..load.prompt).map(|_| token()).collect();
     let first = [token()];
     let timings = |prompt: &[usize], count: usize| -> Result<Value> {
         let mut answer = running.complete(&json!({
@@ -131,11 +154,11 @@ fn measure(running: &Running, shape: &Shape, rng: &mut Rng) -> Result<Samples> {
         }))?;
         Ok(answer["timings"].take())
     };
-    let (read, written) = (timings(&prompt, 1)?, timings(&first, shape.generated)?);
+    let (read, written) = (timings(&prompt, 1)?, timings(&first, load.generated)?);
     Ok(Samples {
-        prompt: vec![rate(&read, "prompt", shape.prompt)?],
+        prompt: vec![rate(&read, "prompt", load.prompt)?],
         // The first token comes from the prompt; upstream's rate leaves it out.
-        generation: vec![rate(&written, "predicted", shape.generated)?],
+        generation: vec![rate(&written, "predicted", load.generated)?],
     })
 }
 
@@ -161,7 +184,7 @@ impl Samples {
 }
 
 /// The middle of `samples`, of which there is at least one.
-fn median(mut samples: Vec<f64>) -> f64 {
+pub fn median(mut samples: Vec<f64>) -> f64 {
     samples.sort_by(f64::total_cmp);
     let half = samples.len() / 2;
     if samples.len() % 2 == 1 { samples[half] } else { (samples[half - 1] + samples[half]) / 2.0 }

@@ -11,8 +11,8 @@ mod machine;
 mod offload;
 mod ops;
 mod report;
-mod server;
-mod synthetic;
+pub mod server;
+pub mod synthetic;
 mod tokens;
 mod tools;
 
@@ -33,6 +33,7 @@ use workspace::cargo;
 use workspace::screen::{self, Screen};
 
 pub use args::Cli;
+pub use bench::median;
 pub use report::results;
 
 /// A distribution that is there.
@@ -187,7 +188,8 @@ impl Test<'_> {
     }
 }
 
-fn today() -> String {
+/// The day in UTC, `2026-11-27`.
+pub fn today() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     product::time::rfc3339(since.as_secs()).chars().take(10).collect()
 }

@@ -15,7 +15,7 @@ use workspace::http;
 const PATIENCE: Duration = Duration::from_secs(900);
 
 /// A server that is ready. Dropping it ends it.
-pub(super) struct Running {
+pub struct Running {
     server: Server,
     lines: Receiver<String>,
 }
@@ -24,27 +24,36 @@ pub(super) struct Running {
 ///
 /// # Errors
 /// When it does not get ready.
-pub(super) fn start(program: &Path, model: &Path, args: &[&str]) -> Result<Running> {
+pub fn start(program: &Path, model: &Path, args: &[&str]) -> Result<Running> {
     let mut all: Vec<OsString> = vec!["-m".into(), model.into(), "--offline".into()];
     all.extend(args.iter().map(OsString::from));
     let mut launch = Launch::new(all);
     launch.program = Some(program.to_owned());
     launch.ready_within = PATIENCE;
-    let ours = |name: &OsString| {
-        let name = name.to_string_lossy();
-        name.starts_with("LLAMA_ARG_") || name == "LLAMA_API_KEY"
-    };
-    let settings = std::env::vars_os().map(|(name, _)| name).filter(ours);
-    launch.env = settings.map(|name| (name, None)).collect();
+    launch.env = own_settings().into_iter().map(|name| (name, None)).collect();
     let (sender, lines) = mpsc::channel();
     // Nobody listens any more once the log has been read.
     launch.on_line = Some(Box::new(move |line| drop(sender.send(line.to_owned()))));
     Ok(Running { server: launch.start()?, lines })
 }
 
+/// The variables with which this user sets a server of theirs.
+pub fn own_settings() -> Vec<OsString> {
+    let is_own = |name: &OsString| {
+        let name = name.to_string_lossy();
+        name.starts_with("LLAMA_ARG_") || name == "LLAMA_API_KEY"
+    };
+    std::env::vars_os().map(|(name, _)| name).filter(is_own).collect()
+}
+
 impl Running {
+    /// Where it listens, without a slash at the end.
+    pub fn url(&self) -> &str {
+        self.server.url()
+    }
+
     /// What it has logged since the last call.
-    pub(super) fn log(&self) -> Vec<String> {
+    pub fn log(&self) -> Vec<String> {
         self.lines.try_iter().collect()
     }
 
@@ -52,7 +61,7 @@ impl Running {
     ///
     /// # Errors
     /// When it gives none.
-    pub(super) fn complete(&self, body: &Value) -> Result<Value> {
+    pub fn complete(&self, body: &Value) -> Result<Value> {
         let url = format!("{}/completion", self.server.url());
         let answer = http::post(&http::client(PATIENCE), &url, body);
         answer.and_then(http::json).with_context(|| {

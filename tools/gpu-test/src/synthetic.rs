@@ -1,5 +1,5 @@
-//! A model that costs what a real one costs: Llama 3's shape and `llama-quantize`'s choice of types for
-//! Q4_K_M, with random weights, written as it is made.
+//! A model that costs what a real one costs: Llama 3's shapes and `llama-quantize`'s choice of types, with random
+//! weights, written as it is made.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -8,89 +8,105 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use demo_model::gguf::{self, ALIGNMENT, Described, Value};
 use demo_model::rng::Rng;
-use llama_src::Error;
 
 use super::blocks::{self, Kind};
 
 /// Tokens before those without a meaning: unknown, begin, end, and one for each byte.
-pub(super) const SPECIAL: usize = 3 + 256;
+pub const SPECIAL: usize = 3 + 256;
 
-/// Sizes of a model, and what is measured with it.
+/// Sizes of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shape {
-    pub(super) name: &'static str,
+pub struct Shape {
+    pub name: &'static str,
     layers: usize,
     embd: usize,
     ff: usize,
     heads: usize,
     kv_heads: usize,
-    pub(super) vocab: usize,
-    /// Tokens of the prompt, and tokens that are generated.
-    pub(super) prompt: usize,
-    pub(super) generated: usize,
-    /// Measurements of each.
-    pub(super) repetitions: usize,
+    pub vocab: usize,
 }
 
 impl Shape {
-    pub(super) const LLAMA_3_8B: Self = Self {
-        name: "8B Q4_K_M",
+    pub const LLAMA_3_8B: Self = Self {
+        name: "8B",
         layers: 32,
         embd: 4096,
         ff: 14336,
         heads: 32,
         kv_heads: 8,
         vocab: 128_256,
-        prompt: 512,
-        generated: 128,
-        repetitions: 5,
+    };
+
+    /// Llama 3.2's smallest; its two matrices of the vocabulary are one, here they are two.
+    pub const LLAMA_3_1B: Self = Self {
+        name: "1.5B",
+        layers: 16,
+        embd: 2048,
+        ff: 8192,
+        heads: 32,
+        kv_heads: 8,
+        vocab: 128_256,
+    };
+
+    /// Of the size that is loaded in a moment.
+    pub const SMALL: Self = Self {
+        name: "0.4B",
+        layers: 28,
+        embd: 1024,
+        ff: 2816,
+        heads: 16,
+        kv_heads: 8,
+        vocab: 32_000,
     };
 
     /// So small that a processor without a GPU gets through it.
-    pub(super) const TINY: Self = Self {
-        name: "tiny Q4_K_M",
-        layers: 4,
-        embd: 256,
-        ff: 512,
-        heads: 4,
-        kv_heads: 2,
-        vocab: 4096,
-        prompt: 128,
-        generated: 32,
-        repetitions: 3,
-    };
+    pub const TINY: Self =
+        Self { name: "tiny", layers: 4, embd: 256, ff: 512, heads: 4, kv_heads: 2, vocab: 4096 };
+
+    /// Bytes of the tensors with the types of `mix`.
+    pub fn bytes(&self, mix: Mix) -> u64 {
+        self.described(mix).iter().map(|tensor| tensor.size as u64).sum()
+    }
+
+    /// Bytes of the weights that one generated token reads: all but the embeddings, of which it reads a row.
+    pub fn read_for_a_token(&self, mix: Mix) -> u64 {
+        let read = |tensor: &Described| !tensor.name.starts_with("token_embd");
+        self.described(mix).iter().filter(|t| read(t)).map(|tensor| tensor.size as u64).sum()
+    }
 
     /// What the file says about its tensors.
-    fn described(&self) -> Vec<Described> {
+    fn described(&self, mix: Mix) -> Vec<Described> {
         let describe = |tensor: Tensor| Described {
             size: tensor.kind.size(tensor.values()),
             name: tensor.name,
             kind: tensor.kind.number(),
             shape: tensor.shape,
         };
-        self.tensors().into_iter().map(describe).collect()
+        self.tensors(mix).into_iter().map(describe).collect()
     }
 
-    fn tensors(&self) -> Vec<Tensor> {
+    fn tensors(&self, mix: Mix) -> Vec<Tensor> {
         let Self { embd, ff, vocab, .. } = *self;
         let kv = embd / self.heads * self.kv_heads;
+        let (plain, embeddings, output) = mix.kinds();
         let mut tensors = vec![
-            matrix("token_embd", embd, vocab, Kind::Q4K),
+            matrix("token_embd", embd, vocab, embeddings),
             norm("output_norm", embd),
-            matrix("output", embd, vocab, Kind::Q6K),
+            matrix("output", embd, vocab, output),
         ];
         for layer in 0..self.layers {
             let named = |part: &str| format!("blk.{layer}.{part}");
-            let sensitive = if self.has_more_bits(layer) { Kind::Q6K } else { Kind::Q4K };
+            let has_more = mix == Mix::Q4KM && self.has_more_bits(layer);
+            let sensitive = if has_more { Kind::Q6K } else { plain };
             tensors.extend([
                 norm(&named("attn_norm"), embd),
-                matrix(&named("attn_q"), embd, embd, Kind::Q4K),
-                matrix(&named("attn_k"), embd, kv, Kind::Q4K),
+                matrix(&named("attn_q"), embd, embd, plain),
+                matrix(&named("attn_k"), embd, kv, plain),
                 matrix(&named("attn_v"), embd, kv, sensitive),
-                matrix(&named("attn_output"), embd, embd, Kind::Q4K),
+                matrix(&named("attn_output"), embd, embd, plain),
                 norm(&named("ffn_norm"), embd),
-                matrix(&named("ffn_gate"), embd, ff, Kind::Q4K),
-                matrix(&named("ffn_up"), embd, ff, Kind::Q4K),
+                matrix(&named("ffn_gate"), embd, ff, plain),
+                matrix(&named("ffn_up"), embd, ff, plain),
                 matrix(&named("ffn_down"), ff, embd, sensitive),
             ]);
         }
@@ -104,11 +120,11 @@ impl Shape {
         layer < eighth || layer >= 7 * self.layers / 8 || (layer - eighth) % 3 == 2
     }
 
-    fn metadata(&self) -> Vec<(String, Value)> {
+    fn metadata(&self, mix: Mix) -> Vec<(String, Value)> {
         let mut file = gguf::File::default();
         file.set("general.architecture", "llama");
         file.set("general.name", "noise");
-        file.set("general.file_type", Value::U32(15));
+        file.set("general.file_type", Value::U32(mix.number()));
         file.set("general.quantization_version", Value::U32(2));
         let numbers = [
             ("context_length", 8192),
@@ -127,6 +143,54 @@ impl Shape {
         file.set("llama.rope.freq_base", Value::F32(500_000.0));
         vocabulary(&mut file, self.vocab);
         file.metadata
+    }
+}
+
+/// What types a file's tensors have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mix {
+    F16,
+    Q8_0,
+    Q4_0,
+    Q4KM,
+    /// In every matrix of a layer; upstream's tools use it for experts alone.
+    Mxfp4,
+}
+
+impl Mix {
+    pub const ALL: [Self; 5] = [Self::F16, Self::Q8_0, Self::Q4_0, Self::Q4KM, Self::Mxfp4];
+
+    /// As upstream's tools call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "F16",
+            Self::Q8_0 => "Q8_0",
+            Self::Q4_0 => "Q4_0",
+            Self::Q4KM => "Q4_K_M",
+            Self::Mxfp4 => "MXFP4",
+        }
+    }
+
+    /// `llama_ftype`.
+    fn number(self) -> u32 {
+        match self {
+            Self::F16 => 1,
+            Self::Q8_0 => 7,
+            Self::Q4_0 => 2,
+            Self::Q4KM => 15,
+            Self::Mxfp4 => 38,
+        }
+    }
+
+    /// Of a layer's matrices, of the embeddings and of the output, as `llama-quantize` chooses.
+    fn kinds(self) -> (Kind, Kind, Kind) {
+        match self {
+            Self::F16 => (Kind::F16, Kind::F16, Kind::F16),
+            Self::Q8_0 => (Kind::Q8_0, Kind::Q8_0, Kind::Q8_0),
+            Self::Q4_0 => (Kind::Q4_0, Kind::Q4_0, Kind::Q6K),
+            Self::Q4KM => (Kind::Q4K, Kind::Q4K, Kind::Q6K),
+            Self::Mxfp4 => (Kind::Mxfp4, Kind::Q8_0, Kind::Q8_0),
+        }
     }
 }
 
@@ -174,22 +238,20 @@ fn matrix(name: &str, inputs: usize, outputs: usize, kind: Kind) -> Tensor {
     Tensor { name: format!("{name}.weight"), shape: vec![inputs, outputs], kind }
 }
 
-/// Writes the model of `shape` to `path`; its bytes.
+/// Writes the model of `shape` with the types of `mix` to `path`; its bytes.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub(super) fn write(shape: &Shape, path: &Path) -> Result<u64> {
+pub fn write(shape: &Shape, mix: Mix, path: &Path) -> Result<u64> {
     let failed = || {
-        let size: usize = shape.described().iter().map(|tensor| tensor.size).sum();
-        let size = size as f64 / 1e9;
-        Error::new(format!("cannot write the model, {size:.1} GB, to {}", path.display()))
-            .hint("--bench tiny takes 3 MB")
+        let size = shape.bytes(mix) as f64 / 1e9;
+        format!("cannot write the model, {size:.1} GB, to {}", path.display())
     };
     let stream = || -> std::io::Result<u64> {
         let mut out = BufWriter::new(File::create(path)?);
-        out.write_all(&gguf::head(&shape.metadata(), &shape.described()))?;
+        out.write_all(&gguf::head(&shape.metadata(mix), &shape.described(mix)))?;
         let mut rng = Rng::new(8);
-        for tensor in shape.tensors() {
+        for tensor in shape.tensors(mix) {
             let deviation = 1.0 / (tensor.shape[0] as f32).sqrt();
             let pool = blocks::pool(tensor.kind, tensor.values(), deviation, &mut rng);
             let size = tensor.kind.size(tensor.values());
@@ -210,10 +272,10 @@ mod tests {
     #[test]
     fn the_8b_shape_is_llama_3s() {
         let shape = Shape::LLAMA_3_8B;
-        let tensors = shape.tensors();
+        let tensors = shape.tensors(Mix::Q4KM);
         assert_eq!(tensors.len(), 291);
         assert_eq!(tensors.iter().map(Tensor::values).sum::<usize>(), 8_030_261_248);
-        let bytes: usize = shape.described().iter().map(|tensor| tensor.size).sum();
+        let bytes = shape.bytes(Mix::Q4KM);
         // What llama-bench shows for Llama 3 8B in Q4_K_M.
         assert_eq!(format!("{:.2} GiB", bytes as f64 / f64::from(1 << 30)), "4.58 GiB");
         let more = (0..32).filter(|layer| shape.has_more_bits(*layer)).collect::<Vec<_>>();
@@ -224,20 +286,19 @@ mod tests {
     fn a_file_is_as_long_as_it_says() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("tiny.gguf");
-        let size = write(&Shape::TINY, &path).unwrap();
-        let described = Shape::TINY.described();
-        let head = gguf::head(&Shape::TINY.metadata(), &described);
-        let body: usize = described.iter().map(|t| t.size.next_multiple_of(ALIGNMENT)).sum();
-        assert_eq!(size, (head.len() + body) as u64);
-        assert_eq!(std::fs::read(&path).unwrap()[..head.len()], head);
+        for mix in Mix::ALL {
+            let size = write(&Shape::TINY, mix, &path).unwrap();
+            let described = Shape::TINY.described(mix);
+            let head = gguf::head(&Shape::TINY.metadata(mix), &described);
+            let body: usize = described.iter().map(|t| t.size.next_multiple_of(ALIGNMENT)).sum();
+            assert_eq!(size, (head.len() + body) as u64);
+            assert_eq!(std::fs::read(&path).unwrap()[..head.len()], head);
+        }
     }
 
     #[test]
     fn a_disk_that_is_full_is_told_with_the_size() {
-        let error = write(&Shape::TINY, Path::new("/no/such/folder/m")).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "cannot write the model, 0.0 GB, to /no/such/folder/m\n  hint: --bench tiny takes 3 MB"
-        );
+        let error = write(&Shape::TINY, Mix::Q4KM, Path::new("/no/such/folder/m")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot write the model, 0.0 GB, to /no/such/folder/m");
     }
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+use ureq::Body;
 use ureq::http::{Response, header};
-use ureq::{Agent, Body};
+
+pub use ureq::Agent;
 
 /// Waits for each part of an answer as long as `patience`.
 pub fn client(patience: Duration) -> Agent {

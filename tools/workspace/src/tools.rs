@@ -26,7 +26,7 @@ pub struct Tool {
 }
 
 /// All of them, in the order of the help. The package `xtask` answers its words itself.
-pub const TOOLS: [Tool; 17] = [
+pub const TOOLS: [Tool; 18] = [
     tool(
         "serve",
         "xtask",
@@ -48,6 +48,12 @@ pub const TOOLS: [Tool; 17] = [
     ),
     tool("image", "image", "WORD", "Build, test, name and release container images"),
     tool("gpu-test", "gpu-test", "[--variant NAME]", "Prove a distribution on this machine's GPU"),
+    tool(
+        "bench",
+        "bench",
+        "[--quick] WORD...",
+        "Measure builds, sizes, starts and speed next to upstream's",
+    ),
     tool("release", "release", "STEP", "Run one step of what CI publishes"),
     tool(
         "verify",

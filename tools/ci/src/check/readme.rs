@@ -1,6 +1,7 @@
 //! The pages: tables that are made from the code, and links. Tables are features in README.md, environment
 //! variables in docs/build.md, commands in docs/xtask.md, images in docs/images.md, advisories in SECURITY.md, results in
-//! docs/gpu.md. Each stands between two markers, `<!-- name -->` and `<!-- /name -->`.
+//! docs/gpu.md. Each stands between two markers, `<!-- name -->` and `<!-- /name -->`. docs/performance.md is made as a
+//! whole.
 
 use std::fs;
 
@@ -18,7 +19,9 @@ type Page = (&'static str, Vec<(&'static str, String)>);
 
 /// Fails when a page has other tables than the code, or a link that leads nowhere.
 pub(super) fn check() -> Result<()> {
-    let mut wrong = links::broken(&cargo::root())?;
+    let root = cargo::root();
+    let mut wrong = links::broken(&root)?;
+    wrong.extend(bench::stale(&root)?.iter().map(|file| format!("{file} is not up to date")));
     for (file, tables) in pages()? {
         let stale = stale(file, &read(file)?, &tables)?;
         if !stale.is_empty() {
@@ -28,7 +31,7 @@ pub(super) fn check() -> Result<()> {
     if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
 }
 
-/// Writes the tables into their pages.
+/// Writes the tables into their pages, and the page that is made as a whole.
 pub(super) fn fix() -> Result<()> {
     for (file, tables) in pages()? {
         let mut text = read(file)?;
@@ -38,7 +41,7 @@ pub(super) fn fix() -> Result<()> {
         fs::write(cargo::root().join(file), text)
             .with_context(|| format!("cannot write {file}"))?;
     }
-    Ok(())
+    bench::write(&cargo::root())
 }
 
 fn read(file: &str) -> Result<String> {

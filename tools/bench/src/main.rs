@@ -1,0 +1,9 @@
+//! `cargo xtask bench`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    workspace::tools::main(|| bench::Cli::parse().run())
+}

@@ -1,0 +1,114 @@
+//! What is compared: our distribution, upstream's official build, and other engines.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use llama_src::sh::Cmd;
+
+use crate::args::{Args, Word};
+use crate::engines;
+use product::manifest::Manifest;
+use workspace::screen::Screen;
+
+pub(crate) const OURS: &str = "ours";
+/// The side that ratios are to.
+pub(crate) const UPSTREAM: &str = "upstream";
+
+/// One of those that are compared.
+#[derive(Debug, Clone)]
+pub(crate) struct Side {
+    pub(crate) name: String,
+    /// What it is: a version, a commit.
+    pub(crate) about: String,
+    pub(crate) way: Way,
+}
+
+/// How it is measured.
+#[derive(Debug, Clone)]
+pub(crate) enum Way {
+    /// A `llama-server`.
+    Server(PathBuf),
+    /// A program that measures itself: it takes a model, the prompt's tokens and the tokens to generate, and prints its
+    /// two rates as JSON.
+    Driver(Cmd),
+    /// Not at all; says why.
+    Missing(String),
+}
+
+/// All that `args` name.
+///
+/// # Errors
+/// When a place for engines cannot be made.
+pub(crate) fn all(args: &Args, screen: &mut Screen) -> Result<Vec<Side>> {
+    let mut sides = vec![ours(&args.dist()), upstream(&args.official())];
+    if args.words.contains(&Word::Run) {
+        for engine in &args.engines {
+            sides.push(engines::side(*engine, screen)?);
+        }
+    }
+    Ok(sides)
+}
+
+fn ours(dist: &Path) -> Side {
+    let name = OURS.to_owned();
+    match Manifest::read(dist) {
+        Ok(manifest) => Side {
+            name,
+            about: format!("the distribution {}", manifest.version),
+            way: Way::Server(dist.join("llama-server")),
+        },
+        Err(_) => Side {
+            name,
+            about: "no distribution".to_owned(),
+            way: Way::Missing("no distribution: cargo xtask dist".to_owned()),
+        },
+    }
+}
+
+fn upstream(build: &Path) -> Side {
+    let program = build.join("bin/llama-server");
+    let way = match program.is_file() {
+        true => Way::Server(program),
+        false => Way::Missing("not built: cargo xtask bench build".to_owned()),
+    };
+    let about = "upstream's build of the same source".to_owned();
+    Side { name: UPSTREAM.to_owned(), about, way }
+}
+
+/// A `llama-server` of somebody else's.
+pub(crate) fn server(name: &str, program: PathBuf) -> Side {
+    let told = Cmd::new(&program).arg("--version").read_shown().unwrap_or_default();
+    let about = told.lines().find(|line| line.starts_with("version")).unwrap_or("a llama-server");
+    Side { name: name.to_owned(), about: about.to_owned(), way: Way::Server(program) }
+}
+
+/// The sides by name, as a journal takes them.
+pub(crate) fn named(sides: &[Side]) -> Vec<(String, &Way)> {
+    sides.iter().map(|side| (side.name.clone(), &side.way)).collect()
+}
+
+/// Those that are servers, and those that would be.
+pub(crate) fn servers(sides: &[Side]) -> Vec<(String, &Way)> {
+    let is_driver = |way: &&Way| matches!(way, Way::Driver(_));
+    named(sides).into_iter().filter(|(_, way)| !is_driver(way)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_side_that_is_not_there_says_what_makes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for (side, hint) in [
+            (ours(dir.path()), "no distribution: cargo xtask dist"),
+            (upstream(dir.path()), "not built: cargo xtask bench build"),
+        ] {
+            let Way::Missing(why) = side.way else { panic!("{side:?}") };
+            assert_eq!(why, hint);
+        }
+        std::fs::create_dir(dir.path().join("bin")).unwrap();
+        std::fs::write(dir.path().join("bin/llama-server"), "").unwrap();
+        assert!(matches!(upstream(dir.path()).way, Way::Server(_)));
+    }
+}
