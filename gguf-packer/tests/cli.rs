@@ -96,7 +96,7 @@ fn a_conversion_says_everything_that_is_wrong_with_its_words() {
             "hint: mkdir -p /no/such",
         ],
     );
-    failed(1, &[&dir, &format!("{dir}/out.gguf")], &["there is no config.json in "]);
+    failed(1, &[&dir, &format!("{dir}/out.gguf")], &["config.json not found in "]);
     assert_eq!(run(&["convert", "--class", "lora", &dir, "out.gguf"]).status.code(), Some(2));
     let left = std::fs::read_dir(folder.path()).expect("it is there").count();
     assert_eq!(left, 0, "nothing is half-written");

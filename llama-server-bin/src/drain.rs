@@ -30,7 +30,7 @@ fn parse(variable: &str, value: &str) -> Result<Duration, String> {
     let seconds = seconds.filter(|seconds| *seconds <= MOST && !value.starts_with('+'));
     seconds.map(|seconds| Duration::from_secs(seconds.into())).ok_or_else(|| {
         format!(
-            "{variable} is `{value}`, must be whole seconds, at most {MOST}\n  hint: {variable}=30"
+            "{variable} is `{value}`, but must be whole seconds, at most {MOST}\n  hint: {variable}=30"
         )
     })
 }

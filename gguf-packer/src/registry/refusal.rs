@@ -51,12 +51,6 @@ fn explained(session: &Session<'_>, status: StatusCode, code: &str) -> Error {
             "access to `{name}` denied: it does not exist, or {registry} requires a login"
         ))
         .hint("check the name")
-        .hint(login)
-        .hint("or check the name: it may not exist"),
-        StatusCode::UNAUTHORIZED => Error::new(format!(
-            "access to `{name}` denied: it does not exist, or {registry} requires a login"
-        ))
-        .hint("check the name")
         .hint(login),
         StatusCode::FORBIDDEN => {
             Error::new(format!("access denied: you may not {what} `{name}` at {registry}"))

@@ -35,7 +35,7 @@ pub(super) fn exceeded(budget: &Budget, size: u64, gzip: u64) -> Vec<String> {
         let megabytes = bytes as f64 / 1e6;
         if let Some(most) = most.filter(|most| megabytes > *most) {
             let of = budget.of;
-            wrong.push(format!("{what}: {megabytes:.1} MB, {most:.0} is the budget of {of}"));
+            wrong.push(format!("{what}: {megabytes:.1} MB, over the budget of {most:.0} for {of}"));
         }
     }
     wrong

@@ -83,7 +83,7 @@ impl Dist {
             );
         } else if own.is_empty() {
             wrong.push(Error::usage(format!(
-                "{place} is for {}, which has no images",
+                "{place} is for {}, for which there are no images",
                 manifest.target
             )));
         }

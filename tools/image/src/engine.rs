@@ -138,7 +138,7 @@ impl Engine {
         match self {
             Self::Missing => vec![Error::missing("docker is not installed").hint(SETUP)],
             Self::Found { server: Err(said), .. } => vec![
-                Error::missing("no Docker engine answers")
+                Error::missing("cannot connect to a Docker engine")
                     .log([said.trim_start_matches("| ").to_owned()])
                     .hint(SETUP)
                     .hint("or use another one: docker context use NAME"),
@@ -187,7 +187,7 @@ impl Builder {
                 wanted.iter().filter(|(wanted, _)| *wanted).map(|(_, what)| *what).collect();
             return (!wanted.is_empty()).then(|| {
                 let wanted = wanted.join(", ");
-                Error::missing(format!("this engine's image store has no place for {wanted}"))
+                Error::missing(format!("this engine's image store does not support {wanted}"))
                     .hint("docker buildx create --driver docker-container --use")
                     .hint(
                         "or set `\"features\": {\"containerd-snapshotter\": true}` in \

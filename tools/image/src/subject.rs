@@ -151,7 +151,7 @@ fn chosen(
     for name in wanted.iter().filter(|name| !known.contains(&name.as_str())) {
         let known = known.join(" ");
         wrong.push(
-            Error::usage(format!("`{variant}` has no image for {name}"))
+            Error::usage(format!("no `{variant}` image for {name}"))
                 .hint(format!("platforms of {variant}: {known}")),
         );
     }
@@ -221,7 +221,7 @@ mod tests {
         for (words, message) in [
             (
                 "cuda --platform linux/arm64",
-                "`cuda` has no image for linux/arm64\n  hint: platforms of cuda: linux/amd64",
+                "no `cuda` image for linux/arm64\n  hint: platforms of cuda: linux/amd64",
             ),
             (
                 "cpu --platform linux/mips64le --toolkit 1 --arch 90",

@@ -54,7 +54,7 @@ fn architectures_are_upstreams_for_the_toolkit() {
 fn an_unknown_variant_is_refused() {
     let error = Variant::parse("metal").unwrap_err().to_string();
     let all = Variant::names(" ");
-    assert_eq!(error, format!("no variant `metal`\n  hint: variants: {all} all"));
+    assert_eq!(error, format!("unknown variant `metal`\n  hint: variants: {all} all"));
     assert_eq!(Variant::one_of([Variant::Cpu]), "cpu");
     assert_eq!(Variant::one_of([Variant::Cpu, Variant::Cuda, Variant::Rocm]), "cpu, cuda or rocm");
 }

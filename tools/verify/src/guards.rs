@@ -79,9 +79,9 @@ mod tests {
         assert_eq!(
             listed(|dist| dist.elf("llama-healthcheck", &made)),
             [
-                "llama-healthcheck: has text relocations (TEXTREL)",
-                "llama-healthcheck: has an executable stack",
                 "llama-healthcheck: binds functions lazily (no BIND_NOW)",
+                "llama-healthcheck: has an executable stack",
+                "llama-healthcheck: has text relocations (TEXTREL)",
             ]
         );
     }
@@ -99,18 +99,18 @@ mod tests {
                 dist.elf("libggml-cpu-zen4.so", &bare);
             }),
             [
-                "libllama.so: has no stack protector (-fstack-protector-strong)",
                 "libllama.so: has no buffer checks (_FORTIFY_SOURCE)",
-                "llama-server: has no stack protector (-fstack-protector-strong)",
+                "libllama.so: has no stack protector (-fstack-protector-strong)",
                 "llama-server: has no buffer checks (_FORTIFY_SOURCE)",
+                "llama-server: has no stack protector (-fstack-protector-strong)",
             ]
         );
         let packer = |dist: &mut crate::made::Dist| dist.elf("gguf-packer", &bare);
         assert_eq!(
             listed(packer),
             [
-                "gguf-packer: has no stack protector (-fstack-protector-strong)",
                 "gguf-packer: has no buffer checks (_FORTIFY_SOURCE)",
+                "gguf-packer: has no stack protector (-fstack-protector-strong)",
             ]
         );
         let launcher = Made { needed: vec!["libllama.so"], runpath: Some("$ORIGIN"), ..bare };

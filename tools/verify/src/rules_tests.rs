@@ -110,8 +110,8 @@ fn links_and_files_are_no_substitute_for_each_other() {
         }),
         [
             "bin/llama-server: must be a link, according to version.json",
-            "libggml-cuda.so: neither a file, nor a folder, nor a link",
             "libggml-cuda.so: must be a file, according to version.json",
+            "libggml-cuda.so: neither a file, nor a folder, nor a link",
             "licenses/llama.cpp.txt: must be a file, according to version.json",
             "licenses/llama.cpp.txt: points to `/etc/passwd`: only links from bin/NAME to ../NAME are \
              allowed",

@@ -269,11 +269,11 @@ CMD [\"serve\"]
         };
         assert_eq!(
             error("FROM scratch\n[cpu cudda] USER 1\n"),
-            "docker/Dockerfile.in:2: unknown word in `[cudda]`\n  hint: words: cpu cuda gpu toolkit"
+            "docker/Dockerfile.in:2: unknown word in `[cudda]`\n  hint: use one of: cpu cuda gpu toolkit"
         );
         assert_eq!(
             error("[runtime] USER 1\n[each minimal runtime]\n"),
-            "docker/Dockerfile.in:1: unknown word in `[runtime]`\n  hint: words: cpu cuda gpu \
+            "docker/Dockerfile.in:1: unknown word in `[runtime]`\n  hint: use one of: cpu cuda gpu \
             toolkit"
         );
         assert_eq!(

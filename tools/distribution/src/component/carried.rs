@@ -32,7 +32,7 @@ pub(super) fn read(source: &Path, upstream: &LlamaCpp) -> Result<Vec<Component>>
     }
     bail!(
         Error::mismatch(wrong.join("\n"))
-            .hint("say where it is now: tools/distribution/src/component/carried/table.rs")
+            .hint("update tools/distribution/src/component/carried/table.rs")
     )
 }
 

@@ -199,7 +199,7 @@ mod tests {
             (
                 "",
                 "x86_64-apple-darwin",
-                "no distribution for `x86_64-apple-darwin`\n  hint: targets: TARGETS",
+                "unsupported target `x86_64-apple-darwin`\n  hint: use one of: TARGETS",
             ),
             (
                 "--variant rocm",

@@ -97,7 +97,7 @@ fn impossible(variant: Variant, target: &str, host: &str) -> Error {
         format!("; {} for {} on {X86_64}", names.join(" and "), arch.target)
     });
     Error::usage(format!("cannot build the variant `{variant}` for {target} on {host}"))
-        .hint(format!("possible here: every variant for {host}{}", possible.collect::<String>()))
+        .hint(format!("supported: every variant for {host}{}", possible.collect::<String>()))
 }
 
 /// What there is on this machine.
@@ -138,7 +138,7 @@ fn missing(found: &Found, arch: &Arch) -> Vec<String> {
     match found.gcc.as_deref() {
         None => missing.push(format!("no {cxx}")),
         Some(version) if major_minor(version).unwrap_or_default().0 < OLDEST_GCC => {
-            missing.push(format!("{cxx} is too old: {version}, {OLDEST_GCC} is needed"));
+            missing.push(format!("{cxx} is too old: {version}, but {OLDEST_GCC} is required"));
         }
         Some(_) => {}
     }

@@ -49,7 +49,7 @@ pub(super) const ROWS: [VariantRow; 4] = [
         }),
         vendor_files: &["libcublas*.so.*", "libcudart.so.*"],
         driver: Some(Driver {
-            hints: &["is there a driver, {minimum_driver} or newer? nvidia-smi"],
+            hints: &["check for a driver, {minimum_driver} or newer: nvidia-smi"],
             command: &["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
             answer: Answer::FirstLine(""),
         }),
@@ -116,7 +116,7 @@ pub(super) const ROWS: [VariantRow; 4] = [
         registers_with_driver: true,
         driver: Some(Driver {
             hints: &[
-                "is there a driver? vulkaninfo --summary",
+                "check for a driver: vulkaninfo --summary",
                 "a GPU made of software, which has to be named: apt-get install mesa-vulkan-drivers vulkan-tools",
                 "GGML_VK_VISIBLE_DEVICES=0 cargo xtask gpu-test --variant vulkan --bench tiny --ops ADD,RMS_NORM",
             ],
