@@ -278,7 +278,7 @@ CMD [\"serve\"]
         );
         assert_eq!(
             error("[each minimal]\n[cpu] LABEL {varient}\n"),
-            "docker/Dockerfile.in:2: unknown value `varient`\n  hint: names: variant runs_on \
+            "docker/Dockerfile.in:2: unknown value `varient`\n  hint: use one of: variant runs_on \
             toolkit toolkit_stages toolkit_mounts toolchain_packages system_packages backend \
             minimum_cuda environment"
         );

@@ -89,7 +89,7 @@ pub(super) const ROWS: [VariantRow; 4] = [
         // They have none, or one that fits AMD's folders.
         sets_run_path: true,
         driver: Some(Driver {
-            hints: &["may this user open it? ls -l /dev/kfd /dev/dri"],
+            hints: &["check that this user may open the devices: ls -l /dev/kfd /dev/dri"],
             command: &["uname", "-r"],
             answer: Answer::FirstLine("amdgpu of Linux "),
         }),
