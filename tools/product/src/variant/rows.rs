@@ -117,7 +117,7 @@ pub(super) const ROWS: [VariantRow; 4] = [
         driver: Some(Driver {
             hints: &[
                 "check for a driver: vulkaninfo --summary",
-                "a GPU made of software, which has to be named: apt-get install mesa-vulkan-drivers vulkan-tools",
+                "or install a software device, and name it: apt-get install mesa-vulkan-drivers vulkan-tools",
                 "GGML_VK_VISIBLE_DEVICES=0 cargo xtask gpu-test --variant vulkan --bench tiny --ops ADD,RMS_NORM",
             ],
             command: &["vulkaninfo", "--summary"],
