@@ -18,7 +18,7 @@ pub(crate) fn build(words: &str) -> Result<Build, clap::Error> {
 fn words_that_mean_nothing_are_refused() {
     for (words, message) in [
         ("build", "<VARIANT>..."),
-        ("tags metal", "[possible values: cpu, cuda, rocm, vulkan, all]"),
+        ("tags metal", "[possible values: cpu, "),
         ("tags cpu --push", "unexpected argument '--push' found"),
         ("build cpu --pull", "unexpected argument '--pull' found"),
         ("build cpu --scheme 003", "[possible values: repository, platform, release, all]"),

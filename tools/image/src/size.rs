@@ -64,7 +64,7 @@ pub(super) fn run(image: &str, json: bool) -> Result<()> {
         return Ok(());
     }
     bail!(Error::new("over budget").log(over).hint(
-        "the table above says where the bytes are; tools/image/src/budget.rs sets the budget"
+        "the table above says where the bytes are; tools/product/src/variant/rows.rs sets the budget"
     ))
 }
 

@@ -53,6 +53,12 @@ impl Arch {
         Self::ALL.into_iter().find(|arch| arch.target == target)
     }
 
+    /// The name of the processor of a target triple, also of one that no release is for.
+    pub fn name_of(target: &str) -> &str {
+        let first = || target.split('-').next().unwrap_or_default();
+        Self::of(target).map_or_else(first, |arch| arch.name)
+    }
+
     /// The one with this `e_machine`.
     pub fn of_machine(machine: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|arch| arch.machine == machine)

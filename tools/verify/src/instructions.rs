@@ -9,6 +9,7 @@ use llama_src::sh::Cmd;
 
 use super::facts::{self, Entries};
 use super::{NotRun, parallel};
+use product::arch::Arch;
 use product::manifest::{self, Manifest};
 use product::variant::PACKER;
 
@@ -63,7 +64,7 @@ pub(super) fn violations(
     entries: &Entries,
     target: &str,
 ) -> Result<(Vec<String>, usize), NotRun> {
-    let arch = target.split('-').next().unwrap_or_default();
+    let arch = Arch::name_of(target);
     let Some((family, format)) = family(arch) else { return Err(no_objdump(arch)) };
     let Some(objdump) = objdump(arch, format) else { return Err(no_objdump(arch)) };
     let files = facts::elves(entries).map(|(path, _)| path);

@@ -30,7 +30,7 @@ pub(super) enum Runner {
 impl Runner {
     /// Finds one for `target`, or tells why there is none.
     pub(super) fn find(target: &str) -> Result<Self, NotRun> {
-        let arch = target.split('-').next().unwrap_or_default();
+        let arch = Arch::name_of(target);
         if cfg!(target_os = "linux") && arch == std::env::consts::ARCH {
             return Ok(Self::Native);
         }

@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn words_that_mean_nothing_are_refused() {
         for (words, message) in [
-            (["--variant", "cpu,metal"], "[possible values: cpu, cuda, rocm, vulkan, all]"),
+            (["--variant", "cpu,metal"], "[possible values: cpu, "),
             (["--json", "--setup"], "--plan"),
         ] {
             let error = parsed(&words).unwrap_err().to_string();

@@ -71,8 +71,9 @@ fn repair(wrong: String, wanted: Option<&str>, on_pypi: bool) -> Error {
             "install it from NVIDIA and name its folder: CUDA_PATH=/usr/local/cuda-{wanted}"
         ))
         .hint(format!(
-            "or build with a toolkit that --setup can install: --toolkit {} --setup",
-            known.join(", ")
+            "or build with a toolkit that --setup can install ({}): --toolkit {} --setup",
+            known.join(", "),
+            known.last().map_or("", String::as_str)
         ))
 }
 

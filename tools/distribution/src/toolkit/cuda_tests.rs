@@ -36,7 +36,7 @@ fn what_repairs_it_depends_on_what_can_be_installed() {
     assert_eq!(
         repair(Some("12.8"), false),
         "none\n  hint: install it from NVIDIA and name its folder: CUDA_PATH=/usr/local/cuda-12.8\n  \
-         hint: or build with a toolkit that --setup can install: --toolkit 13.0 --setup"
+         hint: or build with a toolkit that --setup can install (13.0): --toolkit 13.0 --setup"
     );
 }
 
