@@ -180,7 +180,9 @@ fn wrong_variables_are_refused() {
         error_with(|cargo| cargo.env("LLAMA_SYS_JOBS", "many").env("LLAMA_SYS_OFFLINE", "yes"));
     assert!(error.contains("LLAMA_SYS_JOBS is `many`, but must be a number"), "{error}");
     assert!(
-        error.contains("LLAMA_SYS_OFFLINE is `yes`\n  hint: set LLAMA_SYS_OFFLINE to 0 or 1"),
+        error.contains(
+            "LLAMA_SYS_OFFLINE is `yes`, but must be 0 or 1\n  hint: set LLAMA_SYS_OFFLINE to 0 or 1"
+        ),
         "{error}"
     );
     let error = error_with(|cargo| cargo.env("LLAMA_SYS_COMPILER_LAUNCHER", "no-such-cache"));
