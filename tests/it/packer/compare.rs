@@ -259,7 +259,7 @@ fn models_that_cannot_be_compared_are_told() {
     let different = ["other.gguf and swapped.gguf have different vocabularies: token 100 is `"];
     compare("other.gguf", "swapped.gguf", &different);
     bench.tiny("embedding.gguf", Arch::Qwen2, |file| file.set("qwen2.pooling_type", Value::U32(3)));
-    compare("embedding.gguf", "other.gguf", &["embedding.gguf predicts no next token"]);
+    compare("embedding.gguf", "other.gguf", &["embedding.gguf does not predict a next token"]);
     bench.tiny("mute.gguf", Arch::Llama, |file| {
         file.metadata.retain(|(key, _)| !key.starts_with("tokenizer."));
         file.set("tokenizer.ggml.model", "none");

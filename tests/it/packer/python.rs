@@ -109,7 +109,10 @@ fn a_python_without_its_packages_says_which() {
     fs::remove_dir_all(bench.at("packages/google")).unwrap();
     let done = bench.convert();
     done.assert_refused("a Python without torch", "(lacks torch, protobuf)");
-    done.assert_refused("a Python without torch", "hint: make a Python for it: python3 -m venv ");
+    done.assert_refused(
+        "a Python without torch",
+        "hint: create a virtual environment for it: python3 -m venv ",
+    );
     bench.is_clean();
 }
 

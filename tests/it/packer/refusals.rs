@@ -89,7 +89,10 @@ fn a_file_of_weights_that_is_none_is_refused_at_its_command() {
         (claims(0, 1 << 60), "it declares 1152921504606846976 keys in a file of 1024 bytes"),
         (whole[..3000].to_vec(), "in a file of 3000 bytes"),
         (whole[..whole.len() - 100_000].to_vec(), "the file is truncated: the weights of `"),
-        (b"version https://git-lfs.github.com/spec/v1\n".to_vec(), "hint: a file of Git LFS"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n".to_vec(),
+            "hint: if it is a Git LFS pointer",
+        ),
     ] {
         bench.write("m.gguf", content);
         bench.refuses(PLAIN, &[], &[at, said, "| CMD [\"-m\",\"m.gguf\"]"]);
@@ -142,7 +145,11 @@ fn what_the_file_says_wrongly_is_shown_with_its_line() {
         &["2:1: file or folder not found: `/etc/passwd`"],
     );
     bench.refuses(&of("ADD ftp://h/m.gguf ."), &[], &["unsupported URL: `ftp://h/"]);
-    bench.refuses(&of("LABEL a=\0"), &[], &["GGUFPackerfile:2:9: a zero byte stands here"]);
+    bench.refuses(
+        &of("LABEL a=\0"),
+        &[],
+        &["GGUFPackerfile:2:9: not a text file: it contains a zero byte"],
+    );
     bench.refuses(PLAIN, &["--build-arg", "=x"], &["`--build-arg =x` is not KEY=VALUE"]);
     bench.refuses(PLAIN, &["--platform", "x"], &["invalid platform `x`"]);
     bench.refuses(

@@ -26,6 +26,8 @@ impl Bench {
         std::fs::write(dir.path().join("GGUFPackerfile"), file).unwrap();
         let bench = Self { registry, packer, dir };
         bench.cosign(&["generate-key-pair"]);
+        // The container's root writes it for itself.
+        bench.registry.run(bench.at(), &["chmod", "a+r", "cosign.key"]);
         Some(bench)
     }
 

@@ -78,5 +78,6 @@ fn whom_it_is_no_use_to_wait_for_is_named() {
         assert_eq!(finished.output.matches(refused).count(), 1, "{}", finished.output);
     }
     let finished = finish(head(&dist, &model, "127.0.0.1:1").env(WAIT, "soon"));
-    finished.assert_refused("the server", "LLAMA_SERVER_RPC_WAIT is `soon`, must be whole seconds");
+    finished
+        .assert_refused("the server", "LLAMA_SERVER_RPC_WAIT is `soon`, but must be whole seconds");
 }
