@@ -11,7 +11,8 @@ use llama_tests::workspace::root;
 
 use super::{Network, Node, load};
 
-/// Without cgroups, which the machine's own Slurm would manage. A lost node is noticed after ten seconds.
+/// Without cgroups, which the machine's own Slurm would manage. A lost node is noticed after half a
+/// minute; a busy machine is silent for ten seconds.
 const CONFIG: &str = "\
 ClusterName=it
 SlurmctldHost=controller
@@ -20,7 +21,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/linear
 ReturnToService=2
-SlurmdTimeout=10
+SlurmdTimeout=30
 NodeName=node[1-2] CPUs=1
 PartitionName=all Nodes=ALL Default=YES
 ";
