@@ -44,7 +44,7 @@ fn is_read_only(start: &dyn Fn(&[&str]) -> Command, dir: &Path, out: &Path, why:
         let done = finish(&mut start(words));
         done.assert_refused(&words.join(" "), "/lock: ");
         done.assert_refused(&words.join(" "), why);
-        done.assert_refused(&words.join(" "), "hint: another folder: --store DIR");
+        done.assert_refused(&words.join(" "), "hint: choose another folder: --store DIR");
     }
 }
 
