@@ -29,7 +29,7 @@ use crate::digest::Digest;
 mod blob;
 mod cache;
 mod check;
-mod disk;
+pub(crate) mod disk;
 mod flatten;
 mod hashing;
 mod header;

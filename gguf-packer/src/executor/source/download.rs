@@ -16,6 +16,7 @@ use crate::Error;
 use crate::digest::Digest;
 use crate::executor::Unit;
 use crate::executor::run::{Run, Teller, key};
+use crate::store::disk;
 
 use super::proof::{Hashes, Proof};
 use super::web::{Answer, Ask, Patience, TRIES, Web};
@@ -204,8 +205,7 @@ impl Partial {
         let folder = run.store().root().join("partial").join(name);
         let lock = lock(run, teller, &folder)?;
         let path = folder.join("content");
-        let file = File::options().create(true).append(true).read(true).open(&path);
-        let file = file.map_err(|e| Error::io("write", &path, &e))?;
+        let file = disk::go_on(&path, File::options().create(true).append(true).read(true))?;
         let tag = fs::read_to_string(folder.join("tag")).ok().filter(|tag| !tag.is_empty());
         let hashes = Hashes::of(&wanted.proof);
         let (last, last_size) = (hashes.clone(), 0);

@@ -1,8 +1,11 @@
 //! Files of the web: what is asked for, how often, and what happens when a server misbehaves.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::digest::Digest;
 use crate::executor::site::{Reply, Site};
 use crate::executor::testing::{Bench, add, add_with};
 use crate::language::instruction::{AddSource, Instruction};
@@ -150,6 +153,28 @@ fn the_next_build_goes_on_with_what_is_left() {
     site.asked();
     assert_eq!(built(&bench, &step).expect("it builds"), ["m = 0123456789"]);
     assert_eq!(site.asked(), ["/m bytes=4-"]);
+    assert_eq!(bench.leftovers(), [""; 0]);
+}
+
+/// A process that is killed while it publishes a download leaves a link to the published file, which is read-only.
+#[test]
+fn what_is_published_stays_as_it_is() {
+    let tries = AtomicUsize::new(0);
+    let site = Site::new(move |_| match tries.fetch_add(1, Ordering::SeqCst) {
+        0..6 => Reply::ok("0123456789").header("ETag", "\"v1\"").cut(4),
+        _ => Reply::ok("abcdefghij").header("ETag", "\"v2\""),
+    });
+    let bench = Bench::new();
+    let step = add_url(&site, "/m", "/");
+    built(&bench, &step).expect_err("it breaks off");
+    let partial = fs::read_dir(bench.store.root().join("partial")).unwrap().next().unwrap();
+    let content = partial.unwrap().path().join("content");
+    fs::write(&content, "0123456789").unwrap();
+    let published = bench.store.blob_path(&Digest::of("0123456789"));
+    fs::hard_link(&content, &published).unwrap();
+    fs::set_permissions(&content, PermissionsExt::from_mode(0o444)).unwrap();
+    assert_eq!(built(&bench, &step).expect("it builds"), ["m = abcdefghij"]);
+    assert_eq!(fs::read_to_string(published).unwrap(), "0123456789");
     assert_eq!(bench.leftovers(), [""; 0]);
 }
 
