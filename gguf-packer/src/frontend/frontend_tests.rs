@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::pin::pin;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
-use http::{HeaderMap, HeaderValue, Response};
+use futures_util::stream::FuturesUnordered;
+use h2::RecvStream;
+use h2::server::SendResponse;
+use http::{HeaderMap, HeaderValue, Request, Response};
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
 
@@ -148,44 +153,54 @@ fn over_http2(daemon: &Local<'_>, environment: Environment) {
     });
 }
 
+/// Answers calls, several at once as BuildKit does: the frontend reads its contexts side by side.
 async fn serve_calls(pipe: DuplexStream, daemon: &Local<'_>) {
     let mut connection = h2::server::handshake(pipe).await.unwrap();
-    while let Some(Ok((request, mut respond))) = connection.accept().await {
-        let method = request.uri().path().rsplit('/').next().unwrap().to_owned();
-        assert_eq!(request.headers()["content-type"], "application/grpc");
-        let mut body = request.into_body();
-        let mut data = Vec::new();
-        // The body comes while the connection is driven.
-        loop {
-            let part = next(&mut body, &mut connection).await;
-            let Some(chunk) = part else { break };
-            body.flow_control().release_capacity(chunk.len()).unwrap();
-            data.extend_from_slice(&chunk);
-        }
-        let message = unframed(&data).expect("a whole message");
-        // What it does may have a runtime of its own.
-        let answer = std::thread::scope(|scope| {
-            scope.spawn(|| daemon.call(&method, message)).join().unwrap()
-        });
-        let head = Response::builder().header("content-type", "application/grpc").body(()).unwrap();
-        let mut send = respond.send_response(head, false).unwrap();
-        let (data, trailers) = match answer {
-            Ok(message) => (framed(&message), trailers(0, "")),
-            Err(Status { code, message, .. }) => (Bytes::new(), trailers(code, &message)),
+    let mut calls = FuturesUnordered::new();
+    loop {
+        // The bodies of calls come while the connection is driven.
+        let next = {
+            let accepted = pin!(connection.accept());
+            if calls.is_empty() {
+                accepted.await
+            } else {
+                match select(accepted, calls.next()).await {
+                    Either::Left((accepted, _)) => accepted,
+                    Either::Right(_) => continue,
+                }
+            }
         };
-        send.send_data(data, false).unwrap();
-        send.send_trailers(trailers).unwrap();
+        let Some(Ok((request, respond))) = next else { return };
+        calls.push(answer_call(request, respond, daemon));
     }
 }
 
-/// The next part of a body.
-async fn next(
-    body: &mut h2::RecvStream,
-    connection: &mut h2::server::Connection<DuplexStream, Bytes>,
-) -> Option<Bytes> {
-    let (part, more) = (std::pin::pin!(body.data()), std::pin::pin!(connection.accept()));
-    let Either::Left((part, _)) = select(part, more).await else { panic!("two calls at once") };
-    part.map(Result::unwrap)
+async fn answer_call(
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    daemon: &Local<'_>,
+) {
+    let method = request.uri().path().rsplit('/').next().unwrap().to_owned();
+    assert_eq!(request.headers()["content-type"], "application/grpc");
+    let mut body = request.into_body();
+    let mut data = Vec::new();
+    while let Some(chunk) = body.data().await {
+        let chunk = chunk.unwrap();
+        body.flow_control().release_capacity(chunk.len()).unwrap();
+        data.extend_from_slice(&chunk);
+    }
+    let message = unframed(&data).expect("a whole message");
+    // What it does may have a runtime of its own.
+    let answer =
+        std::thread::scope(|scope| scope.spawn(|| daemon.call(&method, message)).join().unwrap());
+    let head = Response::builder().header("content-type", "application/grpc").body(()).unwrap();
+    let mut send = respond.send_response(head, false).unwrap();
+    let (data, trailers) = match answer {
+        Ok(message) => (framed(&message), trailers(0, "")),
+        Err(Status { code, message, .. }) => (Bytes::new(), trailers(code, &message)),
+    };
+    send.send_data(data, false).unwrap();
+    send.send_trailers(trailers).unwrap();
 }
 
 fn trailers(code: i32, message: &str) -> HeaderMap {
