@@ -44,8 +44,14 @@ pub use ui::{NoUi, Ui};
 pub fn root() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "set by Cargo for what it runs")]
     let member = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    member.as_deref().and_then(beside).unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())
+    let built = || String::from_utf8_lossy(&FOLDER).as_ref().into();
+    member.as_deref().and_then(beside).unwrap_or_else(built)
 }
+
+/// The folder of compile time, in a section of its own. Text of 16 bytes shares a section with all such texts of a crate,
+/// and GNU's linker keeps it whole: gguf-packer, which calls nothing of this, would name the folder it was built in.
+static FOLDER: [u8; env!("CARGO_MANIFEST_DIR").len()] =
+    *env!("CARGO_MANIFEST_DIR").as_bytes().first_chunk().expect("it has as many bytes as it has");
 
 /// Whether `root` is the vendor folder of a clone, in which a person can type `cargo xtask`: not the folder of a crate, or
 /// of a repository that Cargo has fetched for a dependent.

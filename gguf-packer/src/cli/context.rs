@@ -21,13 +21,10 @@ impl Context {
         if let Some(folder) = self.store.as_ref().filter(|folder| !folder.as_os_str().is_empty()) {
             return std::path::absolute(folder).map_err(|e| Error::io("use", folder, &e));
         }
-        std::env::home_dir().filter(|home| home.is_absolute()).map_or_else(
-            || {
-                Err(Error::new("cannot choose a folder for the store: the home folder is unknown")
-                    .hint("choose a folder: --store DIR, or GGUF_PACKER_STORE_PATH=DIR"))
-            },
-            |home| Ok(home.join("gguf-packer")),
-        )
+        home().map(|home| home.join("gguf-packer")).ok_or_else(|| {
+            Error::new("cannot choose a folder for the store: the home folder is unknown")
+                .hint("choose a folder: --store DIR, or GGUF_PACKER_STORE_PATH=DIR")
+        })
     }
 
     /// The store, open to be read; it may be one that cannot be written.
@@ -41,6 +38,11 @@ impl Context {
     }
 }
 
+#[allow(deprecated, reason = "it is right since Rust 1.85, and no longer deprecated since 1.87")]
+fn home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute())
+}
+
 /// A variable of the environment; an empty one is as good as none.
 pub(super) fn variable(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "a program's own environment")]
@@ -52,7 +54,6 @@ pub(super) fn variable(name: &str) -> Option<String> {
 pub(super) fn means() -> Result<Means, Error> {
     let path = |name: &str| variable(name).map(PathBuf::from);
     let named = ["XDG_CACHE_HOME", "LOCALAPPDATA"].into_iter().find_map(path);
-    let home = || std::env::home_dir().filter(|home| home.is_absolute());
     let cache = named.or_else(|| home().map(|home| home.join(".cache"))).ok_or_else(|| {
         Error::new("cannot choose a folder for the converter: the home folder is unknown")
             .hint("choose a folder: XDG_CACHE_HOME=/path/to/cache")

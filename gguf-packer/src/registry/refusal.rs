@@ -53,10 +53,6 @@ fn explained(session: &Session<'_>, status: StatusCode, code: &str) -> Error {
         .hint("check the name")
         .hint(login),
         StatusCode::FORBIDDEN => {
-            Error::new(format!("access denied: you may not {what} `{name}` at {registry}"))
-                .hint(format!("log in as a user who may: gguf-packer login {registry}"))
-        }
-        StatusCode::FORBIDDEN => {
             Error::refused(format!("access denied: you may not {what} `{name}` at {registry}"))
                 .hint(format!("log in as a user who may: gguf-packer login {registry}"))
         }

@@ -104,7 +104,9 @@ fn inspect(dir: &Path, forbidden: &[String]) -> Result<(Vec<String>, Report)> {
     match instructions::violations(dir, &entries, &manifest.target) {
         Ok((new, count)) => {
             wrong.extend(new);
-            report.ran.push(format!("{count} files disassembled"));
+            if count > 0 {
+                report.ran.push(format!("{count} files disassembled"));
+            }
         }
         Err(no_objdump) => report.not_run.push(no_objdump),
     }
