@@ -19,31 +19,60 @@ fn a_clone_and_docker_are_enough() {
         return;
     }
     let _building = one_build_at_a_time();
-    let dir = tempfile::tempdir().unwrap();
-    let clone = dir.path().join("clone");
-    copy_repository(&clone);
-    let commit = finish(command("git").args(["rev-parse", "HEAD"]).current_dir(&clone)).output;
     let image = format!("{REGISTRY}/llama-cpp-cpu:cargo-stage");
-    let mut build =
-        docker(&["buildx", "build", "--file", "docker/cpu.Dockerfile", "--progress=plain"]);
-    let base = format!("BASE_IMAGE={}", base());
-    // The network of this machine may have certificates of its own.
-    build.args(["--secret", "id=ca,src=/etc/ssl/certs/ca-certificates.crt", "--build-arg", &base]);
-    build.args(["--load", "--tag", &image, "."]).current_dir(&clone);
     let started = Instant::now();
-    let (output, memory) = with_memory(|| build.output().unwrap());
-    let log = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{log}");
+    let (commit, memory) = with_memory(|| built("cpu", &image));
     let report =
         format!("{:.0} s, {:.1} GB\n", started.elapsed().as_secs_f32(), memory as f64 / 1e9);
     std::fs::write(scratch("").join("cargo-stage.txt"), &report).unwrap();
     assert!(memory < MOST_MEMORY, "{report}");
-    let manifest = read(&["run", "--rm", &image, "cat", "/app/version.json"]);
-    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
-    assert!(manifest["commit"].as_str().unwrap().starts_with(commit.trim()), "{manifest}");
+    assert_eq!(commit_of(&image, "/app/version.json"), commit);
     let server = Container::serve(&image, &["--publish", "127.0.0.1::8080"], &[]);
     server.wait_for_health("healthy");
     assert_eq!(greedy_tokens_of(&server.url(), "Hello", 8).len(), 8);
+}
+
+#[test]
+fn a_clone_and_docker_are_enough_for_gguf_packer() {
+    if needs::docker().is_none() {
+        return;
+    }
+    let _building = one_build_at_a_time();
+    let image = format!("{REGISTRY}/gguf-packer:cargo-stage");
+    let commit = built("gguf-packer", &image);
+    assert_eq!(commit_of(&image, "/app/version.json"), commit);
+    let list = read(&["run", "--rm", "--entrypoint", "gguf-packer", &image, "list"]);
+    assert!(list.contains("NAME"), "{list}");
+}
+
+/// Builds `image` from a clone by the Dockerfile of that name. Returns the clone's commit.
+fn built(dockerfile: &str, image: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let clone = dir.path().join("clone");
+    copy_repository(&clone);
+    let commit = finish(command("git").args(["rev-parse", "HEAD"]).current_dir(&clone)).output;
+    let file = format!("docker/{dockerfile}.Dockerfile");
+    let base = format!("BASE_IMAGE={}", base());
+    let mut build = docker(&["buildx", "build", "--file", &file, "--progress=plain"]);
+    // The network of this machine may have certificates of its own.
+    build.args(["--secret", "id=ca,src=/etc/ssl/certs/ca-certificates.crt", "--build-arg", &base]);
+    build.args(["--load", "--tag", image, "."]).current_dir(&clone);
+    let output = build.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    commit.trim().to_owned()
+}
+
+/// The commit that the manifest at `path` in an image names.
+fn commit_of(image: &str, path: &str) -> String {
+    let container = read(&["create", image]);
+    let container = container.trim();
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("manifest.json");
+    read(&["cp", &format!("{container}:{path}"), to.to_str().unwrap()]);
+    read(&["rm", container]);
+    let manifest = std::fs::read(to).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    manifest["commit"].as_str().unwrap()[..40].to_owned()
 }
 
 /// A clone with what is not committed yet.
