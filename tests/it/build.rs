@@ -3,6 +3,8 @@
 
 mod machines;
 pub(crate) mod proof;
+#[cfg(target_arch = "x86_64")]
+mod variants;
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
