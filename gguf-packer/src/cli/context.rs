@@ -38,7 +38,6 @@ impl Context {
     }
 }
 
-#[allow(deprecated, reason = "it is right since Rust 1.85, and no longer deprecated since 1.87")]
 fn home() -> Option<PathBuf> {
     std::env::home_dir().filter(|home| home.is_absolute())
 }

@@ -69,6 +69,10 @@ pub struct Args {
     /// Upstream's image
     #[arg(long, value_name = "NAME", help_heading = "With size")]
     pub(crate) official_image: Option<String>,
+    /// The CPU variant of our side and upstream's, such as zen4 [default: the
+    /// best for this machine]
+    #[arg(long, value_name = "NAME", help_heading = "With start and run", verbatim_doc_comment)]
+    pub(crate) cpu: Option<String>,
     /// Other engines, of llama-cpp-2, xllamacpp, llama-cpp-python and debian;
     /// Debian's package has to be installed, and the command installs the
     /// others into the target folder

@@ -40,9 +40,12 @@ fails says so and leaves the other rows.
 
 * `build` runs the commands of upstream's Dockerfile, which build every program, without a compiler cache. Ours builds the
   server. CPU time is that of all processes, memory the most that they had at one time.
+* `--cpu NAME` measures both sides with that CPU variant. On processors with AMX, GCC 12 compiles upstream's best variant
+  to code that ends with SIGILL; ours has a patch (`0005`).
 * `size` counts the programs and libraries that the image of the server has.
 * `start` is the time until `/health` answers 200. With a cold page cache neither the model nor the files of the server
-  are in memory; the system's libraries are.
+  are in memory; the system's libraries are. `memory` is what the ready server has for itself: without its files and
+  without the weights, which it maps.
 * `run` uses models of random weights, which cost as much as trained ones. Each answer computes a new prompt. Streams send
   their requests at once; their rate counts generated tokens from the first request to the last answer. `weights read` is
   the rate at which generation reads the model; `memory, read` is the most that the machine's memory gives.

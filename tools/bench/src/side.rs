@@ -1,8 +1,10 @@
 //! What is compared: our distribution, upstream's official build, and other engines.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use crate::args::{Args, Word};
@@ -41,6 +43,10 @@ pub(crate) enum Way {
 /// When a place for engines cannot be made.
 pub(crate) fn all(args: &Args, screen: &mut Screen) -> Result<Vec<Side>> {
     let mut sides = vec![ours(&args.dist()), upstream(&args.official())];
+    if let Some(cpu) = &args.cpu {
+        let only = |side| only(side, cpu, &crate::folder().join("only"));
+        sides = sides.into_iter().map(only).collect::<Result<_>>()?;
+    }
     if args.words.contains(&Word::Run) {
         for engine in &args.engines {
             sides.push(engines::side(*engine, screen)?);
@@ -75,6 +81,37 @@ fn upstream(build: &Path) -> Side {
     Side { name: UPSTREAM.to_owned(), about, way }
 }
 
+/// The side with one CPU variant, from a copy in `folder`.
+fn only(side: Side, cpu: &str, folder: &Path) -> Result<Side> {
+    let Way::Server(program) = &side.way else { return Ok(side) };
+    let from = program.parent().context("a program is in a folder")?;
+    let to = folder.join(&side.name);
+    if to.exists() {
+        fs::remove_dir_all(&to)?;
+    }
+    fs::create_dir_all(&to)?;
+    let mut found = Vec::new();
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let variant = name.strip_prefix("libggml-cpu-").and_then(|name| name.strip_suffix(".so"));
+        if path.is_file() && variant.is_none_or(|variant| variant == cpu) {
+            fs::copy(&path, to.join(&name))
+                .with_context(|| format!("cannot copy {}", path.display()))?;
+        }
+        found.extend(variant.map(str::to_owned));
+    }
+    if !found.iter().any(|variant| variant == cpu) {
+        found.sort();
+        bail!(
+            Error::usage(format!("{} has no CPU variant {cpu}", side.name))
+                .hint(format!("use one of {}", found.join(", ")))
+        );
+    }
+    let (name, about) = (side.name, format!("{}, CPU variant {cpu}", side.about));
+    Ok(Side { name, about, way: Way::Server(to.join("llama-server")) })
+}
+
 /// A `llama-server` of somebody else's.
 pub(crate) fn server(name: &str, program: PathBuf) -> Side {
     let told = Cmd::new(&program).arg("--version").read_shown().unwrap_or_default();
@@ -98,6 +135,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_side_has_one_cpu_variant_when_it_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let from = dir.path().join("build");
+        fs::create_dir_all(from.join("bin/licenses")).unwrap();
+        for name in ["llama-server", "libggml-cpu-zen4.so", "libggml-cpu-x64.so", "libggml.so"] {
+            fs::write(from.join("bin").join(name), name).unwrap();
+        }
+        let folder = dir.path().join("only");
+        let side = only(upstream(&from), "zen4", &folder).unwrap();
+        assert_eq!(side.about, "upstream's build of the same source, CPU variant zen4");
+        let Way::Server(program) = side.way else { panic!("{side:?}") };
+        let names = fs::read_dir(program.parent().unwrap()).unwrap();
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["libggml-cpu-zen4.so", "libggml.so", "llama-server"]);
+        let error = only(upstream(&from), "zen9", &folder).unwrap_err().to_string();
+        assert!(error.starts_with("upstream has no CPU variant zen9\n"), "{error}");
+        assert!(error.contains("use one of x64, zen4"), "{error}");
+    }
+
+    #[test]
     fn a_side_that_is_not_there_says_what_makes_it() {
         let dir = tempfile::tempdir().unwrap();
         for (side, hint) in [
@@ -107,8 +165,8 @@ mod tests {
             let Way::Missing(why) = side.way else { panic!("{side:?}") };
             assert_eq!(why, hint);
         }
-        std::fs::create_dir(dir.path().join("bin")).unwrap();
-        std::fs::write(dir.path().join("bin/llama-server"), "").unwrap();
+        fs::create_dir(dir.path().join("bin")).unwrap();
+        fs::write(dir.path().join("bin/llama-server"), "").unwrap();
         assert!(matches!(upstream(dir.path()).way, Way::Server(_)));
     }
 }

@@ -160,7 +160,7 @@ mod tests {
         fs::copy(&own, dir.path().join("liba.so.1")).unwrap();
         fs::write(dir.path().join("version.json"), "{}").unwrap();
         fs::create_dir(dir.path().join("licenses")).unwrap();
-        workspace::files::symlink("liba.so.1", &dir.path().join("liba.so")).unwrap();
+        product::files::symlink("liba.so.1", &dir.path().join("liba.so")).unwrap();
         let found = programs(dir.path()).unwrap();
         assert_eq!(found, [dir.path().join("liba.so.1")]);
         assert_eq!(bytes(&found).unwrap(), fs::metadata(own).unwrap().len());

@@ -1,5 +1,5 @@
 //! `start`: the time from the start of the server's process until `/health` answers 200, with the model's and the
-//! server's files in the page cache and without.
+//! server's files in the page cache and without, and the memory that the server then has for itself.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -40,18 +40,22 @@ pub(crate) fn run(
     for (name, model) in [("demo model", demo), (name.as_str(), small)] {
         for (state, cold) in [("page cache warm", false), ("page cache cold", true)] {
             screen.step(&format!("starting: {name}, {state}"));
-            let cases = vec![(format!("{name}, {state}"), Unit::Seconds)];
+            let mut cases = vec![(format!("{name}, {state}"), Unit::Seconds)];
+            if !cold {
+                cases.push((format!("{name}, memory"), Unit::Bytes));
+            }
             let series = Series { part: Part::Start, cases, rounds: crate::rounds(args, 9) };
             journal.measure(&series, &side::servers(sides), |way| {
-                Ok(vec![measure(way, &model, cold)?])
+                let (seconds, memory) = measure(way, &model, cold)?;
+                Ok(if cold { vec![seconds] } else { vec![seconds, memory] })
             })?;
         }
     }
     Ok(())
 }
 
-/// Seconds until the server of `way` is ready with `model`.
-fn measure(way: &Way, model: &Path, cold: bool) -> Result<f64> {
+/// Seconds until the server of `way` is ready with `model`, and its own memory then.
+fn measure(way: &Way, model: &Path, cold: bool) -> Result<(f64, f64)> {
     let program = match way {
         Way::Server(program) => program,
         Way::Missing(why) => bail!("{why}"),
@@ -62,12 +66,12 @@ fn measure(way: &Way, model: &Path, cold: bool) -> Result<f64> {
         evict(&[vec![model.to_owned()], files(folder)?].concat())?;
     } else {
         // Whatever came before may have left something else in memory.
-        seconds(program, model)?;
+        start(program, model)?;
     }
-    seconds(program, model)
+    start(program, model)
 }
 
-fn seconds(program: &Path, model: &Path) -> Result<f64> {
+fn start(program: &Path, model: &Path) -> Result<(f64, f64)> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let options = ["--offline", "--host", "127.0.0.1", "--port", &port.to_string()];
     let cmd = Cmd::new(program).arg("-m").arg(model).args(options);
@@ -84,7 +88,17 @@ fn seconds(program: &Path, model: &Path) -> Result<f64> {
         ensure!(started.elapsed() < PATIENCE, "not ready after {} s", PATIENCE.as_secs());
         std::thread::sleep(PAUSE);
     }
-    Ok(started.elapsed().as_secs_f64())
+    let seconds = started.elapsed().as_secs_f64();
+    Ok((seconds, own_memory(running.0.id())?))
+}
+
+/// Bytes of memory that a process shares with no file: all but its code and the model's weights.
+fn own_memory(pid: u32) -> Result<f64> {
+    let path = format!("/proc/{pid}/status");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let kilobytes = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kilobytes = kilobytes.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    Ok(kilobytes.with_context(|| format!("{path} has no line RssAnon"))? * 1024.0)
 }
 
 /// A server that ends with the measurement.
@@ -164,7 +178,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_program_that_ends_is_told_and_a_file_is_evicted() {
-        let error = seconds(Path::new("false"), Path::new("x")).unwrap_err().to_string();
+        let error = start(Path::new("false"), Path::new("x")).unwrap_err().to_string();
         assert!(error.starts_with("it ended with exit status: 1: "), "{error}");
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("a"), "text").unwrap();

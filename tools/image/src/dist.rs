@@ -11,9 +11,9 @@ use llama_src::Error;
 use llama_src::walk;
 
 use super::subject::{self, Subject};
+use product::files;
 use product::identity::Identity;
 use product::manifest::{File, Manifest};
-use workspace::files;
 
 /// A distribution that is whole.
 #[derive(Debug)]

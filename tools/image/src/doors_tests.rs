@@ -103,7 +103,7 @@ fn scripted(script: &str, words: &[&str]) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let cargo = dir.path().join("cargo");
     std::fs::write(&cargo, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
-    workspace::files::set_mode(&cargo, 0o755).unwrap();
+    product::files::set_mode(&cargo, 0o755).unwrap();
     let path = format!("{}:/usr/bin:/bin", dir.path().display());
     let script = cargo::root().join("scripts").join(script);
     let said = Cmd::new("sh").arg(script).args(words).env("PATH", path).read().unwrap();

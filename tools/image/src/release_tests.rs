@@ -140,7 +140,7 @@ fn what_cannot_be_pushed_is_no_tag_either() {
     let hook = repository.dir.path().join("remote/hooks/pre-receive");
     fs::create_dir_all(hook.parent().unwrap()).unwrap();
     fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
-    workspace::files::set_mode(&hook, 0o755).unwrap();
+    product::files::set_mode(&hook, 0o755).unwrap();
     let error = repository.release().unwrap_err().to_string();
     assert!(error.contains(", deleted it again: a command failed"), "{error}");
     assert_eq!((repository.git(&["tag"]), repository.pushed()), (String::new(), String::new()));

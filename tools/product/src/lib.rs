@@ -5,6 +5,7 @@
 pub mod arch;
 pub mod args;
 pub mod base;
+pub mod files;
 pub mod identity;
 pub mod kind;
 pub mod manifest;

@@ -11,8 +11,8 @@ use llama_src::sh::Cmd;
 
 use crate::stub;
 use crate::wheels::Release;
+use product::files;
 use workspace::cargo;
-use workspace::files;
 use workspace::install;
 use workspace::requirements;
 use workspace::screen::Screen;

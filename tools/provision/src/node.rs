@@ -12,8 +12,8 @@ use llama_src::place::Staging;
 use llama_src::pypi::{Package, Settings};
 use llama_src::{Progress, Report};
 
+use product::files;
 use workspace::cargo;
-use workspace::files;
 use workspace::node::{VERSION, folder, home};
 use workspace::screen::Screen;
 

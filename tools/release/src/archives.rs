@@ -11,7 +11,7 @@ use distribution::advisories;
 use distribution::dist;
 use distribution::sbom;
 use image::line::Line;
-use workspace::files;
+use product::files;
 
 /// Where archives are.
 pub(super) fn dir() -> String {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use llama_src::archive::{self, Bounds};
 
-use workspace::files;
+use product::files;
 
 /// Room for thousands of ROCm's kernels, and for CUDA's libraries several times.
 const BOUNDS: Bounds = Bounds { entries: 50_000, bytes: 16 << 30 };

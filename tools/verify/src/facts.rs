@@ -11,7 +11,7 @@ use super::build_paths::{self, Found};
 use super::parallel;
 use elf::{self, Elf};
 use llama_src::walk;
-use workspace::files;
+use product::files;
 
 /// Name of the folder itself among the entries.
 pub(super) const ROOT: &str = ".";

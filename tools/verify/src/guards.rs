@@ -3,10 +3,9 @@
 
 use super::facts::{self, Entries};
 use elf::{Elf, Guards};
+use llama_build::backend::ROWS;
 use product::variant::PACKER;
 
-/// Libraries that hold the code of kernels and what starts them.
-const KERNELS: &[&str] = &["libggml-cpu", "libggml-cuda.so", "libggml-hip.so"];
 /// Our libraries that handle buffers of C, in which a check of their size is to be seen.
 const HANDLE_BUFFERS: &[&str] = &[
     "libggml-base.so",
@@ -21,12 +20,21 @@ pub(super) fn violations(entries: &Entries) -> Vec<String> {
     let ours = facts::elves(entries).filter(|(path, _)| !facts::is_vendors(path));
     let about = |(path, elf): (&str, &Elf)| {
         let mut wrong = about_loading(&elf.guards);
-        if is_cxx(path, elf) && !KERNELS.iter().any(|kernels| path.starts_with(kernels)) {
+        if is_cxx(path, elf) && !holds_kernels(path) {
             wrong.extend(about_compiling(path, &elf.guards));
         }
         wrong.into_iter().map(|message| format!("{path}: {message}")).collect::<Vec<_>>()
     };
     ours.flat_map(about).collect()
+}
+
+/// Whether a library holds the code of kernels and what starts them.
+fn holds_kernels(path: &str) -> bool {
+    let compiled = ROWS.iter().filter(|backend| backend.gpu_compiler);
+    path.starts_with("libggml-cpu")
+        || compiled
+            .map(|backend| format!("lib{}.so", backend.library))
+            .any(|library| path == library)
 }
 
 fn about_loading(guards: &Guards) -> Vec<String> {

@@ -25,14 +25,48 @@ fn is_memory(what: &Metadata) -> bool {
     what.file_type().is_char_device() && what.rdev() >> 8 == 1
 }
 
+/// What is known of a variant for GPUs.
+struct Gpu {
+    variant: &'static str,
+    /// Its backend.
+    library: &'static str,
+    /// The driver's library that the backend needs, which is missing where the driver is.
+    driver: Option<&'static str>,
+    /// The GPUs that can be reached, or why none can.
+    reach: fn(&Machine<'_>) -> Result<String, String>,
+}
+
+const GPUS: [Gpu; 3] = [
+    Gpu {
+        variant: "cuda",
+        library: "libggml-cuda.so",
+        driver: Some("libcuda.so.1"),
+        reach: |machine| match (machine.nvidia)()? {
+            0 => Err("the NVIDIA driver lists no GPU".to_owned()),
+            count => Ok(counted(count, "NVIDIA")),
+        },
+    },
+    Gpu { variant: "rocm", library: "libggml-hip.so", driver: None, reach: amd },
+    Gpu {
+        variant: "vulkan",
+        library: "libggml-vulkan.so",
+        driver: Some("libvulkan.so.1"),
+        reach: |machine| render_node(machine.dev),
+    },
+];
+
+fn gpu_of(variant: &str) -> Option<&'static Gpu> {
+    GPUS.iter().find(|gpu| gpu.variant == variant)
+}
+
 /// The backend library of a variant; `None` for the CPU's.
 pub(crate) fn library(variant: &str) -> Option<&'static str> {
-    match variant {
-        "cuda" => Some("libggml-cuda.so"),
-        "rocm" => Some("libggml-hip.so"),
-        "vulkan" => Some("libggml-vulkan.so"),
-        _ => None,
-    }
+    gpu_of(variant).map(|gpu| gpu.library)
+}
+
+/// Whether `library` belongs to the driver of a GPU.
+pub(crate) fn is_drivers(library: &str) -> bool {
+    GPUS.iter().any(|gpu| gpu.driver == Some(library))
 }
 
 /// The GPUs for `variant`; `None` where it has no use for any.
@@ -40,15 +74,7 @@ pub(crate) fn library(variant: &str) -> Option<&'static str> {
 /// # Errors
 /// Why none can be reached.
 pub(crate) fn visible(variant: &str, machine: &Machine<'_>) -> Result<Option<String>, String> {
-    match variant {
-        "cuda" => match (machine.nvidia)()? {
-            0 => Err("the NVIDIA driver lists no GPU".to_owned()),
-            count => Ok(Some(counted(count, "NVIDIA"))),
-        },
-        "rocm" => amd(machine).map(Some),
-        "vulkan" => render_node(machine.dev).map(Some),
-        _ => Ok(None),
-    }
+    gpu_of(variant).map(|gpu| (gpu.reach)(machine)).transpose()
 }
 
 fn counted(count: u32, vendor: &str) -> String {

@@ -11,8 +11,6 @@ const MANIFEST: &str = "version.json";
 const SERVER: &str = "llama-server";
 /// Everything of the server but its backends is here or needed by it.
 const CODE: &str = "libllama-server-impl.so";
-/// The GPU driver's own, which are missing where the driver is.
-const DRIVERS: &[&str] = &["libcuda.so.1", "libvulkan.so.1"];
 
 /// The variant that the manifest in `app` names.
 ///
@@ -56,7 +54,8 @@ pub(crate) fn check(app: &Path, open: fn(&Path) -> Result<(), String>) -> Result
     }
     for library in &libraries {
         if let Err(error) = open(library) {
-            if !DRIVERS.iter().any(|driver| error.starts_with(driver)) {
+            // The loader names first what it does not find.
+            if !error.split_once(':').is_some_and(|(library, _)| gpu::is_drivers(library)) {
                 wrong.push(format!("cannot load {}: {error}", name(library)));
             }
         }

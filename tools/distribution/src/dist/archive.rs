@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use flate2::{Compression, GzBuilder};
 use tar::{Builder, EntryType, Header};
 
-use workspace::files;
+use product::files;
 
 /// Where [`write`] puts what, for a distribution called `stem`.
 pub fn path(dir: &Path, stem: &str) -> PathBuf {

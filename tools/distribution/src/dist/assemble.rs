@@ -11,10 +11,10 @@ use llama_src::walk;
 
 use super::archive;
 use crate::toolkit::VendorLibrary;
+use product::files;
 use product::identity::Identity;
 use product::manifest::{self, LlamaCpp, Manifest};
 use product::variant::Variant;
-use workspace::files;
 
 /// What is known of a distribution called `variant` before it has files: ours, and llama.cpp's of the build `build`.
 ///

@@ -7,10 +7,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use llama_src::tree::hex;
 use llama_src::walk;
+use product::files;
 use product::manifest::File;
 use sha1::Digest as _;
 use sha2::Digest as _;
-use workspace::files;
 
 /// A file and its hashes.
 #[derive(Debug, Clone, PartialEq, Eq)]

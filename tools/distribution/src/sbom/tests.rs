@@ -81,7 +81,7 @@ fn every_file_and_the_document_itself_are_listed() {
     assert_eq!(paths, [PATHS, &[FILE]].concat());
     let text = fs::read(dir.path().join(FILE)).unwrap();
     let size = text.len() as u64;
-    let sha256 = workspace::files::sha256(&dir.path().join(FILE)).unwrap();
+    let sha256 = product::files::sha256(&dir.path().join(FILE)).unwrap();
     assert_eq!(listed[FILE], manifest::File::Regular { sha256, size });
 }
 

@@ -57,7 +57,7 @@ fn the_shipped_libraries_are_described_as_nvidia_describes_them() {
     std::fs::write(root.join("EULA.txt"), "").unwrap();
     std::fs::write(root.join("version.json"), r#"{"libcublas": {"version": "12.8.4.1"}}"#).unwrap();
     std::fs::write(root.join("libcudart.so.12.8.90"), "").unwrap();
-    workspace::files::symlink("libcudart.so.12.8.90", &root.join("libcudart.so.12")).unwrap();
+    product::files::symlink("libcudart.so.12.8.90", &root.join("libcudart.so.12")).unwrap();
     let names = ["libcublas.so.12", "libcublasLt.so.12", "libcudart.so.12"];
     let files = names.iter().map(|name| file(root, name)).collect();
     let libraries = libraries(&toolkit(root), files, "").unwrap();

@@ -14,10 +14,10 @@ use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::{Toolkit, Vendor};
+use product::files;
 use product::variant::Variant;
 use provision::debian::{self, Recipe};
 use provision::stub;
-use workspace::files;
 use workspace::install;
 use workspace::screen::Screen;
 

@@ -10,7 +10,7 @@ use llama_src::tree::hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use workspace::files;
+use product::files;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
