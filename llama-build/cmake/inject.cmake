@@ -272,7 +272,8 @@ function(llama_sys_embed_cpu_variant target object id)
     set(init ggml_backend_cpu_${name}_init)
     set(score ggml_backend_cpu_${name}_score)
     # Of an inline function the first definition is kept: the test of the processor comes first.
-    set(inputs $<TARGET_OBJECTS:${target}-feats> $<TARGET_OBJECTS:${target}> $<TARGET_PROPERTY:${target},LLAMA_SYS_OBJECTS>)
+    get_property(shared TARGET ${target} PROPERTY LLAMA_SYS_OBJECTS)
+    set(inputs $<TARGET_OBJECTS:${target}-feats> $<TARGET_OBJECTS:${target}> ${shared})
     set(all_but_test "EXCLUDE_FILE(*cpu-feats.cpp.o)")
     file(CONFIGURE OUTPUT "${out}.ld" @ONLY
         CONTENT "SECTIONS { .cpu.@name@ : { *(@all_but_test@ .text @all_but_test@ .text.*) } }\n")
