@@ -45,7 +45,11 @@ fn run(args: &Args) -> Result<()> {
     std::fs::create_dir_all(folder())?;
     let mut screen = Screen::new();
     let sides = side::all(args, &mut screen)?;
-    let results = Results::new(machine::read(), &sides, args.quick)?;
+    // What `build` measures it makes itself: a finished distribution has no part in it.
+    let only_builds = args.words.iter().all(|word| *word == Word::Build);
+    let (ours, others) = sides.split_at(1);
+    let told = [if only_builds { &[] } else { ours }, others].concat();
+    let results = Results::new(machine::read(), &told, args.quick)?;
     let mut journal = Journal::new(args.json(), results);
     for word in &args.words {
         match word {
