@@ -45,10 +45,14 @@ impl Node {
         output.trim().to_owned()
     }
 
+    /// Its address in the network.
+    fn address(&self) -> String {
+        self.0.inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")
+    }
+
     /// Where this machine reaches a server on it.
     fn url(&self) -> String {
-        let address = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
-        format!("http://{}:8080", self.0.inspect(address))
+        format!("http://{}:8080", self.address())
     }
 
     /// As if somebody pulled its plug.

@@ -34,7 +34,7 @@ pub(super) fn stream(urls: &[String], number: usize, tokens: u32) {
     }
 }
 
-/// Keeps `clients` streams open while `work` runs; how many came to their end.
+/// Keeps `clients` streams open while `work` runs, or until it wants no more; how many came to their end.
 ///
 /// # Panics
 /// When one is cut, or `work` does.
@@ -42,34 +42,44 @@ pub(super) fn under_load(
     urls: &[String],
     clients: usize,
     tokens: u32,
-    work: impl FnOnce(),
+    work: impl FnOnce(&Clients),
 ) -> usize {
-    let (is_over, whole) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (all, whole) = (Clients(AtomicBool::new(false)), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for client in 0..clients {
-            let (is_over, whole) = (&is_over, &whole);
+            let (all, whole) = (&all, &whole);
             scope.spawn(move || {
                 for round in 0.. {
                     stream(urls, client + round, tokens);
                     whole.fetch_add(1, Ordering::Relaxed);
-                    if is_over.load(Ordering::Relaxed) {
+                    if all.0.load(Ordering::Relaxed) {
                         return;
                     }
                 }
             });
         }
-        let _over = Over(&is_over);
+        let _over = Over(&all);
         wait_for("streams", || (whole.load(Ordering::Relaxed) > 0).then_some(()));
-        work();
+        work(&all);
     });
     whole.into_inner()
 }
 
+/// Those who stream.
+pub(super) struct Clients(AtomicBool);
+
+impl Clients {
+    /// Each one ends with the stream that it has.
+    pub(super) fn ask_no_more(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Ends the clients also when the work panics.
-struct Over<'a>(&'a AtomicBool);
+struct Over<'a>(&'a Clients);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.ask_no_more();
     }
 }

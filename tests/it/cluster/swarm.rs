@@ -78,7 +78,9 @@ impl Swarm {
 
     /// Waits until the update of a stack has ended like this.
     fn wait_for_update(&self, stack: &str, wanted: &str) {
-        let inspect = ["docker", "service", "inspect", "--format", "{{.UpdateStatus.State}}"];
+        // A service has no such status before its first update begins.
+        let format = "{{with .UpdateStatus}}{{.State}}{{end}}";
+        let inspect = ["docker", "service", "inspect", "--format", format];
         let service = format!("{stack}_server");
         let state = [&inspect[..], &[&*service]].concat();
         wait_for(&format!("update {wanted}"), || {
@@ -115,7 +117,7 @@ fn a_swarm_updates_its_servers_under_load_and_outlives_a_node() {
     assert_eq!(http::post(&format!("{}/completion", urls[0]), &question).status, 401);
 
     let start = std::time::Instant::now();
-    let whole = load::under_load(&urls, 100, 16, || {
+    let whole = load::under_load(&urls, 100, 16, |_| {
         swarm.manager().succeed(&["sh", "-c", "echo friend >> /keys"]);
         values.push("API_KEY_VERSION=2");
         swarm.deploy("llama", &stack, &values);
