@@ -34,7 +34,7 @@ impl Cli {
 #[command(disable_help_subcommand = true, next_line_help = true)]
 pub struct Args {
     /// build: time, CPU time and memory of builds, next to those of
-    ///   upstream's Dockerfile; keeps upstream's build for the other words
+    ///   upstream's Dockerfile
     /// size: bytes of the server and its libraries
     /// start: time from the start of the server until it is ready
     /// run: tokens each second: prompts, generation, many streams
@@ -49,7 +49,7 @@ pub struct Args {
     /// Our distribution; default: the cpu one in dist
     #[arg(long, value_name = "DIR", value_parser = path())]
     dist: Option<PathBuf>,
-    /// Upstream's build folder; default: the one that `build` keeps
+    /// Upstream's build folder; default: built where it is missing
     #[arg(long, value_name = "DIR", value_parser = path())]
     official: Option<PathBuf>,
     /// Write the results there; default: bench/results.json in the target
@@ -116,6 +116,11 @@ impl Args {
 
     pub(crate) fn official(&self) -> PathBuf {
         self.official.clone().unwrap_or_else(|| crate::folder().join("official/build"))
+    }
+
+    /// Whether a person named upstream's build.
+    pub(crate) fn names_official(&self) -> bool {
+        self.official.is_some()
     }
 
     pub(crate) fn json(&self) -> PathBuf {

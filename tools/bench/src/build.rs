@@ -50,7 +50,7 @@ struct Builder {
 }
 
 pub(crate) fn run(args: &Args, journal: &mut Journal, screen: &mut Screen) -> Result<()> {
-    let builder = Builder::prepare(args, screen)?;
+    let builder = Builder::prepare(args.variant, screen)?;
     let mut sides = vec![
         ("ours, dist".to_owned(), Way::Dist),
         ("ours, cargo".to_owned(), Way::Cargo),
@@ -86,12 +86,31 @@ pub(crate) fn run(args: &Args, journal: &mut Journal, screen: &mut Screen) -> Re
     if args.images { images(args, &builder, journal, screen) } else { Ok(()) }
 }
 
+/// Upstream's build for the other words, made where it is not there yet.
+///
+/// # Errors
+/// When it cannot be built.
+pub(crate) fn keep_official(args: &Args, screen: &mut Screen) -> Result<()> {
+    if args.official().join("bin").is_dir() {
+        return Ok(());
+    }
+    let builder = Builder::prepare(Variant::Cpu, screen)?;
+    screen.step("building upstream's programs, once");
+    let log = builder.folder.join("official.log");
+    let built = builder.command(Way::Upstream).run_logged(&log, |line| screen.show(line));
+    if built.is_err() {
+        // A half build would be measured the next time.
+        builder.clean(Way::Upstream)?;
+    }
+    Ok(built?)
+}
+
 /// The numbers of one build.
 type Measure<'a> = &'a dyn Fn(Way) -> Result<Vec<f64>>;
 
 impl Builder {
     /// Copies upstream's tree, with the web page where its Dockerfile puts it.
-    fn prepare(args: &Args, screen: &mut Screen) -> Result<Self> {
+    fn prepare(variant: Variant, screen: &mut Screen) -> Result<Self> {
         let source = source::with_page(screen, false, WithoutPage::Fail)?;
         let page = Ui::prepare(&source, &source::request()?, &mut |news| screen.news(news));
         let page = page.map_err(source::explain)?.dir;
@@ -101,8 +120,8 @@ impl Builder {
         remove(&tree)?;
         copy(&source.dir, &tree)?;
         copy(&page, &tree.join("tools/ui/dist"))?;
-        let recipe = recipe::read(&tree, args.variant)?;
-        Ok(Self { variant: args.variant, folder, tree, recipe })
+        let recipe = recipe::read(&tree, variant)?;
+        Ok(Self { variant, folder, tree, recipe })
     }
 
     fn command(&self, way: Way) -> Cmd {

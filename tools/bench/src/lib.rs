@@ -44,9 +44,12 @@ fn folder() -> PathBuf {
 fn run(args: &Args) -> Result<()> {
     std::fs::create_dir_all(folder())?;
     let mut screen = Screen::new();
-    let sides = side::all(args, &mut screen)?;
     // What `build` measures it makes itself: a finished distribution has no part in it.
     let only_builds = args.words.iter().all(|word| *word == Word::Build);
+    if !args.words.contains(&Word::Build) && !args.names_official() {
+        build::keep_official(args, &mut screen)?;
+    }
+    let sides = side::all(args, &mut screen)?;
     let (ours, others) = sides.split_at(1);
     let told = [if only_builds { &[] } else { ours }, others].concat();
     let results = Results::new(machine::read(), &told, args.quick)?;

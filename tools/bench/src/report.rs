@@ -27,7 +27,7 @@ in one run. `cargo xtask bench report` makes this page of `bench/results` and `d
 
 ```
 cargo xtask bench build                        # hours; --quick: each build once
-cargo xtask bench start size run               # after `cargo xtask dist` and `bench build`
+cargo xtask bench start size run               # after `cargo xtask dist`; builds upstream's too
 cargo xtask bench start size run --quick       # drafts, in minutes
 cargo xtask bench run --with xllamacpp         # other engines too
 cargo xtask bench start size run --json bench/results/MACHINE.json

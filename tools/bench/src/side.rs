@@ -75,7 +75,7 @@ fn upstream(build: &Path) -> Side {
     let program = build.join("bin/llama-server");
     let way = match program.is_file() {
         true => Way::Server(program),
-        false => Way::Missing("not built: cargo xtask bench build".to_owned()),
+        false => Way::Missing(format!("no {}", program.display())),
     };
     let about = "upstream's build of the same source".to_owned();
     Side { name: UPSTREAM.to_owned(), about, way }
@@ -158,15 +158,16 @@ mod tests {
     #[test]
     fn a_side_that_is_not_there_says_what_makes_it() {
         let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("bin/llama-server");
         for (side, hint) in [
             (ours(dir.path()), "no distribution: cargo xtask dist"),
-            (upstream(dir.path()), "not built: cargo xtask bench build"),
+            (upstream(dir.path()), &format!("no {}", program.display())),
         ] {
             let Way::Missing(why) = side.way else { panic!("{side:?}") };
             assert_eq!(why, hint);
         }
         fs::create_dir(dir.path().join("bin")).unwrap();
-        fs::write(dir.path().join("bin/llama-server"), "").unwrap();
+        fs::write(&program, "").unwrap();
         assert!(matches!(upstream(dir.path()).way, Way::Server(_)));
     }
 }

@@ -51,7 +51,7 @@ fn ours(args: &Args) -> Result<Vec<PathBuf>> {
 fn upstream(args: &Args, tree: &Path) -> Result<Vec<PathBuf>> {
     let recipe = recipe::read(tree, Variant::Cpu)?;
     let bin = args.official().join("bin");
-    ensure!(bin.is_dir(), "not built: cargo xtask bench build");
+    ensure!(bin.is_dir(), "no {}", bin.display());
     let libraries = programs(&bin)?;
     let is_library = |path: &PathBuf| path.to_string_lossy().contains(".so");
     let mut files: Vec<PathBuf> = libraries.into_iter().filter(is_library).collect();
