@@ -6,7 +6,7 @@ use std::process::Command;
 use llama_tests::docker::{self, Container, image};
 use llama_tests::needs;
 use llama_tests::process::{Finished, command, finish};
-use llama_tests::server::launch;
+use llama_tests::server::{launch, start};
 
 #[test]
 fn a_server_starts_no_more_threads_than_it_has_processors() {
@@ -32,6 +32,21 @@ fn a_quota_of_docker_is_a_number_of_threads() {
         let Finished { output, .. } = finish(&mut docker::docker(&["logs", &server.id]));
         assert_eq!(threads_in(&output), wanted, "--cpus {cpus}");
     }
+}
+
+/// Linux says in `smaps` which memory asks for them, also where it has none to give.
+#[test]
+#[cfg(target_os = "linux")]
+fn large_buffers_ask_for_huge_pages() {
+    let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
+    let asking = |context: &str| {
+        let server = start(&program, &model, &["--ctx-size", context, "-np", "1"]);
+        let maps = std::fs::read_to_string(format!("/proc/{}/smaps", server.pid())).unwrap();
+        let flags = maps.lines().filter_map(|line| line.strip_prefix("VmFlags:"));
+        flags.filter(|flags| flags.split_whitespace().any(|flag| flag == "hg")).count()
+    };
+    assert_eq!(asking("256"), 0, "small ones would take more memory than they need");
+    assert!(asking("524288") > 0);
 }
 
 /// What the server says it computes with.
