@@ -11,6 +11,8 @@ use workspace::cargo;
 
 /// Longest file that one still feels at home in.
 const MOST_LINES: usize = 400;
+/// Where a command writes what it measured.
+const MEASURED: &str = "bench/results/";
 
 /// A rule about single lines.
 struct Rule {
@@ -134,7 +136,7 @@ fn broken(path: &str, text: &str) -> Vec<(&'static str, String)> {
         }));
     }
     let lines = text.lines().count();
-    if lines > MOST_LINES {
+    if lines > MOST_LINES && !path.starts_with(MEASURED) {
         found.push(("length", format!("{path}: {lines} lines, more than {MOST_LINES}")));
     }
     for (number, line) in text.split('\n').enumerate() {
@@ -312,6 +314,7 @@ mod tests {
         );
         assert_eq!(violations("a.md", &"x\n".repeat(401)), ["a.md: 401 lines, more than 400"]);
         assert!(violations("a.md", &"x\n".repeat(400)).is_empty());
+        assert!(violations("bench/results/a.json", &"x\n".repeat(401)).is_empty());
         assert_eq!(
             violations("vendor/llama.cpp/LICENSE", ""),
             ["vendor/llama.cpp/LICENSE: llama.cpp must not be committed"]
