@@ -15,6 +15,7 @@ use crate::recipe::{self, Recipe};
 use crate::results::{Part, Unit};
 use crate::side::UPSTREAM;
 use crate::usage;
+use product::arch::Arch;
 use product::variant::Variant;
 use workspace::cargo;
 use workspace::screen::Screen;
@@ -133,11 +134,12 @@ impl Builder {
             }
             Way::Cargo => cargo::cargo("build").arg("--release").env("CARGO_TARGET_DIR", &target),
             Way::Upstream => {
-                let architecture = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
+                let arch =
+                    Arch::of(&cargo::host()).map_or(std::env::consts::ARCH, |arch| arch.docker);
                 let cmd = Cmd::new("sh").args(["-c", &self.recipe.script]).dir(&self.tree);
                 let arguments = self.recipe.arguments.iter();
                 let cmd = arguments.fold(cmd, |cmd, (name, value)| cmd.env(name, value));
-                cmd.env("TARGETARCH", architecture)
+                cmd.env("TARGETARCH", arch)
             }
         }
     }

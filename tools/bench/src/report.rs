@@ -35,8 +35,8 @@ cargo xtask bench report
 ```
 
 The sides of a case take turns, and the order turns around each time. A number is the median. The spread is half of the
-range of the samples. The ratio is to upstream's median; the ratio of `weights read` is to `memory, read`. A side that
-fails says so and leaves the other rows.
+range of the samples. The ratio is to upstream's median; the ratio of `weights read` is to `memory, read`. A bar is grey
+where samples of the two sides overlap. A side that fails says so and leaves the other rows.
 
 * `build` runs the commands of upstream's Dockerfile, which build every program, without a compiler cache. Ours builds the
   server. CPU time is that of all processes, memory the most that they had at one time.

@@ -105,6 +105,23 @@ impl Results {
 
     /// `row`'s median over upstream's in the same case, or, for a rate of bytes, over what the memory gives.
     pub(crate) fn ratio(&self, row: &Row) -> Option<f64> {
+        let reference = self.reference(row)?;
+        let ratio = row.median()? / reference.median()?;
+        Some(ratio).filter(|ratio| ratio.is_finite() && row.side != reference.side)
+    }
+
+    /// Whether every sample of `row` is better than all of what its ratio is to, or worse than all; `None` where samples
+    /// of the two overlap.
+    pub(crate) fn is_better(&self, row: &Row) -> Option<bool> {
+        let reference = self.reference(row)?;
+        let (low, high) = row.range()?;
+        let (other_low, other_high) = reference.range()?;
+        let is_more = (low > other_high).then_some(true).or((high < other_low).then_some(false));
+        is_more.map(|is_more| is_more == row.unit.more_is_better())
+    }
+
+    /// What `row` is compared with.
+    fn reference(&self, row: &Row) -> Option<&Row> {
         let is_reference = |other: &&Row| match row.unit {
             Unit::Rate => other.case == MEMORY,
             unit => {
@@ -112,9 +129,7 @@ impl Results {
                     == (row.part, &row.case, unit, UPSTREAM)
             }
         };
-        let reference = self.rows.iter().find(is_reference)?;
-        let ratio = row.median()? / reference.median()?;
-        Some(ratio).filter(|ratio| ratio.is_finite() && row.side != reference.side)
+        self.rows.iter().find(is_reference)
     }
 }
 
@@ -123,10 +138,15 @@ impl Row {
         (!self.samples.is_empty()).then(|| gpu_test::median(self.samples.clone()))
     }
 
+    /// The lowest and the highest sample.
+    pub(crate) fn range(&self) -> Option<(f64, f64)> {
+        let end = |end: fn(f64, f64) -> f64| self.samples.iter().copied().reduce(end);
+        Some((end(f64::min)?, end(f64::max)?))
+    }
+
     /// Half of the range of the samples, in percent of the median; `None` for one sample.
     pub(crate) fn spread(&self) -> Option<f64> {
-        let low = self.samples.iter().copied().reduce(f64::min)?;
-        let high = self.samples.iter().copied().reduce(f64::max)?;
+        let (low, high) = self.range()?;
         let median = self.median().filter(|median| *median > 0.0 && self.samples.len() > 1)?;
         Some(50.0 * (high - low) / median)
     }
@@ -231,6 +251,24 @@ pub(crate) mod tests {
         assert_eq!(shares, [None, Some(0.25)]);
         assert_eq!(results.rows[0].cells(ratios[0]), ["20.0 t/s", "±50 %", "2.00"]);
         assert_eq!(results.rows[3].cells(None), ["-", "-", "-"]);
+    }
+
+    #[test]
+    fn a_side_is_better_where_no_samples_overlap() {
+        let verdict = |samples: &[f64], unit| {
+            let mut rows = [row("a", "ours", samples), row("a", UPSTREAM, &[10.0, 12.0])];
+            rows.iter_mut().for_each(|row| row.unit = unit);
+            let results = results(rows.to_vec());
+            results.is_better(&results.rows[0])
+        };
+        for (samples, more, less) in [
+            (&[13.0, 15.0], Some(true), Some(false)),
+            (&[12.0, 15.0], None, None),
+            (&[8.0, 9.0], Some(false), Some(true)),
+        ] {
+            assert_eq!(verdict(samples, Unit::Tokens), more);
+            assert_eq!(verdict(samples, Unit::Seconds), less);
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ struct Bar {
     low: f64,
     ratio: f64,
     high: f64,
-    better: bool,
+    better: Option<bool>,
 }
 
 /// The plot of `part`; `None` without a row of it.
@@ -43,13 +43,13 @@ pub(super) fn bars(results: &Results, part: Part) -> Result<Option<String>> {
 fn bar(results: &Results, row: &Row) -> Option<Bar> {
     let ratio = results.ratio(row)?;
     let scale = ratio / row.median()?;
-    let ends = |end: fn(f64, f64) -> f64| row.samples.iter().copied().reduce(end);
+    let (low, high) = row.range()?;
     Some(Bar {
         label: format!("{}, {}", row.case, row.side),
-        low: scale * ends(f64::min)?,
+        low: scale * low,
         ratio,
-        high: scale * ends(f64::max)?,
-        better: (ratio >= 1.0) == row.unit.more_is_better(),
+        high: scale * high,
+        better: results.is_better(row),
     })
 }
 
@@ -61,11 +61,16 @@ fn draw(svg: &mut String, part: Part, bars: &[Bar]) -> std::result::Result<(), F
     let right = |color: &RGBColor| style(color).pos(Pos::new(HPos::Right, VPos::Center));
     let top = bars.iter().map(|bar| bar.high).fold(1.0, f64::max) * 1.05;
     let x = |ratio: f64| LABELS + (f64::from(WIDTH as i32 - LABELS - 60) * ratio / top) as i32;
-    let title = format!("{part}: ratios to upstream (line: as upstream; green: better)");
+    let title =
+        format!("{part}: ratios to upstream (green: better; grey: as upstream; red: worse)");
     area.draw_text(&title, &style(&BLACK), (10, 10)).map_err(failure)?;
     for (at, bar) in bars.iter().enumerate() {
         let y = HEAD + LINE * at as i32;
-        let color = if bar.better { RGBColor(46, 125, 80) } else { RGBColor(178, 90, 60) };
+        let color = match bar.better {
+            Some(true) => RGBColor(46, 125, 80),
+            Some(false) => RGBColor(178, 90, 60),
+            None => RGBColor(150, 150, 150),
+        };
         area.draw_text(&bar.label, &right(&BLACK), (LABELS - 8, y + 8)).map_err(failure)?;
         let corners = [(x(0.0), y), (x(bar.ratio), y + 14)];
         area.draw(&Rectangle::new(corners, color.filled())).map_err(failure)?;
