@@ -193,15 +193,10 @@ fn of_backend(need: &'static Need, backend: Backend, config: &Config) -> Require
 /// What makes one object of each CPU variant, for one file with all of them. CMake looks for the same names,
 /// with a cross compiler's prefix first.
 fn object_tools(config: &Config) -> [Requirement; 2] {
-    let arm = config.is_cross() && config.target.arch == "aarch64";
-    let (linkers, objcopies, packages): (&[&str], &[&str], _) = if arm {
-        (
-            &["aarch64-linux-gnu-ld", "ld.lld"],
-            &["aarch64-linux-gnu-objcopy", "llvm-objcopy"],
-            BINUTILS_ARM,
-        )
-    } else {
-        (&["ld", "ld.lld"], &["objcopy", "llvm-objcopy"], BINUTILS)
+    let cross = config.target.cross_tools().filter(|_| config.is_cross());
+    let (linkers, objcopies, packages): (&[&str], &[&str], _) = match cross {
+        Some(tools) => (&tools.linkers, &tools.objcopies, tools.binutils),
+        None => (&["ld", "ld.lld"], &["objcopy", "llvm-objcopy"], BINUTILS),
     };
     let feature = "feature `cpu-all-variants`";
     [
@@ -223,8 +218,9 @@ fn compiler(
     config: &Config,
 ) -> Requirement {
     let Some(path) = named else { return program(name, names, None, "every build", COMPILER) };
-    let cross = config.is_cross() && !config.target.is_musl() && config.target.arch == "aarch64";
-    let packages = if cross { COMPILER_ARM } else { Packages([""; 5]) };
+    let is_cross = config.is_cross() && !config.target.is_musl();
+    let cross = config.target.cross_tools().filter(|_| is_cross);
+    let packages = cross.map_or(Packages([""; 5]), |tools| tools.compiler);
     // Nothing but this one will do: CMake gets it.
     let mut row = program(name, &[], None, "every build", packages);
     let variable = if name == "C compiler" { "CC" } else { "CXX" };
@@ -267,23 +263,9 @@ fn header(
 const CMAKE: Packages = Packages(["cmake", "cmake", "cmake", "cmake", "Kitware.CMake"]);
 const COMPILER: Packages =
     Packages(["g++", "gcc-c++", "gcc", "gcc", "Microsoft.VisualStudio.2022.BuildTools"]);
-const COMPILER_ARM: Packages = Packages([
-    "g++-aarch64-linux-gnu",
-    "gcc-c++-aarch64-linux-gnu",
-    "",
-    "aarch64-linux-gnu-gcc",
-    "",
-]);
 const NINJA: Packages =
     Packages(["ninja-build", "ninja-build", "ninja", "ninja", "Ninja-build.Ninja"]);
 const BINUTILS: Packages = Packages(["binutils", "binutils", "", "binutils", ""]);
-const BINUTILS_ARM: Packages = Packages([
-    "binutils-aarch64-linux-gnu",
-    "binutils-aarch64-linux-gnu",
-    "",
-    "aarch64-linux-gnu-binutils",
-    "",
-]);
 const CCACHE: Packages = Packages(["ccache", "ccache", "ccache", "ccache", "Ccache.Ccache"]);
 const NPM: Packages = Packages(["npm", "npm", "node", "npm", "OpenJS.NodeJS"]);
 // Debian's of before 13 and Ubuntu's of before 25.10 are too old.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::requirement::Packages;
+
 /// Operating systems that the build tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Os {
@@ -31,6 +33,46 @@ pub struct Target {
     /// Last part after the system: `gnu`, `musl`, `msvc`, `sim`, or empty.
     pub env: String,
 }
+
+/// What builds for a processor on a machine with another one, for Linux with glibc: GNU's tools, and LLVM's where CMake
+/// takes them too.
+#[derive(Debug)]
+pub(crate) struct CrossTools {
+    arch: &'static str,
+    pub(crate) linkers: [&'static str; 2],
+    pub(crate) objcopies: [&'static str; 2],
+    pub(crate) compiler: Packages,
+    pub(crate) binutils: Packages,
+}
+
+const CROSS_TOOLS: [CrossTools; 2] = [
+    CrossTools {
+        arch: "aarch64",
+        linkers: ["aarch64-linux-gnu-ld", "ld.lld"],
+        objcopies: ["aarch64-linux-gnu-objcopy", "llvm-objcopy"],
+        compiler: Packages([
+            "g++-aarch64-linux-gnu",
+            "gcc-c++-aarch64-linux-gnu",
+            "",
+            "aarch64-linux-gnu-gcc",
+            "",
+        ]),
+        binutils: Packages([
+            "binutils-aarch64-linux-gnu",
+            "binutils-aarch64-linux-gnu",
+            "",
+            "aarch64-linux-gnu-binutils",
+            "",
+        ]),
+    },
+    CrossTools {
+        arch: "x86_64",
+        linkers: ["x86_64-linux-gnu-ld", "ld.lld"],
+        objcopies: ["x86_64-linux-gnu-objcopy", "llvm-objcopy"],
+        compiler: Packages(["g++-x86-64-linux-gnu", "gcc-c++-x86_64-linux-gnu", "", "", ""]),
+        binutils: Packages(["binutils-x86-64-linux-gnu", "binutils-x86_64-linux-gnu", "", "", ""]),
+    },
+];
 
 impl Target {
     /// Takes a triple apart; an unknown system becomes [`Os::Other`].
@@ -71,6 +113,11 @@ impl Target {
     #[must_use]
     pub fn is_musl(&self) -> bool {
         self.env.starts_with("musl")
+    }
+
+    /// What builds for it elsewhere, where somebody has looked for it.
+    pub(crate) fn cross_tools(&self) -> Option<&'static CrossTools> {
+        CROSS_TOOLS.iter().find(|tools| tools.arch == self.arch)
     }
 
     /// CMake's name of the system, for cross builds.

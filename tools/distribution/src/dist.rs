@@ -50,6 +50,11 @@ pub fn folder_of(row: &variant::Row) -> String {
     plan::name(&plan::Choice::from(row))
 }
 
+/// Whether there is one file for every kind of processor of `target`.
+pub fn has_one_file(target: &str) -> bool {
+    llama_build::target::Target::parse(target).embeds_cpu_variants()
+}
+
 /// The name of the folder of the one-file distribution for `target`.
 pub fn one_file_folder(target: &str) -> String {
     plan::name(&plan::Choice {

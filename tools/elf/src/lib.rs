@@ -15,12 +15,14 @@ use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader, SectionTa
 use object::read::{ReadCache, ReadRef};
 use object::{Endianness, SectionIndex, StringTable};
 
-/// Instructions where an indirect jump may land: `endbr64`; `bti c`, `bti jc`, `paciasp`.
-const LANDINGS: &[[u8; 4]] = &[
-    [0xf3, 0x0f, 0x1e, 0xfa],
-    [0x5f, 0x24, 0x03, 0xd5],
-    [0xdf, 0x24, 0x03, 0xd5],
-    [0x3f, 0x23, 0x03, 0xd5],
+/// Instructions where an indirect jump may land, by `e_machine`: `endbr64`; `bti c`, `bti jc`, `paciasp`. Others have
+/// none that compilers use.
+const LANDINGS: [(u16, &[[u8; 4]]); 2] = [
+    (elf::EM_X86_64, &[[0xf3, 0x0f, 0x1e, 0xfa]]),
+    (
+        elf::EM_AARCH64,
+        &[[0x5f, 0x24, 0x03, 0xd5], [0xdf, 0x24, 0x03, 0xd5], [0x3f, 0x23, 0x03, 0xd5]],
+    ),
 ];
 
 /// What `verify` and `dist` want to know of an executable or a library.
@@ -201,6 +203,7 @@ fn read_symbols<'data, R: ReadRef<'data>>(
     data: R,
 ) -> Result<()> {
     let symbols = sections.symbols(endian, data, elf::SHT_DYNSYM)?;
+    let landings = LANDINGS.iter().find(|(machine, _)| *machine == facts.machine);
     for symbol in symbols.iter() {
         let name = symbols.symbol_name(endian, symbol)?;
         if symbol.is_undefined(endian) {
@@ -213,7 +216,7 @@ fn read_symbols<'data, R: ReadRef<'data>>(
             let code = data
                 .read_bytes_at(section.sh_offset(endian).wrapping_add(within), 4)
                 .unwrap_or_default();
-            if !LANDINGS.iter().any(|landing| landing == code) {
+            if landings.is_some_and(|(_, all)| !all.iter().any(|landing| landing == code)) {
                 facts.guards.no_landing = Some(String::from_utf8_lossy(name).into_owned());
             }
         }

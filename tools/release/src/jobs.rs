@@ -43,11 +43,15 @@ pub(super) struct Entry {
 pub(super) fn all(policy: &Policy) -> Vec<Job> {
     let images =
         variant::matrix().into_iter().map(|row| Job { id: row.id(), what: What::Images(row) });
-    let each = |name: &str, what: fn(Arch) -> What| {
-        Arch::ALL.map(|arch| Job { id: format!("{name}-{}", arch.docker), what: what(arch) })
+    let job = |name: &str, what: fn(Arch) -> What, arch: Arch| Job {
+        id: format!("{name}-{}", arch.docker),
+        what: what(arch),
     };
-    let one_file = each("one-file", What::OneFile).into_iter().filter(|_| policy.packs);
-    images.chain(one_file).chain(each(packer::NAME, What::Packer)).collect()
+    let one_file =
+        Arch::ALL.into_iter().filter(|arch| policy.packs && dist::has_one_file(arch.target));
+    let one_file = one_file.map(|arch| job("one-file", What::OneFile, arch));
+    let packers = Arch::ALL.map(|arch| job(packer::NAME, What::Packer, arch));
+    images.chain(one_file).chain(packers).collect()
 }
 
 /// The job called `id`, whatever the event.

@@ -61,7 +61,7 @@ pub fn mmdebstrap() -> Requirement {
 /// Tells mmdebstrap that this machine runs the programs of another.
 pub fn arch_test() -> Requirement {
     let packages = Packages(["arch-test", "", "", "", ""]);
-    program("arch-test", &["arch-test"], "the base of images for arm64", packages)
+    program("arch-test", &["arch-test"], "the base of images for other processors", packages)
 }
 
 /// Starts containers.
@@ -85,7 +85,7 @@ pub fn qemu_binfmt() -> Requirement {
         "qemu-user-static-binfmt",
         "",
     ]);
-    program("QEMU for arm64", &["update-binfmts"], "images for arm64", packages)
+    program("QEMU for images", &["update-binfmts"], "images for other processors", packages)
 }
 
 /// Runs programs as on older and on other machines.
