@@ -23,7 +23,6 @@ SelectType=select/linear
 ReturnToService=2
 SlurmdTimeout=30
 MessageTimeout=100
-KillWait=100
 NodeName=node[1-2] CPUs=1
 PartitionName=all Nodes=ALL Default=YES
 ";
@@ -94,8 +93,7 @@ impl Slurm {
     /// `sbatch` of a file of ours; the job's number.
     fn submit(&self, file: &str, options: &[&str]) -> String {
         let file = format!("/slurm/{file}");
-        // A busy machine streams for longer than the file's default gives it.
-        let own = ["env", "LLAMA_DIST=/dist", "LLAMA_SERVER_DRAIN=90", "sbatch", "--parsable"];
+        let own = ["env", "LLAMA_DIST=/dist", "sbatch", "--parsable"];
         self.controller.succeed(&[&own, options, &[&file], &SERVER].concat())
     }
 

@@ -1,11 +1,16 @@
-//! Healthy, unhealthy; other ports, other main processes.
+//! Starting, healthy, unhealthy; other ports, other main processes.
 
 use llama_tests::docker::{self, Container, image};
 use llama_tests::process::wait_for;
 
 #[test]
-fn a_server_is_healthy_and_unhealthy_when_it_stops() {
+fn a_server_is_starting_then_healthy_and_unhealthy_when_it_stops() {
     let Some(image) = image("cpu") else { return };
+    // Before its first check, which comes for this one when the test is over.
+    let later = ["--health-interval", "1h", "--health-start-interval", "1h"];
+    let starting = Container::serve(&image, &later, &[]);
+    assert_eq!(starting.inspect("{{.State.Health.Status}}"), "starting");
+    drop(starting);
     let server =
         Container::serve(&image, &["--health-retries", "1", "--health-timeout", "3s"], &[]);
     server.wait_for_health("healthy");
