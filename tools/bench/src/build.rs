@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use llama_src::Ui;
 use llama_src::sh::Cmd;
+use llama_src::{Pin, Ui};
 
 use crate::args::Args;
 use crate::journal::{Journal, Series};
@@ -21,6 +21,8 @@ use workspace::cargo;
 use workspace::screen::Screen;
 use workspace::source::{self, WithoutPage};
 
+/// In upstream's build folder: the release that it is a whole build of.
+const WHOLE: &str = "whole";
 /// The file that gets a line.
 const CHANGED: &str = "src/llama-sampler.cpp";
 
@@ -87,23 +89,20 @@ pub(crate) fn run(args: &Args, journal: &mut Journal, screen: &mut Screen) -> Re
     if args.images { images(args, &builder, journal, screen) } else { Ok(()) }
 }
 
-/// Upstream's build for the other words, made where it is not there yet.
+/// Upstream's build for the other words, made where there is no whole one of the pinned release.
 ///
 /// # Errors
 /// When it cannot be built.
-pub(crate) fn keep_official(args: &Args, screen: &mut Screen) -> Result<()> {
-    if args.official().join("bin").is_dir() {
+pub(crate) fn keep_official(screen: &mut Screen) -> Result<()> {
+    let kept = fs::read_to_string(crate::folder().join("official/build").join(WHOLE));
+    if kept.is_ok_and(|tag| tag == Pin::load().tag) {
         return Ok(());
     }
     let builder = Builder::prepare(Variant::Cpu, screen)?;
     screen.step("building upstream's programs, once");
     let log = builder.folder.join("official.log");
-    let built = builder.command(Way::Upstream).run_logged(&log, |line| screen.show(line));
-    if built.is_err() {
-        // A half build would be measured the next time.
-        builder.clean(Way::Upstream)?;
-    }
-    Ok(built?)
+    builder.command(Way::Upstream).run_logged(&log, |line| screen.show(line))?;
+    builder.keep()
 }
 
 /// The numbers of one build.
@@ -123,6 +122,13 @@ impl Builder {
         copy(&page, &tree.join("tools/ui/dist"))?;
         let recipe = recipe::read(&tree, variant)?;
         Ok(Self { variant, folder, tree, recipe })
+    }
+
+    /// Says of upstream's build that it is whole.
+    fn keep(&self) -> Result<()> {
+        let file = self.target(Way::Upstream).join(WHOLE);
+        let failed = || format!("cannot write {}", file.display());
+        fs::write(&file, Pin::load().tag).with_context(failed)
     }
 
     fn command(&self, way: Way) -> Cmd {
@@ -157,7 +163,11 @@ impl Builder {
     }
 
     fn build(&self, way: Way, cache: Cache) -> Result<Vec<f64>> {
-        self.measured(&self.command(way), cache)
+        let measured = self.measured(&self.command(way), cache)?;
+        if way == Way::Upstream && self.variant == Variant::Cpu {
+            self.keep()?;
+        }
+        Ok(measured)
     }
 
     fn measured(&self, cmd: &Cmd, cache: Cache) -> Result<Vec<f64>> {

@@ -46,17 +46,21 @@ fn run(args: &Args) -> Result<()> {
     let mut screen = Screen::new();
     // What `build` measures it makes itself: a finished distribution has no part in it.
     let only_builds = args.words.iter().all(|word| *word == Word::Build);
-    if !args.words.contains(&Word::Build) && !args.names_official() {
-        build::keep_official(args, &mut screen)?;
+    if args.words.first() != Some(&Word::Build) && !args.names_official() {
+        build::keep_official(&mut screen)?;
     }
-    let sides = side::all(args, &mut screen)?;
+    let mut sides = side::all(args, &mut screen)?;
     let (ours, others) = sides.split_at(1);
     let told = [if only_builds { &[] } else { ours }, others].concat();
     let results = Results::new(machine::read(), &told, args.quick)?;
     let mut journal = Journal::new(args.json(), results);
     for word in &args.words {
         match word {
-            Word::Build => build::run(args, &mut journal, &mut screen)?,
+            Word::Build => {
+                build::run(args, &mut journal, &mut screen)?;
+                // The words after it measure what it has made.
+                sides = side::all(args, &mut screen)?;
+            }
             Word::Size => size::run(args, &mut journal, &mut screen)?,
             Word::Start => start::run(args, &sides, &mut journal, &mut screen)?,
             Word::Run => speed::run(args, &sides, &mut journal, &mut screen)?,
