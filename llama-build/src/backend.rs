@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Toolkits};
-use crate::requirement::Packages;
+use crate::packages::Packages;
 use crate::target::Target;
 
 pub use rows::{OLDEST_VULKAN, ROWS};

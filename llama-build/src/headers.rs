@@ -62,7 +62,8 @@ fn vulkan_version(macros: &str) -> Option<[u32; 3]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::requirement::{self, Manager};
+    use crate::packages::Manager;
+    use crate::requirement;
     use crate::toolchain::{self, report};
 
     #[test]

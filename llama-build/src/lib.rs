@@ -20,6 +20,7 @@ mod headers;
 pub mod jobs;
 pub mod link;
 pub mod manifest;
+pub mod packages;
 pub mod program;
 pub mod progress;
 pub mod refusal;

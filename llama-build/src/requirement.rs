@@ -6,64 +6,8 @@ use std::path::PathBuf;
 use crate::backend::{Backend, Need, NeedProbe};
 use crate::config::Config;
 use crate::feature::Feature;
-use crate::target::Os;
-
-/// System package managers whose commands a hint can name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manager {
-    /// Debian, Ubuntu.
-    Apt,
-    /// Fedora, RHEL.
-    Dnf,
-    /// macOS.
-    Brew,
-    /// Arch.
-    Pacman,
-    /// Windows.
-    Winget,
-}
-
-impl Manager {
-    /// Every manager, in the order in which they are looked for.
-    pub const ALL: [Self; 5] = [Self::Apt, Self::Dnf, Self::Brew, Self::Pacman, Self::Winget];
-
-    /// The program.
-    #[must_use]
-    pub fn program(self) -> &'static str {
-        match self {
-            Self::Apt => "apt-get",
-            Self::Dnf => "dnf",
-            Self::Brew => "brew",
-            Self::Pacman => "pacman",
-            Self::Winget => "winget",
-        }
-    }
-
-    /// Words before the package names: `apt-get install`.
-    #[must_use]
-    pub fn install(self) -> &'static str {
-        match self {
-            Self::Apt => "apt-get install",
-            Self::Dnf => "dnf install",
-            Self::Brew => "brew install",
-            Self::Pacman => "pacman -S",
-            Self::Winget => "winget install",
-        }
-    }
-}
-
-/// Package names by manager, in the order of [`Manager::ALL`]; empty: it has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Packages(pub [&'static str; 5]);
-
-impl Packages {
-    /// The packages of `manager`, separated by spaces, if it has any.
-    #[must_use]
-    pub fn of(self, manager: Manager) -> Option<&'static str> {
-        let index = Manager::ALL.iter().position(|known| *known == manager)?;
-        Some(self.0[index]).filter(|packages| !packages.is_empty())
-    }
-}
+use crate::packages::Packages;
+use crate::target::{CrossTools, Os};
 
 /// How to tell whether it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,7 +137,7 @@ fn of_backend(need: &'static Need, backend: Backend, config: &Config) -> Require
 /// What makes one object of each CPU variant, for one file with all of them. CMake looks for the same names,
 /// with a cross compiler's prefix first.
 fn object_tools(config: &Config) -> [Requirement; 2] {
-    let cross = config.target.cross_tools().filter(|_| config.is_cross());
+    let cross = cross_tools(config);
     let (linkers, objcopies, packages): (&[&str], &[&str], _) = match cross {
         Some(tools) => (&tools.linkers, &tools.objcopies, tools.binutils),
         None => (&["ld", "ld.lld"], &["objcopy", "llvm-objcopy"], BINUTILS),
@@ -203,6 +147,11 @@ fn object_tools(config: &Config) -> [Requirement; 2] {
         program("linker", linkers, None, feature, packages),
         program("objcopy", objcopies, None, feature, packages),
     ]
+}
+
+/// What builds for the target where its processor is not this machine's.
+fn cross_tools(config: &Config) -> Option<&'static CrossTools> {
+    config.target.cross_tools().filter(|_| config.target.arch != config.host.arch)
 }
 
 fn set_places(probe: &mut Probe, new: Vec<(String, Option<PathBuf>)>) {
@@ -218,8 +167,8 @@ fn compiler(
     config: &Config,
 ) -> Requirement {
     let Some(path) = named else { return program(name, names, None, "every build", COMPILER) };
-    let is_cross = config.is_cross() && !config.target.is_musl();
-    let cross = config.target.cross_tools().filter(|_| is_cross);
+    // Their compilers are for glibc.
+    let cross = cross_tools(config).filter(|_| !config.target.is_musl());
     let packages = cross.map_or(Packages([""; 5]), |tools| tools.compiler);
     // Nothing but this one will do: CMake gets it.
     let mut row = program(name, &[], None, "every build", packages);
@@ -277,11 +226,15 @@ const PKG_CONFIG: Packages = Packages(["pkg-config", "pkgconf", "pkgconf", "pkgc
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packages::Manager;
+    use crate::target::Target;
 
     #[test]
     fn one_file_for_every_processor_needs_tools_for_objects() {
-        let names = |triple: &str, features: &str| {
-            let (config, _) = crate::tests::config(triple, features).settle();
+        let names_on = |host: &str, triple: &str, features: &str| {
+            let mut config = crate::tests::config(triple, features);
+            config.host = Target::parse(host);
+            let (config, _) = config.settle();
             let rows = all(&config).into_iter().filter(|row| row.needed_for.contains("cpu-all"));
             rows.map(|row| match row.probe {
                 Probe::Program { names, .. } => format!("{}: {}", row.name, names.join(" ")),
@@ -289,13 +242,24 @@ mod tests {
             })
             .collect::<Vec<_>>()
         };
-        let x86 = "x86_64-unknown-linux-gnu";
+        let (x86, arm) = ("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu");
+        let names = |triple: &str, features: &str| names_on(x86, triple, features);
+        // musl's is another target of the same processor.
+        for triple in [x86, "x86_64-unknown-linux-musl"] {
+            assert_eq!(
+                names(triple, "cpu-all-variants"),
+                ["linker: ld ld.lld", "objcopy: objcopy llvm-objcopy"]
+            );
+        }
         assert_eq!(
-            names(x86, "cpu-all-variants"),
-            ["linker: ld ld.lld", "objcopy: objcopy llvm-objcopy"]
+            names_on(arm, x86, "cpu-all-variants"),
+            [
+                "linker: x86_64-linux-gnu-ld ld.lld",
+                "objcopy: x86_64-linux-gnu-objcopy llvm-objcopy"
+            ]
         );
         assert_eq!(
-            names("aarch64-unknown-linux-gnu", "cpu-all-variants"),
+            names(arm, "cpu-all-variants"),
             [
                 "linker: aarch64-linux-gnu-ld ld.lld",
                 "objcopy: aarch64-linux-gnu-objcopy llvm-objcopy"
@@ -303,5 +267,27 @@ mod tests {
         );
         assert!(names(x86, "cpu-all-variants backend-dl").is_empty());
         assert!(names("aarch64-apple-darwin", "cpu-all-variants").is_empty());
+    }
+
+    #[test]
+    fn a_compiler_that_is_not_there_is_in_a_package_only_for_another_processor_on_linux() {
+        let package = |host: &str, triple: &str| {
+            let mut config = crate::tests::config(triple, "");
+            config.host = Target::parse(host);
+            let row = compiler("C++ compiler", &["c++"], Some(&"gone".into()), &config);
+            row.packages.of(Manager::Apt)
+        };
+        let (x86, arm) = ("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu");
+        assert_eq!(package(x86, arm), Some("g++-aarch64-linux-gnu"));
+        assert_eq!(package(arm, x86), Some("g++-x86-64-linux-gnu"));
+        for triple in [
+            x86,
+            "x86_64-pc-windows-gnu",
+            "aarch64-linux-android",
+            "aarch64-apple-darwin",
+            "aarch64-unknown-linux-musl",
+        ] {
+            assert_eq!(package(x86, triple), None, "{triple}");
+        }
     }
 }

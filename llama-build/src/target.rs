@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::requirement::Packages;
+use crate::packages::Packages;
 
 /// Operating systems that the build tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub struct Target {
     pub env: String,
 }
 
-/// What builds for a processor on a machine with another one, for Linux with glibc: GNU's tools, and LLVM's where CMake
-/// takes them too.
+/// What builds for a processor on a machine with another one, for Linux: GNU's tools, and LLVM's where CMake takes them
+/// too.
 #[derive(Debug)]
 pub(crate) struct CrossTools {
     arch: &'static str,
@@ -115,9 +115,10 @@ impl Target {
         self.env.starts_with("musl")
     }
 
-    /// What builds for it elsewhere, where somebody has looked for it.
+    /// What builds for its processor on another one; `None` where nobody has looked for it.
     pub(crate) fn cross_tools(&self) -> Option<&'static CrossTools> {
-        CROSS_TOOLS.iter().find(|tools| tools.arch == self.arch)
+        let is_linux = self.os == Os::Linux;
+        CROSS_TOOLS.iter().find(|tools| is_linux && tools.arch == self.arch)
     }
 
     /// CMake's name of the system, for cross builds.

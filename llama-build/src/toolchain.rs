@@ -10,7 +10,8 @@ use crate::backend::Backend;
 use crate::cargo;
 use crate::config::Config;
 use crate::headers;
-use crate::requirement::{self, Manager, Probe, Requirement};
+use crate::packages::Manager;
+use crate::requirement::{self, Probe, Requirement};
 
 /// A requirement and what was found of it.
 #[derive(Debug, Clone)]

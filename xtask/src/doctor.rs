@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
 use llama_build::backend::Backend;
-use llama_build::requirement::Manager;
+use llama_build::packages::Manager;
 use llama_build::toolchain::{self, Finding};
 use workspace::{install, requirements, screen, tools};
 

@@ -1,7 +1,7 @@
 //! The table of backends: one row each.
 
 use super::{Backend, BackendRow, Need, NeedProbe, Place};
-use crate::requirement::Packages;
+use crate::packages::Packages;
 use crate::target::{Os, Target};
 
 /// `ggml-vulkan.cpp` of b11549 names `vk::LayerSettingEXT`, which came with these headers: Debian 12's

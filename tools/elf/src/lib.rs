@@ -15,8 +15,8 @@ use object::read::elf::{Dyn, FileHeader, ProgramHeader, SectionHeader, SectionTa
 use object::read::{ReadCache, ReadRef};
 use object::{Endianness, SectionIndex, StringTable};
 
-/// Instructions where an indirect jump may land, by `e_machine`: `endbr64`; `bti c`, `bti jc`, `paciasp`. Others have
-/// none that compilers use.
+/// Instructions where an indirect jump may land, by `e_machine`: `endbr64`; `bti c`, `bti jc`, `paciasp`. Files of
+/// other machines are not checked.
 const LANDINGS: [(u16, &[[u8; 4]]); 2] = [
     (elf::EM_X86_64, &[[0xf3, 0x0f, 0x1e, 0xfa]]),
     (

@@ -3,7 +3,8 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Result, bail};
-use llama_build::requirement::{Manager, Requirement};
+use llama_build::packages::Manager;
+use llama_build::requirement::Requirement;
 use llama_build::toolchain::{self, Finding};
 use llama_build::{Config, Features};
 use llama_src::Error;

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use llama_build::requirement::{Packages, Probe, Requirement};
+use llama_build::packages::Packages;
+use llama_build::requirement::{Probe, Requirement};
 
 /// The web page is tested in a real browser, which ChromeDriver drives.
 pub fn chromium() -> Requirement {
