@@ -116,6 +116,11 @@ endif()
 set(llama_sys_folder "${CMAKE_CURRENT_LIST_DIR}")
 cmake_language(DEFER CALL llama_sys_add_planner "${llama_sys_folder}")
 
+# A dozen sources use regular expressions. One object has libstdc++'s code for them.
+if (CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    cmake_language(DEFER CALL llama_sys_share_regex "${llama_sys_folder}")
+endif()
+
 # Targets of the workspace's own that need llama.cpp's (`cargo xtask fuzz`).
 if (LLAMA_SYS_ALSO)
     cmake_language(DEFER CALL include "${LLAMA_SYS_ALSO}")
@@ -138,6 +143,26 @@ function(llama_sys_add_planner folder)
         endforeach()
         target_include_directories(llama-quantize-impl PRIVATE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/common")
         target_link_libraries(llama-quantize-impl PRIVATE llama-common mtmd)
+    endif()
+endfunction()
+
+# Nothing happens where a libstdc++ of tomorrow names its templates otherwise.
+function(llama_sys_share_regex folder)
+    include(CheckCXXSourceCompiles)
+    set(CMAKE_REQUIRED_FLAGS -std=c++17)
+    set(CMAKE_REQUIRED_INCLUDES "${folder}/std")
+    check_cxx_source_compiles("#include \"${folder}/regex.cpp\"\nint main() {}" llama_sys_has_regex)
+    if (llama_sys_has_regex)
+        add_library(llama-sys-regex OBJECT EXCLUDE_FROM_ALL "${folder}/regex.cpp")
+        target_include_directories(llama-sys-regex BEFORE PRIVATE "${folder}/std")
+        target_compile_features(llama-sys-regex PRIVATE cxx_std_17)
+        set_target_properties(llama-sys-regex PROPERTIES POSITION_INDEPENDENT_CODE ON)
+        foreach (target IN ITEMS llama llama-common cpp-httplib server-context llama-server-impl)
+            if (TARGET ${target})
+                target_include_directories(${target} BEFORE PRIVATE "${folder}/std")
+                target_sources(${target} PRIVATE $<TARGET_OBJECTS:llama-sys-regex>)
+            endif()
+        endforeach()
     endif()
 endfunction()
 

@@ -18,13 +18,15 @@ use crate::toolchain::{self, Toolchain};
 use crate::{Error, cache, file_api, jobs};
 
 /// What CMake reads right after `project()`, and what that reads.
-const INJECTED: [(&str, &str); 6] = [
+const INJECTED: [(&str, &str); 8] = [
     ("inject.cmake", include_str!("../cmake/inject.cmake")),
     ("cpu-variants.cpp.in", include_str!("../cmake/cpu-variants.cpp.in")),
     ("planner.cpp", include_str!("../cmake/planner.cpp")),
     ("planner-answer.cpp", include_str!("../cmake/planner-answer.cpp")),
     ("planner-devices.cpp", include_str!("../cmake/planner-devices.cpp")),
     ("planner.h", include_str!("../cmake/planner.h")),
+    ("regex.cpp", include_str!("../cmake/regex.cpp")),
+    ("std/regex", include_str!("../cmake/std/regex")),
 ];
 
 /// Folders of one build.
@@ -145,8 +147,7 @@ fn configure(
 ) -> Result<(), Error> {
     progress.say("llama.cpp: configuring");
     for (name, text) in INJECTED {
-        let file = layout.root.join(name);
-        std::fs::write(&file, text).map_err(|e| Error::io("write", &file, &e))?;
+        place::write_if_different(&layout.root.join(name), text.as_bytes())?;
     }
     let inject = layout.root.join(INJECTED[0].0);
     let mut cmd =

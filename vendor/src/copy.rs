@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::patch::Patch;
 use crate::stamp::Stamp;
-use crate::{Error, SourceTree, Ui, subset, tree};
+use crate::{Error, SourceTree, Ui, place, subset, tree};
 
 /// What [`SourceTree::copy_patched`] did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl SourceTree {
             let original = read(&self.dir.join(&entry.path))?;
             ids.insert(entry.path.as_str(), tree::blob_of(&original));
             let new = patched.get(&entry.path).map_or(&original[..], |text| text.as_bytes());
-            copied.written += usize::from(write_if_different(&to.join(&entry.path), new)?);
+            copied.written += usize::from(place::write_if_different(&to.join(&entry.path), new)?);
             wanted.insert(entry.path.clone());
         }
         if let Some(ui) = ui {
@@ -74,7 +74,7 @@ impl SourceTree {
             for entry in tree::walk(&ui.dir, &|_| true)? {
                 let path = format!("tools/ui/dist/{}", entry.path);
                 let new = read(&ui.dir.join(&entry.path))?;
-                copied.written += usize::from(write_if_different(&to.join(&path), &new)?);
+                copied.written += usize::from(place::write_if_different(&to.join(&path), &new)?);
                 wanted.insert(path);
             }
         }
@@ -115,24 +115,6 @@ impl SourceTree {
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
     fs::read(path).map_err(|e| Error::io("read", path, &e))
-}
-
-fn write_if_different(at: &Path, new: &[u8]) -> Result<bool, Error> {
-    if fs::metadata(at).is_ok_and(|meta| meta.is_file() && meta.len() == new.len() as u64)
-        && fs::read(at).is_ok_and(|old| old == new)
-    {
-        return Ok(false);
-    }
-    let failed = |e| Error::io("write", at, &e);
-    let folder = at.parent().expect("a file is inside a folder");
-    if !folder.is_dir() {
-        fs::create_dir_all(folder).map_err(failed)?;
-    }
-    if at.is_dir() {
-        fs::remove_dir_all(at).map_err(failed)?;
-    }
-    fs::write(at, new).map_err(failed)?;
-    Ok(true)
 }
 
 /// Removes what is below `to` and not `wanted`.

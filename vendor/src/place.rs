@@ -232,6 +232,29 @@ pub fn free_space(dir: &Path) -> io::Result<u64> {
     fs4::available_space(dir)
 }
 
+/// Makes `at` a file with `new` in it and says whether it had to be written. The time of a file thus tells when it last
+/// changed.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_if_different(at: &Path, new: &[u8]) -> Result<bool, Error> {
+    if fs::metadata(at).is_ok_and(|meta| meta.is_file() && meta.len() == new.len() as u64)
+        && fs::read(at).is_ok_and(|old| old == new)
+    {
+        return Ok(false);
+    }
+    let failed = |e| Error::io("write", at, &e);
+    let folder = at.parent().expect("a file is inside a folder");
+    if !folder.is_dir() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    if at.is_dir() {
+        fs::remove_dir_all(at).map_err(failed)?;
+    }
+    fs::write(at, new).map_err(failed)?;
+    Ok(true)
+}
+
 /// Writes a small file so that it is there whole or not at all.
 ///
 /// # Errors

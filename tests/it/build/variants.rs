@@ -1,4 +1,5 @@
-//! Variants of the CPU backend that take another one's object get the code that they would have compiled.
+//! Variants of the CPU backend that take another one's object get the code that they would have compiled, and one
+//! object has what the sources would compile of libstdc++'s <regex>.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -121,6 +122,17 @@ fn variants_share_only_objects_that_are_the_same_code() {
         }
     });
     assert_eq!(other.into_inner().unwrap(), [], "takers whose own code is another");
+}
+
+#[test]
+fn one_object_has_the_code_of_regular_expressions() {
+    let Some(llama_sys) = needs::llama_sys() else { return };
+    let find = ["build", "-name", "*.o", "-exec", "nm", "-A", "--defined-only", "{}", "+"];
+    let done = finish(command("find").args(find).current_dir(&llama_sys));
+    assert!(done.status.success(), "{}", done.output);
+    let scanner = "_ZNSt8__detail8_ScannerIcE10_M_advanceEv";
+    let objects: Vec<_> = done.output.lines().filter(|line| line.ends_with(scanner)).collect();
+    assert!(matches!(objects[..], [one] if one.contains("/regex.cpp.o:")), "{objects:?}");
 }
 
 /// What the compiler makes of a source: instructions, with what they refer to.
