@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, journal: &mut Journal, screen: &mut Screen) -> Re
         builder.clean(way)?;
         builder.build(way, Cache::Off)
     })?;
-    measure("once more", rounds, &sides, &|way| builder.build(way, Cache::Off))?;
+    measure("once more", 3, &sides, &|way| builder.build(way, Cache::Off))?;
     if !args.quick {
         measure("with a warm cache", 1, &sides, &|way| {
             builder.clean(way)?;

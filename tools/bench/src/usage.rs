@@ -32,7 +32,7 @@ pub(crate) struct Usage {
 pub(crate) fn measure(cmd: &Cmd, log: &Path, on_line: impl FnMut(&str)) -> Result<Usage> {
     let (before, started) = (children_cpu()?, Instant::now());
     let done = AtomicBool::new(false);
-    let (result, memory) = std::thread::scope(|scope| {
+    let (result, wall, memory) = std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
             let mut most = 0;
             while !done.load(Ordering::Relaxed) {
@@ -42,11 +42,12 @@ pub(crate) fn measure(cmd: &Cmd, log: &Path, on_line: impl FnMut(&str)) -> Resul
             most
         });
         let result = cmd.run_logged(log, on_line);
+        // The last look at the memory may end later.
+        let wall = started.elapsed().as_secs_f64();
         done.store(true, Ordering::Relaxed);
-        (result, watch.join().expect("it only reads"))
+        (result, wall, watch.join().expect("it only reads"))
     });
     result?;
-    let wall = started.elapsed().as_secs_f64();
     Ok(Usage { wall, cpu: children_cpu()? - before, memory: memory as f64 })
 }
 
