@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use llama_src::sh::Cmd;
 
 /// Between two looks at the memory.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(50);
 /// Linux counts processor time for programs in hundredths of a second.
 const TICKS: f64 = 100.0;
 const PAGE: u64 = 4096;
@@ -21,7 +21,7 @@ pub(crate) struct Usage {
     pub(crate) wall: f64,
     /// Seconds of processors, in user and kernel.
     pub(crate) cpu: f64,
-    /// Most bytes of memory at one time, looked at five times a second.
+    /// Most bytes of memory at one time, looked at twenty times a second.
     pub(crate) memory: f64,
 }
 
