@@ -3,6 +3,7 @@
 use super::*;
 use crate::tags::Schemes;
 use clap::ValueEnum;
+use product::arch::Arch;
 use product::variant::Variant;
 
 const INDEX: &str = r#"{"schemaVersion":2,"digest":"sha256:11","manifests":[
@@ -20,6 +21,13 @@ fn identity() -> Identity {
     }
 }
 
+/// For the two platforms that [`INDEX`] has.
+fn subject(variant: Variant) -> Subject {
+    let mut subject = Subject::new(variant);
+    subject.platforms.truncate(2);
+    subject
+}
+
 fn lines(variant: Variant, scheme: &str) -> Vec<String> {
     let identity = identity();
     let naming = Naming { identity: &identity, registry: Some("r.io/me"), semver: None };
@@ -35,19 +43,22 @@ fn lines(variant: Variant, scheme: &str) -> Vec<String> {
 
 #[test]
 fn names_of_several_platforms_are_joined() {
-    assert_eq!(
-        lines(Variant::Cpu, "all"),
-        [
-            "docker buildx imagetools create … --tag r.io/me/llama-cpp-cpu:V --tag \
-             r.io/me/llama-cpp-cpu:latest r.io/me/llama-cpp-cpu:V-amd64 r.io/me/llama-cpp-cpu:V-arm64",
-            "docker buildx imagetools create … --tag r.io/me/llama-cpp:V-cpu --tag \
-             r.io/me/llama-cpp:cpu-V --tag r.io/me/llama-cpp:latest-cpu r.io/me/llama-cpp:V-cpu-amd64 \
-             r.io/me/llama-cpp:V-cpu-arm64",
-            "docker buildx imagetools create … --tag r.io/me/llama-cpp:sha-abc1234-cpu --tag \
-             r.io/me/llama-cpp:sha-abc1234 --tag r.io/me/llama-cpp:cpu --tag r.io/me/llama-cpp:latest \
-             r.io/me/llama-cpp:sha-abc1234-cpu-amd64 r.io/me/llama-cpp:sha-abc1234-cpu-arm64",
-        ]
-    );
+    let expected = [
+        "docker buildx imagetools create … --tag r.io/me/llama-cpp-cpu:V --tag \
+         r.io/me/llama-cpp-cpu:latest r.io/me/llama-cpp-cpu:V-",
+        "docker buildx imagetools create … --tag r.io/me/llama-cpp:V-cpu --tag \
+         r.io/me/llama-cpp:cpu-V --tag r.io/me/llama-cpp:latest-cpu r.io/me/llama-cpp:V-cpu-",
+        "docker buildx imagetools create … --tag r.io/me/llama-cpp:sha-abc1234-cpu --tag \
+         r.io/me/llama-cpp:sha-abc1234 --tag r.io/me/llama-cpp:cpu --tag r.io/me/llama-cpp:latest \
+         r.io/me/llama-cpp:sha-abc1234-cpu-",
+    ];
+    // The last name is that of each processor's image.
+    let expected = expected.map(|line| {
+        let (line, name) = line.rsplit_once(' ').unwrap();
+        let sources = Arch::ALL.map(|arch| format!("{name}{}", arch.docker));
+        format!("{line} {}", sources.join(" "))
+    });
+    assert_eq!(lines(Variant::Cpu, "all"), expected);
     assert!(lines(Variant::Cuda, "all").is_empty());
 }
 
@@ -79,7 +90,7 @@ fn what_is_joined_is_what_was_pushed() {
             .map(|tag| tag.reference)
             .collect();
         for join in joins(&naming, &whole, None) {
-            assert_eq!(join.sources.len(), 2);
+            assert_eq!(join.sources.len(), whole.platforms.len());
             assert!(join.sources.iter().all(|source| pushed.contains(source)), "{join:?}");
         }
     }
@@ -87,7 +98,7 @@ fn what_is_joined_is_what_was_pushed() {
 
 #[test]
 fn a_release_names_digests() {
-    let cpu = Subject::new(Variant::Cpu);
+    let cpu = subject(Variant::Cpu);
     let tags = vec!["r.io:5000/me/llama-cpp-cpu:V".to_owned(), "x".to_owned()];
     let published = published(&cpu, tags, INDEX).unwrap();
     assert_eq!(published.image, "r.io:5000/me/llama-cpp-cpu@sha256:11");
@@ -108,9 +119,7 @@ fn a_single_image_is_of_the_variants_only_platform() {
 #[test]
 fn a_platform_that_was_not_pushed_is_named() {
     let refused = |answer: &str| {
-        published(&Subject::new(Variant::Cpu), vec!["r/c:V".into()], answer)
-            .unwrap_err()
-            .to_string()
+        published(&subject(Variant::Cpu), vec!["r/c:V".into()], answer).unwrap_err().to_string()
     };
     assert_eq!(
         refused(r#"{"digest":"sha256:1"}"#),

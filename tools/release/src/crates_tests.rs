@@ -86,8 +86,8 @@ fn cargo_binstall_finds_the_packer() {
     assert_eq!(binstall["pkg-fmt"].as_str(), Some("tgz"));
     let archives = archives::archives("1.2.3");
     let packers: Vec<_> = archives.iter().filter(|path| path.contains("/gguf-packer-")).collect();
-    assert_eq!(packers.len(), 2);
-    for target in [product::variant::X86_64, product::variant::AARCH64] {
+    assert_eq!(packers.len(), Arch::ALL.len());
+    for Arch { target, .. } in Arch::ALL {
         let url = filled(binstall["pkg-url"].as_str().unwrap(), target, "");
         let file = url.rsplit('/').next().unwrap();
         assert!(

@@ -255,8 +255,9 @@ fn a_fixable_hole_stops_the_names() {
         .iter()
         .map(|row| row.fill(trivy["with"]["image-ref"].as_str().unwrap()))
         .collect();
-    // Each row of the matrix, with a shell and without, and gguf-packer's for two platforms, by digest.
-    assert_eq!(images.len(), 2 * product::variant::matrix().len() + 2);
+    // Each row of the matrix, with a shell and without, and gguf-packer's for every processor, by digest.
+    let rows = 2 * product::variant::matrix().len() + product::arch::Arch::ALL.len();
+    assert_eq!(images.len(), rows);
     assert!(images.iter().all(|image| image.contains("@sha256:")), "{images:?}");
 }
 
