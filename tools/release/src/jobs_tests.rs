@@ -133,6 +133,10 @@ fn layers_are_kept_for_what_is_small_on_main_and_for_changes() {
     // A toolkit has gigabytes.
     let small = variant::matrix().into_iter().filter(|row| row.toolkit.is_none());
     let small: Vec<_> = small.map(|row| row.id()).collect();
+    for known in ["cpu-amd64", "cpu-arm64", "vulkan-amd64", "vulkan-arm64"] {
+        assert!(small.iter().any(|id| id == known), "{small:?}");
+    }
+    assert!(!small.iter().any(|id| id.starts_with("cuda") || id.starts_with("rocm")), "{small:?}");
     let small = small.join(" ");
     assert_eq!(cached("pull_request", "refs/pull/7/merge"), small);
     assert_eq!(cached("push", "refs/heads/main"), small);
