@@ -133,6 +133,9 @@ fn one_object_has_the_code_of_regular_expressions() {
     let scanner = "_ZNSt8__detail8_ScannerIcE10_M_advanceEv";
     let objects: Vec<_> = done.output.lines().filter(|line| line.ends_with(scanner)).collect();
     assert!(matches!(objects[..], [one] if one.contains("/regex.cpp.o:")), "{objects:?}");
+    let strict = "-std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Istd regex.cpp";
+    let done = finish(command("c++").args(strict.split(' ')).current_dir(&llama_sys));
+    assert!(done.status.success(), "{}", done.output);
 }
 
 /// What the compiler makes of a source: instructions, with what they refer to.
