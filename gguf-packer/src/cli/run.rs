@@ -10,8 +10,8 @@ use crate::estimate::{Cards, Package, Question};
 use crate::run::{By, Host, Source, Target, plan, print};
 use crate::store::{Store, StoredImage};
 
-/// The image of the server in manifests, unless `--by` names another one.
-const SERVER: &str = "llama-cpp-cpu:latest";
+/// The image of the server in manifests, unless `--by` names another one: that of a build here.
+const SERVER: &str = "llama-cpp-cpu:local";
 
 pub(super) fn run(args: &args::Run, context: &Context) -> Result<(), Error> {
     let file = Path::new(&args.model);

@@ -1,5 +1,7 @@
 //! The line that runs a model in a container, as GGUF Packer does.
 
+use std::net::IpAddr;
+
 use llama_src::sh::Cmd;
 
 use super::start::Host;
@@ -25,12 +27,32 @@ pub(super) fn published(args: &mut Vec<String>) -> Result<String, Error> {
     Ok(port)
 }
 
+/// Takes `--host ADDRESS` out of `args`, for there the container listens outside: only this machine reaches it unless
+/// the user says so. A name or a socket is the server's own business.
+pub(super) fn address(args: &mut Vec<String>) -> Option<IpAddr> {
+    let Some(at) = args.iter().position(|arg| arg == "--host") else {
+        return Some(IpAddr::from([127, 0, 0, 1]));
+    };
+    let address = args.get(at + 1)?.parse().ok()?;
+    args.drain(at..at + 2);
+    Some(address)
+}
+
+/// What `docker run --publish` takes.
+pub(super) fn publish(address: Option<IpAddr>, port: &str) -> String {
+    match address {
+        None => format!("{port}:{PORT}"),
+        Some(IpAddr::V4(address)) => format!("{address}:{port}:{PORT}"),
+        Some(IpAddr::V6(address)) => format!("[{address}]:{port}:{PORT}"),
+    }
+}
+
 /// `docker run …`, with `args` for the server.
 pub(super) fn line(
     target: &Target,
     root: &str,
     image: &str,
-    port: &str,
+    publish: &str,
     args: &[String],
     host: &Host,
 ) -> Cmd {
@@ -39,7 +61,7 @@ pub(super) fn line(
         cmd = cmd.arg("--tty");
     }
     cmd = cmd.args(&host.gpu);
-    cmd = cmd.args(["--publish", &format!("{port}:{PORT}")]);
+    cmd = cmd.args(["--publish", publish]);
     cmd = cmd.args(["--volume", &format!("{}:{root}:ro", target.folder.display())]);
     cmd = cmd.arg(image).args(args);
     // Inside, only the container itself would reach 127.0.0.1.

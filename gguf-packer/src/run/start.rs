@@ -114,10 +114,11 @@ fn devices(exists: &dyn Fn(&str) -> bool) -> Vec<String> {
 /// # Errors
 /// When an argument is missing, or a text that the command names cannot be read.
 pub fn plan(target: &Target, by: &By, extra: &[String], host: &Host) -> Result<Start, Error> {
-    let (mut extra, mut port) = (extra.to_vec(), String::new());
+    let (mut extra, mut publish) = (extra.to_vec(), String::new());
     let root = match by {
         By::Image(_) => {
-            port = container::published(&mut extra)?;
+            let port = container::published(&mut extra)?;
+            publish = container::publish(container::address(&mut extra), &port);
             format!("/gp-{}", target.mark)
         }
         By::Server(_) | By::Program(_) => target.folder.display().to_string(),
@@ -131,7 +132,7 @@ pub fn plan(target: &Target, by: &By, extra: &[String], host: &Host) -> Result<S
     let command = match by {
         By::Server(program) => Cmd::new(program).args(&args),
         By::Program(program) => Cmd::new(program).args(&args),
-        By::Image(image) => container::line(target, &root, image, &port, &args, host),
+        By::Image(image) => container::line(target, &root, image, &publish, &args, host),
     };
     Ok(Start { command, notes })
 }

@@ -52,7 +52,7 @@ fn the_line_of_the_document_is_the_line_of_today() {
     let folder = tempfile::tempdir().unwrap();
     let target = qwen(folder.path());
     let expected = concat!(
-        "docker run --rm --interactive --tty --publish 8080:8080 --volume STORE:/gp-849d4691:ro ",
+        "docker run --rm --interactive --tty --publish 127.0.0.1:8080:8080 --volume STORE:/gp-849d4691:ro ",
         "ghcr.io/ggml-org/llama.cpp:server -m /gp-849d4691/models/Qwen2-0.5B-Instruct.Q5_K_M.gguf -c 8192 ",
         "--flash-attn on --chat-template '{%- set messages = messages if messages and ",
         r"messages[0]['\''role'\''] in ['\''system'\'', '\''developer'\''] else [{'\''role'\'': ",
@@ -91,14 +91,22 @@ fn a_line_can_be_pasted_into_a_shell() {
 }
 
 #[test]
-fn a_port_is_published_and_a_host_is_left_alone() {
+fn a_port_is_published_to_this_machine_unless_a_host_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let target = Target { command: words(&["-hf", "org/repo"]), ..qwen(folder.path()) };
     let image = "llama-cpp-cpu:local";
-    let expected = "docker run --rm --interactive --tty --publish 8888:8080 --volume STORE:/gp-849d4691:ro \
+    let expected = "docker run --rm --interactive --tty --publish 127.0.0.1:8888:8080 --volume STORE:/gp-849d4691:ro \
                     llama-cpp-cpu:local -hf org/repo -np 4 --host 0.0.0.0";
     assert_eq!(line(&target, image, &["--port", "8888", "-np", "4"]), expected);
-    assert!(line(&target, image, &["--host", "::"]).ends_with("-hf org/repo --host ::"));
+    for (host, publish, inside) in [
+        ("0.0.0.0", "0.0.0.0:8080:8080", "0.0.0.0"),
+        ("::", "'[::]:8080:8080'", "0.0.0.0"),
+        ("/run/llama.sock", "8080:8080", "/run/llama.sock"),
+    ] {
+        let line = line(&target, image, &["--host", host]);
+        assert!(line.contains(&format!(" --publish {publish} ")), "{line}");
+        assert!(line.ends_with(&format!("-hf org/repo --host {inside}")), "{line}");
+    }
     // A program listens where it is told.
     let expected = "llama-server -hf org/repo --port 8888";
     assert_eq!(line(&target, "llama-server", &["--port", "8888"]), expected);
