@@ -70,7 +70,8 @@ fn drivers() -> PathBuf {
 fn of_crates_io() -> Result<Side> {
     let manifest = drivers().join("llama-cpp-2/Cargo.toml");
     let target = crate::folder().join("llama-cpp-2");
-    let build = cargo::cargo("build").args(["--release", "--manifest-path"]).arg(&manifest);
+    let build =
+        cargo::cargo("build").args(["--release", "--locked", "--manifest-path"]).arg(&manifest);
     build
         .arg("--target-dir")
         .arg(&target)

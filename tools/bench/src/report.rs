@@ -34,18 +34,20 @@ cargo xtask bench start size run --json bench/results/MACHINE.json
 cargo xtask bench report
 ```
 
-The sides of a case take turns, and the order turns around each time. A number is the median. The spread is half of the
+The sides of a case take turns, and each round reverses their order. A number is the median. The spread is half of the
 range of the samples. The ratio is to upstream's median; the ratio of `weights read` is to `memory, read`. A bar is grey
-where samples of the two sides overlap. A side that fails says so and leaves the other rows.
+if samples of the two sides overlap. A side that fails says so and leaves the other rows.
 
-* `build` runs the commands of upstream's Dockerfile, which build every program, without a compiler cache. Ours builds the
-  server. CPU time is that of all processes, memory the most that they had at one time.
+* `build` runs the commands of upstream's Dockerfile, which build every program, without a compiler cache. `ours, dist`
+  is `cargo xtask dist`: the server with every CPU variant. `ours, cargo` is `cargo build --release`: the server for AVX2.
+  CPU time is that of all processes, memory the most that they had at one time.
 * `--cpu NAME` measures both sides with that CPU variant. On processors with AMX, GCC 12 compiles upstream's best variant
   to code that ends with SIGILL; ours has a patch (`0005`).
 * `size` counts the programs and libraries that the image of the server has.
 * `start` is the time until `/health` answers 200. With a cold page cache neither the model nor the files of the server
   are in memory; the system's libraries are. `memory` is what the ready server has for itself: without its files and
   without the weights, which it maps.
+* `--with llama-cpp-python` compiles that engine with pip; the variable `CMAKE_ARGS` reaches it.
 * `run` uses models of random weights, which cost as much as trained ones. Each answer computes a new prompt. Streams send
   their requests at once; their rate counts generated tokens from the first request to the last answer. `weights read` is
   the rate at which generation reads the model; `memory, read` is the most that the machine's memory gives.
