@@ -67,7 +67,7 @@ enum Command {
     /// Remove names and images.
     #[command(visible_alias = "rm")]
     Remove(args::Remove),
-    /// Remove unused data: old images, cached steps, partial downloads.
+    /// Remove images without a name, all cached steps and partial downloads.
     Prune(args::Prune),
     /// Write an image to an archive or a folder.
     Save(args::Save),

@@ -186,7 +186,7 @@ impl Section {
     #[must_use]
     pub fn heading(self) -> &'static str {
         match self {
-            Self::Backends => "ggml backends; several at once need `backend-dl`",
+            Self::Backends => "ggml backends",
             Self::Linkage => "linkage and CPU",
             Self::Parts => "parts",
             Self::How => "how",

@@ -82,7 +82,7 @@ pub(super) struct Server {
     #[arg(long, value_name = "on|off|auto", num_args = 0..=1, require_equals = true, default_missing_value = "on",
           value_parser = ["on", "off", "auto"])]
     flash_attn: Option<String>,
-    /// How the GPUs share the model: `none`, `layer`, `row`.
+    /// How the GPUs share the model: `none`, `layer`, `row`, `tensor`.
     #[arg(long, value_name = "MODE")]
     split_mode: Option<String>,
     /// Share of the model on each GPU.

@@ -12,7 +12,7 @@ pub const OLDEST_VULKAN: [u32; 3] = [1, 3, 272];
 pub const ROWS: [BackendRow; 8] = [
     BackendRow {
         feature: "blas",
-        help: "BLAS libraries.",
+        help: "BLAS libraries; on by default on macOS.",
         switch: "GGML_BLAS",
         library: "ggml-blas",
         registered: "BLAS",

@@ -33,7 +33,7 @@ pub(super) struct Images {
     /// Start of the names; default: names for this machine
     #[arg(long, value_name = "HOST/OWNER", value_parser = registry)]
     pub(super) registry: Option<String>,
-    /// repository: llama-cpp-cpu:VERSION; the default but for tags
+    /// repository: llama-cpp-cpu:VERSION; the default, except for tags
     /// platform: llama-cpp:latest-cpu-amd64
     /// release: llama-cpp:cuda12.8, llama-cpp:1.2-cpu
     /// all: the default of tags

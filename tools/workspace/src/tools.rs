@@ -92,6 +92,14 @@ pub const TOOLS: [Tool; 18] = [
     ),
 ];
 
+/// What the options of the commands of `cargo xtask` itself mean.
+const OPTIONS: [(&str, &str); 4] = [
+    ("--features LIST", "Features of llama-sys, with commas: cuda,rpc"),
+    ("--yes", "Install what is missing: packages, Node.js, a GPU's toolkit"),
+    ("--stop", "Stop the engine that `setup docker` has started"),
+    ("-- ARGS", "Arguments of llama-server: -- -m model.gguf --port 9000"),
+];
+
 /// Two lines a word, of at most 80 columns each.
 pub fn help() -> String {
     let mut text = "cargo xtask COMMAND\n\n".to_owned();
@@ -211,9 +219,18 @@ pub fn helped(word: &str, args: &[OsString]) -> bool {
     let asked = own.any(|arg| arg == "--help" || arg == "-h");
     if asked {
         let of_it = |tool: &&Tool| tool.word.split(' ').next() == Some(word);
+        let mut text = String::new();
         for Tool { word, args, about, .. } in TOOLS.iter().filter(of_it) {
-            print(format!("cargo xtask {word} {args}\n    {about}\n"));
+            text.push_str(&format!("cargo xtask {word} {args}\n    {about}\n"));
         }
+        text.push('\n');
+        for (option, about) in OPTIONS {
+            let name = option.trim_end_matches(" LIST");
+            if TOOLS.iter().filter(of_it).any(|tool| tool.args.contains(name)) {
+                text.push_str(&format!("  {option:<15}  {about}\n"));
+            }
+        }
+        print(text);
     }
     asked
 }
