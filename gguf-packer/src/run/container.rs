@@ -27,23 +27,26 @@ pub(super) fn published(args: &mut Vec<String>) -> Result<String, Error> {
     Ok(port)
 }
 
-/// Takes `--host ADDRESS` out of `args`, for there the container listens outside: only this machine reaches it unless
-/// the user says so. A name or a socket is the server's own business.
-pub(super) fn address(args: &mut Vec<String>) -> Option<IpAddr> {
-    let Some(at) = args.iter().position(|arg| arg == "--host") else {
-        return Some(IpAddr::from([127, 0, 0, 1]));
-    };
-    let address = args.get(at + 1)?.parse().ok()?;
-    args.drain(at..at + 2);
-    Some(address)
+/// Takes `--host ADDRESS` out of `args`: outside, the container listens there, and only this machine reaches it unless
+/// the user says so. Another name or a socket is of the server inside.
+pub(super) fn address(args: &mut Vec<String>) -> IpAddr {
+    let here = IpAddr::from([127, 0, 0, 1]);
+    let Some(at) = args.iter().position(|arg| arg == "--host") else { return here };
+    let named = args.get(at + 1).and_then(|host| match host.as_str() {
+        "localhost" => Some(here),
+        host => host.parse().ok(),
+    });
+    if named.is_some() {
+        args.drain(at..at + 2);
+    }
+    named.unwrap_or(here)
 }
 
 /// What `docker run --publish` takes.
-pub(super) fn publish(address: Option<IpAddr>, port: &str) -> String {
+pub(super) fn publish(address: IpAddr, port: &str) -> String {
     match address {
-        None => format!("{port}:{PORT}"),
-        Some(IpAddr::V4(address)) => format!("{address}:{port}:{PORT}"),
-        Some(IpAddr::V6(address)) => format!("[{address}]:{port}:{PORT}"),
+        IpAddr::V4(address) => format!("{address}:{port}:{PORT}"),
+        IpAddr::V6(address) => format!("[{address}]:{port}:{PORT}"),
     }
 }
 

@@ -101,7 +101,8 @@ fn a_port_is_published_to_this_machine_unless_a_host_is_named() {
     for (host, publish, inside) in [
         ("0.0.0.0", "0.0.0.0:8080:8080", "0.0.0.0"),
         ("::", "'[::]:8080:8080'", "0.0.0.0"),
-        ("/run/llama.sock", "8080:8080", "/run/llama.sock"),
+        ("localhost", "127.0.0.1:8080:8080", "0.0.0.0"),
+        ("/run/llama.sock", "127.0.0.1:8080:8080", "/run/llama.sock"),
     ] {
         let line = line(&target, image, &["--host", host]);
         assert!(line.contains(&format!(" --publish {publish} ")), "{line}");
