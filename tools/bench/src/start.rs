@@ -1,6 +1,7 @@
 //! `start`: the time from the start of the server's process until `/health` answers 200, with the model's and the
 //! server's files in the page cache and without, and the memory that the server then has for itself.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -61,17 +62,18 @@ fn measure(way: &Way, model: &Path, cold: bool) -> Result<(f64, f64)> {
         Way::Missing(why) => bail!("{why}"),
         Way::Driver(_) => bail!("no server"),
     };
+    // Whatever came before may have left something else in memory.
+    let (_, _, mapped) = start(program, model)?;
     if cold {
         let folder = program.parent().context("a program is in a folder")?;
-        evict(&[vec![model.to_owned()], files(folder)?].concat())?;
-    } else {
-        // Whatever came before may have left something else in memory.
-        start(program, model)?;
+        evict(&[vec![model.to_owned()], files(folder)?, mapped].concat())?;
     }
-    start(program, model)
+    let (seconds, memory, _) = start(program, model)?;
+    Ok((seconds, memory))
 }
 
-fn start(program: &Path, model: &Path) -> Result<(f64, f64)> {
+/// Seconds until the server is ready, its own memory then, and the files that it has mapped.
+fn start(program: &Path, model: &Path) -> Result<(f64, f64, Vec<PathBuf>)> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let options = ["--offline", "--host", "127.0.0.1", "--port", &port.to_string()];
     let cmd = Cmd::new(program).arg("-m").arg(model).args(options);
@@ -89,7 +91,20 @@ fn start(program: &Path, model: &Path) -> Result<(f64, f64)> {
         std::thread::sleep(PAUSE);
     }
     let seconds = started.elapsed().as_secs_f64();
-    Ok((seconds, own_memory(running.0.id())?))
+    let pid = running.0.id();
+    Ok((seconds, own_memory(pid)?, mapped(pid)?))
+}
+
+/// The files that a process has mapped, but the system's. The path of libraries that upstream's build compiles into a
+/// program names the build folder, whatever folder the program is in.
+fn mapped(pid: u32) -> Result<Vec<PathBuf>> {
+    let path = format!("/proc/{pid}/maps");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let files = text.lines().filter_map(|line| Some(PathBuf::from(&line[line.find('/')?..])));
+    let own = files.filter(|path| {
+        !["/usr", "/lib", "/lib64"].iter().any(|system| path.starts_with(system)) && path.is_file()
+    });
+    Ok(own.collect::<BTreeSet<_>>().into_iter().collect())
 }
 
 /// Bytes of memory that a process shares with no file: all but its code and the model's weights.
@@ -173,6 +188,13 @@ mod tests {
         assert!(is_ready(once(b"HTTP/1.1 200 OK\r\n\r\n{}")));
         assert!(!is_ready(once(b"HTTP/1.1 503 Service Unavailable\r\n\r\n{}")));
         assert!(!is_ready(once(b"")));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn files_that_a_process_has_mapped_are_found() {
+        let own = std::env::current_exe().unwrap();
+        assert!(mapped(std::process::id()).unwrap().contains(&own), "{}", own.display());
     }
 
     #[cfg(unix)]
