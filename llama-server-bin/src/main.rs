@@ -6,12 +6,13 @@ mod command;
 mod cpu;
 mod defaults;
 mod drain;
+mod help;
 mod leash;
 mod sandbox;
 #[cfg(unix)]
 mod signals;
 
-use std::ffi::{CString, OsString, c_char, c_int};
+use std::ffi::{CStr, CString, OsString, c_char, c_int};
 
 fn main() {
     // The first of all: a signal that comes before it is lost where this is process 1.
@@ -44,20 +45,21 @@ fn main() {
         }
         leash::hold(drain);
     }
+    let help = help::text(&args).map_or(std::ptr::null(), CStr::as_ptr);
     let strings: Vec<CString> = args.into_iter().map(into_c_string).collect();
     let mut pointers: Vec<*mut c_char> = strings.iter().map(|s| s.as_ptr().cast_mut()).collect();
     let count = c_int::try_from(pointers.len()).expect("an operating system's limit is far lower");
     pointers.push(std::ptr::null_mut());
     // SAFETY: `count` strings that end in zero, then a null pointer, as C's `main` gets them; both
-    // vectors outlive the call. The shim is `noexcept`, so nothing unwinds into Rust.
+    // vectors outlive the call; `help` is null or static. The shim is `noexcept`, so nothing unwinds into Rust.
     #[expect(unsafe_code, reason = "the call into upstream")]
-    let code = unsafe { llama_server_main(count, pointers.as_mut_ptr()) };
+    let code = unsafe { llama_server_main(count, pointers.as_mut_ptr(), help) };
     std::process::exit(code);
 }
 
 #[expect(unsafe_code, reason = "the function of shim.cpp")]
 unsafe extern "C" {
-    fn llama_server_main(argc: c_int, argv: *mut *mut c_char) -> c_int;
+    fn llama_server_main(argc: c_int, argv: *mut *mut c_char, help: *const c_char) -> c_int;
 }
 
 fn into_c_string(argument: OsString) -> CString {

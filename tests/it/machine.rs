@@ -7,6 +7,7 @@ use llama_tests::docker::{self, Container, image};
 use llama_tests::needs;
 use llama_tests::process::{Finished, command, finish};
 use llama_tests::server::{launch, start};
+use llama_tests::workspace::root;
 
 #[test]
 fn a_server_starts_no_more_threads_than_it_has_processors() {
@@ -92,4 +93,28 @@ fn help_is_help_though_a_variable_names_a_model() {
         finish(server.arg("--help").env("LLAMA_ARG_MODEL", "/no/such.gguf"));
     assert_eq!(status.code(), Some(0), "{output}");
     assert!(output.contains("--port PORT"), "{output}");
+}
+
+/// Upstream's help ends the process; ours comes behind it, on the same stream, once.
+#[test]
+fn the_help_ends_with_the_variables_of_production_md() {
+    let Some(program) = needs::server() else { return };
+    let help = |option| {
+        let output = command(&program).arg(option).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = help("--help");
+    let (upstream, ours) = text.split_once("----- of this build").unwrap();
+    assert!(upstream.contains("--port PORT"), "{text}");
+    let page = std::fs::read_to_string(root().join("docs/production.md")).unwrap();
+    let table = page.split("## Variables").nth(1).unwrap().split("\n## ").next().unwrap();
+    let named =
+        |word: &&str| word.starts_with("LLAMA_SERVER_") || *word == "LLAMA_HEALTHCHECK_STALL";
+    let named: Vec<_> = table.split('`').filter(named).collect();
+    assert!(named.len() > 6, "{table}");
+    for name in named {
+        assert_eq!(ours.matches(&format!("\n{name}=")).count(), 1, "{name}: {ours}");
+    }
+    assert!(!help("--version").contains("of this build"));
 }

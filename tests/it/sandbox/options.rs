@@ -33,7 +33,8 @@ const WORDS: [&str; 18] = [
 fn every_option_that_reaches_out_of_the_process_is_classified() {
     let Some(program) = needs::server() else { return };
     let help = finish(command(program).arg("--help").env("LLAMA_SERVER_SANDBOX", "require")).output;
-    let options = options(&help);
+    let (upstream, _) = help.split_once("----- of this build").unwrap_or_else(|| panic!("{help}"));
+    let options = options(upstream);
     assert!(options.len() > 200, "{help}");
     let known = |names: &[String]| {
         table::OPTIONS
