@@ -27,10 +27,6 @@ endif()
 # The targets whose name says so hold compute kernels.
 cmake_language(DEFER CALL llama_sys_mark_kernels)
 
-# GCC tidies its memory up less often: it compiles the large units in 0.96 of the time, and takes up to 0.36 GB more.
-add_compile_options(
-    "$<$<OR:$<COMPILE_LANG_AND_ID:C,GNU>,$<COMPILE_LANG_AND_ID:CXX,GNU>>:--param=ggc-min-heapsize=524288>")
-
 # A program that parses strangers' files and requests guards its stack, its buffers and where it jumps to: all but
 # the compute kernels, where guards cost time. What the user's own flags name is the user's.
 function(llama_sys_guard)

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 
-/// Memory of one C++ compiler, bytes. The largest unit of b11549 takes 1.15 GB with GCC 12.
-const CXX_JOB: u64 = 1152 << 20;
+/// Memory of one C++ compiler, bytes. The largest unit of b11549 takes 0.76 GB with GCC 12.
+const CXX_JOB: u64 = 768 << 20;
 /// Memory of one GPU compiler, bytes.
 const GPU_JOB: u64 = 3 << 30;
 
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(count(&config, Some(1)), 1);
         assert_eq!(count(&config, None), 16);
         config.features.remove(crate::backend::Backend::Cuda);
-        assert_eq!(count(&config, Some(9 << 30)), 8);
+        assert_eq!(count(&config, Some(9 << 30)), 12);
         config.overrides.jobs = Some(99);
         assert_eq!(count(&config, Some(1)), 99);
     }
