@@ -41,7 +41,9 @@ fn run() -> Result<(), Error> {
     let toolchain = toolchain::check(&config)?;
     let layout = Layout::new(&cargo::out_dir()?);
     let progress = Progress::new(cargo::progress_file());
-    let source = Source::prepare(&layout, &config, &pin, &progress)?;
+    let source = Source::prepare(&layout, &config, &pin, &progress, || {
+        cmake::build_before_page(&layout, &flags, &toolchain, &config, &progress)
+    })?;
     let artifacts = cmake::build(&layout, &flags, &toolchain, &config, &progress)?;
     let include = artifacts.include.clone();
     let manifest = source.manifest(artifacts, flags, toolchain.cmake_version, &config, &pin)?;

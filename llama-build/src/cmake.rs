@@ -70,6 +70,20 @@ pub fn build(
     Artifacts::gather(layout, &model, config)
 }
 
+/// Compiles what the web UI is no part of.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_before_page(
+    layout: &Layout,
+    flags: &FlagSet,
+    toolchain: &Toolchain,
+    config: &Config,
+    progress: &Progress,
+) -> Result<(), Error> {
+    make(layout, flags, toolchain, config, &["server-context"], progress).map(drop)
+}
+
 /// The same for single targets of llama.cpp: the files that CMake makes for each of them.
 ///
 /// # Errors

@@ -20,22 +20,30 @@ pub struct Source {
 }
 
 impl Source {
-    /// Finds the tree, or fetches it where that is allowed, and lays out the copy that is built.
+    /// Finds the tree, or fetches it where that is allowed, and lays out the copy that is built. Where the web UI is not
+    /// kept, `before_page` gets the copy without it first: `cargo xtask` may be building the page meanwhile.
     ///
     /// # Errors
-    /// When there is no source, it is not the pinned one, or the copy cannot be written.
+    /// When there is no source, it is not the pinned one, the copy cannot be written, or `before_page` fails.
     pub fn prepare(
         layout: &Layout,
         config: &Config,
         pin: &Pin,
         progress: &Progress,
+        before_page: impl FnOnce() -> Result<(), Error>,
     ) -> Result<Self, Error> {
         let (request, started) = (request(config, pin), SystemTime::now());
         let report = &mut |news: llama_src::Progress<'_>| progress.news(news);
         let tree = SourceTree::prepare(&request, report)?;
         watch(&tree, &request);
-        let ui =
-            if config.features.has(Feature::Ui) { web_ui(&tree, &request, report) } else { None };
+        let mut ui = None;
+        if config.features.has(Feature::Ui) {
+            if !Ui::is_kept(&tree, &request) {
+                tree.copy_patched(&layout.source, None)?;
+                before_page()?;
+            }
+            ui = web_ui(&tree, &request, report);
+        }
         seem_older(&pages(&request), started);
         progress.say("llama.cpp: copying the source");
         let copied = tree.copy_patched(&layout.source, ui.as_ref())?;

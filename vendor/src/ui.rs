@@ -47,6 +47,22 @@ struct Wanted<'a> {
 }
 
 impl Ui {
+    /// Whether the web UI of `tree` is kept, so that [`Self::prepare`] takes no time.
+    #[must_use]
+    pub fn is_kept(tree: &SourceTree, request: &Request) -> bool {
+        Wanted::new(tree, request).is_ok_and(|wanted| wanted.kept(&mut |_| ()).is_some())
+    }
+
+    /// Whether there is a way to the web UI of `tree`.
+    ///
+    /// # Errors
+    /// When it is not kept, no archive of it is named, and npm cannot build it.
+    pub fn check(tree: &SourceTree, request: &Request) -> Result<(), NoUi> {
+        let (wanted, quiet) = (Wanted::new(tree, request)?, &mut |_: Progress<'_>| ());
+        let is_here = wanted.kept(quiet).is_some() || wanted.shared(quiet).is_some();
+        if is_here || mirror::is_named(&wanted) { Ok(()) } else { npm::check(request) }
+    }
+
     /// The web UI of `tree`: the kept one, a copy, or a new one.
     ///
     /// # Errors
@@ -56,19 +72,19 @@ impl Ui {
         request: &Request,
         report: &mut Report<'_>,
     ) -> Result<Self, NoUi> {
-        let wanted = Wanted { name: name(tree, request)?, request, pinned: tree.verified };
+        let wanted = Wanted::new(tree, request)?;
         if let Some(ui) = wanted.kept(report) {
             return Ok(ui);
         }
-        let shared = wanted.shared(report);
-        if shared.is_none() && !mirror::is_named(&wanted) {
-            npm::check(request)?;
-        }
-        let lock = Lock::first(&request.homes(), report)?;
-        // Another process may have brought it while this one waited.
+        let waits = &mut |_: Progress<'_>| {
+            report(Progress::Say("waiting for the web UI, which another process is building"));
+        };
+        let lock = Lock::first(&request.homes(), waits)?;
+        // It may have built it with a Node.js that this one does not know.
         if let Some(ui) = wanted.kept(&mut |_| ()) {
             return Ok(ui);
         }
+        let shared = wanted.shared(report);
         let staging = Staging::new(&lock, "ui")?;
         let dist = staging.dir().join("dist");
         wanted.bring(tree, shared.as_deref(), &dist, lock.dir(), report)?;
@@ -106,7 +122,11 @@ impl Ui {
     }
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    fn new(tree: &SourceTree, request: &'a Request) -> Result<Self, Error> {
+        Ok(Self { name: name(tree, request)?, request, pinned: tree.verified })
+    }
+
     fn is_pinned(&self, id: &str) -> bool {
         self.pinned && id == self.request.pin.ui_page_tree
     }

@@ -67,9 +67,28 @@ fn it_is_built_once_in_a_copy_and_then_kept() {
     request.offline = true;
     assert_eq!(prepare(&tree, &request).unwrap(), ui);
     let calls = fs::read_to_string(dir.path().join("calls")).unwrap();
-    // It is asked before the lock is waited for, and before it works.
-    let asked = "--version\n--version\n";
-    assert_eq!(calls, format!("{asked}ci --include=dev --no-audit --no-fund\nrun build\n"));
+    assert_eq!(calls, "--version\nci --include=dev --no-audit --no-fund\nrun build\n");
+}
+
+/// A build that `cargo xtask` started waits for the page that `cargo xtask` builds, with a Node.js of its own.
+#[cfg(unix)]
+#[test]
+fn who_has_no_npm_waits_for_another_who_has() {
+    let script = format!("sleep 1; mkdir -p dist/_app && cd dist && touch {FILES}");
+    let (_dir, tree, request) = set_up(&script);
+    let without = Request { npm: "/no/such/npm".into(), ..request.clone() };
+    assert_eq!(Ui::check(&tree, &request), Ok(()));
+    assert_eq!(Ui::check(&tree, &without), Err(NoUi::NoNpm));
+    assert!(!Ui::is_kept(&tree, &request));
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| prepare(&tree, &request).unwrap());
+        while !request.root.join(".ui.new/src").exists() && !other.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert_eq!(prepare(&tree, &without).unwrap(), other.join().unwrap());
+    });
+    assert!(Ui::is_kept(&tree, &without));
+    assert_eq!(Ui::check(&tree, &without), Ok(()));
 }
 
 #[cfg(unix)]

@@ -8,8 +8,7 @@ use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use workspace::screen::Screen;
-use workspace::source::{self, WithoutPage};
-use workspace::{built, cargo, install, tools};
+use workspace::{built, cargo, install, source, tools};
 
 use crate::toolkits;
 
@@ -61,8 +60,9 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut screen = Screen::new();
     let toolkits = toolkits::find(&mut config, args.yes)?;
     install::ensure(&config, &[], args.yes)?;
-    source::with_page(&mut screen, args.yes, WithoutPage::GoOn)?;
-    let server = built::server(&mut screen, &args.features, &toolkits)?;
+    let server = source::beside_page(&mut screen, args.yes, |screen| {
+        built::server(screen, &args.features, &toolkits)
+    })?;
     let mut added: Vec<OsString> = Vec::new();
     if !names_a_model(&args.server) {
         let demo = cargo::root().join("tests/models/llama-demo.gguf");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use llama_src::{Error, NoUi, Pin, Progress, Request, SourceTree, Ui};
+use llama_src::{Error, NoUi, Pin, Progress, Report, Request, SourceTree, Ui};
 
 use crate::screen::Screen;
 use crate::{cargo, install, node};
@@ -81,17 +81,60 @@ pub fn page(
         request.node = Some(node::ensure()?);
         found = prepare(&request, screen);
     }
+    taken(source, found, without, &mut |news| screen.news(news))
+}
+
+/// What `work` gives, which runs while the web UI is built: it compiles C++ for as long as the page is not there. Without
+/// the page it goes on.
+///
+/// # Errors
+/// Of `work`, or when the source cannot be had.
+pub fn beside_page<T>(
+    screen: &mut Screen,
+    yes: bool,
+    work: impl FnOnce(&mut Screen) -> Result<T>,
+) -> Result<T> {
+    let (source, mut request) = (alone(screen)?, request()?);
+    let found = Ui::check(&source, &request);
+    if matches!(found, Err(NoUi::NoNpm | NoUi::OldNode(_))) && (yes || agreed()?) {
+        request.node = Some(node::ensure()?);
+    }
+    std::thread::scope(|scope| {
+        let page = scope.spawn(|| {
+            // The line that changes is that of the C++.
+            let mut said = Screen::new();
+            let report = &mut |news: Progress<'_>| {
+                if let Progress::Say(_) = news {
+                    said.news(news);
+                }
+            };
+            let found = Ui::prepare(&source, &request, report);
+            taken(&source, found, WithoutPage::GoOn, report)
+        });
+        let done = work(screen)?;
+        page.join().expect("it does not panic")?;
+        Ok(done)
+    })
+}
+
+/// What became of the page.
+fn taken(
+    source: &SourceTree,
+    found: Result<Ui, NoUi>,
+    without: WithoutPage,
+    report: &mut Report<'_>,
+) -> Result<()> {
     match found {
         Ok(ui) => {
             if source.verified && !ui.pinned {
                 let text = "the web UI that npm built differs from the page that the pin names";
-                screen.news(Progress::Say(text));
+                report(Progress::Say(text));
             }
             remove_old_uis(&ui.dir)
         }
         Err(error) if without == WithoutPage::Fail => Err(explain(error)),
         Err(error) => {
-            screen.news(Progress::Say(&format!("no web UI: {:#}", explain(error))));
+            report(Progress::Say(&format!("no web UI: {:#}", explain(error))));
             Ok(())
         }
     }
