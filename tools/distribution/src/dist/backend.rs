@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use llama_build::cmake::{self, Layout};
+use llama_build::cmake;
+use llama_build::layout::Layout;
 use llama_build::progress::Progress;
 use llama_build::toolchain::{self, Toolchain};
 use llama_build::{Config, FlagSet, Pin};
