@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use llama_build::cmake::{self, Layout};
+use llama_build::cmake;
+use llama_build::layout::Layout;
 use llama_build::progress::Progress;
 use llama_build::source::Source;
 use llama_build::{

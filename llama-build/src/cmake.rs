@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::feature::Feature;
 use crate::file_api::Codemodel;
 use crate::flags::{self, FlagSet};
+use crate::layout::Layout;
 use crate::progress::Progress;
 use crate::toolchain::{self, Toolchain};
 use crate::{Error, cache, file_api, jobs};
@@ -28,32 +29,6 @@ const INJECTED: [(&str, &str); 8] = [
     ("regex.cpp", include_str!("../cmake/regex.cpp")),
     ("std/regex", include_str!("../cmake/std/regex")),
 ];
-
-/// Folders of one build.
-#[derive(Debug, Clone)]
-pub struct Layout {
-    /// Of the build and its logs; Cargo's `OUT_DIR` in a build script.
-    pub root: PathBuf,
-    /// The patched copy of llama.cpp; several builds may share it.
-    pub source: PathBuf,
-    /// CMake's folder.
-    pub build: PathBuf,
-}
-
-impl Layout {
-    /// The layout under `root`.
-    #[must_use]
-    pub fn new(root: &Path) -> Self {
-        Self { root: root.into(), source: root.join("llama.cpp"), build: root.join("build") }
-    }
-
-    /// Another build of the same source, in a folder `name` beside it.
-    #[must_use]
-    pub fn beside(&self, name: &str) -> Self {
-        let root = self.root.join(name);
-        Self { build: root.join("build"), source: self.source.clone(), root }
-    }
-}
 
 /// Configures and builds; the files that come of it.
 ///

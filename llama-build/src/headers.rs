@@ -3,7 +3,7 @@
 use llama_src::sh::Cmd;
 
 use crate::config::Config;
-use crate::toolchain::{Found, Missing};
+use crate::requirement::{Found, Missing};
 
 /// The header `name`.
 pub(crate) fn find(name: &str, config: &Config) -> Result<Found, Missing> {

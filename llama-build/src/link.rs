@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use llama_src::sh::Cmd;
 
-use crate::artifacts::Link;
+use crate::link_line::Link;
 use crate::manifest::{FILE, Manifest};
 use crate::program::Program;
 use crate::{Artifacts, Error, cargo};

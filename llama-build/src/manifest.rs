@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifacts::Artifacts;
 use crate::flags::FlagSet;
-use crate::{Error, Pin, cargo, source};
+use crate::{Error, Pin, cargo};
 
 /// Changes when a reader of an older manifest would misunderstand a newer one.
 pub const SCHEMA: u32 = 1;
@@ -119,7 +119,7 @@ impl Manifest {
     }
 
     fn differs_in_source(&self, pin: &Pin) -> Result<Vec<String>, Error> {
-        let patches = source::patches_tree(&llama_src::root())?;
+        let patches = patches_tree(&llama_src::root())?;
         let facts = [
             ("the tag", &self.tag, &pin.tag),
             ("the tree", &self.tree, &pin.tree),
@@ -153,4 +153,11 @@ impl Manifest {
         let text = serde_json::to_string_pretty(self).expect("strings, numbers and paths");
         std::fs::write(&path, text + "\n").map_err(|e| Error::io("write", &path, &e))
     }
+}
+
+/// The git tree id of the patches in the vendor folder `root`.
+pub(crate) fn patches_tree(root: &Path) -> Result<String, Error> {
+    let dir = root.join("patches");
+    let patches = llama_src::tree::walk(&dir, &|_| true)?;
+    llama_src::tree::id(&dir, &patches, Some(&BTreeSet::new()))
 }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::artifacts::{Link, arguments, link_line};
-use crate::cmake::Layout;
 use crate::config::Config;
 use crate::feature::Feature;
 use crate::file_api::Codemodel;
+use crate::layout::Layout;
+use crate::link_line::{self, Link};
 use crate::target::Os;
 
 /// A program of upstream's that a build gave, and how another one is linked with what it is made of.
@@ -39,7 +39,7 @@ impl Program {
             .artifacts
             .first()
             .ok_or_else(|| Error::missing(format!("CMake reports no file for `{name}`")))?;
-        let mut line = link_line(target, model, &layout.build, config);
+        let mut line = link_line::of(target, model, &layout.build, config);
         // rustc names libc before these words, and the linker looks no further than its own words for what
         // an archive needs: on aarch64 the guard of stack protectors, which libc's script finds.
         if model.implicit.iter().any(|name| name == "c") {
@@ -61,7 +61,8 @@ impl Program {
         }
         // An open quote is CMake's to tell.
         let ldflags = config.compilers.ldflags.as_deref().and_then(shlex::split);
-        let libraries = line.iter().flat_map(|link| arguments(link, config.target.is_msvc()));
+        let libraries =
+            line.iter().flat_map(|link| link_line::arguments(link, config.target.is_msvc()));
         let link_args = ldflags.unwrap_or_default().into_iter().chain(libraries).collect();
         Ok(Self { path: path.clone(), link_args, run_path })
     }

@@ -52,6 +52,24 @@ pub struct Requirement {
     pub hint: Option<String>,
 }
 
+/// A tool that will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The program, or the header's name.
+    pub path: PathBuf,
+    /// As the tool prints it; empty for a header.
+    pub version: String,
+}
+
+/// A tool that is not there, or is too old.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Set when something is there: which version, and which is needed.
+    pub too_old: Option<String>,
+    /// Places that were tried.
+    pub looked_in: Vec<String>,
+}
+
 /// Everything that `config` needs, most general first.
 #[must_use]
 pub fn all(config: &Config) -> Vec<Requirement> {

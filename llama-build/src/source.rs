@@ -1,13 +1,12 @@
 //! The source of one build: the verified tree, copied, patched, with the web UI in it.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use llama_src::{NoUi, Origin, Request, SourceTree, Ui};
 
-use crate::cmake::Layout;
 use crate::feature::Feature;
+use crate::layout::Layout;
 use crate::progress::Progress;
 use crate::{Artifacts, Config, Error, FlagSet, Manifest, Pin, cargo, manifest};
 
@@ -75,7 +74,7 @@ impl Source {
             tree: pin.tree.clone(),
             verified: self.verified,
             patches: self.patches,
-            patches_tree: patches_tree(&llama_src::root())?,
+            patches_tree: manifest::patches_tree(&llama_src::root())?,
             target: config.target.to_string(),
             ui: self.ui,
             flags,
@@ -84,13 +83,6 @@ impl Source {
             artifacts,
         })
     }
-}
-
-/// The git tree id of the patches in the vendor folder `root`.
-pub(crate) fn patches_tree(root: &Path) -> Result<String, Error> {
-    let dir = root.join("patches");
-    let patches = llama_src::tree::walk(&dir, &|_| true)?;
-    llama_src::tree::id(&dir, &patches, Some(&BTreeSet::new()))
 }
 
 /// What the environment says about the source.

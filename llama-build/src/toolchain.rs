@@ -11,7 +11,7 @@ use crate::cargo;
 use crate::config::Config;
 use crate::headers;
 use crate::packages::Manager;
-use crate::requirement::{self, Probe, Requirement};
+use crate::requirement::{self, Found, Missing, Probe, Requirement};
 
 /// A requirement and what was found of it.
 #[derive(Debug, Clone)]
@@ -20,24 +20,6 @@ pub struct Finding {
     pub requirement: Requirement,
     /// Where it is, or why what is there does not do.
     pub result: Result<Found, Missing>,
-}
-
-/// A tool that will do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// The program, or the header's name.
-    pub path: PathBuf,
-    /// As the tool prints it; empty for a header.
-    pub version: String,
-}
-
-/// A tool that is not there, or is too old.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// Set when something is there: which version, and which is needed.
-    pub too_old: Option<String>,
-    /// Places that were tried.
-    pub looked_in: Vec<String>,
 }
 
 /// The tools that a build uses.

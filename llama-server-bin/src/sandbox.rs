@@ -79,10 +79,11 @@ fn restrict(args: &[OsString]) -> Result<Vec<String>, String> {
     if options::only_prints(args) {
         return Ok(Vec::new());
     }
-    let plan = system::plan(args)?;
+    let system = system::System::here()?;
+    let plan = plan::Plan::new(&request::read(args, &system), &system);
     let mut missing = Vec::new();
     let files::Enforced { abi, unnamed } = files::restrict(&plan)?;
-    if abi < files::WITH_PORTS {
+    if abi < plan::WITH_PORTS {
         missing.push(match abi {
             0 => "this kernel or container engine has no Landlock: access to files and ports \
                 stays open"

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
+use crate::engine::found_base;
 use crate::needs;
 use crate::process::{Finished, command, finish, wait_for};
 use crate::workspace::{root, xtask};
+
+pub use crate::engine::docker;
 
 /// What the names of the tests' images begin with; nobody's images are overwritten.
 pub const REGISTRY: &str = "llama-it";
@@ -27,16 +29,6 @@ pub fn base() -> &'static str {
     found_base().expect("a test that needs the base has asked for Docker")
 }
 
-pub(crate) fn found_base() -> Option<&'static str> {
-    static BASE: OnceLock<Option<String>> = OnceLock::new();
-    let find = || {
-        let output = xtask(&["image", "base"]).output();
-        let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        output.status.success().then_some(name)
-    };
-    BASE.get_or_init(find).as_deref()
-}
-
 /// The names of the variants, from the release matrix.
 ///
 /// # Panics
@@ -46,13 +38,6 @@ pub fn variants() -> BTreeSet<String> {
     let matrix: Vec<Value> = serde_json::from_slice(&matrix).expect("a matrix in JSON");
     let names = matrix.iter().map(|row| row["variant"].as_str().expect("a name").to_owned());
     names.collect()
-}
-
-/// `docker` with these arguments.
-pub fn docker(args: &[&str]) -> Command {
-    let mut docker = command("docker");
-    docker.args(args).current_dir(root());
-    docker
 }
 
 /// What `docker` with these arguments prints, without the last line break.

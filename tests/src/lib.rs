@@ -4,6 +4,7 @@ pub mod browser;
 #[path = "../../gguf-packer/tests/convert/checkpoints/mod.rs"]
 pub mod checkpoints;
 pub mod docker;
+mod engine;
 pub mod gguf;
 pub mod http;
 pub mod hub;

@@ -66,12 +66,12 @@ pub fn arm64_dist() -> Option<PathBuf> {
 /// A Docker engine that keeps images as containerd does, with the base of our images.
 pub fn docker() -> Option<()> {
     let says = |args: &[&str]| {
-        let output = crate::docker::docker(args).output().ok().filter(|it| it.status.success())?;
+        let output = crate::engine::docker(args).output().ok().filter(|it| it.status.success())?;
         Some(String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let info = says(&["info", "--format", "{{json .DriverStatus}}"]);
     let store = info.is_some_and(|info| info.contains("io.containerd.snapshotter"));
-    let found = store && crate::docker::found_base().is_some();
+    let found = store && crate::engine::found_base().is_some();
     need_root(
         "a Docker engine with containerd's image store; run `cargo xtask setup docker --yes`, and give an \
          engine of your own `\"features\": {\"containerd-snapshotter\": true}` in /etc/docker/daemon.json",

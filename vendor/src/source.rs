@@ -1,5 +1,8 @@
 //! Finds the source tree: the user's own, an archive of the user's, the one that is there, or a fetched one.
 
+#[cfg(feature = "fetch")]
+mod mirrors;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
@@ -275,7 +278,7 @@ fn fetched(request: &Request, again: bool, report: &mut Report<'_>) -> Result<So
         return present(request, &dest);
     }
     let staging = Staging::new(&lock, TREE)?;
-    let (tree, stamp, mirror) = crate::fetch::tree(request, staging.dir(), report)?;
+    let (tree, stamp, mirror) = mirrors::tree(request, staging.dir(), report)?;
     staging.publish(&tree, &dest)?;
     stamp.write(&dest);
     Ok(SourceTree::new(request, dest, true, Origin::Mirror(mirror)))

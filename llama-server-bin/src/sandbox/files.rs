@@ -13,8 +13,6 @@ use super::plan::Plan;
 
 /// What is restricted: of newer kernels, too, no more than what was tried here.
 const NEWEST: ABI = ABI::V7;
-/// The first ABI that knows ports (Linux 6.7).
-pub(crate) const WITH_PORTS: u8 = 4;
 
 /// Where drivers and libc make what they share between processes.
 const SHARED_MEMORY: &str = "/dev/shm";

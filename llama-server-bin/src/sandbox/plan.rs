@@ -15,6 +15,9 @@ pub(crate) const READ_VARIABLE: &str = "LLAMA_SERVER_SANDBOX_READ";
 /// The same, to write as well.
 pub(crate) const WRITE_VARIABLE: &str = "LLAMA_SERVER_SANDBOX_WRITE";
 
+/// The first ABI of Landlock that knows ports (Linux 6.7).
+pub(crate) const WITH_PORTS: u8 = 4;
+
 /// What stays possible. What is not there when the server starts is left out.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
@@ -183,7 +186,7 @@ impl Plan {
             let what = list(&self.write, |path| path.display().to_string(), "nothing");
             parts.push(format!("writes {what}"));
         }
-        if abi >= super::files::WITH_PORTS {
+        if abi >= WITH_PORTS {
             let ports =
                 |ports: &BTreeSet<u16>| format!("port {}", list(ports, u16::to_string, "none"));
             let bind = self.bind.as_ref().map_or_else(|| "any port".to_owned(), ports);

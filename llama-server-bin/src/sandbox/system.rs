@@ -4,9 +4,6 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::plan::Plan;
-use super::request;
-
 /// What a plan depends on besides the command line.
 pub(crate) struct System<'a> {
     /// A variable of the environment.
@@ -31,30 +28,35 @@ pub(crate) struct System<'a> {
     pub(crate) user: u32,
 }
 
-/// The plan for this process.
-///
-/// # Errors
-/// A sentence where `/proc` is not there.
-pub(crate) fn plan(args: &[OsString]) -> Result<Plan, String> {
-    let maps = std::fs::read_to_string("/proc/self/maps")
-        .map_err(|error| format!("cannot read /proc/self/maps: {error}"))?;
-    let program = std::env::current_exe().map_err(|error| format!("/proc/self/exe: {error}"))?;
-    let devices = std::fs::read_dir("/dev").into_iter().flatten().flatten();
+impl System<'static> {
+    /// That of this process.
+    ///
+    /// # Errors
+    /// A sentence where `/proc` is not there.
+    pub(crate) fn here() -> Result<Self, String> {
+        let maps = std::fs::read_to_string("/proc/self/maps")
+            .map_err(|error| format!("cannot read /proc/self/maps: {error}"))?;
+        let program =
+            std::env::current_exe().map_err(|error| format!("/proc/self/exe: {error}"))?;
+        let devices = std::fs::read_dir("/dev").into_iter().flatten().flatten();
+        Ok(Self {
+            env: &variable,
+            read: &|file| std::fs::read_to_string(file).ok(),
+            exists: &|path| path.exists(),
+            links: &|folder| links(folder, 2),
+            folder: std::env::current_dir().unwrap_or_default(),
+            program,
+            mapped: mapped(&maps),
+            loader_conf: loader_conf(),
+            devices: devices.map(|entry| entry.path()).collect(),
+            user: rustix::process::getuid().as_raw(),
+        })
+    }
+}
+
+fn variable(name: &str) -> Option<OsString> {
     #[expect(clippy::disallowed_methods, reason = "the server's variables, not a build's")]
-    let env = |name: &str| std::env::var_os(name);
-    let system = System {
-        env: &env,
-        read: &|file| std::fs::read_to_string(file).ok(),
-        exists: &|path| path.exists(),
-        links: &|folder| links(folder, 2),
-        folder: std::env::current_dir().unwrap_or_default(),
-        program,
-        mapped: mapped(&maps),
-        loader_conf: loader_conf(),
-        devices: devices.map(|entry| entry.path()).collect(),
-        user: rustix::process::getuid().as_raw(),
-    };
-    Ok(Plan::new(&request::read(args, &system), &system))
+    std::env::var_os(name)
 }
 
 /// Symbolic links in so many levels of folders.

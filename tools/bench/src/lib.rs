@@ -8,6 +8,7 @@ mod bandwidth;
 mod build;
 mod engines;
 mod journal;
+mod load;
 mod machine;
 mod recipe;
 mod report;
@@ -27,6 +28,7 @@ use gpu_test::synthetic::Shape;
 use args::{Args, Word};
 use journal::Journal;
 use results::Results;
+use side::Side;
 use workspace::cargo;
 use workspace::screen::{self, Screen};
 
@@ -49,7 +51,7 @@ fn run(args: &Args) -> Result<()> {
     if args.words.first() != Some(&Word::Build) && !args.names_official() {
         build::keep_official(&mut screen)?;
     }
-    let mut sides = side::all(args, &mut screen)?;
+    let mut sides = compared(args, &mut screen)?;
     let (ours, others) = sides.split_at(1);
     let told = [if only_builds { &[] } else { ours }, others].concat();
     let results = Results::new(machine::read(), &told, args.quick)?;
@@ -59,7 +61,7 @@ fn run(args: &Args) -> Result<()> {
             Word::Build => {
                 build::run(args, &mut journal, &mut screen)?;
                 // The words after it measure what it has made.
-                sides = side::all(args, &mut screen)?;
+                sides = compared(args, &mut screen)?;
             }
             Word::Size => size::run(args, &mut journal, &mut screen)?,
             Word::Start => start::run(args, &sides, &mut journal, &mut screen)?,
@@ -68,6 +70,24 @@ fn run(args: &Args) -> Result<()> {
     }
     screen::print(format_args!("\nall of it: {}\n", args.json().display()));
     Ok(())
+}
+
+/// All sides that `args` have compared.
+///
+/// # Errors
+/// When a place for engines cannot be made.
+fn compared(args: &Args, screen: &mut Screen) -> Result<Vec<Side>> {
+    let mut sides = vec![side::ours(&args.dist()), side::upstream(&args.official())];
+    if let Some(cpu) = &args.cpu {
+        let only = |side| side::only(side, cpu, &folder().join("only"));
+        sides = sides.into_iter().map(only).collect::<Result<_>>()?;
+    }
+    if args.words.contains(&Word::Run) {
+        for engine in &args.engines {
+            sides.push(engines::side(*engine, screen)?);
+        }
+    }
+    Ok(sides)
 }
 
 /// The first line of what went wrong.

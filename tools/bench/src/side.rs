@@ -7,10 +7,7 @@ use anyhow::{Context, Result, bail};
 use llama_src::Error;
 use llama_src::sh::Cmd;
 
-use crate::args::{Args, Word};
-use crate::engines;
 use product::manifest::Manifest;
-use workspace::screen::Screen;
 
 pub(crate) const OURS: &str = "ours";
 /// The side that ratios are to.
@@ -37,25 +34,8 @@ pub(crate) enum Way {
     Missing(String),
 }
 
-/// All that `args` name.
-///
-/// # Errors
-/// When a place for engines cannot be made.
-pub(crate) fn all(args: &Args, screen: &mut Screen) -> Result<Vec<Side>> {
-    let mut sides = vec![ours(&args.dist()), upstream(&args.official())];
-    if let Some(cpu) = &args.cpu {
-        let only = |side| only(side, cpu, &crate::folder().join("only"));
-        sides = sides.into_iter().map(only).collect::<Result<_>>()?;
-    }
-    if args.words.contains(&Word::Run) {
-        for engine in &args.engines {
-            sides.push(engines::side(*engine, screen)?);
-        }
-    }
-    Ok(sides)
-}
-
-fn ours(dist: &Path) -> Side {
+/// Our distribution in the folder `dist`.
+pub(crate) fn ours(dist: &Path) -> Side {
     let name = OURS.to_owned();
     match Manifest::read(dist) {
         Ok(manifest) => Side {
@@ -71,7 +51,8 @@ fn ours(dist: &Path) -> Side {
     }
 }
 
-fn upstream(build: &Path) -> Side {
+/// Upstream's build in the folder `build`.
+pub(crate) fn upstream(build: &Path) -> Side {
     let program = build.join("bin/llama-server");
     let way = match program.is_file() {
         true => Way::Server(program),
@@ -82,7 +63,7 @@ fn upstream(build: &Path) -> Side {
 }
 
 /// The side with one CPU variant, from a copy in `folder`.
-fn only(side: Side, cpu: &str, folder: &Path) -> Result<Side> {
+pub(crate) fn only(side: Side, cpu: &str, folder: &Path) -> Result<Side> {
     let Way::Server(program) = &side.way else { return Ok(side) };
     let from = program.parent().context("a program is in a folder")?;
     let to = folder.join(&side.name);

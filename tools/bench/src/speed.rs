@@ -1,29 +1,21 @@
 //! `run`: tokens each second, of the same models on every side, and how much of the memory's bandwidth that is.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use demo_model::rng::Rng;
 use gpu_test::server::{self, Running};
-use gpu_test::synthetic::{self, Mix, SPECIAL, Shape};
+use gpu_test::synthetic::{self, Mix, Shape};
 use llama_src::sh::Cmd;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::args::Args;
 use crate::journal::{Journal, Series};
+use crate::load::{Load, prompt, request};
 use crate::results::{MEMORY, Part, Unit};
 use crate::side::{self, Side, Way};
 use crate::{bandwidth, machine, streams};
 use workspace::screen::Screen;
-
-/// A model file, and what one measurement with it is.
-pub(crate) struct Load {
-    pub(crate) model: PathBuf,
-    pub(crate) vocab: usize,
-    /// Tokens of a prompt, and tokens that are generated.
-    pub(crate) prompt: usize,
-    pub(crate) generated: usize,
-}
 
 pub(crate) fn run(
     args: &Args,
@@ -118,19 +110,6 @@ fn measure(way: &Way, load: &Load) -> Result<[f64; 2]> {
     }
 }
 
-/// Random tokens.
-pub(crate) fn prompt(load: &Load, rng: &mut Rng) -> Vec<usize> {
-    (0..load.prompt).map(|_| SPECIAL + rng.below(load.vocab - SPECIAL)).collect()
-}
-
-/// What a server is asked for: `count` tokens after `prompt`, whatever they are.
-pub(crate) fn request(prompt: &[usize], count: usize) -> Value {
-    json!({
-        "prompt": prompt, "n_predict": count, "ignore_eos": true, "temperature": 0,
-        "cache_prompt": false,
-    })
-}
-
 fn rates(running: &Running, prompt: &[usize], count: usize) -> Result<[f64; 2]> {
     let answer = running.complete(&request(prompt, count))?;
     let timings = &answer["timings"];
@@ -157,6 +136,8 @@ fn driven(text: &str) -> Option<[f64; 2]> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::args::tests::parsed;
 

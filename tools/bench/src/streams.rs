@@ -10,9 +10,9 @@ use workspace::http;
 
 use crate::args::Args;
 use crate::journal::{Journal, Series};
+use crate::load::{self, Load};
 use crate::results::{Part, Unit};
 use crate::side::{self, Side, Way};
-use crate::speed::{self, Load};
 use workspace::screen::Screen;
 
 const STREAMS: [usize; 4] = [1, 4, 16, 64];
@@ -72,7 +72,7 @@ fn together(url: &str, load: &Load, streams: usize) -> Result<f64> {
             .map(|stream| {
                 let ready = &ready;
                 scope.spawn(move || {
-                    let prompt = speed::prompt(load, &mut Rng::new(stream as u64));
+                    let prompt = load::prompt(load, &mut Rng::new(stream as u64));
                     let client = http::client(PATIENCE);
                     ready.wait();
                     answer(&client, url, &prompt, load.generated)
@@ -89,7 +89,7 @@ fn together(url: &str, load: &Load, streams: usize) -> Result<f64> {
 }
 
 fn answer(client: &http::Agent, url: &str, prompt: &[usize], due: usize) -> Result<()> {
-    let answer = http::json(http::post(client, url, &speed::request(prompt, due))?)?;
+    let answer = http::json(http::post(client, url, &load::request(prompt, due))?)?;
     let count = answer["tokens_predicted"].as_u64();
     ensure!(count == Some(due as u64), "an answer of other than {due} tokens");
     Ok(())

@@ -1,9 +1,9 @@
 //! Attention, for all heads of a layer, and its gradient.
 
+use crate::layer::Layer;
 use crate::matmul::{Dims, Into, Multiplier, View};
 use crate::model::Shape;
 use crate::ops;
-use crate::pass::Layer;
 
 /// Fills the layer's probabilities and the heads' outputs from queries, keys and values.
 pub(crate) fn attend(multiplier: &mut Multiplier, shape: &Shape, layer: &mut Layer) {

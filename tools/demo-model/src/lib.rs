@@ -10,6 +10,7 @@ pub mod check;
 pub mod corpus;
 pub mod export;
 pub mod gguf;
+mod layer;
 mod matmul;
 pub mod model;
 pub mod ops;

@@ -1,28 +1,10 @@
 //! One pass forward and one backward through the network, for one text.
 
 use crate::attention::{attend, attend_back};
+use crate::layer::Layer;
 use crate::matmul::{Dims, Into, Multiplier, View};
 use crate::model::{EMBEDDING, Model, OUTPUT_NORM, Part, Shape, index};
 use crate::ops::{self, Rotation, Target};
-
-/// What one layer computed on the way forward and needs on the way back.
-#[derive(Default)]
-pub(crate) struct Layer {
-    input: Vec<f32>,
-    attn_scales: Vec<f32>,
-    attn_input: Vec<f32>,
-    pub(crate) query: Vec<f32>,
-    pub(crate) key: Vec<f32>,
-    pub(crate) value: Vec<f32>,
-    pub(crate) attention: Vec<f32>,
-    pub(crate) heads: Vec<f32>,
-    middle: Vec<f32>,
-    ffn_scales: Vec<f32>,
-    ffn_input: Vec<f32>,
-    gate: Vec<f32>,
-    up: Vec<f32>,
-    gated: Vec<f32>,
-}
 
 /// The memory of one worker: activations, gradients and the multiplier.
 pub(crate) struct Pass {

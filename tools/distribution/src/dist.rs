@@ -1,9 +1,11 @@
 //! `cargo xtask dist`: turns builds into folders and archives that run anywhere.
 
+mod answer;
 pub mod archive;
 mod args;
 mod assemble;
 mod backend;
+mod built;
 mod inside;
 pub mod packer;
 mod payload;
@@ -28,6 +30,7 @@ use crate::component;
 use crate::licenses;
 use crate::sbom;
 use crate::toolkit::{self, Toolkit};
+use built::Built;
 use payload::Payload;
 use plan::Plan;
 use product::arch::Arch;
@@ -42,8 +45,9 @@ use workspace::requirements;
 use workspace::screen::{self, Screen};
 use workspace::source::{self, WithoutPage};
 
+pub(crate) use answer::run as run_backend;
 pub(crate) use args::Args;
-pub(crate) use inside::{WORD as BACKEND_WORD, run as run_backend};
+pub(crate) use inside::WORD as BACKEND_WORD;
 
 /// The name of the folder of `row`'s distribution.
 pub fn folder_of(row: &variant::Row) -> String {
@@ -311,7 +315,7 @@ impl Dist<'_> {
         plan: &Plan,
         toolkit: &Toolkit,
         payload: &Payload,
-        backend: Option<&backend::Built>,
+        backend: Option<&Built>,
     ) -> Result<Manifest> {
         fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
         let built = payload.programs.iter().chain(&payload.libraries);
@@ -341,7 +345,7 @@ impl Dist<'_> {
         plan: &Plan,
         toolkit: &Toolkit,
         payload: &Payload,
-        backend: Option<&backend::Built>,
+        backend: Option<&Built>,
     ) -> Result<Manifest> {
         let (identity, build) = (&self.identity, &payload.build);
         let mut flags = BTreeMap::from([("llama-server".to_owned(), by_name(&build.flags))]);

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use llama_build::config::{Compilers, Toolkits};
 use llama_build::requirement;
-use llama_build::toolchain::{self, Found};
+use llama_build::requirement::Found;
+use llama_build::toolchain;
 use llama_src::Error;
 
 use closure::VendorFile;

@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use llama_build::cmake::{self, Layout};
+use llama_build::cmake;
+use llama_build::layout::Layout;
 use llama_build::progress::Progress;
 use llama_build::{Config, Features, FlagSet, Pin, source, toolchain};
 use llama_src::Error;

@@ -1,48 +1,16 @@
-//! What a person types after `cargo xtask image build`, `tags` and `manifest`: they speak of the same
-//! images, so they share their words.
+//! What a person types after `cargo xtask image build`, `tags` and `manifest`, besides the words that they share
+//! (`images.rs`).
 
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use llama_src::Error;
-use product::args::{Variants, path, variants};
-use product::variant::Variant;
+use product::args::path;
 
+use super::images::Images;
 use super::packer;
 use super::plan::{Cache, Output};
-use super::semver::Semver;
-use super::tags::{Scheme, Schemes};
-
-/// Which images, and what they are called.
-#[derive(Debug, clap::Args)]
-pub(super) struct Images {
-    /// The images
-    #[arg(required = true, value_name = "VARIANT", value_parser = variants())]
-    variants: Vec<Variants>,
-    /// Version of the vendor's toolkit, or all; default: the releases'
-    #[arg(long, value_name = "X.Y|all")]
-    pub(super) toolkit: Option<String>,
-    /// linux/amd64, linux/arm64; default: this machine's for build, all
-    /// that the variant has for tags and manifest
-    #[arg(long = "platform", value_name = "LIST", value_delimiter = ',', verbatim_doc_comment)]
-    pub(super) platforms: Vec<String>,
-    /// The image without shell and package manager
-    #[arg(long)]
-    pub(super) minimal: bool,
-    /// Start of the names; default: names for this machine
-    #[arg(long, value_name = "HOST/OWNER", value_parser = registry)]
-    pub(super) registry: Option<String>,
-    /// repository: llama-cpp-cpu:VERSION; the default, except for tags
-    /// platform: llama-cpp:latest-cpu-amd64
-    /// release: llama-cpp:cuda12.8, llama-cpp:1.2-cpu
-    /// all: the default of tags
-    #[arg(long, value_name = "NAME", hide_possible_values = true, verbatim_doc_comment)]
-    scheme: Option<Schemes>,
-    /// Also the names of this release
-    #[arg(long, value_name = "X.Y.Z", value_parser = Semver::parse)]
-    pub(super) semver: Option<Semver>,
-}
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -131,17 +99,6 @@ pub struct Manifest {
     pub(super) plan: bool,
 }
 
-impl Images {
-    pub(super) fn variants(&self) -> Vec<Variant> {
-        self.variants.iter().flat_map(|list| list.0.iter().copied()).collect()
-    }
-
-    /// The one scheme of the names; `None`: all of them.
-    pub(super) fn scheme(&self, default: Option<Scheme>) -> Option<Scheme> {
-        self.scheme.map_or(default, Schemes::one)
-    }
-}
-
 impl Build {
     /// What the parser cannot see.
     ///
@@ -193,17 +150,6 @@ pub(super) fn output(text: &str) -> Result<Output> {
             Error::usage("no place").hint("--output oci:image.tar").hint("--output dir:folder")
         ),
     }
-}
-
-/// `HOST/OWNER` as image names want it.
-fn registry(name: &str) -> Result<String> {
-    let plain = name.trim_end_matches('/');
-    let plain = plain.split_once("://").map_or(plain, |(_, rest)| rest).to_lowercase();
-    if plain == name && !plain.is_empty() {
-        return Ok(plain);
-    }
-    let hint = if plain.is_empty() { "HOST/OWNER" } else { &plain };
-    bail!(Error::usage("no image name begins with it").hint(format!("--registry {hint}")))
 }
 
 #[cfg(test)]

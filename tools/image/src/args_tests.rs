@@ -2,6 +2,8 @@
 
 use clap::Parser;
 
+use product::variant::Variant;
+
 use super::*;
 use crate::{Cli, Command};
 

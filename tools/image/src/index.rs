@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::args;
 use super::engine::{Engine, Wish, docker};
+use super::images::Scheme;
 use super::labels::{self, Facts};
 use super::subject::{Platforms, Subject, platforms};
-use super::tags::{Naming, Scheme, Tag};
+use super::tags::{Naming, Tag};
 use product::identity::Identity;
 use workspace::screen;
 

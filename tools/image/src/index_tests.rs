@@ -1,7 +1,7 @@
 //! Lines that join images, and what `release.json` says of them.
 
 use super::*;
-use crate::tags::Schemes;
+use crate::images::Schemes;
 use clap::ValueEnum;
 use product::arch::Arch;
 use product::variant::Variant;

@@ -13,6 +13,7 @@ mod dist;
 #[path = "doors_tests.rs"]
 mod doors_tests;
 mod engine;
+mod images;
 mod index;
 mod labels;
 mod layers;

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use llama_src::Error;
 
-use super::args::Images;
+use super::images::Images;
 use product::arch::Arch;
 use product::variant::{Variant, major_minor};
 

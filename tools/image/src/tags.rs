@@ -1,10 +1,9 @@
 //! Every name of an image, in three schemes: a repository for each variant, one repository whose tags
 //! name variant and platform, and the same one by toolkit, release and commit. Pure.
 
-use clap::ValueEnum;
 use serde::Serialize;
 
-use super::args::Images;
+use super::images::{Images, Scheme};
 use super::semver::Semver;
 use super::subject::{Subject, architecture, platforms};
 use product::identity::Identity;
@@ -13,43 +12,6 @@ use product::variant::PACKER;
 /// Repository of the schemes that have one for everything; with `-cpu` and so on, of the one that has
 /// one for each variant.
 pub(super) const REPOSITORY: &str = "llama-cpp";
-
-/// How images are called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Scheme {
-    /// `llama-cpp-cpu:VERSION`.
-    Repository,
-    /// `llama-cpp:latest-cpu-amd64`.
-    Platform,
-    /// `llama-cpp:cuda12.8`, `llama-cpp:1.2-cpu`.
-    Release,
-}
-
-impl Scheme {
-    const ALL: [Self; 3] = [Self::Repository, Self::Platform, Self::Release];
-}
-
-/// One scheme, or every one.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Schemes {
-    Repository,
-    Platform,
-    Release,
-    All,
-}
-
-impl Schemes {
-    /// `None`: all of them.
-    pub(super) fn one(self) -> Option<Scheme> {
-        match self {
-            Self::Repository => Some(Scheme::Repository),
-            Self::Platform => Some(Scheme::Platform),
-            Self::Release => Some(Scheme::Release),
-            Self::All => None,
-        }
-    }
-}
 
 /// What all images of one run have in common.
 #[derive(Debug, Clone)]

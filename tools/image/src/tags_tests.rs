@@ -1,6 +1,9 @@
 //! Every name that the schemes give.
 
+use clap::ValueEnum;
+
 use super::*;
+use crate::images::Schemes;
 use product::variant::Variant;
 
 const VERSION: &str = "2508201420-abc1234";

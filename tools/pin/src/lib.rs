@@ -14,6 +14,7 @@ use workspace::screen::Screen;
 use workspace::source::{self, WithoutPage, request};
 use workspace::tools;
 
+mod keys;
 mod page;
 mod update;
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use llama_src::Error;
 use llama_src::{Pin, Progress, Request, SourceTree, Ui, tree};
 
-use crate::update;
+use crate::keys;
 use distribution::dist::archive;
 use workspace::screen::Screen;
 use workspace::source::{self, explain};
@@ -23,7 +23,7 @@ pub(crate) fn pin(pin: &Pin) -> Result<()> {
     let id = Ui::build_again(&source, &request, report).map_err(explain)?;
     let path = request.root.join("llama.cpp.toml");
     let text = fs::read_to_string(&path).context("cannot read vendor/llama.cpp.toml")?;
-    let text = update::set(&text, "ui_page_tree", &format!("{id:?}"))?;
+    let text = keys::set(&text, "ui_page_tree", &format!("{id:?}"))?;
     fs::write(&path, text).context("cannot write vendor/llama.cpp.toml")?;
     println!("the page of llama.cpp {} now is {id}", request.pin.tag);
     Ok(())

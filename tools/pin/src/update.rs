@@ -7,12 +7,13 @@ mod mirror;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use llama_src::archive::{self, Bounds};
 use llama_src::pin::Mirror;
 use llama_src::sh::Cmd;
 use llama_src::{Pin, Progress, fetch, subset, tree};
 
+use crate::keys::set;
 use workspace::screen::Screen;
 
 /// The git tree ids that a pin holds.
@@ -135,22 +136,6 @@ fn version(cmake: &Path, name: &str) -> Result<String> {
     Ok(if dev { format!("{base}-dev") } else { base })
 }
 
-/// Changes the value of a top-level key of a TOML text and nothing else.
-pub(crate) fn set(text: &str, key: &str, value: &str) -> Result<String> {
-    let start = format!("{key} = ");
-    let mut found = 0;
-    let lines = text.lines().map(|line| {
-        if line.starts_with(&start) && found == 0 {
-            found += 1;
-            return format!("{start}{value}\n");
-        }
-        format!("{line}\n")
-    });
-    let changed: String = lines.collect();
-    ensure!(found == 1, "line `{start}…` not found in vendor/llama.cpp.toml");
-    Ok(changed)
-}
-
 /// Puts `+llama.cpp-<tag>` behind the crate's version.
 fn set_crate_version(manifest: &Path, tag: &str) -> Result<()> {
     let text = fs::read_to_string(manifest)
@@ -167,17 +152,6 @@ fn set_crate_version(manifest: &Path, tag: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_changes_and_comments_stay() {
-        let text = "# why\ntag = \"b1\" \nversion = \"1\"\n\n[[mirror]]\nversion = \"2\"\n";
-        let changed = set(text, "version", "\"3\"").unwrap();
-        assert_eq!(changed, text.replacen("\"1\"", "\"3\"", 1));
-        assert_eq!(
-            set(text, "none", "1").unwrap_err().to_string(),
-            "line `none = …` not found in vendor/llama.cpp.toml"
-        );
-    }
 
     #[test]
     fn the_version_is_what_cmake_would_print() {

@@ -1,30 +1,22 @@
 //! The one library that a GPU variant adds, built from the payload's own source beside its build, and
 //! what it brings of its vendor's.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use llama_build::cmake::{self, Layout};
+use llama_build::cmake;
+use llama_build::layout::Layout;
 use llama_build::progress::Progress;
 use llama_build::toolchain::{self, Toolchain};
 use llama_build::{Config, FlagSet, Pin};
-use serde::{Deserialize, Serialize};
 
+use super::built::Built;
 use super::inside;
 use super::plan::{self, Plan};
 use crate::toolkit::{self, Toolkit, VendorLibrary};
 use product::variant::GpuCode;
 use workspace::cargo;
 use workspace::screen::Screen;
-
-/// A finished backend.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Built {
-    pub library: PathBuf,
-    pub flags: FlagSet,
-    /// What a distribution ships beside it.
-    pub vendor: Vec<VendorLibrary>,
-}
 
 /// Builds the backend of `plan`, where it has one; `root` is the folder of the payload's build, `own`
 /// are the payload's libraries.

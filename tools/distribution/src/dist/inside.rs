@@ -9,12 +9,11 @@ use anyhow::{Context, Result};
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
 
-use super::backend::{self, Built};
-use super::plan::{Choice, Plan};
-use crate::toolkit::{self, Root};
+use super::built::Built;
+use super::plan::Plan;
+use crate::toolkit::Root;
 use product::arch::Arch;
 use product::identity::Identity;
-use product::variant::Variant;
 use workspace::cargo;
 use workspace::screen::Screen;
 
@@ -23,21 +22,21 @@ pub(crate) const WORD: &str = "__backend";
 
 /// One backend to be built.
 #[derive(Debug, Serialize, Deserialize)]
-struct Job {
-    variant: String,
-    target: String,
-    toolkit: Option<String>,
-    architectures: String,
+pub(super) struct Job {
+    pub(super) variant: String,
+    pub(super) target: String,
+    pub(super) toolkit: Option<String>,
+    pub(super) architectures: String,
     /// Folder of the payload's build.
-    payload: PathBuf,
+    pub(super) payload: PathBuf,
     /// Its libraries.
-    own: Vec<String>,
-    /// Only [`backend::probe`].
-    probe: bool,
+    pub(super) own: Vec<String>,
+    /// Only [`probe`](super::backend::probe).
+    pub(super) probe: bool,
     /// The Debian root, as seen from outside.
-    root: PathBuf,
+    pub(super) root: PathBuf,
     /// Where the answer goes.
-    answer: PathBuf,
+    pub(super) answer: PathBuf,
 }
 
 /// The whole command with `args`, for another machine; llama.cpp and its web UI are there already.
@@ -73,7 +72,7 @@ pub(crate) fn dist(
     Ok(root.enter(&[&workspace, &target, &crates, out], &cmd)?.run()?)
 }
 
-/// The backend of `plan`; the arguments are those of [`backend::build`].
+/// The backend of `plan`; the arguments are those of [`build`](super::backend::build).
 ///
 /// # Errors
 /// What it says in there.
@@ -90,7 +89,7 @@ pub(super) fn backend(
     Ok(serde_json::from_str(&text)?)
 }
 
-/// As [`backend::probe`].
+/// As [`probe`](super::backend::probe).
 ///
 /// # Errors
 /// What it says in there.
@@ -137,61 +136,4 @@ fn ask(screen: &mut Screen, root: &Root, job: Job) -> Result<PathBuf> {
 
 fn myself() -> Result<Cmd> {
     Ok(Cmd::new(std::env::current_exe().context("this program does not know where it is")?))
-}
-
-/// `xtask __backend FILE`, in the root.
-///
-/// # Errors
-/// As [`backend::build`].
-pub(crate) fn run(question: &Path) -> Result<()> {
-    let job: Job = serde_json::from_str(&fs::read_to_string(question)?)?;
-    let mut screen = Screen::new();
-    let variant = Variant::parse(&job.variant)?;
-    let wanted = job.toolkit.as_deref();
-    let found = toolkit::find(variant, wanted, &job.target, false, &mut screen)?;
-    let choice = Choice {
-        variant,
-        target: job.target.clone(),
-        toolkit: job.toolkit.clone(),
-        architectures: Some(job.architectures.clone()),
-        one_file: false,
-    };
-    let plan = Plan::new(&choice, &cargo::host(), &llama_build::Pin::load())?;
-    if job.probe {
-        return backend::probe(&mut screen, &plan, &job.payload, &found);
-    }
-    let built = backend::build(&mut screen, &plan, &job.payload, &job.own, &found)?;
-    let mut built = built.context("the CPU variant has no backend")?;
-    let shared = [cargo::root(), cargo::target_dir()];
-    for library in &mut built.vendor {
-        let files = library.files.iter_mut().map(|file| &mut file.from);
-        for path in files.chain(&mut library.license_files) {
-            *path = seen_from_outside(path, &job.root, &shared);
-        }
-    }
-    fs::write(&job.answer, serde_json::to_string(&built)?)?;
-    Ok(())
-}
-
-fn seen_from_outside(path: &Path, root: &Path, shared: &[PathBuf]) -> PathBuf {
-    if shared.iter().any(|dir| path.starts_with(dir)) {
-        return path.to_owned();
-    }
-    // Links in the root lead to other files outside of it.
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    root.join(path.strip_prefix("/").unwrap_or(&path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_of_a_root_are_below_it_for_those_outside() {
-        let seen = |path: &str| {
-            seen_from_outside(Path::new(path), Path::new("/r"), &[PathBuf::from("/w")])
-        };
-        assert_eq!(seen("/no/such/lib.so"), Path::new("/r/no/such/lib.so"));
-        assert_eq!(seen("/w/target/lib.so"), Path::new("/w/target/lib.so"));
-    }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use llama_src::pin::Mirror;
 use llama_src::{Pin, fetch, pypi};
 
-use super::set;
+use crate::keys::set;
 
 /// The text of the pin with the package of `build_number`, and what is to be done where there is none: its version and
 /// digest are empty then, and no build looks for it.
