@@ -13,6 +13,7 @@ mod frontend;
 mod images;
 mod list;
 mod manual;
+mod model;
 mod output;
 mod progress;
 mod quantize;
@@ -130,7 +131,7 @@ fn run(command: &Command, context: &Context) -> Result<ExitCode, Error> {
         Command::Build(args) => return build::run(args, context),
         Command::Push(args) => remote::push_command(args, context),
         Command::Pull(args) => remote::pull_command(args, context),
-        Command::Verify(args) => signing::verify_command(args),
+        Command::Verify(args) => remote::verify_command(args),
         Command::Tag(args) => images::tag(args, context),
         Command::List(args) => list::list(args, context),
         Command::Inspect(args) => list::inspect(args, context),

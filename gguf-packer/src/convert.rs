@@ -11,6 +11,7 @@ pub mod checkpoint;
 mod config;
 pub mod family;
 pub mod general;
+mod kept;
 pub mod key;
 pub mod lora;
 pub mod native;

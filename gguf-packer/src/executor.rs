@@ -21,6 +21,7 @@ mod event;
 mod layers;
 pub(crate) mod made;
 mod material;
+mod native;
 pub(crate) mod node;
 pub(crate) mod output;
 mod parallel;
@@ -37,9 +38,12 @@ pub(crate) mod source;
 pub(crate) mod testing;
 pub(crate) mod unpack;
 
+use backend::Build;
+
 pub use event::{Event, Unit};
 pub use material::{Content, Material};
-pub use result::{BuiltLayer, BuiltStage};
+pub use output::BuiltLayer;
+pub use result::BuiltStage;
 pub(crate) use run::located;
 
 /// The folder of relative destinations, unless the base image sets another one.
@@ -136,17 +140,17 @@ pub struct BaseImage {
 /// # Errors
 /// Everything that is wrong, each with the place of its instruction.
 pub fn build(plan: &Plan, settings: &Settings<'_>) -> Result<BuiltStage, Error> {
-    build_by(plan, settings, &backend::Native)
+    build_by(plan, settings, &native::Native)
 }
 
-/// A build by the store of this machine, to be asked for parts.
+/// A build of which parts are asked.
 pub(crate) fn native<'a>(plan: &'a Plan, settings: &'a Settings<'a>) -> run::Run<'a> {
-    run::Run::new(plan, settings, &backend::Native)
+    run::Run::new(plan, settings)
 }
 
-/// The files of a plan's result.
+/// The files of a plan's result, made by the store of this machine.
 pub(crate) fn files(run: &run::Run<'_>) -> Result<std::sync::Arc<crate::tree::Tree>, Error> {
-    schedule::run(run).map(|output| output.tree)
+    schedule::run(Build { run, backend: &native::Native }).map(|output| output.tree)
 }
 
 /// The commit that a repository is at now; `run` has one node at least.
@@ -174,8 +178,9 @@ pub(crate) fn build_by(
     settings: &Settings<'_>,
     backend: &dyn backend::Backend,
 ) -> Result<BuiltStage, Error> {
-    let run = run::Run::new(plan, settings, backend);
-    node::check(&run)?;
-    let output = schedule::run(&run)?;
+    let run = run::Run::new(plan, settings);
+    let build = Build { run: &run, backend };
+    node::check(build)?;
+    let output = schedule::run(build)?;
     result::finish(&run, output)
 }

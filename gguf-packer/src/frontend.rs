@@ -3,13 +3,16 @@
 //! program. Linux containers are all that BuildKit runs it in.
 
 mod backend;
+mod buildkit;
 mod contexts;
 mod daemon;
 mod dump;
+mod folders;
 mod grpc;
 mod listing;
 mod llb;
 mod local;
+mod location;
 mod options;
 pub mod pb;
 mod requests;
@@ -35,7 +38,7 @@ use crate::language::{self, Script, Warning};
 use crate::plan::{Outside, Plan};
 use crate::store::Store;
 
-use backend::BuildKit;
+use buildkit::BuildKit;
 use contexts::Source;
 use daemon::Daemon;
 use grpc::{Connection, Transport};
@@ -317,7 +320,7 @@ impl Job<'_> {
             program,
             platform,
             file: self.source.info(),
-            known: backend::Known::default(),
+            known: buildkit::Known::default(),
             other_platform: &other_platform,
         };
         let built = self.stage(&plan, &store, &backend)?;

@@ -20,12 +20,16 @@ mod model;
 pub mod outline;
 mod redacted;
 mod reference;
+mod rule;
 mod scope;
 mod script;
+mod settings;
 mod source;
 mod stages;
+mod state;
 mod statement;
 mod suggest;
+mod text;
 pub(crate) mod types;
 mod variables;
 mod walk;
@@ -33,9 +37,9 @@ mod words;
 
 pub use directives::Check;
 pub use script::{Script, parse};
+pub use settings::Settings;
 pub use source::{Errors, Problem, Warning};
 pub use stages::{Resolved, resolve};
-pub use walk::Settings;
 
 #[cfg(test)]
 #[path = "language/fuzz_tests.rs"]

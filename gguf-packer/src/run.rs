@@ -2,10 +2,12 @@
 
 pub mod compat;
 mod container;
+mod host;
 pub mod print;
 mod start;
 mod target;
 mod template;
 
-pub use start::{By, Host, Start, plan};
+pub use host::Host;
+pub use start::{By, Start, plan};
 pub use target::{Source, Target};

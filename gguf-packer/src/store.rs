@@ -53,9 +53,10 @@ pub(crate) use image::seconds;
 pub use image::{ListedImage, NewImage, StoredImage, Summary};
 pub use layer::Layer;
 pub use partial::BlobReceiver;
-pub use receive::{Compression, LayerReceiver};
+pub use receive::LayerReceiver;
 pub use recipe::LayerReader;
 pub use sweep::{Pruned, Removed};
+pub use unpack::Compression;
 
 /// How long other processes are waited for before something is removed.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::context::comparer;
+use super::model::{headers, named};
 use super::progress::Screen;
-use super::quantize::{headers, named};
 use super::{args, output, table};
 use crate::Error;
 use crate::compare::{CHUNK, Estimate, News, Outcome, Task};

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::estimate_args::{Estimate as Args, Switch};
 use super::progress::Screen;
+use super::run::checked;
 use super::{Context, list, output, remote};
 use crate::Error;
 use crate::estimate::planner::Fit;
@@ -82,25 +83,6 @@ fn footprint(text: &str) -> Result<(u64, u64), Error> {
                 of MiB, for the host and for each GPU"
         ))
         .hint("--platform-footprint 150,250")),
-    }
-}
-
-/// What fits; when nothing does, an error.
-pub(super) fn checked(fit: &Fit) -> Result<&Fit, Error> {
-    match fit.status.as_str() {
-        "fits" => Ok(fit),
-        "cannot" => Err(Error::new(
-            "the model does not fit, and llama.cpp cannot reduce anything further",
-        )
-        .hint(
-            "llama.cpp does not change options with a value: leave out --ctx-size, \
-            --gpu-layers, --tensor-split",
-        )
-        .hint(
-            "or use a smaller quantization: gguf-packer quantize --type Q4_K_M IN.gguf OUT.gguf",
-        )),
-        _ => Err(Error::new("llama.cpp cannot compute what fits")
-            .hint("set the sizes yourself: --ctx-size N --gpu-layers N")),
     }
 }
 

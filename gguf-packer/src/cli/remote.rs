@@ -1,4 +1,4 @@
-//! Commands that ask a registry: `pull`, `push`, `login`, `logout`.
+//! Commands that ask a registry: `pull`, `push`, `verify`, `login`, `logout`.
 
 use std::io::Read;
 
@@ -130,6 +130,24 @@ pub(super) fn pull_command(args: &args::Pull, context: &Context) -> Result<(), E
     for text in &args.names {
         match text.parse().and_then(|name| one(&name)) {
             Ok(id) => screen.say(&format!("pulled {text} as {}", id.short())),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Error::all(errors)) }
+}
+
+/// Goes on after an image that is not signed, and tells all of them.
+pub(super) fn verify_command(args: &args::Verify) -> Result<(), Error> {
+    let key = signing::public_key(&args.key)?;
+    let (screen, client) = (Screen::new(args.remote.progress), client(args.remote.insecure)?);
+    let mut errors = Vec::new();
+    for text in &args.names {
+        let verified = text.parse().and_then(|name: Name| {
+            let digest = client.verify(&name, &key, &|event| screen.transfer(event))?;
+            Ok(format!("{}@{digest}", name.short_repository()))
+        });
+        match verified {
+            Ok(pinned) => output::line(&format!("signed {pinned}"))?,
             Err(error) => errors.push(error),
         }
     }

@@ -4,8 +4,9 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use super::progress::Screen;
-use super::{Context, args, estimate, output, remote};
+use super::{Context, args, output, remote};
 use crate::Error;
+use crate::estimate::planner::Fit;
 use crate::estimate::{Cards, Package, Question};
 use crate::run::{By, Host, Source, Target, plan, print};
 use crate::store::{Store, StoredImage};
@@ -103,11 +104,30 @@ fn fitting(args: &args::Run, target: &Target) -> Result<Vec<String>, Error> {
     };
     let found = crate::estimate::estimate(&Package::here(target)?, &question)?;
     let Some(fit) = found.fit() else { return Ok(Vec::new()) };
-    let options = estimate::checked(fit)?.arguments.clone();
+    let options = checked(fit)?.arguments.clone();
     if !options.is_empty() {
         output::say(&format!("note: so that the model fits, it runs with {}", options.join(" ")));
     }
     Ok(options)
+}
+
+/// What fits; when nothing does, an error.
+pub(super) fn checked(fit: &Fit) -> Result<&Fit, Error> {
+    match fit.status.as_str() {
+        "fits" => Ok(fit),
+        "cannot" => Err(Error::new(
+            "the model does not fit, and llama.cpp cannot reduce anything further",
+        )
+        .hint(
+            "llama.cpp does not change options with a value: leave out --ctx-size, \
+            --gpu-layers, --tensor-split",
+        )
+        .hint(
+            "or use a smaller quantization: gguf-packer quantize --type Q4_K_M IN.gguf OUT.gguf",
+        )),
+        _ => Err(Error::new("llama.cpp cannot compute what fits")
+            .hint("set the sizes yourself: --ctx-size N --gpu-layers N")),
+    }
 }
 
 /// Our own server. A line that is printed only may name one that is not there yet.

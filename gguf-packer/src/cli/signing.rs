@@ -1,12 +1,9 @@
-//! Keys as a person names them, and `verify`.
+//! Keys as a person names them.
 
 use console::Term;
 
 use super::context::variable;
-use super::progress::Screen;
-use super::{args, output, remote};
 use crate::Error;
-use crate::reference::Name;
 use crate::signing::{PrivateKey, PublicKey};
 
 /// The variable that cosign reads too.
@@ -71,23 +68,4 @@ fn password() -> Result<String, Error> {
     }
     let asked = term.write_str("Password of the key: ").and_then(|()| term.read_secure_line());
     asked.map_err(|e| Error::new(format!("cannot read the password: {e}")))
-}
-
-/// Goes on after an image that is not signed, and tells all of them.
-pub(super) fn verify_command(args: &args::Verify) -> Result<(), Error> {
-    let key = public_key(&args.key)?;
-    let (screen, client) =
-        (Screen::new(args.remote.progress), remote::client(args.remote.insecure)?);
-    let mut errors = Vec::new();
-    for text in &args.names {
-        let verified = text.parse().and_then(|name: Name| {
-            let digest = client.verify(&name, &key, &|event| screen.transfer(event))?;
-            Ok(format!("{}@{digest}", name.short_repository()))
-        });
-        match verified {
-            Ok(pinned) => output::line(&format!("signed {pinned}"))?,
-            Err(error) => errors.push(error),
-        }
-    }
-    if errors.is_empty() { Ok(()) } else { Err(Error::all(errors)) }
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::thread;
 
-use super::llama::{self, Model};
+use super::llama::{self, Model, Refusal};
 use super::statistics::{Prediction, Sums};
 use super::{CHUNK, FEWEST, News, Task};
 
@@ -14,9 +14,6 @@ const AT_ONCE: usize = 128;
 
 /// Bytes of text that are read for a chunk; a token has four or five.
 const BYTES_OF_CHUNK: usize = 64 * CHUNK;
-
-/// Why it cannot be measured, and what to do.
-pub(super) type Refusal = (String, Option<String>);
 
 /// What the child of [`crate::COMPARER`] does; `argument` is a [`Task`].
 #[must_use]

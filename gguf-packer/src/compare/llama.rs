@@ -6,7 +6,8 @@ use std::ptr;
 
 use llama_sys as sys;
 
-use super::child::Refusal;
+/// Why it cannot be measured, and what to do.
+pub(super) type Refusal = (String, Option<String>);
 
 /// A model and what it has read.
 pub(super) struct Model {

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::checkpoint::{Checkpoint, Dtype};
+use super::kept::kept;
 
 /// A family that is converted as upstream's converter does it, to the byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,10 +95,9 @@ impl Family {
     #[must_use]
     pub fn of(checkpoint: &Checkpoint) -> Option<Self> {
         let plain = |dtype: &Dtype| !matches!(dtype, Dtype::Other(_));
-        let mut kept =
-            checkpoint.tensors.iter().filter(|tensor| super::native::names::kept(&tensor.name));
+        let mut weights = checkpoint.tensors.iter().filter(|tensor| kept(&tensor.name));
         let readable = !checkpoint.tensors.is_empty()
-            && kept.all(|tensor| plain(&tensor.dtype) && tensor.elements() > 0);
+            && weights.all(|tensor| plain(&tensor.dtype) && tensor.elements() > 0);
         Self::of_config(&checkpoint.dir, &checkpoint.config).filter(|_| readable)
     }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::checkpoint::{Checkpoint, Dtype, Tensor};
 use super::config::{self, Config};
 use super::family::Family;
+use super::kept::kept;
 use super::key::{Key, Keys};
 use super::native::names::{self, Change};
 use super::native::shape::Sizes;
@@ -144,7 +145,7 @@ impl Adapter {
         for tensor in &self.tensors {
             let Some((stem, first)) = halves(&tensor.name) else { continue };
             let name = format!("{stem}.weight");
-            if !names::kept(&name) || gemma && name == "lm_head.weight" {
+            if !kept(&name) || gemma && name == "lm_head.weight" {
                 continue;
             }
             let name = names::plain(family, &name);

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::checkpoint::{Checkpoint, Tensor};
 use super::config::{self, Config};
 use super::family::Family;
+use super::kept::kept;
 use super::key::{Key, Keys};
 use crate::Error;
 
@@ -113,7 +114,7 @@ fn plan<'a>(
     let mut tensors: Vec<Planned<'_>> = values.collect();
     let (mut wrong, mut known) = (Vec::new(), BTreeSet::new());
     let gemma = matches!(family, Family::Gemma | Family::Gemma2);
-    for tensor in checkpoint.tensors.iter().filter(|tensor| names::kept(&tensor.name)) {
+    for tensor in checkpoint.tensors.iter().filter(|tensor| kept(&tensor.name)) {
         // llama.cpp has no such tensor of theirs.
         if gemma && tensor.name == "lm_head.weight" {
             continue;

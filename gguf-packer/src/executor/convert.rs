@@ -8,24 +8,18 @@ use crate::digest::Digest;
 use crate::plan;
 use crate::tree::{Entry, Kind};
 
+use super::backend::{Build, Folder};
 use super::copy::files::{follow, is_folder};
 use super::copy::path;
 use super::copy::select::select;
 use super::made::{Made, lay};
 use super::output::Output;
 use super::run::{Run, Teller, key};
-use super::{Content, Material, Unit};
-
-/// A folder that is read: its name, of which a model's name is made, and its files by their paths in it.
-#[derive(Debug, Clone)]
-pub(crate) struct Folder {
-    pub(crate) name: String,
-    pub(crate) files: Vec<(String, Entry)>,
-}
+use super::{Content, Material, Unit, place};
 
 /// Converts a folder of the second input into the stage, the first one.
 pub(super) fn run(
-    run: &Run<'_>,
+    build: Build<'_>,
     teller: &Teller<'_>,
     text: &str,
     wanted: &plan::Convert,
@@ -36,10 +30,11 @@ pub(super) fn run(
         inputs.next().zip(inputs.next()).expect("its inputs are the stage and the source");
     let source = folder(&from, &wanted.src)?;
     let base = wanted.base.as_ref().map(|path| folder(&state, path)).transpose()?;
-    let (made, cached) = run.backend.convert(run, teller, wanted, (&source, base.as_ref()))?;
+    let (made, cached) =
+        build.backend.convert(build.run, teller, wanted, (&source, base.as_ref()))?;
     teller.made(material(wanted, &source, base.as_ref(), &made));
     let name = format!("{}.gguf", source.name);
-    let output = made.put(run, text, state, &name, &wanted.dest)?;
+    let output = place::put(build, &made, text, state, &name, &wanted.dest)?;
     Ok(Output { cached: cached && output.cached, ..output })
 }
 

@@ -4,19 +4,19 @@
 use crate::Error;
 use crate::tree::{Entry, Kind, is_below};
 
-use super::BuiltLayer;
-use super::run::Run;
+use super::backend::Build;
+use super::output::BuiltLayer;
 
 /// The layers of `entries`, which `text` made; tells whether all were there.
 pub(super) fn build(
-    run: &Run<'_>,
+    Build { run, backend }: Build<'_>,
     text: &str,
     entries: Vec<Entry>,
 ) -> Result<(Vec<BuiltLayer>, bool), Error> {
     let (mut layers, mut cached) = (Vec::new(), true);
     for entries in split(entries) {
         run.go_on()?;
-        let made = run.backend.layer(run, text, &entries)?;
+        let made = backend.layer(run, text, &entries)?;
         cached &= made.cached;
         let created = run.settings.source_date.unwrap_or(made.created);
         layers.push(BuiltLayer { layer: made.layer, created_by: text.to_owned(), created });

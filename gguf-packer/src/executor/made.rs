@@ -10,9 +10,6 @@ use crate::convert::By;
 use crate::digest::Digest;
 use crate::tree::{Entry, Kind};
 
-use super::copy::place::{Item, Place};
-use super::output::Output;
-use super::place;
 use super::run::Run;
 
 /// A file that was made, as it is remembered.
@@ -40,33 +37,6 @@ impl Made {
         let made = make()?;
         run.remember(key, &made)?;
         Ok((made, false))
-    }
-
-    /// Puts it down in `state` at `dest`, in a folder as `name`.
-    pub(super) fn put(
-        &self,
-        run: &Run<'_>,
-        text: &str,
-        state: Output,
-        name: &str,
-        dest: &str,
-    ) -> Result<Output, Error> {
-        let kind = Kind::File { digest: self.digest, size: self.size };
-        let entry = Entry { path: String::new(), kind, mode: 0o644, uid: 0, gid: 0, mtime: 0 };
-        let entries = vec![(String::new(), entry)];
-        let item = Item { name: name.to_owned(), spread: false, entries };
-        let place = Place {
-            below: &state.tree,
-            workdir: &state.workdir,
-            dest,
-            several: false,
-            link: false,
-            owner: None,
-            mode: None,
-            mtime: run.mtime(),
-        };
-        let entries = place.put(vec![item])?;
-        place::add_layers(run, text, state, entries)
     }
 }
 

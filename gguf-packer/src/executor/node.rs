@@ -7,18 +7,20 @@ use crate::Error;
 use crate::plan::{HuggingFace, Local, Node, Op};
 use crate::tree::Tree;
 
+use super::backend::Build;
 use super::output::Output;
 use super::parallel::joined;
-use super::run::{Run, stopped};
+use super::process::stopped;
+use super::run::Run;
 use super::{BaseImage, WORKING_FOLDER, convert, copy, material, place, quantize, source};
 
 /// What is wrong before anything is done: missing files, permissions that are none.
-pub(super) fn check(run: &Run<'_>) -> Result<(), Error> {
+pub(super) fn check(Build { run, backend }: Build<'_>) -> Result<(), Error> {
     let mut errors = Vec::new();
     for node in &run.plan.nodes {
         let checked = match &node.op {
             Op::Place(place) => place::check(&place.placing),
-            op => run.backend.check(run, op),
+            op => backend.check(run, op),
         };
         if let Err(error) = checked {
             errors.push(run.locate(node, &error));
@@ -28,7 +30,8 @@ pub(super) fn check(run: &Run<'_>) -> Result<(), Error> {
 }
 
 /// Does the node `index`.
-pub(super) fn run(run: &Run<'_>, index: usize, inputs: Vec<Output>) -> Result<Output, Error> {
+pub(super) fn run(build: Build<'_>, index: usize, inputs: Vec<Output>) -> Result<Output, Error> {
+    let Build { run, backend } = build;
     run.go_on()?;
     let node = &run.plan.nodes[index];
     let teller = run.teller(index);
@@ -36,10 +39,10 @@ pub(super) fn run(run: &Run<'_>, index: usize, inputs: Vec<Output>) -> Result<Ou
     let output = match &node.op {
         Op::Scratch => Ok(Output::files(Tree::default(), true)),
         Op::Inline(inline) => source::inline(run, &inline.files),
-        Op::Place(place) => place::run(run, &node.text, place, inputs),
-        Op::Quantize(quantize) => quantize::run(run, &teller, &node.text, quantize, inputs),
-        Op::Convert(wanted) => convert::run(run, &teller, &node.text, wanted, inputs),
-        op => run.backend.source(run, &teller, op),
+        Op::Place(place) => place::run(build, &node.text, place, inputs),
+        Op::Quantize(quantize) => quantize::run(build, &teller, &node.text, quantize, inputs),
+        Op::Convert(wanted) => convert::run(build, &teller, &node.text, wanted, inputs),
+        op => backend.source(run, &teller, op),
     };
     match output {
         Ok(output) => {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::store::Layer;
 use crate::tree::Tree;
 
-use super::{BaseImage, BuiltLayer, WORKING_FOLDER};
+use super::{BaseImage, WORKING_FOLDER};
 
 /// Files of a source, or the state of a stage.
 #[derive(Debug, Clone)]
@@ -19,6 +20,17 @@ pub(crate) struct Output {
     pub(crate) base: Option<Arc<BaseImage>>,
     /// Nothing had to be done.
     pub(crate) cached: bool,
+}
+
+/// A layer and what made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltLayer {
+    /// The layer.
+    pub layer: Layer,
+    /// Text of the instruction.
+    pub created_by: String,
+    /// When it was made first, in seconds since 1970.
+    pub created: u64,
 }
 
 impl Output {

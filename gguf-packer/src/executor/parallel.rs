@@ -41,7 +41,7 @@ pub(super) fn map<T: Sync, R: Send>(
 
 /// Several errors as one; those of what was ended because of another are not told.
 pub(super) fn joined(mut errors: Vec<Error>) -> Error {
-    let stopped = super::run::stopped();
+    let stopped = super::process::stopped();
     if errors.iter().any(|error| *error != stopped) {
         errors.retain(|error| *error != stopped);
     }
@@ -67,7 +67,7 @@ mod tests {
         let barrier = std::sync::Barrier::new(2);
         let failed = map(&[1, 2], 2, |n| -> Result<(), Error> {
             barrier.wait();
-            Err(if *n == 1 { Error::new("one") } else { super::super::run::stopped() })
+            Err(if *n == 1 { Error::new("one") } else { super::super::process::stopped() })
         });
         assert_eq!(failed.expect_err("two errors"), Error::new("one"));
     }

@@ -6,16 +6,17 @@ use crate::Error;
 use crate::digest::Digest;
 use crate::language::ignore::Ignore;
 use crate::plan::{self, Part, Placed};
-use crate::tree::{Kind, Tree};
+use crate::tree::{Entry, Kind, Tree};
 
+use super::backend::Build;
 use super::copy::files::{Files, folder_entry};
 use super::copy::mode::Mode;
 use super::copy::place::{Item, Place};
 use super::copy::select::{Match, select, walk};
 use super::copy::{owner, path};
 use super::layers;
+use super::made::Made;
 use super::output::Output;
-use super::run::Run;
 
 /// Most bytes of `/etc/passwd` or `/etc/group`.
 const MOST_NAMES: u64 = 1 << 20;
@@ -36,18 +37,18 @@ pub(super) fn excludes(patterns: &[String]) -> Result<Ignore, Error> {
 
 /// Puts the parts down in the stage.
 pub(super) fn run(
-    run: &Run<'_>,
+    build: Build<'_>,
     text: &str,
     wanted: &plan::Place,
     mut inputs: Vec<Output>,
 ) -> Result<Output, Error> {
     let placing = &wanted.placing;
-    let items = items(run, wanted, &inputs[1..])?;
+    let items = items(build, wanted, &inputs[1..])?;
     inputs.truncate(1);
     let state = inputs.pop().expect("the first input is the stage");
     let mode = placing.chmod.as_deref().map(Mode::parse).transpose()?;
     let owner =
-        placing.chown.as_deref().map(|chown| owner_in(run, &state.tree, chown)).transpose()?;
+        placing.chown.as_deref().map(|chown| owner_in(build, &state.tree, chown)).transpose()?;
     let sources = wanted.parts.iter().map(|part| match part {
         Part::Paths(sources) => sources.len(),
         _ => 1,
@@ -60,14 +61,14 @@ pub(super) fn run(
         link: placing.link,
         owner,
         mode: mode.as_ref(),
-        mtime: run.mtime(),
+        mtime: build.run.mtime(),
     };
     let entries = place.put(items)?;
-    add_layers(run, text, state, entries)
+    add_layers(build, text, state, entries)
 }
 
 /// What is put down.
-fn items(run: &Run<'_>, wanted: &plan::Place, inputs: &[Output]) -> Result<Vec<Item>, Error> {
+fn items(build: Build<'_>, wanted: &plan::Place, inputs: &[Output]) -> Result<Vec<Item>, Error> {
     let exclude = excludes(&wanted.placing.exclude)?;
     let (mut items, mut errors, mut nothing) = (Vec::new(), Vec::new(), Vec::new());
     let mut any = false;
@@ -81,7 +82,7 @@ fn items(run: &Run<'_>, wanted: &plan::Place, inputs: &[Output]) -> Result<Vec<I
             continue;
         };
         for source in sources {
-            match paths(run, input, source, wanted, &exclude) {
+            match paths(build, input, source, wanted, &exclude) {
                 Ok(Some(found)) => {
                     any = true;
                     items.extend(found);
@@ -98,22 +99,49 @@ fn items(run: &Run<'_>, wanted: &plan::Place, inputs: &[Output]) -> Result<Vec<I
     if errors.is_empty() { Ok(items) } else { Err(Error::all(errors)) }
 }
 
+/// Puts a file that a tool made down in `state` at `dest`, in a folder as `name`.
+pub(super) fn put(
+    build: Build<'_>,
+    made: &Made,
+    text: &str,
+    state: Output,
+    name: &str,
+    dest: &str,
+) -> Result<Output, Error> {
+    let kind = Kind::File { digest: made.digest, size: made.size };
+    let entry = Entry { path: String::new(), kind, mode: 0o644, uid: 0, gid: 0, mtime: 0 };
+    let entries = vec![(String::new(), entry)];
+    let item = Item { name: name.to_owned(), spread: false, entries };
+    let place = Place {
+        below: &state.tree,
+        workdir: &state.workdir,
+        dest,
+        several: false,
+        link: false,
+        owner: None,
+        mode: None,
+        mtime: build.run.mtime(),
+    };
+    let entries = place.put(vec![item])?;
+    add_layers(build, text, state, entries)
+}
+
 /// The state with layers of `entries` on it.
-pub(super) fn add_layers(
-    run: &Run<'_>,
+fn add_layers(
+    build: Build<'_>,
     text: &str,
     mut state: Output,
-    entries: Vec<crate::tree::Entry>,
+    entries: Vec<Entry>,
 ) -> Result<Output, Error> {
     Arc::make_mut(&mut state.tree).apply(&entries);
-    let (made, cached) = layers::build(run, text, entries)?;
+    let (made, cached) = layers::build(build, text, entries)?;
     state.layers.extend(made);
     Ok(Output { cached, ..state })
 }
 
 /// What a source names, each match an item; nothing when a pattern matches nothing.
 fn paths(
-    run: &Run<'_>,
+    build: Build<'_>,
     input: &Output,
     source: &str,
     wanted: &plan::Place,
@@ -127,7 +155,8 @@ fn paths(
         let entries = walk(&*input.tree, found, exclude)?;
         let Some((_, first)) = entries.first() else { continue };
         let spread = first.kind == Kind::Folder;
-        if let Some(entries) = if wanted.unpack { run.backend.unpacked(run, first)? } else { None }
+        if let Some(entries) =
+            if wanted.unpack { build.backend.unpacked(build.run, first)? } else { None }
         {
             items.push(Item { name: String::new(), spread: true, entries });
         } else if found.pivot.is_some() {
@@ -140,11 +169,7 @@ fn paths(
 }
 
 /// A match with the folders above it.
-fn with_parents(
-    tree: &Tree,
-    found: &Match,
-    entries: Vec<(String, crate::tree::Entry)>,
-) -> Result<Item, Error> {
+fn with_parents(tree: &Tree, found: &Match, entries: Vec<(String, Entry)>) -> Result<Item, Error> {
     let pivot = found.pivot.as_deref().unwrap_or_default();
     let mut all = Vec::new();
     for folder in path::folders(&found.name) {
@@ -176,17 +201,17 @@ fn everything(tree: &Tree, exclude: &Ignore) -> Result<Item, Error> {
     Ok(Item { name: String::new(), spread: true, entries: walk(tree, &root, exclude)? })
 }
 
-fn owner_in(run: &Run<'_>, tree: &Tree, chown: &str) -> Result<(u64, u64), Error> {
+fn owner_in(build: Build<'_>, tree: &Tree, chown: &str) -> Result<(u64, u64), Error> {
     owner::resolve(chown, &|file| {
         let at = super::copy::files::follow(tree, file)?;
         match tree.get(&at).map(|entry| &entry.kind) {
-            Some(Kind::File { digest, .. }) => read_text(run, digest).map(Some),
+            Some(Kind::File { digest, .. }) => read_text(build, digest).map(Some),
             _ => Ok(None),
         }
     })
 }
 
-fn read_text(run: &Run<'_>, digest: &Digest) -> Result<String, Error> {
-    let bytes = run.backend.text(run, digest, MOST_NAMES)?;
+fn read_text(build: Build<'_>, digest: &Digest) -> Result<String, Error> {
+    let bytes = build.backend.text(build.run, digest, MOST_NAMES)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -10,8 +10,6 @@ use llama_src::sh::Cmd;
 
 use crate::Error;
 
-use super::run::stopped;
-
 /// How often is looked whether it is to end.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -58,6 +56,11 @@ pub fn run(
         return Ok(());
     }
     Err(Error::tool(format!("a command failed with {status}: {cmd}")).log(tail))
+}
+
+/// The error of what was ended because of something else.
+pub(super) fn stopped() -> Error {
+    Error::new("the build was canceled")
 }
 
 fn end(child: &mut Child) {

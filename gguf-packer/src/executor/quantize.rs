@@ -9,12 +9,14 @@ use crate::language::instruction::QuantizeOptions;
 use crate::plan::{self, shards};
 use crate::tree::{Entry, Kind};
 
+use super::backend::{Build, Files};
 use super::copy::path;
 use super::copy::select::select;
 use super::made::{Made, lay};
 use super::output::Output;
-use super::run::{Run, Teller, key, stopped};
-use super::{Content, Material, ToolRun, Unit};
+use super::process::stopped;
+use super::run::{Run, Teller, key};
+use super::{Content, Material, ToolRun, Unit, place};
 
 pub mod dry_run;
 
@@ -26,7 +28,7 @@ const REASON: &str = "failed to quantize: ";
 
 /// Quantizes a file of the second input into the stage, the first one.
 pub(super) fn run(
-    run: &Run<'_>,
+    build: Build<'_>,
     teller: &Teller<'_>,
     text: &str,
     wanted: &plan::Quantize,
@@ -41,18 +43,10 @@ pub(super) fn run(
     };
     let matrix = wanted.options.imatrix.as_ref().map(|path| file(&state, path)).transpose()?;
     let files = Files { sources, matrix };
-    let (made, cached) = run.backend.quantize(run, teller, wanted, &files)?;
+    let (made, cached) = build.backend.quantize(build.run, teller, wanted, &files)?;
     teller.made(material(&wanted.options, &files, made.digest));
-    let output = made.put(run, text, state, path::name(&wanted.src), &wanted.dest)?;
+    let output = place::put(build, &made, text, state, path::name(&wanted.src), &wanted.dest)?;
     Ok(Output { cached: cached && output.cached, ..output })
-}
-
-/// What the quantizer reads, each file under its own name.
-#[derive(Debug, Clone)]
-pub(crate) struct Files {
-    /// The model, with all of its shards, the first one first.
-    pub(crate) sources: Vec<Entry>,
-    pub(crate) matrix: Option<Entry>,
 }
 
 /// The one file that `path` names.

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use crate::Error;
-use crate::store::Layer;
 use crate::tree::Tree;
 
-use super::output::Output;
+use super::output::{BuiltLayer, Output};
 use super::run::{Run, key};
 use super::{BaseImage, Material};
 
@@ -29,17 +28,6 @@ pub struct BuiltStage {
     pub created: u64,
     /// What it was made of, inputs before what was made of them.
     pub materials: Vec<Material>,
-}
-
-/// A layer and what made it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuiltLayer {
-    /// The layer.
-    pub layer: Layer,
-    /// Text of the instruction.
-    pub created_by: String,
-    /// When it was made first, in seconds since 1970.
-    pub created: u64,
 }
 
 /// The result of the plan whose last node made `output`.

@@ -15,7 +15,7 @@ use crate::language::instruction::Position;
 use crate::plan::{Node, Plan};
 use crate::store::Store;
 
-use super::backend::Backend;
+use super::process::stopped;
 use super::source::web::Web;
 use super::{Event, Material, Settings, Unit};
 
@@ -25,7 +25,6 @@ const TICK: u128 = 50;
 pub(crate) struct Run<'a> {
     pub(super) plan: &'a Plan,
     pub(crate) settings: &'a Settings<'a>,
-    pub(super) backend: &'a dyn Backend,
     /// Some node failed: the others end.
     pub(super) failed: AtomicBool,
     web: OnceLock<Web>,
@@ -38,16 +37,12 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(
-        plan: &'a Plan,
-        settings: &'a Settings<'a>,
-        backend: &'a dyn Backend,
-    ) -> Self {
+    pub(super) fn new(plan: &'a Plan, settings: &'a Settings<'a>) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = settings.source_date.unwrap_or(since.map_or(0, |since| since.as_secs()));
         let (materials, pins) = (Mutex::default(), Mutex::default());
         let (failed, web) = (AtomicBool::new(false), OnceLock::new());
-        Self { plan, settings, backend, failed, web, materials, pins, now }
+        Self { plan, settings, failed, web, materials, pins, now }
     }
 
     pub(crate) fn store(&self) -> &'a Store {
@@ -116,11 +111,6 @@ pub(crate) fn located(file: &str, at: Position, instruction: &str, error: &Error
     let (what, rest) = text.split_once('\n').unwrap_or((&text, ""));
     let line = format!("{file}:{}:{}: {what}\n  | {}", at.line, at.column, shortened(instruction));
     Error::new(if rest.is_empty() { line } else { format!("{line}\n{rest}") })
-}
-
-/// The error of what was ended because of something else.
-pub(super) fn stopped() -> Error {
-    Error::new("the build was canceled")
 }
 
 /// The key of what is remembered: a kind of result and what it is made of.

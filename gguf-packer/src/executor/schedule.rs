@@ -8,6 +8,7 @@ use std::thread;
 use crate::Error;
 use crate::plan::Op;
 
+use super::backend::Build;
 use super::node;
 use super::output::Output;
 use super::parallel::joined;
@@ -17,7 +18,8 @@ use super::run::Run;
 const DOWNLOADS: usize = 6;
 
 /// The output of the plan's result.
-pub(super) fn run(run: &Run<'_>) -> Result<Output, Error> {
+pub(super) fn run(build: Build<'_>) -> Result<Output, Error> {
+    let run = build.run;
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let nodes = &run.plan.nodes;
     let mut outputs: Vec<Option<Output>> = vec![None; nodes.len()];
@@ -36,7 +38,7 @@ pub(super) fn run(run: &Run<'_>) -> Result<Output, Error> {
                 running[kind] += 1;
                 let inputs = inputs(run, index, &waiting, &mut outputs);
                 let sender = sender.clone();
-                scope.spawn(move || one(run, index, inputs, &sender));
+                scope.spawn(move || one(build, index, inputs, &sender));
             }
             if running == [0, 0] {
                 break;
@@ -81,15 +83,15 @@ fn inputs(
 
 /// Does a node and says what came of it, also when it panics.
 fn one(
-    run: &Run<'_>,
+    build: Build<'_>,
     index: usize,
     inputs: Vec<Output>,
     sender: &Sender<(usize, Result<Output, Error>)>,
 ) {
     let mut end = End { sender, index, result: Err(Error::new("a build step panicked")) };
-    end.result = node::run(run, index, inputs);
+    end.result = node::run(build, index, inputs);
     if end.result.is_err() {
-        run.failed.store(true, Ordering::Relaxed);
+        build.run.failed.store(true, Ordering::Relaxed);
     }
 }
 
@@ -101,7 +103,7 @@ struct End<'a> {
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        let result = std::mem::replace(&mut self.result, Err(super::run::stopped()));
+        let result = std::mem::replace(&mut self.result, Err(super::process::stopped()));
         // It is received unless another node's thread panicked.
         let _ = self.sender.send((self.index, result));
     }

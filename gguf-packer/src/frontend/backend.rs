@@ -1,33 +1,21 @@
 //! BuildKit as the one who does what a plan says: sources become operations that are solved and listed, layers become
 //! containers that run steps ([`super::step`]).
-//!
-//! A content's digest says where it is, not what it is: which file of which output, or what is made of which.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use serde::Serialize;
-
-use super::daemon::{Daemon, Held};
+use super::buildkit::{BuildKit, Content, locked, named};
 use super::listing::Modes;
-use super::llb::Output as Vertex;
-use super::options::Options;
-use super::pb::{Location, SourceInfo};
-use super::sources::Contexts;
-use super::step::{self, Checkpoint, Converted, Made as Item, Quantized, Task, What};
-use super::vertices::{Container, Program};
+use super::location::location;
+use super::pb::Location;
+use super::step::{Checkpoint, Converted, Made as Item, Quantized, Task, What};
+use super::vertices::Container;
 use crate::Error;
 use crate::digest::Digest;
-use crate::executor::BuiltStage;
-use crate::executor::backend::{Backend, MadeLayer, Unpacked};
-use crate::executor::convert::Folder;
+use crate::executor::backend::{Backend, Files, Folder, MadeLayer, Unpacked};
 use crate::executor::made::Made;
 use crate::executor::output::Output;
-use crate::executor::quantize::Files;
 use crate::executor::run::{Run, Teller};
 use crate::executor::unpack;
-use crate::image::Platform;
-use crate::language::instruction::QuantizeOptions;
 use crate::plan::{self, Op};
 use crate::store::Layer;
 use crate::tree::{Entry, Kind, Tree};
@@ -35,96 +23,7 @@ use crate::tree::{Entry, Kind, Tree};
 /// The most bytes of an archive's beginning that are looked at.
 const BEGINNING: u64 = 1 << 16;
 
-/// BuildKit, for one platform.
-pub(super) struct BuildKit<'a> {
-    pub(super) daemon: &'a Daemon<'a>,
-    pub(super) options: &'a Options,
-    pub(super) contexts: &'a Contexts,
-    pub(super) program: &'a Program,
-    pub(super) platform: Platform,
-    /// The file that is built.
-    pub(super) file: &'a SourceInfo,
-    pub(super) known: Known,
-    /// Says that the base with this name is of another platform than the first one.
-    pub(super) other_platform: &'a (dyn Fn(&str, &Platform, &Platform) + Sync),
-}
-
-/// What is known so far.
-#[derive(Default)]
-pub(super) struct Known {
-    contents: Mutex<HashMap<Digest, Content>>,
-    layers: Mutex<HashMap<Digest, Vertex>>,
-    /// Base images by the digests of their manifests.
-    bases: Mutex<HashMap<String, Vertex>>,
-    held: Mutex<HashMap<(String, i64), Held>>,
-    pub(super) trees: Mutex<HashMap<String, Arc<Tree>>>,
-}
-
-/// Where a content is. What is not known here is a text of the file, which the store has.
-#[derive(Debug, Clone)]
-enum Content {
-    /// A file of an output.
-    File(Vertex, String),
-    /// What the quantizer is to make.
-    Quantized(QuantizeOptions, Arc<Files>),
-    /// What the converter is to make.
-    Converted(String, Arc<Folder>, Option<Arc<Folder>>),
-}
-
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The digest that stands for something.
-fn named(kind: &str, of: &impl Serialize) -> Digest {
-    Digest::of(serde_json::to_vec(&(kind, of)).expect("data without maps that can fail"))
-}
-
 impl BuildKit<'_> {
-    /// The output, made, and held by the daemon.
-    pub(super) fn held(&self, vertex: &Vertex) -> Result<Held, Error> {
-        if let Some(held) = locked(&self.known.held).get(&vertex.key()) {
-            return Ok(held.clone());
-        }
-        let held = self.daemon.solve(vertex.definition(Some(self.file)), true)?;
-        locked(&self.known.held).insert(vertex.key(), held.clone());
-        Ok(held)
-    }
-
-    /// The content that is a file of an output.
-    pub(super) fn content(&self, vertex: &Vertex, path: &str) -> Digest {
-        let name = named("file", &(vertex.key(), path));
-        let content = Content::File(vertex.clone(), path.to_owned());
-        locked(&self.known.contents).insert(name, content);
-        name
-    }
-
-    /// The output of a layer.
-    pub(super) fn layer_of(&self, layer: &Digest) -> Option<Vertex> {
-        locked(&self.known.layers).get(layer).cloned()
-    }
-
-    pub(super) fn keep_base(&self, digest: &str, vertex: &Vertex) {
-        locked(&self.known.bases).insert(digest.to_owned(), vertex.clone());
-    }
-
-    /// The outputs of a stage: its base and the layers of its instructions, the lowest first.
-    pub(super) fn outputs(&self, stage: &BuiltStage) -> Vec<Vertex> {
-        let base = stage.base.as_ref().map(|base| &base.digest);
-        let base = base.and_then(|digest| locked(&self.known.bases).get(digest).cloned());
-        let layers = locked(&self.known.layers);
-        let made = stage.layers.iter().filter_map(|made| layers.get(&made.layer.diff_id).cloned());
-        base.into_iter().chain(made).collect()
-    }
-
-    /// Where a file is that can be read.
-    pub(super) fn place_of(&self, content: &Digest) -> Option<(Vertex, String)> {
-        match locked(&self.known.contents).get(content) {
-            Some(Content::File(vertex, path)) => Some((vertex.clone(), path.clone())),
-            _ => None,
-        }
-    }
-
     fn read(&self, run: &Run<'_>, content: &Digest, most: u64) -> Result<Vec<u8>, Error> {
         let Some((vertex, path)) = self.place_of(content) else {
             return run.store().read_blob(content, most);
@@ -319,21 +218,11 @@ impl BuildKit<'_> {
 
     /// Where the instruction with this text stands.
     fn location_of(&self, run: &Run<'_>, text: &str) -> Option<Location> {
-        run.place_of(text).map(super::result::location)
-    }
-
-    pub(super) fn container(&self, name: &str) -> Container {
-        Container::new(self.program, &self.options.container, self.options.no_cache, name)
+        run.place_of(text).map(location)
     }
 }
 
 /// The files of a source.
 fn files(tree: Tree) -> Output {
     Output { workdir: String::new(), ..Output::files(tree, false) }
-}
-
-/// The task of a step as the daemon gets it.
-pub(super) fn task_file(task: &Task) -> (String, Vec<u8>) {
-    let json = serde_json::to_vec(task).expect("data without maps that can fail");
-    (format!("/{}", step::TASK_FILE), json)
 }

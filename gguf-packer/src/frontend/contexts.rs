@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::daemon::{Daemon, Held};
+use super::folders::{Contexts, Ignored, Place};
 use super::llb::Output;
 use super::options::Options;
 use super::pb::SourceInfo;
-use super::sources::{Contexts, Ignored, Place, git_vertex};
+use super::sources::git_vertex;
 use super::vertices::{inside, source};
 use crate::Error;
 use crate::image::Platform;

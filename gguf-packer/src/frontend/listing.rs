@@ -1,6 +1,6 @@
 //! The files of an output, as BuildKit lists them.
 
-use super::backend::BuildKit;
+use super::buildkit::BuildKit;
 use super::llb::Output as Vertex;
 use super::pb::Stat;
 use crate::Error;

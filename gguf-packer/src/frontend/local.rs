@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use prost::Message;
 
-use super::backend::locked;
+use super::buildkit::locked;
 use super::grpc::{Transport, status};
 use super::pb::{
     ApiCap, BuildResult, Definition, Empty, InputsResponse, Op, PongResponse, ReadDirRequest,

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use serde::Serialize;
 
+use super::location::location;
 use super::pb::{BuildResult, Location, SourceInfo};
 use super::{Job, result};
 use crate::Error;
@@ -150,7 +151,7 @@ fn outline(job: &Job<'_>) -> Result<BuildResult, Error> {
     let (name, description) = wanted.map(|one| (one.name, one.description)).unwrap_or_default();
     let found = arguments(job.script, &settings).unwrap_or_default();
     let argument = |one: outline::Argument| Argument {
-        location: result::location(one.at),
+        location: location(one.at),
         name: one.name,
         description: one.description,
         value: one.value,
@@ -211,7 +212,7 @@ fn list(job: &Job<'_>) -> BuildResult {
     rows.extend(cells.iter().map(|(name, description)| [name.as_str(), description]));
     let text = table(&rows, 1);
     let target = |one: outline::Target| Target {
-        location: result::location(one.at),
+        location: location(one.at),
         name: one.name,
         default: one.default,
         description: one.description,
@@ -271,7 +272,7 @@ fn lint(job: &Job<'_>) -> BuildResult {
     let failed = error.map(|error| {
         let message = error.to_string();
         let place = result::place(&message, file);
-        let location = place.map(result::location).unwrap_or_default();
+        let location = place.map(location).unwrap_or_default();
         Failed { message, location }
     });
     let mut text = String::new();
@@ -300,7 +301,7 @@ fn broken(warning: &Warning) -> Broken {
         rule_name: warning.rule.map(|rule| rule.to_string()).unwrap_or_default(),
         description: warning.rule.map(|rule| rule.description().to_owned()).unwrap_or_default(),
         detail: warning.message.clone(),
-        location: warning.at.map(result::location).unwrap_or_default(),
+        location: warning.at.map(location).unwrap_or_default(),
     }
 }
 

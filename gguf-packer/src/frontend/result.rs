@@ -7,12 +7,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Planned;
-use super::backend::BuildKit;
+use super::buildkit::BuildKit;
 use super::daemon::{Daemon, Held};
+use super::location::range;
 use super::pb::{
-    Any, BuildResult, Definition, Location, Position, Range, Ref, RefMap, Refs, SourceInfo, Status,
+    Any, BuildResult, Definition, OldRefMap, Ref, RefMap, Refs, SourceInfo, Status, WarnRequest,
 };
-use super::pb::{OldRefMap, WarnRequest};
 use crate::Error;
 use crate::build;
 use crate::digest::Digest;
@@ -31,19 +31,6 @@ pub(super) struct Built {
     pub(super) held: Held,
     pub(super) config: Vec<u8>,
     pub(super) base: Option<Vec<u8>>,
-}
-
-/// The place of an instruction.
-pub(super) fn location(at: language::instruction::Position) -> Location {
-    Location { source_index: 0, ranges: vec![range(at)] }
-}
-
-pub(super) fn range(at: language::instruction::Position) -> Range {
-    let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    // BuildKit counts characters from 0.
-    let place = Position { line: number(at.line), character: number(at.column.saturating_sub(1)) };
-    let line = Position { line: number(at.line), character: 0 };
-    Range { start: Some(place), end: Some(if place.character == 0 { line } else { place }) }
 }
 
 /// Describes a stage for a platform, and hands over its file system.

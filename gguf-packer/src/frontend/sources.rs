@@ -1,11 +1,11 @@
 //! Sources as operations: the context, named contexts, images, files of the web, repositories.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use url::Url;
 
-use super::backend::{BuildKit, locked};
+use super::buildkit::{BuildKit, locked};
+use super::folders::Place;
 use super::listing::Modes;
 use super::llb::Output as Vertex;
 use super::pb::{self, ResolveImageConfigRequest};
@@ -26,41 +26,6 @@ use crate::tree::{Entry, Kind, Tree};
 
 /// The most bytes that a commit's file has.
 const COMMIT_SIZE: u64 = 100;
-
-/// The folders that a build reads.
-#[derive(Debug, Default)]
-pub(super) struct Contexts {
-    /// The one that is built.
-    pub(super) main: Place,
-    /// Named ones, and what keeps files of them out.
-    pub(super) named: BTreeMap<String, (Place, Ignored)>,
-    /// Patterns that keep files of the main one out.
-    pub(super) ignored: Ignored,
-}
-
-/// Where a folder is.
-#[derive(Debug, Clone)]
-pub(super) enum Place {
-    /// On the client's disk, under this name of the session.
-    Client(String),
-    /// The result of other operations.
-    Made(Vertex),
-}
-
-impl Default for Place {
-    fn default() -> Self {
-        Self::Client("context".to_owned())
-    }
-}
-
-/// An ignore file.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Ignored {
-    /// The file, as errors call it.
-    pub(super) file: Option<String>,
-    pub(super) patterns: Vec<String>,
-    pub(super) ignore: crate::language::ignore::Ignore,
-}
 
 impl BuildKit<'_> {
     /// The files of a folder that an instruction names.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::backend::task_file;
 use super::llb::{About, Output};
 use super::options;
 use super::pb::{
     Action, ExecOp, FileAction, FileActionCopy, FileActionMkFile, FileOp, Kind, Location,
     MergeInput, MergeOp, Mount, MountType, NONE, NetMode, Platform, SecretOpt, SourceOp,
 };
-use super::step::{INPUTS, OUT, TASK, TOKEN, Task};
+use super::step::{INPUTS, OUT, TASK, TASK_FILE, TOKEN, Task};
 use crate::executor::copy::path;
 
 /// This program in its image.
@@ -203,4 +202,10 @@ pub(super) fn stacked(outputs: Vec<Output>, merge: bool) -> Option<Output> {
         let about = about("a layer", "file.base");
         Output::new(Kind::File(FileOp { actions }), vec![below, layer], about, 0)
     }))
+}
+
+/// The task of a step as the daemon gets it.
+fn task_file(task: &Task) -> (String, Vec<u8>) {
+    let json = serde_json::to_vec(task).expect("data without maps that can fail");
+    (format!("/{TASK_FILE}"), json)
 }

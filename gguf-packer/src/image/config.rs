@@ -3,7 +3,6 @@
 //! Each file of weights that `Cmd` names is described as the original does (`Model`, `Drafter`, `Projector`,
 //! `Adapters`), and one key more: `GGUFHeader`, the compact header (`gguf/compact.rs`) that plans memory.
 
-use std::io::Read;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -16,6 +15,8 @@ use crate::Error;
 use crate::digest::Digest;
 use crate::gguf::Model;
 use crate::tree::Tree;
+
+pub use super::weights::Open;
 
 /// Where relative paths land, unless the base says otherwise.
 pub const WORKING_DIR: &str = "/models";
@@ -60,9 +61,6 @@ pub struct History {
     /// The layers that it made, by the digest of their tar.
     pub layers: Vec<Digest>,
 }
-
-/// Opens content of the store.
-pub type Open<'a> = dyn Fn(&Digest) -> Result<Box<dyn Read + 'a>, Error> + 'a;
 
 /// An image that is described, for any platform.
 #[derive(Debug)]

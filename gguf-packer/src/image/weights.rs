@@ -1,11 +1,16 @@
 //! The files that a command names, in the image: found, and read as far as their header.
 
+use std::io::Read;
+
 use super::command::{self, Named, Role};
-use super::config::Open;
 use super::path;
 use crate::Error;
+use crate::digest::Digest;
 use crate::gguf::{Header, Kind, Model, shards};
 use crate::tree::{self, Tree};
+
+/// Opens content of the store.
+pub type Open<'a> = dyn Fn(&Digest) -> Result<Box<dyn Read + 'a>, Error> + 'a;
 
 /// Checks that a command begins as one of llama-server, and names a model.
 pub(super) fn check(command: &[String], files: &Tree) -> Result<(), Error> {

@@ -4,24 +4,15 @@ use std::rc::Rc;
 
 use super::instruction::Origin;
 use super::keyword::Keyword;
-use super::lint::Rule;
 use super::reference::is_reference;
-use super::scope::{Place, Scope, Text};
+use super::rule::Rule;
+use super::scope::Scope;
+use super::settings::Settings;
+use super::state::{Head, Walk};
 use super::statement::Statement;
 use super::suggest::nearest;
+use super::text::{Place, Text};
 use super::variables::Quoting;
-use super::walk::{Settings, Walk};
-
-/// A `FROM` and the instructions below it.
-pub(super) struct Head<'a> {
-    pub(super) from: &'a Statement,
-    pub(super) body: &'a [Statement],
-    pub(super) name: Option<String>,
-    pub(super) origin: Origin,
-    pub(super) platform: Option<String>,
-    /// Whether a named context stands for it.
-    pub(super) replaced: bool,
-}
 
 /// The `ARG`s before the first `FROM`, and the stages.
 pub(super) fn split(statements: &[Statement]) -> (&[Statement], Vec<&[Statement]>) {

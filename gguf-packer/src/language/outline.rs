@@ -2,11 +2,13 @@
 
 use super::instruction::Position;
 use super::keyword::Keyword;
-use super::scope::{Scope, Text, declarations, quietly};
+use super::scope::Scope;
 use super::script::Script;
+use super::settings::Settings;
 use super::stages::need;
+use super::state::{Head, Walk};
 use super::statement::Statement;
-use super::walk::{Settings, Walk};
+use super::text::{Text, declarations, quietly};
 
 /// A stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub struct Argument {
 pub fn targets(script: &Script, settings: &Settings) -> Vec<Target> {
     let walk = Walk::new(script, settings);
     let last = walk.heads.len().saturating_sub(1);
-    let target = |(index, head): (usize, &super::heads::Head<'_>)| {
+    let target = |(index, head): (usize, &Head<'_>)| {
         let platform = head.from.flags.iter().find(|flag| flag.name == "platform");
         let platform = platform.and_then(|flag| flag.value.as_ref());
         let name = head.name.clone();

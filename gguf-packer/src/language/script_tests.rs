@@ -1,7 +1,7 @@
 //! Tests of `script.rs`.
 
+use super::super::Settings;
 use super::super::stages::resolve;
-use super::super::walk::Settings;
 use super::*;
 
 const ERRORS: [&str; 3] = [

@@ -150,7 +150,7 @@ pub struct Warning {
     /// Where, if it is about a place.
     pub at: Option<Position>,
     /// The rule that it breaks, if it is one of the checks.
-    pub rule: Option<super::lint::Rule>,
+    pub rule: Option<super::rule::Rule>,
     /// What it is about.
     pub message: String,
 }
@@ -159,7 +159,7 @@ impl Source {
     pub(super) fn warning(
         &self,
         offset: usize,
-        rule: Option<super::lint::Rule>,
+        rule: Option<super::rule::Rule>,
         message: impl Into<String>,
     ) -> Warning {
         let at = Some(self.position(offset));

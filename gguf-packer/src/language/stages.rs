@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::instruction::{Instruction, Origin, Stage, Step};
 use super::keyword::Keyword;
-use super::scope::declarations;
 use super::script::Script;
+use super::settings::Settings;
 use super::source::{Errors, Warning};
-use super::walk::{Settings, Walk};
+use super::state::Walk;
+use super::text::declarations;
 
 /// What a build needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,51 +1,23 @@
 //! A walk through the instructions of a file's stages: variables get their values, words become typed
 //! instructions, and what is wrong is collected.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::call::{Call, Notes, Value, one_line};
 use super::fault::Budget;
-use super::heads::{Head, split};
-use super::ignore::Ignore;
+use super::heads::split;
 use super::instruction::{AddSource, Instruction, Origin, Step};
 use super::keyword::Keyword;
-use super::lint::Rule;
-use super::scope::{Place, Scope, Text, declarations};
+use super::rule::Rule;
+use super::scope::Scope;
 use super::script::Script;
-use super::source::{MOST, Problem, Warning};
+use super::settings::Settings;
+use super::source::MOST;
+use super::state::Walk;
 use super::statement::Statement;
+use super::text::{Place, Text, declarations};
 use super::variables::Quoting;
 use super::{files, model};
-
-/// What the command line says about the values of a file.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// `--build-arg`.
-    pub build_args: BTreeMap<String, String>,
-    /// `TARGETPLATFORM`, `TARGETOS`, `TARGETARCH`, `TARGETVARIANT`, `BUILDPLATFORM` and their kin.
-    pub platform: BTreeMap<String, String>,
-    /// `--target`: name or index of a stage.
-    pub target: Option<String>,
-    /// Names of `--build-context`.
-    pub contexts: BTreeSet<String>,
-}
-
-/// The walk, and what it has found.
-pub(super) struct Walk<'a> {
-    pub(super) script: &'a Script,
-    pub(super) settings: &'a Settings,
-    pub(super) ignore: Option<&'a Ignore>,
-    pub(super) globals: Rc<Scope>,
-    pub(super) heads: Vec<Head<'a>>,
-    /// Of each stage that was walked, its variables at its end and its steps.
-    pub(super) walked: Vec<Option<(Rc<Scope>, Vec<Step>)>>,
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Warning>,
-    /// Rules that are broken.
-    pub(super) findings: Vec<Warning>,
-    pub(super) budget: Budget,
-}
 
 impl<'a> Walk<'a> {
     /// Reads what stands before the first stage, and where each stage comes from.
@@ -256,17 +228,6 @@ impl<'a> Walk<'a> {
                 let rule = Some(Rule::CopyIgnoredFile);
                 self.findings.push(self.script.source.warning(*at, rule, message));
             }
-        }
-    }
-
-    pub(super) fn problem(
-        &mut self,
-        place: usize,
-        what: impl Into<String>,
-        hint: impl Into<String>,
-    ) {
-        if self.problems.len() < MOST {
-            self.problems.push(self.script.source.problem(place, what).hint(hint));
         }
     }
 }

@@ -9,8 +9,9 @@ use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 
 use super::http::{Host, Silence};
-use super::{Session, auth, refusal};
+use super::{Session, refusal};
 use crate::Error;
+use crate::reference::Name;
 
 /// A question.
 #[derive(Debug, Clone)]
@@ -49,6 +50,13 @@ impl Ask {
     }
 }
 
+/// What is asked for: one repository, and one more to mount from.
+pub(super) fn scope(name: &Name, push: bool, from: Option<&str>) -> String {
+    let actions = if push { "pull,push" } else { "pull" };
+    let own = format!("repository:{}:{actions}", name.repository());
+    from.map_or(own.clone(), |from| format!("{own} repository:{from}:pull"))
+}
+
 impl Session<'_> {
     /// `/v2/REPOSITORY/…`.
     pub(super) fn path(&self, rest: &str) -> String {
@@ -84,7 +92,7 @@ impl Session<'_> {
             let token = token.map(|token| format!("Bearer {token}"));
             return Ok(self.client.http.send(self.request(&host, ask, token.as_deref())));
         }
-        let scope = auth::scope(self.name, self.push, ask.from.as_deref());
+        let scope = scope(self.name, self.push, ask.from.as_deref());
         let known = self.client.tokens.get(self.registry(), &scope);
         let response = match self.client.http.send(self.request(&host, ask, known.as_deref())) {
             Ok(response) if response.status() == StatusCode::UNAUTHORIZED => response,

@@ -44,13 +44,6 @@ impl Tokens {
     }
 }
 
-/// What is asked for: one repository, and one more to mount from.
-pub(super) fn scope(name: &Name, push: bool, from: Option<&str>) -> String {
-    let actions = if push { "pull,push" } else { "pull" };
-    let own = format!("repository:{}:{actions}", name.repository());
-    from.map_or(own.clone(), |from| format!("{own} repository:{from}:pull"))
-}
-
 impl Client {
     /// What Docker keeps for the registry of `name`, else what podman keeps for it or for a part of it.
     fn credentials(&self, name: &Name) -> Result<Option<DockerCredential>, Error> {

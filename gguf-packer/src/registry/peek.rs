@@ -52,7 +52,7 @@ impl Client {
                 None => of_planned(session, &formats::hugging_face::plan(session)?),
             };
         }
-        pull::peek(session, platform)
+        of_name(session, platform)
     }
 
     /// Reads what the GGUF file at `url` is; of shards, what all of them are.
@@ -109,8 +109,20 @@ fn of_urls(file: &str, header: impl Fn(&str) -> Result<Header, Error>) -> Result
     Ok(Peeked { command, models: BTreeMap::from([(path, Model::new(headers)?)]) })
 }
 
+/// What it is, by its config or the beginnings of its files.
+fn of_name(session: Session<'_>, platform: Option<&Platform>) -> Result<Peeked, Error> {
+    let chosen = pull::choose(&session, platform)?;
+    if let Some(known) = formats::of(&chosen.manifest) {
+        return of_planned(session, &known.plan(session, &chosen.manifest)?);
+    }
+    let raw = session.small(&chosen.manifest.config, "config")?;
+    let config = serde_json::from_slice(&raw)
+        .map_err(|e| Error::new(format!("cannot read the config of `{}`: {e}", session.name)))?;
+    of_image(session, &chosen.manifest, &config)
+}
+
 /// A model of another format.
-pub(super) fn of_planned(session: Session<'_>, planned: &Planned) -> Result<Peeked, Error> {
+fn of_planned(session: Session<'_>, planned: &Planned) -> Result<Peeked, Error> {
     let place = |path: &str| format!("/models/{path}");
     let mut found: BTreeMap<String, Header> = BTreeMap::new();
     for (layer, compression) in &planned.archives {
@@ -137,11 +149,7 @@ pub(super) fn of_planned(session: Session<'_>, planned: &Planned) -> Result<Peek
 }
 
 /// An image, by its config, and by the beginnings of its layers where that says too little.
-pub(super) fn of_image(
-    session: Session<'_>,
-    manifest: &Manifest,
-    config: &Value,
-) -> Result<Peeked, Error> {
+fn of_image(session: Session<'_>, manifest: &Manifest, config: &Value) -> Result<Peeked, Error> {
     let words = config["config"]["Cmd"].as_array().into_iter().flatten();
     let said: Vec<String> = words.filter_map(|word| word.as_str().map(str::to_owned)).collect();
     let has_model = command::has_model(&said);

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::index::{self, Choice};
 use super::manifest::{Document, Index, Manifest};
-use super::peek::{self, Peeked};
 use super::{Session, formats};
 use crate::Error;
 use crate::digest::Digest;
@@ -27,9 +26,9 @@ pub struct Inspected {
 }
 
 /// A manifest that was chosen.
-struct Chosen {
+pub(super) struct Chosen {
     raw: Vec<u8>,
-    manifest: Manifest,
+    pub(super) manifest: Manifest,
     /// The raw index that it is one of.
     index: Option<(Vec<u8>, Index)>,
     /// When it is for another platform than was wanted, the one that was.
@@ -88,19 +87,8 @@ pub(super) fn documents(session: &Session<'_>) -> Result<Vec<(Kind, Vec<u8>)>, E
     session.documents(&Digest::of(raw))
 }
 
-/// What it is, by its config or the beginnings of its files.
-pub(super) fn peek(session: Session<'_>, platform: Option<&Platform>) -> Result<Peeked, Error> {
-    let chosen = choose(&session, platform)?;
-    if let Some(known) = formats::of(&chosen.manifest) {
-        return peek::of_planned(session, &known.plan(session, &chosen.manifest)?);
-    }
-    let raw = session.small(&chosen.manifest.config, "config")?;
-    let config = serde_json::from_slice(&raw)
-        .map_err(|e| Error::new(format!("cannot read the config of `{}`: {e}", session.name)))?;
-    peek::of_image(session, &chosen.manifest, &config)
-}
-
-fn choose(session: &Session<'_>, platform: Option<&Platform>) -> Result<Chosen, Error> {
+/// The manifest for `platform`, or for this machine's.
+pub(super) fn choose(session: &Session<'_>, platform: Option<&Platform>) -> Result<Chosen, Error> {
     let (raw, document) = session.manifest(None)?;
     let index = match document {
         Document::Manifest(manifest) => {

@@ -11,9 +11,9 @@ use reqwest::header::{
 use reqwest::{Body, Method, Response, StatusCode};
 use tokio::sync::mpsc;
 
-use super::ask::{Ask, Tries, is_passing};
+use super::ask::{Ask, Tries, is_passing, scope};
 use super::http::Silence;
-use super::{Session, auth, refusal};
+use super::{Session, refusal};
 use crate::Error;
 use crate::digest::Digest;
 use crate::progress::Event;
@@ -238,7 +238,7 @@ impl Session<'_> {
         if begun.at > 0 {
             request = request.header(CONTENT_RANGE, format!("{}-{}", begun.at, size - 1));
         }
-        let scope = auth::scope(self.name, true, None);
+        let scope = scope(self.name, true, None);
         let token = self.client.tokens.get(self.registry(), &scope);
         if let Some(Ok(mut value)) = token.as_deref().map(HeaderValue::from_str) {
             value.set_sensitive(true);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use llama_src::sh::Cmd;
 
-use super::start::Host;
+use super::host::Host;
 use super::target::Target;
 use crate::Error;
 

@@ -7,6 +7,7 @@ use llama_src::sh::Cmd;
 
 use super::compat::{Today, today};
 use super::container;
+use super::host::Host;
 use super::target::{Seen, Target};
 use crate::Error;
 
@@ -19,17 +20,6 @@ pub enum By {
     Image(String),
     /// Another program.
     Program(String),
-}
-
-/// What the machine has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Host {
-    /// `docker` or `podman`.
-    pub engine: String,
-    /// Whether a person sits at it.
-    pub terminal: bool,
-    /// What gives a container the GPUs.
-    pub gpu: Vec<String>,
 }
 
 /// A program that is ready to start.
@@ -66,47 +56,6 @@ impl By {
             }
         }
     }
-}
-
-impl Host {
-    /// Looks at this machine: which engine it has, and which GPUs.
-    #[must_use]
-    pub fn look(terminal: bool) -> Self {
-        let engine = ["docker", "podman"]
-            .into_iter()
-            .find(|name| Cmd::new(name).arg("--version").read().is_ok());
-        let engine = engine.unwrap_or("docker");
-        let info =
-            || Cmd::new("docker").args(["info", "--format", "json"]).read().unwrap_or_default();
-        let gpu = match engine {
-            "podman" => of_podman(&|path| Path::new(path).exists()),
-            _ => of_docker(&info(), &|path| Path::new(path).exists()),
-        };
-        Self { engine: engine.to_owned(), terminal, gpu }
-    }
-}
-
-/// `--gpus all` where Docker knows NVIDIA's runtime, and the devices of other GPUs where they are.
-fn of_docker(info: &str, exists: &dyn Fn(&str) -> bool) -> Vec<String> {
-    let info: serde_json::Value = serde_json::from_str(info).unwrap_or_default();
-    if info["Runtimes"].get("nvidia").is_some() {
-        return ["--gpus", "all"].map(str::to_owned).to_vec();
-    }
-    devices(exists)
-}
-
-/// NVIDIA's description of its devices, and the devices of other GPUs where they are.
-fn of_podman(exists: &dyn Fn(&str) -> bool) -> Vec<String> {
-    if exists("/etc/cdi/nvidia.yaml") || exists("/var/run/cdi/nvidia.yaml") {
-        return ["--device", "nvidia.com/gpu=all"].map(str::to_owned).to_vec();
-    }
-    devices(exists)
-}
-
-/// The original takes `--privileged` here: all devices, and all rights of the machine.
-fn devices(exists: &dyn Fn(&str) -> bool) -> Vec<String> {
-    let found = ["/dev/dri", "/dev/kfd"].into_iter().filter(|path| exists(path));
-    found.flat_map(|path| ["--device".to_owned(), path.to_owned()]).collect()
 }
 
 /// Plans how `target` is started by `by`, with more arguments for the server.

@@ -137,18 +137,7 @@ fn paths_are_those_of_the_store_without_a_container() {
 }
 
 #[test]
-fn gpus_are_given_as_the_machine_has_them() {
-    let none = |_: &str| false;
-    let nvidia = r#"{"Runtimes": {"nvidia": {}, "runc": {}}}"#;
-    assert_eq!(of_docker(nvidia, &none), ["--gpus", "all"]);
-    assert!(of_docker(r#"{"Runtimes": {"runc": {}}}"#, &none).is_empty());
-    assert!(of_docker("no docker", &none).is_empty());
-    let amd = |path: &str| path == "/dev/dri" || path == "/dev/kfd";
-    assert_eq!(of_docker("", &amd), ["--device", "/dev/dri", "--device", "/dev/kfd"]);
-    assert_eq!(of_podman(&amd), of_docker("", &amd));
-    let described = |path: &str| path == "/etc/cdi/nvidia.yaml";
-    assert_eq!(of_podman(&described), ["--device", "nvidia.com/gpu=all"]);
-
+fn without_a_terminal_a_container_has_none() {
     let folder = tempfile::tempdir().unwrap();
     let target = Target { command: words(&["-hf", "x"]), ..qwen(folder.path()) };
     let host = Host { terminal: false, ..host(&["--gpus", "all"]) };

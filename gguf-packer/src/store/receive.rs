@@ -8,24 +8,13 @@ use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 
 use super::partial::Partial;
-use super::unpack::{self, Failure, Pieces, Place, Unpacked};
+use super::unpack::{self, Compression, Failure, Pieces, Place, Unpacked};
 use super::{Layer, Store, disk, layer};
 use crate::Error;
 use crate::digest::Digest;
 
 /// Pieces that may wait to be unpacked.
 const QUEUE: usize = 8;
-
-/// How a layer is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// `gzip`.
-    Gzip,
-    /// `zstd`.
-    Zstd,
-}
 
 /// Takes a layer.
 pub struct LayerReceiver {

@@ -11,7 +11,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::hashing::{self, CHUNK, Lane};
 use super::recipe::{self, Reader, Record, Writer};
-use super::{Compression, disk, tarball};
+use super::{disk, tarball};
 use crate::Error;
 use crate::digest::Digest;
 
@@ -20,6 +20,17 @@ const LARGE: u64 = 1 << 20;
 
 /// Bytes of a layer that are not contents.
 const LITERALS: u64 = 1 << 30;
+
+/// How a layer is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// `gzip`.
+    Gzip,
+    /// `zstd`.
+    Zstd,
+}
 
 /// Where things are put.
 pub(crate) struct Place {

@@ -7,9 +7,10 @@ use std::thread;
 
 use serde::Serialize;
 
-use super::{headers, named, options};
+use super::options;
 use crate::Error;
 use crate::cli::context::quantizer;
+use crate::cli::model::{headers, named};
 use crate::cli::{args, output, table};
 use crate::executor::ToolRun;
 use crate::executor::quantize::dry_run::{DryRun, Prediction};

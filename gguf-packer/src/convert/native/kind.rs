@@ -1,7 +1,7 @@
 //! The types that a model is converted to.
 
 use super::super::checkpoint::{Dtype, Tensor};
-use super::names;
+use super::super::kept::kept;
 use crate::gguf::TensorType;
 
 /// The type of the large tensors of a file; the small ones are F32 always.
@@ -35,7 +35,7 @@ impl Kind {
         if self != Self::Auto {
             return self;
         }
-        let large = tensors.iter().filter(|t| names::kept(&t.name) && t.shape.len() >= 2);
+        let large = tensors.iter().filter(|t| kept(&t.name) && t.shape.len() >= 2);
         large
             .filter_map(|tensor| match tensor.dtype {
                 Dtype::F16 => Some(Self::F16),

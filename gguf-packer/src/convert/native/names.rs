@@ -128,49 +128,6 @@ pub(in super::super) fn change(family: Family, row: Row) -> Change {
     }
 }
 
-/// Parts of names that only the encoders of images and sounds have.
-const OTHERS: &[&str] = &[
-    "visual.",
-    "vision.",
-    "audio.",
-    "talker.",
-    "vision_",
-    "audio_",
-    "token2wav.",
-    "code2wav.",
-    "projector.",
-    "pre_mm_projector_norm",
-    "image_newline",
-    "view_seperator",
-    "patch_embed",
-    "patch_embedding",
-    "patch_merger.",
-    "patch_merge_mlp.",
-    "model.connector.",
-];
-/// Beginnings of such names.
-const OTHER_STARTS: &[&str] = &[
-    "mlp",
-    "vit.",
-    "vpm.",
-    "siglip2.",
-    "conformer.",
-    "merger.",
-    "resampler.",
-    "sound_encoder.",
-    "sound_projection.",
-    "speech_embeddings.",
-];
-/// Ends of names of what is computed, not learned.
-const COMPUTED: &[&str] = &[".attention.masked_bias", ".attention.bias", ".rotary_emb.inv_freq"];
-
-/// Whether a tensor of a checkpoint goes into a text model.
-pub(in super::super) fn kept(name: &str) -> bool {
-    !OTHER_STARTS.iter().any(|start| name.starts_with(start))
-        && !OTHERS.iter().any(|part| name.contains(part))
-        && !COMPUTED.iter().any(|end| name.ends_with(end))
-}
-
 /// The name without what a model of several parts puts before its text's.
 pub(in super::super) fn plain(family: Family, name: &str) -> String {
     let name = name.replace("language_model.", "");

@@ -7,11 +7,12 @@ use std::path::Path;
 use llama_src::sh::Cmd;
 
 use crate::Error;
+use crate::executor::Folder;
 use crate::executor::copy::files::{Files, is_folder};
 use crate::executor::copy::path;
 use crate::executor::output::Output;
-use crate::executor::run::{Run, Teller, key, stopped};
-use crate::executor::{Folder, process};
+use crate::executor::process::{self, stopped};
+use crate::executor::run::{Run, Teller, key};
 use crate::plan::Git;
 use crate::tree::{Entry, Kind};
 

@@ -12,7 +12,7 @@ use crate::executor;
 use crate::executor::copy::path;
 use crate::executor::copy::select::{Match, walk};
 use crate::executor::source::local::Disk;
-use crate::frontend::backend::locked;
+use crate::frontend::buildkit::locked;
 use crate::frontend::listing::go_mode;
 use crate::frontend::pb::{Action, ExecOp, FileAction, FileOp, Kind, Op, SourceOp, Stat};
 use crate::frontend::step::{self, INPUTS, OUT, TASK, TASK_FILE, Task};
