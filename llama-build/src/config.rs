@@ -76,7 +76,7 @@ pub struct Config {
     pub target: Target,
     /// What builds.
     pub host: Target,
-    /// Features after the rules of [`Config::new`].
+    /// Features after the rules of `Config::new`.
     pub features: Features,
     /// Environment variables of ours.
     pub overrides: Overrides,

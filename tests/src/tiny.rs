@@ -21,7 +21,7 @@ const EXPERTS: usize = 4;
 /// Mamba's sizes: inner, state, convolution, rank of the time step.
 const SSM: [usize; 4] = [2 * EMBD, 16, 4, 4];
 
-/// An architecture that [`write`] can make.
+/// An architecture that `write` can make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arch {
     /// Rotary positions, gated feed-forward.

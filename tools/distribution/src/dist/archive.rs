@@ -10,7 +10,7 @@ use tar::{Builder, EntryType, Header};
 
 use product::files;
 
-/// Where [`write`] puts what, for a distribution called `stem`.
+/// Where `write` puts what, for a distribution called `stem`.
 pub fn path(dir: &Path, stem: &str) -> PathBuf {
     dir.join(format!("{stem}.tar.gz"))
 }
