@@ -43,7 +43,8 @@ fn run() -> Result<(), Error> {
     let layout = Layout::new(&cargo::out_dir()?);
     let progress = Progress::new(cargo::progress_file());
     let source = Source::prepare(&layout, &config, &pin, &progress, || {
-        cmake::build_before_page(&layout, &flags, &toolchain, &config, &progress)
+        let targets = [cmake::BEFORE_PAGE];
+        cmake::build_targets(&layout, &flags, &toolchain, &config, &targets, &progress).map(drop)
     })?;
     let artifacts = cmake::build(&layout, &flags, &toolchain, &config, &progress)?;
     let include = artifacts.include.clone();

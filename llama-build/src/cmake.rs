@@ -45,20 +45,6 @@ pub fn build(
     Artifacts::gather(layout, &model, config)
 }
 
-/// Compiles what the web UI is no part of.
-///
-/// # Errors
-/// As [`build`].
-pub fn build_before_page(
-    layout: &Layout,
-    flags: &FlagSet,
-    toolchain: &Toolchain,
-    config: &Config,
-    progress: &Progress,
-) -> Result<(), Error> {
-    make(layout, flags, toolchain, config, &["server-context"], progress).map(drop)
-}
-
 /// The same for single targets of llama.cpp: the files that CMake makes for each of them.
 ///
 /// # Errors
@@ -227,6 +213,9 @@ fn compile(
 /// What computes for the servers of other machines, upstream's program and target; built next to a server that loads
 /// its backends, which it then finds in its own folder.
 pub const WORKER: &str = "ggml-rpc-server";
+
+/// What the server is made of but for its web UI and what serves that, upstream's target.
+pub const BEFORE_PAGE: &str = "server-context";
 
 /// CMake targets for the features; backends hang on them.
 fn targets(config: &Config) -> Vec<&'static str> {

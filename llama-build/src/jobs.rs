@@ -15,11 +15,20 @@ pub fn count(config: &Config, memory: Option<u64>) -> usize {
     if let Some(jobs) = config.overrides.jobs {
         return jobs;
     }
+    let fit = |memory| usize::try_from(memory / job(config)).unwrap_or(usize::MAX);
+    config.cargo_jobs.min(memory.map_or(usize::MAX, fit)).max(1)
+}
+
+/// Whether a compiler for each of `cores` and a process of `other` bytes fit into `memory`; not if that is unknown.
+#[must_use]
+pub fn leave_room(config: &Config, cores: usize, other: u64, memory: Option<u64>) -> bool {
+    memory.is_some_and(|memory| memory >= other + job(config) * cores as u64)
+}
+
+/// Memory of one compiler, bytes.
+fn job(config: &Config) -> u64 {
     let gpu = config.features.backends().any(|backend| backend.row().gpu_compiler);
-    let job = if gpu { GPU_JOB } else { CXX_JOB };
-    let fit =
-        memory.map_or(usize::MAX, |memory| usize::try_from(memory / job).unwrap_or(usize::MAX));
-    config.cargo_jobs.min(fit).max(1)
+    if gpu { GPU_JOB } else { CXX_JOB }
 }
 
 /// Memory that this process may still use, bytes: what the machine has available and what its
@@ -121,6 +130,9 @@ mod tests {
         assert_eq!(count(&config, None), 16);
         config.features.remove(crate::backend::Backend::Cuda);
         assert_eq!(count(&config, Some(9 << 30)), 12);
+        assert!(leave_room(&config, 2, 4 << 30, Some(6 << 30)));
+        assert!(!leave_room(&config, 2, 4 << 30, Some(5 << 30)), "4 and 1.5 GiB");
+        assert!(!leave_room(&config, 2, 4 << 30, None));
         config.overrides.jobs = Some(99);
         assert_eq!(count(&config, Some(1)), 99);
     }

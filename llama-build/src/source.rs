@@ -37,7 +37,8 @@ impl Source {
         watch(&tree, &request);
         let mut ui = None;
         if config.features.has(Feature::Ui) {
-            if !Ui::is_kept(&tree, &request) {
+            // Another tree than the pinned one may lack the targets.
+            if tree.verified && !Ui::is_kept(&tree, &request) {
                 tree.copy_patched(&layout.source, None)?;
                 before_page()?;
             }

@@ -60,7 +60,7 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut screen = Screen::new();
     let toolkits = toolkits::find(&mut config, args.yes)?;
     install::ensure(&config, &[], args.yes)?;
-    let server = source::beside_page(&mut screen, args.yes, |screen| {
+    let server = source::beside_page(&mut screen, &config, args.yes, |screen| {
         built::server(screen, &args.features, &toolkits)
     })?;
     let mut added: Vec<OsString> = Vec::new();

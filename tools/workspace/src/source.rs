@@ -1,13 +1,18 @@
 //! The pinned source and its web UI, for commands that need them: fetched in sight of the user.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use llama_build::{Config, jobs};
 use llama_src::{Error, NoUi, Pin, Progress, Report, Request, SourceTree, Ui};
 
 use crate::screen::Screen;
 use crate::{cargo, install, node};
+
+/// Memory of npm when it builds the page, bytes: 3.5 GB for that of b11549, with Node.js 20 on 2 cores.
+const NPM: u64 = 4 << 30;
 
 /// What a command does on a machine on which the web UI can neither be had nor built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,17 +89,23 @@ pub fn page(
     taken(source, found, without, &mut |news| screen.news(news))
 }
 
-/// What `work` gives, which runs while the web UI is built: it compiles C++ for as long as the page is not there. Without
-/// the page it goes on.
+/// What `work` gives, a build for `config`. It runs while the web UI is built, if memory is enough for both: it compiles
+/// C++ for as long as the page is not there. Without the page it goes on.
 ///
 /// # Errors
 /// Of `work`, or when the source cannot be had.
 pub fn beside_page<T>(
     screen: &mut Screen,
+    config: &Config,
     yes: bool,
     work: impl FnOnce(&mut Screen) -> Result<T>,
 ) -> Result<T> {
     let (source, mut request) = (alone(screen)?, request()?);
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    if !jobs::leave_room(config, cores, NPM, jobs::available_memory()) {
+        page(&source, request, yes, WithoutPage::GoOn, screen)?;
+        return work(screen);
+    }
     let found = Ui::check(&source, &request);
     if matches!(found, Err(NoUi::NoNpm | NoUi::OldNode(_))) && (yes || agreed()?) {
         request.node = Some(node::ensure()?);
