@@ -151,11 +151,13 @@ fn a_helper_that_is_not_there_is_named() {
 }
 
 /// A helper that keeps what it is given in a file beside it.
+/// It reads all of its input before it answers: a caller that still writes would fail.
 #[cfg(unix)]
 const HELPER: &str = "#!/bin/sh
 kept=\"${0%/*}/kept\"
+asked=$(cat)
 case $1 in
-store) cat > \"$kept\" ;;
+store) printf %s \"$asked\" > \"$kept\" ;;
 get) cat \"$kept\" 2>/dev/null || { echo credentials not found in native keychain; exit 1; } ;;
 erase) rm \"$kept\" ;;
 esac
