@@ -19,10 +19,12 @@ pub fn count(config: &Config, memory: Option<u64>) -> usize {
     config.cargo_jobs.min(memory.map_or(usize::MAX, fit)).max(1)
 }
 
-/// Whether a compiler for each of `cores` and a process of `other` bytes fit into `memory`; not if that is unknown.
+/// Whether a compiler for each of `cores`, or as many as the user wants, and a process of `other` bytes fit into `memory`;
+/// not if that is unknown.
 #[must_use]
 pub fn leave_room(config: &Config, cores: usize, other: u64, memory: Option<u64>) -> bool {
-    memory.is_some_and(|memory| memory >= other + job(config) * cores as u64)
+    let jobs = config.overrides.jobs.unwrap_or(cores);
+    memory.is_some_and(|memory| memory >= other + job(config) * jobs as u64)
 }
 
 /// Memory of one compiler, bytes.
@@ -135,5 +137,6 @@ mod tests {
         assert!(!leave_room(&config, 2, 4 << 30, None));
         config.overrides.jobs = Some(99);
         assert_eq!(count(&config, Some(1)), 99);
+        assert!(!leave_room(&config, 2, 4 << 30, Some(6 << 30)));
     }
 }

@@ -53,14 +53,30 @@ impl Ui {
         Wanted::new(tree, request).is_ok_and(|wanted| wanted.kept(&mut |_| ()).is_some())
     }
 
-    /// Whether there is a way to the web UI of `tree`.
+    /// Whether npm will build the web UI of `tree`: it is not kept, and no archive of it is named.
     ///
     /// # Errors
-    /// When it is not kept, no archive of it is named, and npm cannot build it.
-    pub fn check(tree: &SourceTree, request: &Request) -> Result<(), NoUi> {
+    /// When npm cannot build it.
+    pub fn is_for_npm(tree: &SourceTree, request: &Request) -> Result<bool, NoUi> {
         let (wanted, quiet) = (Wanted::new(tree, request)?, &mut |_: Progress<'_>| ());
         let is_here = wanted.kept(quiet).is_some() || wanted.shared(quiet).is_some();
-        if is_here || mirror::is_named(&wanted) { Ok(()) } else { npm::check(request) }
+        if is_here || mirror::is_named(&wanted) || request.offline {
+            return Ok(false);
+        }
+        npm::check(request).map(|()| true)
+    }
+
+    /// Removes the web UIs of other sources that are kept where that of `tree` belongs. For a source of the user's own it
+    /// leaves them: the next build may be of the pinned one.
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub fn remove_others(tree: &SourceTree, request: &Request) -> Result<(), Error> {
+        let name = name(tree, request)?;
+        let folders = request.homes().into_iter().filter(|_| tree.verified);
+        let entries = folders.flat_map(|home| home.join("ui").read_dir().into_iter().flatten());
+        let others = entries.flatten().filter(|entry| entry.file_name() != *name);
+        others.map(|other| other.path()).try_for_each(|other| place::remove(&other))
     }
 
     /// The web UI of `tree`: the kept one, a copy, or a new one.

@@ -77,8 +77,10 @@ fn who_has_no_npm_waits_for_another_who_has() {
     let script = format!("sleep 1; mkdir -p dist/_app && cd dist && touch {FILES}");
     let (_dir, tree, request) = set_up(&script);
     let without = Request { npm: "/no/such/npm".into(), ..request.clone() };
-    assert_eq!(Ui::check(&tree, &request), Ok(()));
-    assert_eq!(Ui::check(&tree, &without), Err(NoUi::NoNpm));
+    assert_eq!(Ui::is_for_npm(&tree, &request), Ok(true));
+    assert_eq!(Ui::is_for_npm(&tree, &without), Err(NoUi::NoNpm));
+    let offline = Request { offline: true, ..without.clone() };
+    assert_eq!(Ui::is_for_npm(&tree, &offline), Ok(false));
     assert!(!Ui::is_kept(&tree, &request));
     std::thread::scope(|scope| {
         let other = scope.spawn(|| prepare(&tree, &request).unwrap());
@@ -88,7 +90,24 @@ fn who_has_no_npm_waits_for_another_who_has() {
         assert_eq!(prepare(&tree, &without).unwrap(), other.join().unwrap());
     });
     assert!(Ui::is_kept(&tree, &without));
-    assert_eq!(Ui::check(&tree, &without), Ok(()));
+    assert_eq!(Ui::is_for_npm(&tree, &without), Ok(false));
+}
+
+#[cfg(unix)]
+#[test]
+fn pages_of_other_sources_are_removed() {
+    let script = format!("mkdir -p dist/_app && cd dist && touch {FILES}");
+    let (_dir, mut tree, request) = set_up(&script);
+    Ui::remove_others(&tree, &request).unwrap();
+    let ui = prepare(&tree, &request).unwrap();
+    let other = ui.dir.with_file_name("b1-0");
+    fs::create_dir_all(other.join("_app")).unwrap();
+    tree.verified = false;
+    Ui::remove_others(&tree, &request).unwrap();
+    assert!(other.exists(), "a source of one's own is used for a while");
+    tree.verified = true;
+    Ui::remove_others(&tree, &request).unwrap();
+    assert!(!other.exists() && Ui::is_kept(&tree, &request));
 }
 
 #[cfg(unix)]

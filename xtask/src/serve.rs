@@ -60,9 +60,10 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     let mut screen = Screen::new();
     let toolkits = toolkits::find(&mut config, args.yes)?;
     install::ensure(&config, &[], args.yes)?;
-    let server = source::beside_page(&mut screen, &config, args.yes, |screen| {
+    let built = source::beside_page(&mut screen, &config, args.yes, |screen| {
         built::server(screen, &args.features, &toolkits)
     })?;
+    let server = built.program("llama-server")?;
     let mut added: Vec<OsString> = Vec::new();
     if !names_a_model(&args.server) {
         let demo = cargo::root().join("tests/models/llama-demo.gguf");

@@ -92,10 +92,9 @@ impl Subjects {
 }
 
 fn build(screen: &mut Screen, tools: &Tools, test: &Cmd, yes: bool) -> Result<Subjects> {
-    let shared = keep(
-        built::server(screen, &["backend-dl", "cpu-all-variants"].map(str::to_owned), &[])?,
-        "llama-server-shared",
-    )?;
+    let shared = ["backend-dl", "cpu-all-variants"].map(str::to_owned);
+    let shared = built::server(screen, &shared, &[])?.program("llama-server")?;
+    let shared = keep(shared, "llama-server-shared")?;
     screen.step("building llama-server and the tests");
     // Cargo names builds by everything that is selected: the server of this very selection is tested,
     // and llama.cpp is not built once more.

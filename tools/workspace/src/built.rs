@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
+use llama_build::Manifest;
+use llama_build::manifest;
 use llama_src::sh::Cmd;
 use serde::Deserialize;
 
@@ -65,6 +67,12 @@ impl Built {
         program.with_context(|| format!("cargo reports no `{name}` among the built programs"))
     }
 
+    /// Whether the server has its web UI, as llama-sys tells.
+    pub fn has_page(&self) -> bool {
+        let path = self.llama_sys.as_ref().map(|out| out.join(manifest::FILE));
+        path.is_some_and(|path| Manifest::read(&path).is_ok_and(|manifest| manifest.ui))
+    }
+
     fn read(messages: &str) -> Self {
         let mut built = Self::default();
         for message in messages.lines().filter_map(|line| serde_json::from_str(line).ok()) {
@@ -80,7 +88,7 @@ impl Built {
 }
 
 /// Builds the server with the features of `cargo build --release` and `more`; `env` says where toolkits are.
-pub fn server(screen: &mut Screen, more: &[String], env: &[(&str, PathBuf)]) -> Result<PathBuf> {
+pub fn server(screen: &mut Screen, more: &[String], env: &[(&str, PathBuf)]) -> Result<Built> {
     let with = if more.is_empty() { String::new() } else { format!(" with {}", more.join(", ")) };
     screen.step(&format!("building llama-server{with}"));
     let mut cmd = cargo::cargo("build").args(["--release", "--package", "llama-server-bin"]);
@@ -88,7 +96,7 @@ pub fn server(screen: &mut Screen, more: &[String], env: &[(&str, PathBuf)]) -> 
         cmd = cmd.arg("--features").arg(more.join(","));
     }
     cmd = env.iter().fold(cmd, |cmd, (name, path)| cmd.env(name, path));
-    Built::by(screen, cmd)?.program("llama-server")
+    Built::by(screen, cmd)
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! The pinned source and its web UI, for commands that need them: fetched in sight of the user.
 
-use std::fs;
 use std::num::NonZero;
-use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use llama_build::{Config, jobs};
 use llama_src::{Error, NoUi, Pin, Progress, Report, Request, SourceTree, Ui};
 
+use crate::built::Built;
 use crate::screen::Screen;
 use crate::{cargo, install, node};
 
@@ -78,6 +77,7 @@ pub fn page(
     without: WithoutPage,
     screen: &mut Screen,
 ) -> Result<()> {
+    Ui::remove_others(source, &request)?;
     let prepare = |request: &Request, screen: &mut Screen| {
         Ui::prepare(source, request, &mut |news| screen.news(news))
     };
@@ -89,43 +89,59 @@ pub fn page(
     taken(source, found, without, &mut |news| screen.news(news))
 }
 
-/// What `work` gives, a build for `config`. It runs while the web UI is built, if memory is enough for both: it compiles
-/// C++ for as long as the page is not there. Without the page it goes on.
+/// What `work` builds for `config`. If npm has to build the web UI, and memory is enough for both, `work` runs meanwhile:
+/// it compiles C++ for as long as the page is not there. Without the page it goes on.
 ///
 /// # Errors
 /// Of `work`, or when the source cannot be had.
-pub fn beside_page<T>(
+pub fn beside_page(
     screen: &mut Screen,
     config: &Config,
     yes: bool,
-    work: impl FnOnce(&mut Screen) -> Result<T>,
-) -> Result<T> {
+    mut work: impl FnMut(&mut Screen) -> Result<Built>,
+) -> Result<Built> {
     let (source, mut request) = (alone(screen)?, request()?);
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    if !jobs::leave_room(config, cores, NPM, jobs::available_memory()) {
-        page(&source, request, yes, WithoutPage::GoOn, screen)?;
-        return work(screen);
+    let room = jobs::leave_room(config, cores, NPM, jobs::available_memory());
+    match Ui::is_for_npm(&source, &request) {
+        Err(NoUi::NoNpm | NoUi::OldNode(_)) if room => {
+            if yes || agreed()? {
+                request.node = Some(node::ensure()?);
+            }
+        }
+        Ok(true) if room => {}
+        _ => {
+            page(&source, request, yes, WithoutPage::GoOn, screen)?;
+            return work(screen);
+        }
     }
-    let found = Ui::check(&source, &request);
-    if matches!(found, Err(NoUi::NoNpm | NoUi::OldNode(_))) && (yes || agreed()?) {
-        request.node = Some(node::ensure()?);
-    }
-    std::thread::scope(|scope| {
-        let page = scope.spawn(|| {
-            // The line that changes is that of the C++.
-            let mut said = Screen::new();
-            let report = &mut |news: Progress<'_>| {
-                if let Progress::Say(_) = news {
-                    said.news(news);
-                }
-            };
-            let found = Ui::prepare(&source, &request, report);
-            taken(&source, found, WithoutPage::GoOn, report)
-        });
-        let done = work(screen)?;
-        page.join().expect("it does not panic")?;
-        Ok(done)
-    })
+    beside(screen, source, request, work)
+}
+
+fn beside(
+    screen: &mut Screen,
+    source: SourceTree,
+    request: Request,
+    mut work: impl FnMut(&mut Screen) -> Result<Built>,
+) -> Result<Built> {
+    Ui::remove_others(&source, &request)?;
+    // Nobody waits for it when `work` fails: npm ends with this process.
+    let page = std::thread::spawn(move || {
+        // The line that changes is that of the C++.
+        let mut said = Screen::new();
+        let report = &mut |news: Progress<'_>| {
+            if let Progress::Say(_) = news {
+                said.news(news);
+            }
+        };
+        let found = Ui::prepare(&source, &request, report);
+        let is_there = found.is_ok();
+        taken(&source, found, WithoutPage::GoOn, report).map(|()| is_there)
+    });
+    let done = work(screen)?;
+    let is_there = page.join().expect("it does not panic")?;
+    // Where nothing but the page is new, Cargo looked before it was there.
+    if is_there && !done.has_page() { work(screen) } else { Ok(done) }
 }
 
 /// What became of the page.
@@ -141,7 +157,7 @@ fn taken(
                 let text = "the web UI that npm built differs from the page that the pin names";
                 report(Progress::Say(text));
             }
-            remove_old_uis(&ui.dir)
+            Ok(())
         }
         Err(error) if without == WithoutPage::Fail => Err(explain(error)),
         Err(error) => {
@@ -155,19 +171,6 @@ fn agreed() -> Result<bool> {
     install::agreed(&format!("cargo xtask setup --yes, which installs {}", node::what()))
 }
 
-/// The published crate carries the `ui` folder, so it must hold the current one only.
-fn remove_old_uis(current: &Path) -> Result<()> {
-    let Some(folder) = current.parent() else { return Ok(()) };
-    for item in fs::read_dir(folder).context("cannot read the folder of web UIs")? {
-        let path = item?.path();
-        if path != current {
-            fs::remove_dir_all(&path)
-                .with_context(|| format!("cannot remove {}", path.display()))?;
-        }
-    }
-    Ok(())
-}
-
 /// Why there is no page, with the ways to one.
 pub fn explain(error: NoUi) -> anyhow::Error {
     let hint = "install Node.js for it: cargo xtask setup --yes";
@@ -179,5 +182,70 @@ pub fn explain(error: NoUi) -> anyhow::Error {
             .hint(hint)
             .hint(archive)
             .into(),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::{Duration, Instant};
+
+    /// A source, and a request whose npm runs `script` for the page.
+    fn set_up(script: &str) -> (tempfile::TempDir, SourceTree, Request) {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(at("llama.cpp/tools/ui")).unwrap();
+        std::fs::create_dir(at("llama.cpp/include")).unwrap();
+        for file in ["CMakeLists.txt", "include/llama.h", "tools/ui/svelte.config.js"] {
+            std::fs::write(at("llama.cpp").join(file), "").unwrap();
+        }
+        std::fs::write(at("llama.cpp/tools/ui/package.json"), "{}").unwrap();
+        let npm = format!("#!/bin/sh\ncase \"$1\" in run) {script};; esac\n");
+        std::fs::write(at("npm"), npm).unwrap();
+        std::fs::set_permissions(at("npm"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let request = Request {
+            root: at("vendor"),
+            npm: at("npm").into(),
+            source_dir: Some(at("llama.cpp")),
+            ..Request::default()
+        };
+        let source = SourceTree::prepare(&request, &mut |_| ()).unwrap();
+        (dir, source, request)
+    }
+
+    #[test]
+    fn what_cargo_built_before_the_page_was_there_is_built_once_more() {
+        let script = "mkdir -p dist/_app && cd dist && touch index.html manifest.webmanifest sw.js \
+            build.json workbox-1.js _app/version.json _app/bundle.x.js _app/bundle.y.css";
+        let (_dir, source, request) = set_up(script);
+        let (root, mut pages) = (request.root.clone(), Vec::new());
+        beside(&mut Screen::new(), source, request, |_| {
+            pages.push(root.join("ui").exists());
+            Ok(Built::default())
+        })
+        .unwrap();
+        assert!(pages.len() == 2 && pages[1], "{pages:?}");
+    }
+
+    #[test]
+    fn a_build_that_fails_does_not_wait_for_the_page() {
+        let (_dir, source, request) = set_up("sleep 60");
+        let began = Instant::now();
+        let failed = beside(&mut Screen::new(), source, request, |_| anyhow::bail!("no compiler"));
+        assert_eq!(failed.unwrap_err().to_string(), "no compiler");
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn without_a_page_nothing_is_built_once_more() {
+        let (_dir, source, request) = set_up("exit 1");
+        let mut builds = 0;
+        beside(&mut Screen::new(), source, request, |_| {
+            builds += 1;
+            Ok(Built::default())
+        })
+        .unwrap();
+        assert_eq!(builds, 1);
     }
 }
