@@ -28,8 +28,9 @@ fn run() -> Result<(), Error> {
     let (config, settled) = cargo::read_config()?.settle();
     settled.iter().for_each(|text| cargo::warning(text));
     refusal::lost_libraries(&config, &cargo::out_dir()?)?;
+    check_declarations()?;
     if config.features.has(Feature::System) {
-        let include = system::link(&pin, cfg!(feature = "bindgen"))?;
+        let include = system::link(&pin, cfg!(feature = "bindgen"), cfg!(feature = "mtmd"))?;
         return declare(&include, &cargo::out_dir()?);
     }
     let flags = FlagSet::new(&config, &pin);
@@ -39,6 +40,7 @@ fn run() -> Result<(), Error> {
         link::emit(&manifest);
         return declare(&[manifest.artifacts.include], &cargo::out_dir()?);
     }
+    refusal::unnamed_sdk(&config)?;
     let toolchain = toolchain::check(&config)?;
     let layout = Layout::new(&cargo::out_dir()?);
     let progress = Progress::new(cargo::progress_file());
@@ -54,11 +56,18 @@ fn run() -> Result<(), Error> {
     declare(&[include], &layout.root)
 }
 
+/// With the feature `bindgen`, looks for what writes the declarations.
+#[cfg(feature = "bindgen")]
+fn check_declarations() -> Result<(), Error> {
+    llama_build::bindings::check()
+}
+
 /// With the feature `bindgen`, writes the declarations from the headers of what is linked.
 #[cfg(feature = "bindgen")]
 fn declare(include: &[std::path::PathBuf], out: &std::path::Path) -> Result<(), Error> {
     let include: Vec<&std::path::Path> = include.iter().map(AsRef::as_ref).collect();
     llama_build::bindings::UNITS.iter().try_for_each(|unit| {
+        unit.headers(&include).for_each(|header| cargo::rerun_if_changed(&header));
         let path = out.join(format!("{}.rs", unit.name));
         std::fs::write(&path, unit.generate(&include)?).map_err(|e| Error::io("write", &path, &e))
     })
@@ -70,11 +79,17 @@ fn declare_checked_in() -> Result<(), Error> {
     let out = cargo::out_dir()?;
     llama_build::bindings::UNITS.iter().try_for_each(|unit| {
         let name = format!("{}.rs", unit.name);
-        let path = out.join(&name);
-        std::fs::copy(std::path::Path::new("src").join(name), &path)
+        let (from, path) = (std::path::Path::new("src").join(&name), out.join(name));
+        cargo::rerun_if_changed(&from);
+        std::fs::copy(from, &path)
             .map(drop)
             .map_err(|e| Error::io("write", &path, &e))
     })
+}
+
+#[cfg(not(feature = "bindgen"))]
+fn check_declarations() -> Result<(), Error> {
+    Ok(())
 }
 
 #[cfg(not(feature = "bindgen"))]

@@ -3,7 +3,7 @@
 //! The text is checked in, so nobody who builds the crate needs libclang; this module writes it for
 //! `cargo xtask bindings` and for the feature `bindgen`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::Error;
 
@@ -40,11 +40,33 @@ pub const UNITS: &[Unit] = &[
     },
 ];
 
+/// Loads libclang, for which nobody should wait until llama.cpp is built.
+///
+/// # Errors
+/// When it is missing.
+pub fn check() -> Result<(), Error> {
+    clang_sys::load().map_err(|why| {
+        Error::missing("libclang not found (feature `bindgen` needs it)")
+            .looked_in("$LIBCLANG_PATH")
+            .log(why.lines().map(str::to_owned))
+            .hint("install it: apt-get install libclang-dev | dnf install clang-devel | brew install llvm | pacman -S clang")
+            .hint("or name its folder: LIBCLANG_PATH=/path/to/lib")
+            .hint("or build without the feature `bindgen`: the checked-in declarations are of the pinned llama.cpp")
+    })
+}
+
 impl Unit {
+    /// The headers of this unit that are in `include` directories.
+    pub fn headers<'a>(&self, include: &'a [&Path]) -> impl Iterator<Item = PathBuf> + 'a {
+        let names = self.headers;
+        let all = include.iter().flat_map(|dir| names.iter().map(|name| dir.join(name)));
+        all.filter(|path| path.is_file())
+    }
+
     /// Declarations for this unit's headers, which lie in `include` directories.
     ///
     /// # Errors
-    /// When libclang is missing or does not accept a header.
+    /// When libclang is missing ([`check`] tells first) or does not accept a header.
     pub fn generate(&self, include: &[&Path]) -> Result<String, Error> {
         let wrapper: String = self.headers.iter().map(|h| format!("#include \"{h}\"\n")).collect();
         let mut builder = bindgen::Builder::default()
@@ -55,6 +77,8 @@ impl Unit {
             .allowlist_item(self.names.to_uppercase())
             .blocklist_type("FILE|_IO_.*|__.*")
             .blocklist_file(".*/stdio.h")
+            // Declared, but defined nowhere (ggml-cpu.h of b11549).
+            .blocklist_function("ggml_threadpool_get_n_threads")
             .default_enum_style(bindgen::EnumVariation::Consts)
             .prepend_enum_name(false)
             .use_core()

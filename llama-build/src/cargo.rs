@@ -155,8 +155,20 @@ fn config(
 
 fn overrides(reader: &Reader) -> Result<Overrides, Error> {
     let ours = |name: &str| format!("LLAMA_SYS_{name}");
-    let path = |name: &str| reader.var(&ours(name)).map(PathBuf::from);
     let mut errors = Vec::new();
+    let mut path = |name: &str| {
+        let path = PathBuf::from(reader.var(&ours(name))?);
+        if path.is_absolute() {
+            return Some(path);
+        }
+        let (name, path) = (ours(name), path.display());
+        let error = Error::usage(format!("{name} is `{path}`, but must be an absolute path"));
+        errors.push(error.hint(format!("in a shell: {name}=\"$PWD/{path}\"")));
+        None
+    };
+    let (source_dir, source_archive) = (path("SOURCE_DIR"), path("SOURCE_ARCHIVE"));
+    let (ui_archive, cache_dir) = (path("UI_ARCHIVE"), path("CACHE_DIR"));
+    let prebuilt_dir = path("PREBUILT_DIR");
     let mut text =
         |name: &str| reader.text(&ours(name)).map_err(|error| errors.push(error)).ok().flatten();
     let (cmake_args, jobs) = (text("CMAKE_ARGS"), text("JOBS"));
@@ -177,7 +189,8 @@ fn overrides(reader: &Reader) -> Result<Overrides, Error> {
     let jobs = jobs.and_then(|jobs| {
         let parsed = jobs.parse().ok().filter(|jobs| *jobs > 0);
         if parsed.is_none() {
-            let error = Error::usage(format!("LLAMA_SYS_JOBS is `{jobs}`, but must be a number"));
+            let error =
+                Error::usage(format!("LLAMA_SYS_JOBS is `{jobs}`, but must be a number above 0"));
             errors.push(
                 error.hint(
                     "set LLAMA_SYS_JOBS to the number of compilers to run at once, such as 4",
@@ -190,12 +203,12 @@ fn overrides(reader: &Reader) -> Result<Overrides, Error> {
         return Err(Error::all(errors));
     }
     Ok(Overrides {
-        source_dir: path("SOURCE_DIR"),
-        source_archive: path("SOURCE_ARCHIVE"),
-        ui_archive: path("UI_ARCHIVE"),
+        source_dir,
+        source_archive,
+        ui_archive,
         offline: offline || cargo_offline,
-        cache_dir: path("CACHE_DIR"),
-        prebuilt_dir: path("PREBUILT_DIR"),
+        cache_dir,
+        prebuilt_dir,
         relocatable,
         cmake_args,
         cuda_architectures,
@@ -275,9 +288,11 @@ pub fn out_dir() -> Result<PathBuf, Error> {
         .ok_or_else(|| Error::usage("OUT_DIR is unset, although Cargo sets it for build scripts"))
 }
 
-/// Whether docs.rs builds: no network, a read-only source, nothing to link.
+/// Whether docs.rs builds: no network, a read-only source, nothing to link. A build script that asks runs again when
+/// the answer changes.
 #[must_use]
 pub fn is_docs_rs() -> bool {
+    println!("cargo::rerun-if-env-changed=DOCS_RS");
     std::env::var_os("DOCS_RS").is_some()
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::backend::Backend;
-use crate::feature::{Feature, Features};
+use crate::feature::{DefaultIn, Feature, Features};
 use crate::target::{Os, Target};
 
 /// Values of our own environment variables, checked for form.
@@ -119,6 +119,10 @@ impl Config {
         let mut said = Vec::new();
         let target = self.target.clone();
         let features = &mut self.features;
+        if features.has(Feature::System) {
+            settle_system(features, &mut said);
+            return (self, said);
+        }
         settle_backends(features, &target, &mut said);
         settle_linkage(features, &target, self.crt_static, &mut said);
         settle_cpu(features, &target, target.triple != self.host.triple, &mut said);
@@ -158,6 +162,18 @@ impl Config {
     #[must_use]
     pub fn is_cross(&self) -> bool {
         self.target.triple != self.host.triple
+    }
+}
+
+/// Leaves out what only a build can give. Those that are on by default are no wish of anybody's.
+fn settle_system(features: &mut Features, said: &mut Vec<String>) {
+    let kept = [Feature::System, Feature::Bindgen, Feature::Mtmd, Feature::Fetch];
+    let left_out: Vec<_> = features.rows().filter(|row| !kept.contains(&row.feature)).collect();
+    for row in left_out {
+        features.remove(row.feature);
+        if row.default != DefaultIn::Both {
+            said.push(format!("ignored feature `{}`: `system` builds nothing", row.name));
+        }
     }
 }
 
@@ -240,6 +256,18 @@ mod tests {
         let (config, said) = crate::tests::config(triple, features).settle();
         let has = |feature| config.features.has(feature);
         (has(Feature::CpuAllVariants), has(Feature::BackendDl), said)
+    }
+
+    #[test]
+    fn an_installed_library_has_no_features_of_a_build() {
+        let (config, said) = crate::tests::config(
+            "x86_64-unknown-linux-gnu",
+            "system mtmd bindgen server ui cuda quantize",
+        )
+        .settle();
+        assert_eq!(config.features.names().collect::<Vec<_>>(), ["mtmd", "bindgen", "system"]);
+        let ignored = |name| format!("ignored feature `{name}`: `system` builds nothing");
+        assert_eq!(said, [ignored("cuda"), ignored("quantize")]);
     }
 
     #[test]

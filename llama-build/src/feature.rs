@@ -283,9 +283,14 @@ impl Features {
         })
     }
 
+    /// The rows, in the order of `Cargo.toml`.
+    pub fn rows(&self) -> impl Iterator<Item = FeatureRow> {
+        Feature::rows().filter(|row| self.has(row.feature))
+    }
+
     /// The names, in the order of `Cargo.toml`.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|feature| feature.name())
+        self.rows().map(|row| row.name)
     }
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend;
 use crate::config::Config;
 use crate::feature::Feature;
+use crate::refusal;
 use crate::target::Os;
 
 /// Definitions that neither a feature nor upstream's official sets ask for: name, value, reason.
@@ -244,7 +245,7 @@ impl FlagSet {
             arch => arch,
         };
         if let Some(ndk) = &config.android_ndk {
-            let file = ndk.join("build/cmake/android.toolchain.cmake");
+            let file = ndk.join(refusal::NDK_TOOLCHAIN);
             self.set("CMAKE_TOOLCHAIN_FILE", file.display().to_string());
         }
         self.set("ANDROID_ABI", abi);

@@ -8,6 +8,9 @@ use crate::config::Config;
 use crate::feature::Feature;
 use crate::target::{Os, Target};
 
+/// What CMake reads of Android's NDK.
+pub(crate) const NDK_TOOLCHAIN: &str = "build/cmake/android.toolchain.cmake";
+
 /// The C++, OpenMP and TLS libraries of a system with glibc are shared ones; a program that has them beside a static
 /// glibc links, and crashes when it starts.
 pub(crate) fn static_glibc(target: &Target) -> Result<(), Error> {
@@ -42,10 +45,73 @@ pub fn lost_libraries(config: &Config, out: &Path) -> Result<(), Error> {
     .hint("to keep the whole build: CARGO_TARGET_DIR=/a/folder/that/stays cargo install …"))
 }
 
+/// Refuses a build for another system of which nothing is named: CMake would take this machine's compiler, and give
+/// objects for this machine.
+///
+/// # Errors
+/// Names what is missing.
+pub fn unnamed_sdk(config: &Config) -> Result<(), Error> {
+    let (target, host) = (&config.target, &config.host);
+    let settings = ["CMAKE_TOOLCHAIN_FILE", "CMAKE_SYSTEM_NAME"];
+    let by_hand = config.overrides.cmake_args.iter().any(|(name, _)| settings.contains(&&**name));
+    if by_hand || config.compilers.toolchain_file.is_some() {
+        return Ok(());
+    }
+    let (what, hint) = match target.os {
+        Os::Android if host.os != Os::Android => {
+            let named = config.android_ndk.as_ref().map(|ndk| ndk.join(NDK_TOOLCHAIN));
+            if named.as_ref().is_some_and(|file| file.is_file()) {
+                return Ok(());
+            }
+            let looked_in = named.unwrap_or_else(|| Path::new("$ANDROID_NDK_HOME").into());
+            let hint = "name Android's NDK: ANDROID_NDK_HOME=/path/to/ndk";
+            return Err(Error::missing(format!("Android NDK not found (it builds for {target})"))
+                .looked_in(looked_in.display().to_string())
+                .hint(hint));
+        }
+        _ if target.is_apple() && !host.is_apple() => ("Apple's SDK", "build on a Mac"),
+        _ if target.is_msvc() && host.os != Os::Windows => ("Visual Studio", "build on Windows"),
+        _ => return Ok(()),
+    };
+    Err(Error::usage(format!("a build for {target} on {host} needs {what}"))
+        .hint(hint)
+        .hint("or name a CMake toolchain file that has it: CMAKE_TOOLCHAIN_FILE=/path/to/file"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Features;
+
+    #[test]
+    fn another_system_is_not_built_for_with_this_machine_s_compiler() {
+        let mut config = crate::tests::config("aarch64-linux-android", "");
+        let refused = |config: &Config| unnamed_sdk(config).err().map(|e| e.to_string());
+        let text = "Android NDK not found (it builds for aarch64-linux-android)\n  looked in: \
+            $ANDROID_NDK_HOME\n  hint: name Android's NDK: ANDROID_NDK_HOME=/path/to/ndk";
+        assert_eq!(refused(&config).as_deref(), Some(text));
+        let ndk = tempfile::tempdir().unwrap();
+        config.android_ndk = Some(ndk.path().to_owned());
+        assert!(refused(&config).is_some_and(|text| text.contains(NDK_TOOLCHAIN)));
+        std::fs::create_dir_all(ndk.path().join("build/cmake")).unwrap();
+        std::fs::write(ndk.path().join(NDK_TOOLCHAIN), "").unwrap();
+        assert_eq!(refused(&config), None);
+        for (triple, needs) in [
+            ("aarch64-apple-darwin", Some("Apple's SDK")),
+            ("aarch64-apple-ios", Some("Apple's SDK")),
+            ("x86_64-pc-windows-msvc", Some("Visual Studio")),
+            ("x86_64-pc-windows-gnu", None),
+            ("aarch64-unknown-linux-gnu", None),
+        ] {
+            let mut config = crate::tests::config(triple, "");
+            config.host = Target::parse("x86_64-unknown-linux-gnu");
+            let text = refused(&config).unwrap_or_default();
+            assert_eq!(text.is_empty(), needs.is_none(), "{triple}: {text}");
+            assert!(text.contains(needs.unwrap_or_default()), "{text}");
+            config.overrides.cmake_args.push(("CMAKE_TOOLCHAIN_FILE".into(), "x".into()));
+            assert_eq!(refused(&config), None, "{triple}");
+        }
+    }
 
     #[test]
     fn libraries_that_nobody_keeps_are_not_built() {

@@ -32,6 +32,9 @@ pub enum Probe {
 /// The oldest Node.js that builds the web UI; [`llama_src::node`] has the whole rule.
 const NODE_OLDEST: (u32, u32) = (20, 19);
 
+/// What CMake drives, by its own search.
+const BUILD_TOOLS: &[&str] = &["ninja", "ninja-build", "make", "gmake"];
+
 /// What npm and Node.js are for.
 const UI: &str = "the web UI (feature `ui`)";
 
@@ -109,6 +112,9 @@ fn basics(config: &Config) -> Vec<Requirement> {
         let compilers = &config.compilers;
         rows.push(compiler("C compiler", names[0], compilers.cc.as_ref(), config));
         rows.push(compiler("C++ compiler", names[1], compilers.cxx.as_ref(), config));
+    }
+    if config.host.os != Os::Windows {
+        rows.push(program("Ninja or make", BUILD_TOOLS, None, "every build", NINJA));
     }
     let ninja = program("ninja", &["ninja", "ninja-build"], None, "faster builds", NINJA);
     rows.push(Requirement { required: false, ..ninja });
@@ -197,7 +203,7 @@ fn compiler(
     row.hint = Some(match (config.target.is_musl(), config.is_cross()) {
         (true, _) => format!(
             "Debian's musl-tools has no C++ compiler: build on Alpine, or {}",
-            set("a C++ compiler for musl")
+            set(&format!("a {name} for musl"))
         ),
         (false, true) => set("its cross compiler"),
         (false, false) => format!("set {variable} to an installed compiler, or unset it"),

@@ -34,7 +34,7 @@ impl Source {
         let (request, started) = (request(config, pin), SystemTime::now());
         let report = &mut |news: llama_src::Progress<'_>| progress.news(news);
         let tree = SourceTree::prepare(&request, report)?;
-        watch(&tree, &request);
+        watch(&tree, &request, config.features.has(Feature::Ui));
         let mut ui = None;
         if config.features.has(Feature::Ui) {
             // Another tree than the pinned one may lack the targets.
@@ -102,14 +102,17 @@ pub fn request(config: &Config, pin: &Pin) -> Request {
 }
 
 /// Has Cargo look at what can change: the pin, the patches, a tree or archive of the user's, and
-/// whether there is a built web UI.
-fn watch(tree: &SourceTree, request: &Request) {
+/// with `ui` the web UI.
+fn watch(tree: &SourceTree, request: &Request, ui: bool) {
     cargo::rerun_if_changed(&request.root.join("llama.cpp.toml"));
     cargo::rerun_if_changed(&request.root.join("patches"));
     match &tree.origin {
         Origin::Directory => cargo::rerun_if_changed(&tree.dir),
         Origin::Archive(path) => cargo::rerun_if_changed(path),
         Origin::Present | Origin::Mirror(_) => {}
+    }
+    if !ui {
+        return;
     }
     if let Some(archive) = &request.ui_archive {
         cargo::rerun_if_changed(archive);

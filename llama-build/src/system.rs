@@ -4,12 +4,17 @@ use std::path::PathBuf;
 
 use crate::{Error, cargo};
 
-/// Links the installed llama.cpp and tells dependents where its headers are; the folders of those.
+/// Links the installed llama.cpp, with `mtmd` its multimodal library too, and tells dependents where its headers are;
+/// the folders of those.
 ///
 /// # Errors
 /// When pkg-config finds none, or one of another version and the declarations are the checked-in
 /// ones: they hold for the pinned version only.
-pub fn link(pin: &llama_src::Pin, own_declarations: bool) -> Result<Vec<PathBuf>, Error> {
+pub fn link(
+    pin: &llama_src::Pin,
+    own_declarations: bool,
+    mtmd: bool,
+) -> Result<Vec<PathBuf>, Error> {
     let library = pkg_config::Config::new().cargo_metadata(false).probe("llama").map_err(|e| {
         Error::missing("installed llama.cpp not found (feature `system` needs it)")
             .looked_in("pkg-config llama")
@@ -17,6 +22,9 @@ pub fn link(pin: &llama_src::Pin, own_declarations: bool) -> Result<Vec<PathBuf>
             .hint("install it: apt-get install libllama-dev")
             .hint("or build without the feature `system`")
     })?;
+    if let Ok(dir) = pkg_config::get_variable("llama", "pcfiledir") {
+        cargo::rerun_if_changed(&PathBuf::from(dir).join("llama.pc"));
+    }
     let release =
         |version: &str| version.split(['.', '-']).take(2).map(str::to_owned).collect::<Vec<_>>();
     if !own_declarations && release(&library.version) != release(&pin.version) {
@@ -30,7 +38,8 @@ pub fn link(pin: &llama_src::Pin, own_declarations: bool) -> Result<Vec<PathBuf>
     for dir in &library.link_paths {
         cargo::link_search("native", dir);
     }
-    for name in &library.libs {
+    let mtmd = mtmd.then_some("mtmd");
+    for name in mtmd.into_iter().chain(library.libs.iter().map(String::as_str)) {
         cargo::link_lib("dylib", name);
     }
     if let Some(dir) = library.link_paths.first() {

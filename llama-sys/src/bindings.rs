@@ -4400,9 +4400,6 @@ unsafe extern "C" {
         params: *mut ggml_threadpool_params,
     ) -> *mut ggml_threadpool;
     pub fn ggml_threadpool_free(threadpool: *mut ggml_threadpool);
-    pub fn ggml_threadpool_get_n_threads(
-        threadpool: *mut ggml_threadpool,
-    ) -> ::core::ffi::c_int;
     pub fn ggml_threadpool_pause(threadpool: *mut ggml_threadpool);
     pub fn ggml_threadpool_resume(threadpool: *mut ggml_threadpool);
     pub fn ggml_graph_plan(

@@ -191,7 +191,10 @@ fn from_archive(
     archive: &Path,
     report: &mut Report<'_>,
 ) -> Result<SourceTree, Error> {
-    let bytes = fs::read(archive).map_err(|e| Error::io("read the archive", archive, &e))?;
+    let bytes = fs::read(archive).map_err(|e| {
+        Error::io("read the archive", archive, &e)
+            .hint("correct LLAMA_SYS_SOURCE_ARCHIVE, or unset it")
+    })?;
     let digest = tree::hex(&Sha1::digest(bytes));
     let lock = Lock::first(&request.homes(), report)?;
     let (dest, note) = (lock.dir().join(TREE), lock.dir().join(".archive.verified"));
