@@ -81,9 +81,7 @@ fn declare_checked_in() -> Result<(), Error> {
         let name = format!("{}.rs", unit.name);
         let (from, path) = (std::path::Path::new("src").join(&name), out.join(name));
         cargo::rerun_if_changed(&from);
-        std::fs::copy(from, &path)
-            .map(drop)
-            .map_err(|e| Error::io("write", &path, &e))
+        std::fs::copy(from, &path).map(drop).map_err(|e| Error::io("write", &path, &e))
     })
 }
 

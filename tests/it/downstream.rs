@@ -78,7 +78,11 @@ fn installed(out: &Path, model: &Path) -> String {
     assert!(error.contains("add the feature `bindgen`"), "{error}");
     pc(pinned.trim_end_matches("-dev"));
     cargo().succeed();
-    answer(command(target.join("release/downstream")).env("LD_LIBRARY_PATH", lib), model)
+    let text =
+        answer(command(target.join("release/downstream")).env("LD_LIBRARY_PATH", &lib), model);
+    pc("0.0.9");
+    assert!(cargo().fail().contains(&wrong), "an upgrade is not noticed");
+    text
 }
 
 #[test]
@@ -172,6 +176,11 @@ fn documentation_needs_no_cmake_no_network_and_no_writable_source() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let page = target().join("doc/llama_sys/fn.llama_decode.html");
     assert!(page.is_file(), "{} is missing", page.display());
+    // A build after it is not left with what documentation needs.
+    let words = ["doc", "--release", "--no-deps", "--offline", "--all-features"];
+    let build = Cargo::new(&crate_dir, &target(), &words).env("LLAMA_SYS_JOBS", "0");
+    let error = build.fail();
+    assert!(error.contains("LLAMA_SYS_JOBS is `0`, but must be a number above 0"), "{error}");
 }
 
 /// What docs/troubleshooting.md says of a program with two ggmls: nobody gets a program whose calls go astray.

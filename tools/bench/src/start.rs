@@ -102,7 +102,8 @@ fn mapped(pid: u32) -> Result<Vec<PathBuf>> {
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let files = text.lines().filter_map(|line| Some(PathBuf::from(&line[line.find('/')?..])));
     let own = files.filter(|path| {
-        !["/lib", "/lib64", "/usr/lib", "/usr/lib64"].iter().any(|system| path.starts_with(system)) && path.is_file()
+        !["/lib", "/lib64", "/usr/lib", "/usr/lib64"].iter().any(|system| path.starts_with(system))
+            && path.is_file()
     });
     Ok(own.collect::<BTreeSet<_>>().into_iter().collect())
 }
