@@ -185,7 +185,8 @@ pub fn explain(error: NoUi) -> anyhow::Error {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
