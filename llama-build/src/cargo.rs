@@ -292,7 +292,7 @@ pub fn out_dir() -> Result<PathBuf, Error> {
 /// the answer changes.
 #[must_use]
 pub fn is_docs_rs() -> bool {
-    println!("cargo::rerun-if-env-changed=DOCS_RS");
+    rerun_if_variable_changed("DOCS_RS");
     std::env::var_os("DOCS_RS").is_some()
 }
 
@@ -312,6 +312,11 @@ pub fn names_sccache_folders() -> bool {
 #[must_use]
 pub fn dep_manifest() -> Option<PathBuf> {
     std::env::var_os("DEP_LLAMA_MANIFEST").map(PathBuf::from)
+}
+
+/// Runs the build script again when the variable changes, which another library reads.
+pub fn rerun_if_variable_changed(name: &str) {
+    println!("cargo::rerun-if-env-changed={name}");
 }
 
 /// Runs the build script again when `path` changes.
