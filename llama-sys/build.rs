@@ -59,7 +59,8 @@ fn run() -> Result<(), Error> {
 /// With the feature `bindgen`, looks for what writes the declarations.
 #[cfg(feature = "bindgen")]
 fn check_declarations() -> Result<(), Error> {
-    ["LIBCLANG_PATH", "BINDGEN_EXTRA_CLANG_ARGS"].map(cargo::rerun_if_variable_changed);
+    cargo::rerun_if_variable_changed("LIBCLANG_PATH");
+    cargo::rerun_if_variable_changed("BINDGEN_EXTRA_CLANG_ARGS");
     llama_build::bindings::check()
 }
 
