@@ -5,10 +5,10 @@
 mod command;
 mod cpu;
 mod defaults;
-mod drain;
 mod help;
 mod leash;
 mod sandbox;
+mod settings;
 #[cfg(unix)]
 mod signals;
 
@@ -20,13 +20,14 @@ fn main() {
     signals::handle();
     #[cfg(not(target_os = "linux"))]
     cpu::check();
+    settings::check();
     let mut args: Vec<OsString> = std::env::args_os().collect();
     #[cfg(unix)]
     command::run(&args);
     if defaults::mean_help(&args) {
         args.push("--help".into());
     }
-    let drain = drain::time();
+    let drain = settings::drain();
     if let Some(cpus) = defaults::cpus() {
         // SAFETY: no other thread has been started yet.
         #[expect(unsafe_code, reason = "upstream's part of this process reads it")]
@@ -36,6 +37,8 @@ fn main() {
     }
     #[cfg(unix)]
     defaults::raise_file_limit();
+    #[cfg(target_os = "linux")]
+    sandbox::refuse(&args);
     sandbox::lock(&args);
     if leash::is_asked_for() {
         // SAFETY: no other thread has been started yet.

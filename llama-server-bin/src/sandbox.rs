@@ -15,6 +15,8 @@ mod places;
 #[cfg(target_os = "linux")]
 mod plan;
 #[cfg(target_os = "linux")]
+mod refusal;
+#[cfg(target_os = "linux")]
 mod request;
 #[cfg(target_os = "linux")]
 mod system;
@@ -29,6 +31,18 @@ enum Mode {
     Off,
     Wanted,
     Required,
+}
+
+/// Ends the process where llama.cpp would leave out something that was asked for.
+#[cfg(target_os = "linux")]
+pub(crate) fn refuse(args: &[OsString]) {
+    // Without `/proc` nothing is known.
+    let Ok(system) = system::System::here() else { return };
+    let asked = request::read(args, &system);
+    if let Some(message) = refusal::of(&asked).filter(|_| !options::only_prints(args)) {
+        eprintln!("error: {message}");
+        std::process::exit(1);
+    }
 }
 
 /// Locks this process in when the variable asks for it. Says what is locked, and what could not be; ends

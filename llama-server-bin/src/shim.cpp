@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <cstdlib>
+#include <system_error>
 
 int llama_server(int argc, char ** argv);
 
@@ -11,5 +12,13 @@ extern "C" int llama_server_main(int argc, char ** argv, const char * help) noex
         last_words = help;
         std::atexit([] { std::fputs(last_words, stdout); });
     }
-    return llama_server(argc, argv);
+    try {
+        return llama_server(argc, argv);
+    } catch (const std::system_error & error) {
+        std::fprintf(stderr,
+                     "error: cannot start a thread: %s\n"
+                     "  hint: raise the limit of processes: docker run --pids-limit, ulimit -u\n",
+                     error.what());
+        std::_Exit(1);
+    }
 }

@@ -9,7 +9,7 @@ use landlock::{
     Scope,
 };
 
-use super::plan::Plan;
+use super::plan::{Plan, folder_of};
 
 /// What is restricted: of newer kernels, too, no more than what was tried here.
 const NEWEST: ABI = ABI::V7;
@@ -97,6 +97,7 @@ fn allow_files(mut ruleset: RulesetCreated, plan: &Plan) -> Result<RulesetCreate
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let special = AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::MakeFifo;
     let write = read | AccessFs::from_write(ABI::V3) & !special;
+    let sockets = plan.sockets.iter().map(|socket| folder_of(socket)).collect();
     for (paths, access) in [
         (&plan.system, read),
         (&plan.read, read),
@@ -105,7 +106,7 @@ fn allow_files(mut ruleset: RulesetCreated, plan: &Plan) -> Result<RulesetCreate
         (&plan.devices, read | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev),
         (&plan.programs, read | AccessFs::Execute),
         // The name of a socket stays when its server ends; the next one removes it.
-        (&plan.sockets, AccessFs::MakeSock | AccessFs::RemoveFile),
+        (&sockets, AccessFs::MakeSock | AccessFs::RemoveFile),
     ] {
         ruleset = allow(ruleset, paths, access)?;
     }

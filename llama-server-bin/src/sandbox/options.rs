@@ -10,6 +10,10 @@ pub(crate) enum Use {
     Model,
     /// Reads files or folders, divided by commas, each perhaps with `:SCALE`.
     Read,
+    /// Reads the key of TLS.
+    TlsKey,
+    /// Reads the certificate of TLS.
+    TlsCert,
     /// Reads a projector; then fetches pictures by URL and starts ffmpeg where there is one.
     Media,
     /// Reads a file of further options, whose servers this one starts.
@@ -73,8 +77,8 @@ pub(crate) const OPTIONS: &[Row] = &[
     (&["--path"], "LLAMA_ARG_STATIC_PATH", true, Use::Read),
     (&["--ui-config-file", "--webui-config-file"], "LLAMA_ARG_UI_CONFIG_FILE", true, Use::Read),
     (&["--api-key-file"], "LLAMA_ARG_API_KEY_FILE", true, Use::Read),
-    (&["--ssl-key-file"], "LLAMA_ARG_SSL_KEY_FILE", true, Use::Read),
-    (&["--ssl-cert-file"], "LLAMA_ARG_SSL_CERT_FILE", true, Use::Read),
+    (&["--ssl-key-file"], "LLAMA_ARG_SSL_KEY_FILE", true, Use::TlsKey),
+    (&["--ssl-cert-file"], "LLAMA_ARG_SSL_CERT_FILE", true, Use::TlsCert),
     (&["--media-path"], "", true, Use::Read),
     (&["--models-dir"], "LLAMA_ARG_MODELS_DIR", true, Use::Read),
     (&["--models-preset"], "LLAMA_ARG_MODELS_PRESET", true, Use::Presets),

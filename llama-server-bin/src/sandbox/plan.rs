@@ -34,7 +34,7 @@ pub(crate) struct Plan {
     pub(crate) devices: BTreeSet<PathBuf>,
     /// Read and started; folders with everything below.
     pub(crate) programs: BTreeSet<PathBuf>,
-    /// Folders in which Unix sockets are made.
+    /// Unix sockets that are listened on.
     pub(crate) sockets: BTreeSet<PathBuf>,
     /// Ports that are listened on; none: any.
     pub(crate) bind: Option<BTreeSet<u16>>,
@@ -63,7 +63,10 @@ impl Plan {
         if has(Use::Media) || has(Use::Download) || has(Use::Url) {
             plan.add_ffmpeg(&places::variable_list("PATH", system), system);
         }
-        if !has(Use::Port) {
+        let mut hosts = asked.iter().filter(|(what, _)| *what == Use::Host).peekable();
+        if hosts.peek().is_some() && hosts.all(|(_, list)| addresses(list).all(is_socket)) {
+            plan.bind.iter_mut().for_each(BTreeSet::clear);
+        } else if !has(Use::Port) {
             plan.bind.iter_mut().for_each(|ports| _ = ports.insert(DEFAULT_PORT));
         }
         plan.add_system(system);
@@ -77,7 +80,7 @@ impl Plan {
 
     fn add(&mut self, what: Use, value: &OsStr, system: &System<'_>) {
         match what {
-            Use::Model | Use::Read | Use::Presets => {
+            Use::Model | Use::Read | Use::TlsKey | Use::TlsCert | Use::Presets => {
                 self.read.extend(files(value));
                 // Who links a model into a folder of models means its target.
                 self.system.extend((system.links)(Path::new(value)));
@@ -99,7 +102,10 @@ impl Plan {
             Use::Connect => self.connect = true,
             Use::Programs => self.add_programs(value, system),
             Use::Ffmpeg => self.add_ffmpeg(&[value.into()], system),
-            Use::Host => self.add_sockets(value),
+            Use::Host => {
+                self.sockets
+                    .extend(addresses(value).filter(|host| is_socket(host)).map(Path::to_owned));
+            }
             Use::Port => {
                 let port: Option<u16> = value.to_str().and_then(|port| port.parse().ok());
                 self.bind.iter_mut().for_each(|ports| ports.extend(port));
@@ -147,12 +153,6 @@ impl Plan {
         }
     }
 
-    fn add_sockets(&mut self, hosts: &OsStr) {
-        let hosts = hosts.as_bytes().split(|byte| *byte == b',').map(OsStr::from_bytes);
-        let sockets = hosts.map(Path::new).filter(|host| host.extension() == Some("sock".as_ref()));
-        self.sockets.extend(sockets.map(folder_of));
-    }
-
     fn add_system(&mut self, system: &System<'_>) {
         let is_library = |file: &&PathBuf| file.to_string_lossy().contains(".so");
         self.system.extend(places::READ.iter().map(PathBuf::from));
@@ -187,10 +187,12 @@ impl Plan {
             parts.push(format!("writes {what}"));
         }
         if abi >= WITH_PORTS {
-            let ports =
-                |ports: &BTreeSet<u16>| format!("port {}", list(ports, u16::to_string, "none"));
-            let bind = self.bind.as_ref().map_or_else(|| "any port".to_owned(), ports);
-            parts.push(format!("listens on {bind}"));
+            let sockets = self.sockets.iter().map(|socket| socket.display().to_string());
+            let ports = self.bind.as_ref().filter(|ports| !ports.is_empty());
+            let ports = ports.map(|ports| format!("port {}", list(ports, u16::to_string, "none")));
+            let any = self.bind.is_none().then(|| "any port".to_owned());
+            let all: Vec<String> = sockets.chain(ports).chain(any).collect();
+            parts.push(format!("listens on {}", all.join(", ")));
             parts.push(
                 if self.connect { "connects out" } else { "does not connect out" }.to_owned(),
             );
@@ -207,7 +209,17 @@ fn list<T>(items: &BTreeSet<T>, text: impl Fn(&T) -> String, none: &str) -> Stri
     if texts.is_empty() { none.to_owned() } else { texts.join(", ") }
 }
 
-fn folder_of(file: &Path) -> PathBuf {
+/// The hosts of one option.
+fn addresses(hosts: &OsStr) -> impl Iterator<Item = &Path> {
+    let hosts = hosts.as_bytes().split(|byte| *byte == b',');
+    hosts.map(|host| Path::new(OsStr::from_bytes(host)))
+}
+
+fn is_socket(host: &Path) -> bool {
+    host.extension() == Some("sock".as_ref())
+}
+
+pub(crate) fn folder_of(file: &Path) -> PathBuf {
     match file.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),

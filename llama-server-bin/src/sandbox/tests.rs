@@ -204,9 +204,14 @@ fn gpus_stay_reachable_and_their_drivers_keep_their_caches() {
 }
 
 #[test]
-fn a_socket_is_made_in_its_folder() {
+fn a_server_of_sockets_has_no_port() {
     let plan = machine().plan("llama-server -m m.gguf --host 127.0.0.1,/run/llama/s.sock,own.sock");
-    assert_eq!(paths(&plan.sockets), ["/run/llama", "."]);
+    assert_eq!(paths(&plan.sockets), ["/run/llama/s.sock", "own.sock"]);
+    assert_eq!(plan.bind, Some([9931].into()));
+    let plan = machine().plan("llama-server -m m.gguf --host own.sock --port 8080");
+    assert_eq!(plan.bind, Some([].into()));
+    let line = plan.summary(7, true, true);
+    assert!(line.contains("; listens on own.sock; does not connect out;"), "{line}");
 }
 
 #[test]
