@@ -18,6 +18,8 @@ use crate::reference::Name;
 use crate::signing::{PrivateKey, PublicKey};
 use crate::store::{Store, StoredImage};
 
+#[cfg(test)]
+mod address_tests;
 mod ask;
 mod attach;
 mod auth;

@@ -98,6 +98,9 @@ impl Session<'_> {
             Ok(response) if response.status() == StatusCode::UNAUTHORIZED => response,
             other => return Ok(other),
         };
+        if !is_own(ask, &host) {
+            return Ok(Ok(response));
+        }
         let Some(token) = self.token(&host, &response, &scope, known.as_deref())? else {
             return Ok(Ok(response));
         };
@@ -105,14 +108,15 @@ impl Session<'_> {
     }
 
     fn request(&self, host: &Host, ask: &Ask, token: Option<&str>) -> reqwest::RequestBuilder {
-        let own = ask.url.starts_with('/');
-        let url = if own { format!("{}{}", host.base, ask.url) } else { ask.url.clone() };
+        let url = match ask.url.strip_prefix('/') {
+            Some(path) => format!("{}/{path}", host.base),
+            None => ask.url.clone(),
+        };
         let mut request = host.client.request(ask.method.clone(), &url);
         for (name, value) in &ask.headers {
             request = request.header(name, value);
         }
-        // An upload may go to another host: the token is not for that one.
-        let token = token.filter(|_| own || is_same_host(&url, &host.base));
+        let token = token.filter(|_| is_own(ask, host));
         if let Some(Ok(mut value)) = token.map(HeaderValue::from_str) {
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
@@ -193,7 +197,14 @@ fn date_of(text: &str) -> Option<Duration> {
     date.duration_since(SystemTime::UNIX_EPOCH).ok()
 }
 
-fn is_same_host(url: &str, base: &str) -> bool {
+/// Whether a question goes to the registry's own host. An upload may go to another one, which gets neither a token nor
+/// credentials.
+fn is_own(ask: &Ask, host: &Host) -> bool {
+    ask.url.starts_with('/') || is_same_host(&ask.url, &host.base)
+}
+
+/// Whether `url` is on the host of `base`, with the same scheme and port.
+pub(super) fn is_same_host(url: &str, base: &str) -> bool {
     let origin = |text: &str| url::Url::parse(text).ok().map(|url| url.origin());
     origin(url).is_some_and(|own| Some(own) == origin(base))
 }

@@ -12,7 +12,7 @@ use reqwest::Response;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use serde::Deserialize;
 
-use super::http::Host;
+use super::http::{Host, is_of_the_web};
 use super::{Client, Session};
 use crate::Error;
 use crate::reference::Name;
@@ -87,7 +87,8 @@ impl Client {
                 DockerCredential::IdentityToken(_) => None,
             })),
             Some(Challenge::Bearer { realm, service, scope: asked }) => {
-                if !realm.starts_with("https://") && !host.insecure {
+                let realm = token_server(session, &realm)?;
+                if realm.scheme() != "https" && !host.insecure {
                     let text = format!(
                         "{} requests credentials for {realm}, which does not use TLS",
                         session.registry()
@@ -96,7 +97,7 @@ impl Client {
                 }
                 let scope =
                     if scope.is_empty() { asked.unwrap_or_default() } else { scope.to_owned() };
-                let request = token_request(host, &realm, service.as_deref(), &scope, credentials);
+                let request = token_request(host, realm, service.as_deref(), &scope, credentials);
                 self.token_of(session, request)
             }
             None => Ok(None),
@@ -110,7 +111,7 @@ impl Client {
     ) -> Result<Option<String>, Error> {
         let mut tries = super::ask::Tries::default();
         loop {
-            let again = request.try_clone().expect("its body is bytes");
+            let again = request.try_clone().expect("its URL was parsed, and its body is bytes");
             let response = match self.http.send(again) {
                 Ok(response) => response,
                 Err(silence) => {
@@ -171,9 +172,18 @@ pub(super) fn challenge(refused: &Response) -> Option<String> {
     all.first().map(|value| (*value).to_owned())
 }
 
+/// The address of the token server that a registry names.
+fn token_server(session: &Session<'_>, realm: &str) -> Result<url::Url, Error> {
+    url::Url::parse(realm).ok().filter(is_of_the_web).ok_or_else(|| {
+        let registry = session.registry();
+        Error::refused(format!("{registry} names no usable token server: `{realm}`"))
+            .hint("check the name of the registry; its administrator can repair the address")
+    })
+}
+
 fn token_request(
     host: &Host,
-    realm: &str,
+    mut realm: url::Url,
     service: Option<&str>,
     scope: &str,
     credentials: Option<DockerCredential>,
@@ -193,8 +203,9 @@ fn token_request(
     query.extend_pairs(
         scope.split(' ').filter(|scope| !scope.is_empty()).map(|scope| ("scope", scope)),
     );
-    let mark = if realm.contains('?') { '&' } else { '?' };
-    let request = host.client.get(format!("{realm}{mark}{}", query.finish()));
+    let own = realm.query().filter(|own| !own.is_empty()).map(|own| format!("{own}&"));
+    realm.set_query(Some(&format!("{}{}", own.unwrap_or_default(), query.finish())));
+    let request = host.client.get(realm);
     match credentials {
         Some(DockerCredential::UsernamePassword(user, password)) => {
             request.header(AUTHORIZATION, basic(&user, &password))

@@ -235,6 +235,11 @@ fn trust(roots: &mut RootCertStore, path: &PathBuf) -> Result<(), Error> {
     if any { Ok(()) } else { Err(failed("it contains no certificate".to_owned())) }
 }
 
+/// Whether an address that a server sent is one that a request can go to.
+pub(super) fn is_of_the_web(url: &url::Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host()
+}
+
 /// Whether the host is this machine, which Docker takes for one without TLS.
 fn is_local(host: &str) -> bool {
     let name = match host.strip_prefix('[') {

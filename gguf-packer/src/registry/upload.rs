@@ -11,8 +11,8 @@ use reqwest::header::{
 use reqwest::{Body, Method, Response, StatusCode};
 use tokio::sync::mpsc;
 
-use super::ask::{Ask, Tries, is_passing, scope};
-use super::http::Silence;
+use super::ask::{Ask, Tries, is_passing, is_same_host, scope};
+use super::http::{Silence, is_of_the_web};
 use super::{Session, refusal};
 use crate::Error;
 use crate::digest::Digest;
@@ -34,7 +34,7 @@ enum Content<'a> {
 
 /// An upload that has begun: where it goes on, and from which byte.
 struct Begun {
-    location: String,
+    location: url::Url,
     at: u64,
 }
 
@@ -169,7 +169,7 @@ impl Session<'_> {
 
     /// Asks how far an upload came; begins anew when the registry does not know it.
     fn go_on(&self, begun: &Begun) -> Result<Begun, Error> {
-        let response = self.ask(&Ask::new(Method::GET, &begun.location))?;
+        let response = self.ask(&Ask::new(Method::GET, begun.location.as_str()))?;
         if !response.status().is_success() {
             return self.fresh();
         }
@@ -184,11 +184,13 @@ impl Session<'_> {
 
     fn begun(&self, response: &Response, at: u64) -> Result<Begun, Error> {
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let location = location.and_then(|location| response.url().join(location).ok());
-        let location = location.ok_or_else(|| {
-            Error::new(format!("{} sent no upload URL for `{}`", self.registry(), self.name))
+        let url = location.and_then(|location| response.url().join(location).ok());
+        let location = url.filter(is_of_the_web).ok_or_else(|| {
+            let said = location.map_or(String::new(), |location| format!(": `{location}`"));
+            let (registry, name) = (self.registry(), self.name);
+            Error::refused(format!("{registry} sent no usable upload URL for `{name}`{said}"))
         })?;
-        Ok(Begun { location: location.into(), at })
+        Ok(Begun { location, at })
     }
 
     /// Sends what is missing, then the digest: the answer to the last of it.
@@ -213,7 +215,7 @@ impl Session<'_> {
             }
             *begun = self.begun(&sent, size)?;
         }
-        let mut url = url::Url::parse(&begun.location).expect("it was joined to one");
+        let mut url = begun.location.clone();
         url.query_pairs_mut().append_pair("digest", &digest.to_string());
         self.ask_once(&Ask::new(Method::PUT, url))
     }
@@ -231,7 +233,7 @@ impl Session<'_> {
         let body = body(content, digest, begun.at, &sent)?;
         let mut request = host
             .client
-            .patch(&begun.location)
+            .patch(begun.location.clone())
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_LENGTH, size - begun.at)
             .body(body);
@@ -239,7 +241,9 @@ impl Session<'_> {
             request = request.header(CONTENT_RANGE, format!("{}-{}", begun.at, size - 1));
         }
         let scope = scope(self.name, true, None);
-        let token = self.client.tokens.get(self.registry(), &scope);
+        // It may go to another host: the token is not for that one.
+        let own = is_same_host(begun.location.as_str(), &host.base);
+        let token = self.client.tokens.get(self.registry(), &scope).filter(|_| own);
         if let Some(Ok(mut value)) = token.as_deref().map(HeaderValue::from_str) {
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
