@@ -82,6 +82,7 @@ pub struct Built {
 /// # Errors
 /// Everything that is wrong with the file, or the first steps that failed.
 pub fn build(request: &Request<'_>, world: &World<'_>) -> Result<Built, Error> {
+    request.names.iter().try_for_each(Name::check_given)?;
     let first = request.platforms.first().cloned().unwrap_or_else(Platform::here);
     let stage = Job::new(request, world, &first)?;
     let built = stage.run()?;

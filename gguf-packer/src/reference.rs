@@ -63,6 +63,36 @@ impl Name {
         }
     }
 
+    /// The digest, when it has one.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        match self.version {
+            Version::Tag(_) => None,
+            Version::Digest(digest) => Some(digest),
+        }
+    }
+
+    /// Reads a name that a person gives to an image.
+    ///
+    /// # Errors
+    /// As [`Name::from_str`], and those of [`Name::check_given`].
+    pub fn given(text: &str) -> Result<Self, Error> {
+        let name: Self = text.parse()?;
+        name.check_given().map(|()| name)
+    }
+
+    /// Refuses a digest: nobody gives it to an image, it follows from the manifest.
+    ///
+    /// # Errors
+    /// When the name has a digest.
+    pub fn check_given(&self) -> Result<(), Error> {
+        if self.tag().is_some() {
+            return Ok(());
+        }
+        let text = format!("refusing to create a tag with a digest reference: `{self}`");
+        Err(Error::usage(text).hint(format!("use a tag: {}:TAG", self.short_repository())))
+    }
+
     /// The same repository, another tag or digest.
     #[must_use]
     pub fn with(&self, version: Version) -> Self {
@@ -237,6 +267,20 @@ mod tests {
         let name: Name = format!("r.io/x:1@{digest}").parse().unwrap();
         assert_eq!(name.to_string(), format!("r.io/x@{digest}"));
         assert_eq!(name.tag(), None);
+    }
+
+    #[test]
+    fn nobody_gives_a_digest_to_an_image() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        for text in [format!("r.io/x@{digest}"), format!("r.io/x:1@{digest}")] {
+            let error = Name::given(&text).unwrap_err();
+            let expected = format!(
+                "refusing to create a tag with a digest reference: `r.io/x@{digest}`\n  hint: use a \
+                tag: r.io/x:TAG"
+            );
+            assert_eq!((error.to_string(), error.exit_code()), (expected, 2));
+        }
+        assert_eq!(Name::given("x").unwrap().to_string(), "x:latest");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::image::{Platform, layout};
 use crate::language::find::{self, Found};
 use crate::language::{self, Warning};
 use crate::plan;
+use crate::reference::Name;
 
 pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Error> {
     let found = file(&args.wanted, &args.context)?;
@@ -46,7 +47,7 @@ pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Err
             .map(|text| text.parse())
             .collect::<Result<_, _>>()?,
         labels: labels.into_iter().collect(),
-        names: args.tags.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+        names: args.tags.iter().map(|text| Name::given(text)).collect::<Result<_, _>>()?,
         no_cache: args.no_cache,
         provenance: !args.no_provenance,
         source_date: source_date()?,
@@ -90,7 +91,7 @@ fn make(
     let key = args.sign.as_deref().map(signing::private_key).transpose()?;
     let screen = Screen::new(if args.quiet { args::Progress::Quiet } else { args.remote.progress });
     let store = context.store()?;
-    let pull = |name: &crate::reference::Name, platform: &Platform| {
+    let pull = |name: &Name, platform: &Platform| {
         remote::pull(&store, name, Some(platform), &args.remote, &screen)
     };
     let (on_event, stop) =

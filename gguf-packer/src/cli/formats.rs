@@ -31,7 +31,7 @@ impl Formats {
         let mut wanted = Vec::new();
         for text in &args.formats {
             let (format, name) = match text.split_once('=') {
-                Some((format, name)) => (format, Some(name.parse()?)),
+                Some((format, name)) => (format, Some(Name::given(name)?)),
                 None => (text.as_str(), None),
             };
             let one = Wanted { format: format.parse()?, name };

@@ -8,7 +8,7 @@ use crate::reference::Name;
 use crate::store::Removed;
 
 pub(super) fn tag(args: &args::Tag, context: &Context) -> Result<(), Error> {
-    let name: Name = args.name.parse()?;
+    let name = Name::given(&args.name)?;
     context.store()?.tag(&args.image, &name).map(drop)
 }
 

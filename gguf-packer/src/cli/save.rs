@@ -50,7 +50,8 @@ pub(super) fn save(args: &args::Save, context: &Context) -> Result<(), Error> {
 
 pub(super) fn load(args: &args::Load, context: &Context) -> Result<(), Error> {
     let store = context.store()?;
-    let names: Vec<Name> = args.tags.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let names: Vec<Name> =
+        args.tags.iter().map(|text| Name::given(text)).collect::<Result<_, _>>()?;
     let loaded = layout::load(&store, &args.path)?;
     if let ([one], [_, ..]) = (&loaded[..], &names[..]) {
         names.iter().try_for_each(|name| store.tag(&one.id.hex(), name).map(drop))?;

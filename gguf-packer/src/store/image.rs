@@ -1,11 +1,15 @@
 //! Images of the store: a config, whose digest is the ID, its layers, and the manifests that go with it
 //! to a registry.
 
+mod record;
+
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use record::Record;
 
 use super::{Layer, Store, disk};
 use crate::Error;
@@ -86,19 +90,9 @@ pub struct Summary {
     pub size: u64,
 }
 
-/// The second line of an image's file; the first is its summary, so that a list is quick.
-#[derive(Serialize, Deserialize)]
-struct Record {
-    layers: Vec<Layer>,
-    manifest: String,
-    index: Option<String>,
-    others: Vec<(String, String)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    attached: Vec<Attached>,
-}
-
 impl Store {
-    /// Stores an image and gives it names, whichever images had them. It is there wholly or not at all.
+    /// Stores an image and gives it names, whichever images had them. It is there wholly or not at all. Who gives a
+    /// name with a digest has read the manifest with that digest.
     ///
     /// # Errors
     /// When manifest and config do not belong together, a layer is missing, or the store cannot be
@@ -121,19 +115,7 @@ impl Store {
         }
         disk::replace(&self.temp_path(), &self.config_path(&id), &image.config)?;
         self.flatten(&id, &image.layers)?;
-        let known = || self.attached_of(&id);
-        let attached = if image.attached.is_empty() { known()? } else { image.attached.clone() };
-        let record = Record {
-            layers: image.layers.clone(),
-            manifest: text(&image.manifest)?,
-            index: image.index.as_deref().map(text).transpose()?,
-            others: image
-                .others
-                .iter()
-                .map(|(config, manifest)| Ok((text(config)?, text(manifest)?)))
-                .collect::<Result<_, Error>>()?,
-            attached,
-        };
+        let record = Record::of(image, self.record(&id)?, names)?;
         let lines = format!("{}\n{}\n", json(&summary(&config, &image.layers)), json(&record));
         disk::replace(&self.temp_path(), &self.image_path(&id), lines.as_bytes())?;
         names.iter().try_for_each(|name| self.name(name, &id))?;
@@ -173,8 +155,9 @@ impl Store {
     /// Gives the image that `text` names, or whose ID it begins, another name.
     ///
     /// # Errors
-    /// When there is no such image.
+    /// When there is no such image, or the name has a digest.
     pub fn tag(&self, text: &str, name: &Name) -> Result<Digest, Error> {
+        name.check_given()?;
         let id = self.find_id(text)?;
         self.name(name, &id)?;
         Ok(id)
@@ -191,8 +174,10 @@ impl Store {
 
     pub(crate) fn find_id(&self, text: &str) -> Result<Digest, Error> {
         let name = text.parse::<Name>();
-        if let Some(id) = name.as_ref().ok().and_then(|name| self.named(name)) {
-            return Ok(id);
+        if let Ok(name) = &name {
+            if let Some(id) = self.named(name).filter(|id| self.is_called(id, name)) {
+                return Ok(id);
+            }
         }
         let start = text.strip_prefix("sha256:").unwrap_or(text);
         let hex = start.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -214,6 +199,18 @@ impl Store {
             .hint(format!("or pull it: gguf-packer pull {text}")))
     }
 
+    /// Whether the image `id`, which has this name, is the one with the name's digest.
+    fn is_called(&self, id: &Digest, name: &Name) -> bool {
+        let has = |digest| self.record(id).ok().flatten().is_some_and(|record| record.has(&digest));
+        name.digest().is_none_or(has)
+    }
+
+    /// As [`Store::find_id`], by a name with a false digest too: it can be removed.
+    pub(crate) fn find_removable(&self, text: &str) -> Result<Digest, Error> {
+        let named = text.parse::<Name>().ok().and_then(|name| self.named(&name));
+        named.map_or_else(|| self.find_id(text), Ok)
+    }
+
     pub(crate) fn ids(&self) -> Result<Vec<Digest>, Error> {
         let names = disk::names(&self.root.join("images"))?;
         Ok(names.iter().filter_map(|name| Digest::from_hex(name)).collect())
@@ -223,7 +220,8 @@ impl Store {
     pub(crate) fn load(&self, id: &Digest) -> Result<StoredImage, Error> {
         let links = self.links()?;
         let own = links.into_iter().filter(|link| link.id == *id && !link.tombstone);
-        Ok(StoredImage { names: own.map(|link| link.name).collect(), ..self.load_nameless(id)? })
+        let names = own.map(|link| link.name).filter(|name| self.is_called(id, name));
+        Ok(StoredImage { names: names.collect(), ..self.load_nameless(id)? })
     }
 
     /// The image with this ID, without its names.
@@ -328,11 +326,6 @@ pub(crate) fn seconds(text: &str) -> Option<u64> {
     let time = humantime::parse_rfc3339(&text).ok()?;
     let since: Duration = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     since.as_secs().checked_add_signed(-east)
-}
-
-fn text(bytes: &[u8]) -> Result<String, Error> {
-    String::from_utf8(bytes.to_vec())
-        .map_err(|_| Error::new("a manifest of the image is not UTF-8"))
 }
 
 fn json(value: &impl Serialize) -> String {

@@ -144,6 +144,34 @@ fn an_image_whose_tag_moved_on_is_listed_without_one() {
 }
 
 #[test]
+fn a_digest_names_the_image_whose_manifest_has_it() {
+    let fixture = Fixture::new();
+    let new = fixture.image(&[&[("models/m.gguf", "a")]], "a");
+    let (own, pulled) = (Digest::of(&new.manifest), Digest::of("packed"));
+    let name = |digest: &Digest| format!("r.io/m@{digest}").parse::<Name>().unwrap();
+    let id = fixture.store.commit(&new, &["m:1".parse().unwrap(), name(&pulled)]).unwrap();
+    let error = fixture.store.tag("m:1", &name(&own)).unwrap_err().to_string();
+    assert!(
+        error.starts_with("refusing to create a tag with a digest reference: `r.io/m"),
+        "{error}"
+    );
+    // As an earlier version let anybody do.
+    let zeros = Digest::from_hex(&"0".repeat(64)).unwrap();
+    for digest in [own, zeros] {
+        fixture.store.name(&name(&digest), &id).unwrap();
+    }
+    let find = |digest: &Digest| fixture.store.find(&name(digest).full()).map(|found| found.id);
+    assert_eq!((find(&own), find(&pulled)), (Ok(id), Ok(id)));
+    let error = find(&zeros).unwrap_err().to_string();
+    assert!(error.starts_with("no such image in the store: `r.io/m@sha256:000"), "{error}");
+    assert!(!fixture.store.find("m:1").unwrap().names.contains(&name(&zeros)));
+    fixture.store.commit(&new, &[]).unwrap();
+    assert_eq!(find(&pulled), Ok(id), "it is still known");
+    let mut store = fixture.store;
+    assert_eq!(store.remove(&name(&zeros).full()).unwrap().names, [name(&zeros)]);
+}
+
+#[test]
 fn a_tag_is_one_more_name() {
     let fixture = Fixture::new();
     let id = fixture.commit("a", &["m:1"]);

@@ -44,7 +44,7 @@ impl Store {
     /// # Errors
     /// When there is no such image, or another process uses the store.
     pub fn remove(&mut self, text: &str) -> Result<Removed, Error> {
-        self.find_id(text)?;
+        self.find_removable(text)?;
         self.alone(PATIENCE, |store| store.remove_alone(text))
     }
 
@@ -58,7 +58,7 @@ impl Store {
     }
 
     pub(crate) fn remove_alone(&self, text: &str) -> Result<Removed, Error> {
-        let id = self.find_id(text)?;
+        let id = self.find_removable(text)?;
         let by_name = text.parse::<Name>().ok().filter(|name| self.named(name) == Some(id));
         let mut removed = Removed::default();
         let mut stays = false;

@@ -73,7 +73,7 @@ fn take(store: &Store, source: &Source) -> Result<Vec<Loaded>, Error> {
     let loaded = docker.iter().map(|image| {
         let config = source.document(&image.config)?.ok_or_else(|| missing(&image.config))?;
         let layers = image.layers.iter().map(|layer| (layer.clone(), None)).collect();
-        let names = tags(image.repo_tags.as_deref().unwrap_or_default());
+        let names = tags(image.repo_tags.as_deref().unwrap_or_default(), None);
         store_image(
             store,
             source,
@@ -94,7 +94,7 @@ fn take_oci(
     let mut images: Vec<(Descriptor, Vec<Name>)> = Vec::new();
     for entry in index["manifests"].as_array().into_iter().flatten() {
         let descriptor: Descriptor = parse_value("index.json", entry)?;
-        let names = annotated(entry);
+        let names = annotated(entry, &descriptor.digest);
         match images.iter_mut().find(|(known, _)| known.digest == descriptor.digest) {
             Some((_, known)) => known.extend(names),
             None => images.push((descriptor, names)),
@@ -107,9 +107,10 @@ fn take_oci(
         let configs: Vec<String> =
             found.iter().map(|found| name(&Digest::of(&found.config))).collect();
         let of_docker = docker.iter().filter(|image| configs.contains(&image.config));
-        names.extend(
-            of_docker.flat_map(|image| tags(image.repo_tags.as_deref().unwrap_or_default())),
-        );
+        let tags = |image: &DockerImage| {
+            tags(image.repo_tags.as_deref().unwrap_or_default(), Some(&descriptor.digest))
+        };
+        names.extend(of_docker.flat_map(tags));
         names.sort();
         names.dedup();
         if let [Found { manifest: None, config, .. }] = &found[..] {
@@ -263,16 +264,17 @@ fn diff_ids(config: &[u8]) -> Result<Vec<Digest>, Error> {
 }
 
 /// Names in an entry of `index.json`: of containerd, and of OCI when it is a whole one.
-fn annotated(entry: &Value) -> Vec<Name> {
+fn annotated(entry: &Value, digest: &Digest) -> Vec<Name> {
     let text = |key: &str| entry["annotations"][key].as_str().map(str::to_owned);
     let of_oci = text("org.opencontainers.image.ref.name").filter(|text| text.contains(['/', ':']));
     let names: Vec<String> = text("io.containerd.image.name").or(of_oci).into_iter().collect();
-    tags(&names)
+    tags(&names, Some(digest))
 }
 
-/// Those of `texts` that are names.
-fn tags(texts: &[String]) -> Vec<Name> {
-    texts.iter().filter_map(|text| text.parse().ok()).collect()
+/// Those of `texts` that are names. A digest in a name has to be that of the manifest, if there is one.
+fn tags(texts: &[String], manifest: Option<&Digest>) -> Vec<Name> {
+    let names = texts.iter().filter_map(|text| text.parse().ok());
+    names.filter(|name: &Name| name.digest().is_none_or(|own| Some(&own) == manifest)).collect()
 }
 
 fn parse<T: serde::de::DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, Error> {

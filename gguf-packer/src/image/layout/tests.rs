@@ -130,6 +130,37 @@ fn every_format_is_read_again_as_it_was() {
 }
 
 #[test]
+fn a_digest_in_a_name_counts_if_it_is_the_manifests() {
+    let from = Fixture::new();
+    let (image, _) = from.image(&[]);
+    let zeros = format!("r.io/q@sha256:{}", "0".repeat(64));
+    let own = format!("r.io/q@{}", Digest::of(image.index.as_ref().unwrap()));
+    let names: Vec<Name> = [&zeros, &own].map(|name| name.parse().unwrap()).into();
+    for format in [Format::OciDir, Format::OciArchive, Format::DockerArchive] {
+        let path = from.path(&format!("{format:?}"));
+        save(&from.store, &saved(&[(image.clone(), names.clone())]), format, &path).unwrap();
+        let to = Fixture::new();
+        assert_eq!(load(&to.store, &path).unwrap()[0].names, names[1..]);
+        assert!(to.store.find(&own).is_ok() && to.store.find(&zeros).is_err());
+    }
+    let path = from.path("old.tar");
+    let docker = |(name, content): (String, Vec<u8>)| match name.as_str() {
+        "index.json" => None,
+        "manifest.json" => {
+            let mut all: Value = serde_json::from_slice(&content).unwrap();
+            all[0]["RepoTags"] = json!([zeros, own, "r.io/q:1"]);
+            Some((name, all.to_string().into_bytes()))
+        }
+        _ => Some((name, content)),
+    };
+    let files: Vec<_> =
+        entries(&from.path("DockerArchive")).into_iter().filter_map(docker).collect();
+    pack(&path, &files);
+    let loaded = load(&Fixture::new().store, &path).unwrap();
+    assert_eq!(loaded[0].names, ["r.io/q:1".parse().unwrap()], "there is no manifest");
+}
+
+#[test]
 fn an_archive_is_what_docker_and_others_read() {
     let from = Fixture::new();
     let images = [from.image(&["qwen2:tiny"])];
