@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::Error;
 use crate::digest::Digest;
+use crate::tree::check_path;
 
 /// Most pages of a list of files; each has up to a thousand.
 const PAGES: usize = 1000;
@@ -101,11 +102,18 @@ impl Hub<'_> {
             let Some(url) = next else { return Ok(files) };
             let (body, link) = (self.get)(&url)?;
             let page: Vec<Listed> = serde_json::from_slice(&body).map_err(|e| strange(&url, &e))?;
-            files.extend(page.into_iter().filter(|listed| listed.kind == "file"));
+            for listed in page.into_iter().filter(|listed| listed.kind == "file") {
+                check_path(&listed.path).map_err(|why| self.refused(&why))?;
+                files.push(listed);
+            }
             next =
                 link.as_deref().and_then(next_page).map(|link| self.absolute(&link)).transpose()?;
         }
         Err(Error::new(format!("the file list of {} has too many pages", self.page())))
+    }
+
+    fn refused(&self, why: &str) -> Error {
+        Error::refused(format!("cannot take the files of {}: {why}", self.page()))
     }
 
     fn api(&self) -> String {

@@ -184,6 +184,28 @@ fn as_str((start, end): &(Bound<String>, Bound<String>)) -> (Bound<&str>, Bound<
     (start.as_ref().map(String::as_str), end.as_ref().map(String::as_str))
 }
 
+/// Most bytes of a path.
+pub(crate) const MOST_PATH: usize = 4096;
+/// Most bytes of a name in it.
+const MOST_NAME: usize = 255;
+/// Most names in it.
+const MOST_NAMES: usize = 256;
+
+/// Refuses a path that is longer or deeper than the paths of a person; the error says which one and why. Whoever reads
+/// paths from elsewhere asks this before anything grows with them.
+pub(crate) fn check_path(path: &str) -> Result<(), String> {
+    let names = || path.split('/').filter(|name| !matches!(*name, "" | "."));
+    let why = if path.len() > MOST_PATH || names().any(|name| name.len() > MOST_NAME) {
+        "is too long".to_owned()
+    } else if names().nth(MOST_NAMES).is_some() {
+        format!("is more than {MOST_NAMES} folders deep")
+    } else {
+        return Ok(());
+    };
+    let start: String = path.chars().take(40).collect();
+    Err(format!("`{start}…` {why}"))
+}
+
 /// Whether `path` lies inside the folder `folder`.
 #[must_use]
 pub fn is_below(path: &str, folder: &str) -> bool {
@@ -219,6 +241,17 @@ mod tests {
         tree.apply(&[file("a", "4")]);
         assert_eq!(paths(&tree), ["a", "c"]);
         assert_eq!(tree.below("").count(), 2);
+    }
+
+    #[test]
+    fn paths_have_bounds() {
+        let deep = |names: usize| vec!["d"; names].join("/");
+        assert_eq!(check_path(&format!("./{}/", deep(256))), Ok(()));
+        assert_eq!(check_path(&vec!["d".repeat(255); 16].join("/")), Ok(()));
+        let error = |why: &str| Err(format!("`{}…` {why}", &deep(21)[..40]));
+        assert_eq!(check_path(&deep(257)), error("is more than 256 folders deep"));
+        assert_eq!(check_path(&deep(40_000)), error("is too long"));
+        assert_eq!(check_path(&"d".repeat(256)), Err(format!("`{}…` is too long", "d".repeat(40))));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use tar::EntryType;
 
 use crate::Error;
-use crate::tree::{Entry, Kind, Tree};
+use crate::tree::{Entry, Kind, MOST_PATH, Tree, check_path};
 
 use super::copy::path;
 use super::run::{Run, key};
@@ -296,6 +296,7 @@ fn hard_link(
 /// A path of the archive, which may not lead out of it.
 fn inner(name: &str, path: &[u8]) -> Result<String, Error> {
     let shown = String::from_utf8_lossy(path);
+    check_path(&shown).map_err(|why| refused(name, &why))?;
     let text =
         std::str::from_utf8(path).map_err(|_| refused(name, &format!("`{shown}` is not UTF-8")))?;
     if text.starts_with('/') {
@@ -311,6 +312,9 @@ fn inner(name: &str, path: &[u8]) -> Result<String, Error> {
 fn link(name: &str, path: &str, entry: &tar::Entry<'_, Gate>) -> Result<String, Error> {
     let bytes = entry.link_name_bytes().unwrap_or_default();
     let shown = String::from_utf8_lossy(&bytes).into_owned();
+    if bytes.len() > MOST_PATH {
+        return Err(refused(name, &format!("the target of `{path}` is too long")));
+    }
     let target = std::str::from_utf8(&bytes)
         .map_err(|_| refused(name, &format!("the target of `{path}` is not UTF-8")))?;
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);

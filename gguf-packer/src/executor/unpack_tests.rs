@@ -209,3 +209,28 @@ fn archives_that_cannot_be_unpacked_say_what_to_do() {
     bench.write("y.xz", b"\xfd7zXZ\0rest");
     built(&bench, add_file("y.xz")).expect("a packed file that is no archive");
 }
+
+#[test]
+fn a_path_that_is_too_long_is_refused_before_anything_grows_with_it() {
+    let long = |names: usize| {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_size(0);
+        archive.append_data(&mut header, format!("{}f", "d/".repeat(names)), &b""[..]).unwrap();
+        archive.into_inner().unwrap()
+    };
+    for (names, why) in [(40_000, "is too long"), (256, "is more than 256 folders deep")] {
+        let bench = Bench::new();
+        bench.write("x.tar", long(names));
+        let error = built(&bench, add_file("x.tar")).expect_err(why);
+        let start = "d/".repeat(20);
+        assert!(
+            error.contains(&format!("refused to unpack `x.tar`: `{start}…` {why}\n")),
+            "{error}"
+        );
+    }
+    let bench = Bench::new();
+    bench.write("x.tar", long(254));
+    assert_eq!(built(&bench, add_file("x.tar")).expect("it builds").len(), 256);
+}

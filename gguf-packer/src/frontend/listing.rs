@@ -5,7 +5,7 @@ use super::llb::Output as Vertex;
 use super::pb::Stat;
 use crate::Error;
 use crate::executor::copy::path;
-use crate::tree::{Entry, Kind, Tree};
+use crate::tree::{Entry, Kind, Tree, check_path};
 
 /// Bits of Go's `FileMode`.
 const FOLDER: u32 = 1 << 31;
@@ -36,6 +36,7 @@ impl BuildKit<'_> {
             for stat in self.daemon.list(&held, &format!("/{folder}"))? {
                 let name = path::name(&stat.path);
                 let at = path::join(&folder, name);
+                check_path(&at).map_err(Error::new)?;
                 let entry = self.entry(of, at.clone(), &stat, modes);
                 if entry.kind == Kind::Folder {
                     folders.push(at);

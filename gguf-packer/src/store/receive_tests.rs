@@ -222,6 +222,7 @@ fn a_layer_that_is_none_is_refused() {
         (one(file, "a/../../x", ""), plain, "is outside the image"),
         (pax("12 path=a\0b\n"), plain, "is outside the image"),
         (pax(&format!("266 path={}\n", "y".repeat(256))), plain, "is too long"),
+        (pax(&format!("526 path={}\n", "d/".repeat(258))), plain, "is more than 256 folders deep"),
         (pax("22 GNU.sparse.major=1\n"), plain, "sparse file"),
         (pax("12 size=-10\n"), plain, "invalid `size`: `-10`"),
         (pax("99 path=x\n"), plain, "invalid pax header"),

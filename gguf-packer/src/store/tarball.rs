@@ -6,7 +6,7 @@ use tar::{EntryType, Header};
 
 use crate::Error;
 use crate::digest::Digest;
-use crate::tree::{Entry, Kind};
+use crate::tree::{Entry, Kind, MOST_PATH, check_path};
 
 /// Bytes of a block; contents are padded to it.
 pub(crate) const BLOCK: usize = 512;
@@ -16,10 +16,6 @@ const ENTRIES: usize = 1_000_000;
 
 /// Of a pax header or a long name.
 const EXTENSION: u64 = 1 << 20;
-
-/// Of a path and of a name in it.
-const PATH: usize = 4096;
-const NAME: usize = 255;
 
 /// Where a tar comes from.
 pub(crate) trait Stream {
@@ -117,7 +113,7 @@ fn entry(
             return Ok(hidden(found, Kind::File { digest, size }));
         }
         EntryType::Directory => Kind::Folder,
-        EntryType::Symlink if target.is_empty() || target.len() > PATH => {
+        EntryType::Symlink if target.is_empty() || target.len() > MOST_PATH => {
             return Err(refused(&found.path, "is a link without a target"));
         }
         EntryType::Symlink => Kind::Link { target },
@@ -267,10 +263,7 @@ pub(crate) fn clean(path: &str) -> Result<String, Error> {
     if parts.contains(&"..") || path.contains('\0') {
         return Err(refused(path, "is outside the image"));
     }
-    if path.len() > PATH || parts.iter().any(|part| part.len() > NAME) {
-        let start: String = path.chars().take(40).collect();
-        return Err(refused(&format!("{start}…"), "is too long"));
-    }
+    check_path(path).map_err(|why| Error::new(format!("invalid layer: {why}")))?;
     Ok(parts.join("/"))
 }
 

@@ -219,39 +219,58 @@ pub(crate) fn walk(
     }
     let mut out = Vec::new();
     if entry.kind == Kind::Folder {
-        inside(files, &found.path, said, "", exclude, &mut out)?;
+        out = inside(files, &found.path, said, exclude)?;
     }
     out.insert(0, (String::new(), entry));
     Ok(out)
 }
 
+/// A folder that is being walked through.
+struct Level {
+    path: String,
+    said: String,
+    relative: String,
+    /// What is still to come.
+    names: std::vec::IntoIter<String>,
+    /// It is excluded, and only there for what follows so many entries.
+    excluded: Option<usize>,
+}
+
+/// Everything in the folder `at`, each folder before what is in it. Folders may be deeper than a stack is large.
 fn inside(
     files: &dyn Files,
     at: &str,
     said: &str,
-    relative: &str,
     exclude: &Ignore,
-    out: &mut Vec<(String, Entry)>,
-) -> Result<(), Error> {
-    for name in files.names(at)? {
-        let (path, said) = (path::join(at, &name), path::join(said, &name));
+) -> Result<Vec<(String, Entry)>, Error> {
+    let level = |path: String, said: String, relative: String, excluded| {
+        let names = files.names(&path)?.into_iter();
+        Ok::<_, Error>(Level { path, said, relative, names, excluded })
+    };
+    let mut levels = vec![level(at.to_owned(), said.to_owned(), String::new(), None)?];
+    let mut out: Vec<(String, Entry)> = Vec::new();
+    while let Some(above) = levels.last_mut() {
+        let Some(name) = above.names.next() else {
+            if above.excluded == Some(out.len()) {
+                out.pop();
+            }
+            levels.pop();
+            continue;
+        };
+        let (path, said) = (path::join(&above.path, &name), path::join(&above.said, &name));
         let Some(entry) = files.look(&path)? else { continue };
         let folder = entry.kind == Kind::Folder;
         let gone = exclude.excludes(&said);
         if gone && !(folder && exclude.may_hold_exceptions(&said)) {
             continue;
         }
-        let (relative, before) = (path::join(relative, &name), out.len());
+        let relative = path::join(&above.relative, &name);
         out.push((relative.clone(), entry));
         if folder {
-            inside(files, &path, &said, &relative, exclude, out)?;
-        }
-        // An excluded folder is only there for what is in it.
-        if gone && out.len() == before + 1 {
-            out.pop();
+            levels.push(level(path, said, relative, gone.then_some(out.len()))?);
         }
     }
-    Ok(())
+    Ok(out)
 }
 
 #[cfg(test)]

@@ -82,3 +82,17 @@ fn excluded_files_stay_away() {
     assert_eq!(walked(&tree, "e.txt", "*.txt", false), [""; 0]);
     assert_eq!(walked(&tree, "d", "d/s", true), ["d", "d/a.txt", "d/b.md"]);
 }
+
+#[test]
+fn folders_may_be_deeper_than_the_stack_is_large() {
+    // As a store of an earlier version may have them.
+    let deep = format!("a/{}f", "d/".repeat(2000));
+    let tree = tree(&[deep.as_str(), "a/x/y/z"]);
+    let walk = move || {
+        let all = walked(&tree, "a", "", false);
+        let left = walked(&tree, "a", "d\nx\n!x/y/none", false);
+        (all.len(), left)
+    };
+    let small = std::thread::Builder::new().stack_size(512 << 10).spawn(walk).expect("a thread");
+    assert_eq!(small.join().expect("it ends"), (2005, vec!["a".to_owned()]));
+}

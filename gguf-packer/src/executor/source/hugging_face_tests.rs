@@ -300,3 +300,15 @@ fn what_is_not_there_is_told() {
     assert!(error.contains("unexpected answer from "), "{error}");
     assert!(error.contains("hint: check HF_ENDPOINT"), "{error}");
 }
+
+#[test]
+fn a_list_with_a_path_that_is_too_deep_is_refused() {
+    let deep: &str = format!("{}f", "d/".repeat(2000)).leak();
+    let site = Served::new(&[("a", "a"), (deep, "f")]).start();
+    let error = built(&bench(&site), &repository(&site, "")).expect_err("it is too deep");
+    let page = format!("{}/o/r", site.url);
+    let start = "d/".repeat(20);
+    let expected =
+        format!("cannot take the files of {page}: `{start}…` is more than 256 folders deep\n");
+    assert!(error.contains(&expected), "{error}");
+}

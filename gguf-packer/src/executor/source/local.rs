@@ -19,7 +19,7 @@ use crate::executor::run::{Run, Teller};
 use crate::executor::{Folder, Unit};
 use crate::language::ignore::Ignore;
 use crate::plan::{Context, Local};
-use crate::tree::{Entry, Kind};
+use crate::tree::{Entry, Kind, check_path};
 
 /// Files that are read at the same time.
 const READERS: usize = 2;
@@ -235,6 +235,8 @@ impl Files for Disk<'_> {
         if let Some(seen) = self.seen.borrow().get(path) {
             return Ok(Some(seen.clone().at(path.to_owned())));
         }
+        check_path(path)
+            .map_err(|why| Error::new(why).looked_in(self.root.display().to_string()))?;
         let at = self.root.join(path);
         let found = match fs::symlink_metadata(&at) {
             Ok(found) => found,

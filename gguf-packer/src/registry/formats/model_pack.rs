@@ -7,6 +7,7 @@ use crate::Error;
 use crate::artifact;
 use crate::registry::manifest::{Descriptor, Manifest};
 use crate::store::seconds;
+use crate::tree::check_path;
 
 /// What of a model is taken: not its data sets and its code.
 const KINDS: [&str; 3] = [".model.weight.v1.", ".model.weight.config.v1.", ".model.doc.v1."];
@@ -60,6 +61,7 @@ pub(super) fn path(name: &str, layer: &Descriptor, default: &str) -> Result<Stri
     if parts.is_empty() || parts.contains(&"..") || said.contains('\0') {
         return Err(Error::new(format!("`{name}` contains a file with the invalid path `{said}`")));
     }
+    check_path(said).map_err(|why| Error::new(format!("cannot take a file of `{name}`: {why}")))?;
     Ok(parts.join("/"))
 }
 
