@@ -57,6 +57,14 @@ fn wrong_words_end_with_2_and_failures_with_1() {
 }
 
 #[test]
+fn an_error_moves_no_cursor() {
+    let output = run(&["inspect", "a\u{1b}[2Jb\u{202e}\u{9b}c"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("`a\\u001b[2Jb\\u202e\\u009bc`"), "{said}");
+    assert!(!said.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{said}");
+}
+
+#[test]
 fn shells_and_man_get_what_they_read() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         assert!(text(&run(&["completions", shell])).contains("quantize"), "{shell}");

@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::args;
-use super::output::say;
+use super::output::{say, shown};
 use crate::executor::{Event, Unit};
 use crate::gguf::bytes as size;
 use crate::progress;
@@ -101,7 +101,7 @@ impl Screen {
                 let new = bars.add(ProgressBar::new_spinner());
                 let style = "{spinner} {msg:40!} {wide_bar} {prefix} {elapsed}";
                 new.set_style(ProgressStyle::with_template(style).expect("the template is right"));
-                new.set_message(text.clone());
+                new.set_message(shown(&text).into_owned());
                 new.enable_steady_tick(Duration::from_millis(120));
                 bar = Some(new);
             }
@@ -169,7 +169,7 @@ impl Screen {
         match &self.kind {
             Kind::Quiet => {}
             // Lines go above the bars.
-            Kind::Bars(bars) => drop(bars.println(text)),
+            Kind::Bars(bars) => drop(bars.println(shown(text))),
             Kind::Plain | Kind::Json => say(text),
         }
     }

@@ -1,5 +1,6 @@
 //! Tables: that of `list`, which is the document's, and plain ones.
 
+use super::output::cell;
 use crate::gguf::bytes;
 use crate::store::ListedImage;
 
@@ -26,7 +27,10 @@ pub(super) fn list(
     full_id: bool,
     width: Option<usize>,
 ) -> String {
-    let rows: Vec<_> = images.iter().map(|image| row(image, now, full_id)).collect();
+    let rows: Vec<_> = images
+        .iter()
+        .map(|image| row(image, now, full_id).map(|text| cell(&text).into()))
+        .collect();
     let mut columns: Vec<Column> =
         COLUMNS.iter().enumerate().map(|(at, title)| Column::new(title, at, &rows)).collect();
     if let Some(width) = width {
@@ -42,9 +46,11 @@ pub(super) fn list(
 /// Rows of cells, each column as wide as its widest cell; the first row may be the head.
 #[must_use]
 pub(super) fn grid<const N: usize>(rows: &[[String; N]]) -> String {
+    let rows: Vec<[String; N]> =
+        rows.iter().map(|row| row.each_ref().map(|text| cell(text).into())).collect();
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
-    let cell = |row: &[String; N], at: usize| format!("{:<1$}", row[at], width(at));
-    rows.iter().map(|row| line((0..N).map(|at| cell(row, at)))).collect()
+    let padded = |row: &[String; N], at: usize| format!("{:<1$}", row[at], width(at));
+    rows.iter().map(|row| line((0..N).map(|at| padded(row, at)))).collect()
 }
 
 /// How long ago `then` was at `now`, both in seconds, in words.
@@ -212,6 +218,19 @@ mod tests {
         assert_eq!(list(&[plain], 0, false, None), expected[1..]);
         let expected = "  NAME  TAG  ID  ARCH  PARAMS  BPW  TYPE  USAGE  CREATED  SIZE\n";
         assert_eq!(list(&[], 0, false, None), expected);
+    }
+
+    #[test]
+    fn no_cell_moves_the_cursor() {
+        let mut image = both().remove(0);
+        image.summary.architecture = Some("\u{1b}[31mred\n\u{7}".to_owned());
+        image.summary.usage = Some("\u{202e}".to_owned());
+        let table = list(&[image], 11_800, false, None);
+        assert!(table.contains("  \\u001b[31mred\\u000a\\u0007  494.03 M  "), "{table}");
+        assert!(table.contains("  \\u202e  19 minutes ago  "), "{table}");
+        assert_eq!(table.lines().count(), 2);
+        let rows = ["a\tb\u{9b}", "c"].map(|text| [text.to_owned(), "|".to_owned()]);
+        assert_eq!(grid(&rows), "  a\\u0009b\\u009b  |\n  c               |\n");
     }
 
     #[test]
