@@ -158,8 +158,12 @@ impl FromStr for Name {
             (DOCKER, false) => format!("library/{repository}"),
             _ => repository,
         };
-        if registry != HUGGING_FACE && repository.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            let lower = text.replace(path, &path.to_lowercase());
+        if registry == HUGGING_FACE {
+            check_hugging_face(&repository, &version).map_err(refused)?;
+        } else if repository.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            // More may be wrong with it.
+            check(registry, &repository.to_lowercase()).map_err(refused)?;
+            let lower = text.replacen(path, &path.to_lowercase(), 1);
             return Err(refused("the repository name must be lowercase")
                 .hint(format!("write it `{lower}`")));
         }
@@ -226,6 +230,19 @@ fn check(registry: &str, repository: &str) -> Result<(), &'static str> {
             `-` between them");
     }
     Ok(())
+}
+
+/// A repository, or a file in it whose beginning may be read. Hugging Face has no digests.
+fn check_hugging_face(repository: &str, version: &Version) -> Result<(), &'static str> {
+    let parts: Vec<&str> = repository.split('/').collect();
+    let is_file = |parts: &[&str]| {
+        parts.last().is_some_and(|file| file.to_ascii_lowercase().ends_with(".gguf"))
+    };
+    let is_one = parts.len() == 2 || parts.len() > 2 && is_file(&parts);
+    if is_one && parts.iter().all(|part| is_component(part)) && matches!(version, Version::Tag(_)) {
+        return Ok(());
+    }
+    Err("a model of Hugging Face is `hf://ORG/REPO[:QUANT]`")
 }
 
 fn is_component(text: &str) -> bool {
@@ -303,6 +320,27 @@ mod tests {
             let error = text.parse::<Name>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");
         }
+        let digest = format!("hf://a/b@sha256:{}", "0".repeat(64));
+        for text in [
+            "hf://",
+            "hf://a",
+            "hf://a/b/c",
+            "hf://a/b/",
+            "hf://a//b",
+            "hf.co/a",
+            "hf://a/b c",
+            &digest,
+        ] {
+            let error = text.parse::<Name>().unwrap_err().to_string();
+            let form = "a model of Hugging Face is `hf://ORG/REPO[:QUANT]`";
+            assert_eq!(error, format!("invalid reference format: `{text}`: {form}"));
+        }
+        "hf://a/b/c/m.GGUF".parse::<Name>().expect("a file of which a beginning may be read");
+        let error = "Bad Name".parse::<Name>().unwrap_err().to_string();
+        assert!(
+            error.ends_with("`__` or `-` between them"),
+            "no hint that is refused too: {error}"
+        );
         let error = "r.io/Qwen:V1".parse::<Name>().unwrap_err().to_string();
         let expected = "invalid reference format: `r.io/Qwen:V1`: the repository name must be \
             lowercase\n  hint: write it `r.io/qwen:V1`";

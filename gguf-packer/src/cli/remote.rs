@@ -25,8 +25,22 @@ pub(super) fn client(insecure: bool) -> Result<Client, Error> {
 
 /// The name that `text` is, if it can be one of a registry: not where it can only be an ID.
 pub(super) fn pullable(text: &str) -> Option<Name> {
-    let is_id = (12..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if is_id { None } else { text.parse().ok() }
+    if is_id(text) { None } else { text.parse().ok() }
+}
+
+fn is_id(text: &str) -> bool {
+    let text = text.strip_prefix("sha256:").unwrap_or(text);
+    (12..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// `error` that there is no image to push as `text`; an ID says no registry to push to.
+fn not_pushed(text: &str, error: Error) -> Error {
+    if !is_id(text) {
+        return error;
+    }
+    Error::usage(format!("`{text}` is the ID of an image, and says no registry to push to"))
+        .hint(format!("name the image first: gguf-packer tag {text} REGISTRY/NAME"))
+        .hint("then push that name: gguf-packer push REGISTRY/NAME")
 }
 
 /// Pulls `name`.
@@ -86,7 +100,8 @@ pub(super) fn push_command(args: &args::Push, context: &Context) -> Result<(), E
     let store = context.store_to_read()?;
     // What is pushed as another name may be named by its ID.
     let text = if formats.are_named() { args.name.clone() } else { name.full() };
-    let image = store.find(&text)?;
+    let explain = |error| if formats.are_named() { error } else { not_pushed(&args.name, error) };
+    let image = store.find(&text).map_err(explain)?;
     if formats.are_implied() {
         stays_what_it_is(&image, &name, &args.remote)?;
     }
@@ -206,5 +221,24 @@ pub(super) fn logout(args: &args::Logout) -> Result<(), Error> {
         output::line(&format!("removed the credentials for {}", args.registry))
     } else {
         output::line(&format!("not logged in to {}", args.registry))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_not_pushed_but_named_first() {
+        for id in ["6c7c7dd64c89", "sha256:6c7c7dd64c89"] {
+            assert_eq!(pullable(id), None);
+            let expected = format!(
+                "`{id}` is the ID of an image, and says no registry to push to\n  hint: name the image \
+                first: gguf-packer tag {id} REGISTRY/NAME\n  hint: then push that name: gguf-packer \
+                push REGISTRY/NAME"
+            );
+            assert_eq!(not_pushed(id, Error::new("none")).to_string(), expected);
+        }
+        assert_eq!(not_pushed("6c7c7dd64c8g", Error::new("none")).to_string(), "none");
     }
 }

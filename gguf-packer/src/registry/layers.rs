@@ -1,5 +1,6 @@
 //! Downloads: several layers at a time, each going on where it broke off, each verified.
 
+use llama_src::Kind;
 use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
@@ -229,16 +230,46 @@ impl Session<'_> {
     /// Says which part of which name was wrong.
     fn wrong(&self, wanted: &Wanted, error: &Error) -> Error {
         let what = &wanted.text;
-        Error::new(format!("cannot pull the {what} {} of `{}`: {error}", wanted.digest, self.name))
-            .hint(
-                "run the same command again; if it fails again, the copy in the registry is \
-                damaged",
-            )
+        let place = format!("cannot pull the {what} {} of `{}`", wanted.digest, self.name);
+        explained(&place, error)
     }
+}
+
+/// Says whose fault it may be: the registry's, unless this machine failed.
+fn explained(place: &str, error: &Error) -> Error {
+    if matches!(error.kind(), Kind::DiskFull | Kind::OutOfMemory | Kind::Io) {
+        return error.clone().at(place);
+    }
+    Error::new(format!("{place}: {error}")).hint(
+        "run the same command again; if it fails again, the copy in the registry is \
+        damaged",
+    )
 }
 
 /// Where the part of an answer begins.
 pub(super) fn begins_at(response: &Response) -> Option<u64> {
     let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
     range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_registry_is_not_blamed_for_this_machine() {
+        let told = |kind: ErrorKind| {
+            let error = Error::from_io("cannot write x", &io::Error::from(kind));
+            explained("cannot pull it", &error).to_string()
+        };
+        let full = told(ErrorKind::StorageFull);
+        assert!(full.starts_with("cannot pull it: cannot write x: "), "{full}");
+        let hints: Vec<&str> = full.lines().skip(1).collect();
+        assert_eq!(hints, ["  hint: free some disk space and run the same command again"]);
+        assert!(!told(ErrorKind::PermissionDenied).contains("hint"));
+        let wrong = explained("cannot pull it", &Error::new("the content is another one"));
+        assert!(wrong.to_string().ends_with("the copy in the registry is damaged"), "{wrong}");
+    }
 }

@@ -23,6 +23,15 @@ const PAGE: u64 = 16 << 20;
 pub(in crate::registry) fn plan(session: Session<'_>) -> Result<Planned, Error> {
     let settings = &session.client.http.settings;
     let repository = session.name.repository();
+    if repository.split('/').count() > 2 {
+        let whole: Vec<&str> = repository.split('/').take(2).collect();
+        let name = session.name;
+        return Err(Error::usage(format!("cannot pull `{name}`: it is a file of a repository"))
+            .hint(format!(
+                "pull a quantization: gguf-packer pull hf://{}:QUANT",
+                whole.join("/")
+            )));
+    }
     let get = |url: &str| get(session, url);
     let endpoint = settings.hugging_face.trim_end_matches('/');
     let hub = Hub { endpoint, kind: "models", repository, get: &get };

@@ -263,6 +263,10 @@ fn hugging_face() {
     }
     let error = bench.pull(&"hf://Org/Repo:Q2_K".parse().unwrap()).unwrap_err().to_string();
     assert_eq!(error, "`hf.co/Org/Repo` has no quantization Q2_K\n  hint: use one of Q4_K_M, Q8_0");
+    let error = bench.pull(&"hf://Org/Repo/m.gguf".parse().unwrap()).unwrap_err().to_string();
+    let expected = "cannot pull `hf.co/Org/Repo/m.gguf:latest`: it is a file of a repository\n  hint: pull \
+        a quantization: gguf-packer pull hf://Org/Repo:QUANT";
+    assert_eq!(error, expected);
     let error = bench.pull(&"hf://Org/Other".parse().unwrap()).unwrap_err().to_string();
     assert!(error.starts_with("Hugging Face does not have `hf.co/Org/Other:latest`"), "{error}");
     registry.fault("revision/main", 1, Fault::Answer(401, "", ""));
