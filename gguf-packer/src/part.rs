@@ -1,10 +1,15 @@
 //! A file outside of the store that gets its name when it is whole. Until then it is `.NAME.part` beside it; what
-//! a killed process left there, the next one that writes the same file takes over.
+//! a killed process left there, the next one that writes the same file takes over. A link stays: its target is the
+//! file. A device or a pipe is never replaced, see [`Sink`].
+
+mod target;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+
+pub(crate) use target::{Sink, check_file, terminal};
 
 /// A file that is being written; it goes with this value unless it is finished.
 pub(crate) struct Part {
@@ -18,8 +23,13 @@ impl Part {
     /// Begins the file `to`, empty.
     ///
     /// # Errors
-    /// When it cannot be written, or another process is writing it.
+    /// When it cannot be written, another process is writing it, or it is a folder, a device or a pipe.
     pub(crate) fn begin(to: &Path) -> Result<Self, Error> {
+        Self::begin_at(&check_file(to)?)
+    }
+
+    /// Begins the file `to`, which is no link.
+    fn begin_at(to: &Path) -> Result<Self, Error> {
         let failed = |e: &std::io::Error| Error::io("write", to, e);
         let name = to
             .file_name()
@@ -131,6 +141,6 @@ mod tests {
         let error = Part::begin(Path::new("/no/such/m.gguf")).map(|_| ()).unwrap_err().to_string();
         assert_eq!(error, "cannot write /no/such/m.gguf: No such file or directory (os error 2)");
         let error = Part::begin(Path::new("..")).map(|_| ()).unwrap_err().to_string();
-        assert_eq!(error, ".. is not a file name");
+        assert!(error.starts_with(".. is a folder\n"), "{error}");
     }
 }

@@ -230,6 +230,7 @@ pub(super) struct Prune {
 #[derive(Debug, Args)]
 pub(super) struct Save {
     /// Where to write: `oci-dir=PATH`, `oci-archive=PATH`, `docker-archive=PATH`, or only a path for a docker-archive.
+    /// `-` is standard output.
     #[arg(short, long, value_name = "[KIND=]PATH")]
     pub(super) output: String,
     #[command(flatten)]

@@ -13,7 +13,7 @@ use super::{Context, args, output, remote, save, signing};
 use crate::Error;
 use crate::build::{Request, World, build, variables};
 use crate::executor::Folder;
-use crate::image::{Platform, layout};
+use crate::image::Platform;
 use crate::language::find::{self, Found};
 use crate::language::{self, Warning};
 use crate::plan;
@@ -78,7 +78,15 @@ fn shippable(
             .hint("or push the built model later: gguf-packer push --format modelpack NAME"));
     }
     formats.names(&request.names)?;
-    outputs.iter().try_for_each(|target| formats.check(target.format))
+    let to_stdout = outputs.iter().filter(|target| target.is_stdout()).count();
+    if to_stdout + usize::from(args.quiet) > 1 && to_stdout > 0 {
+        return Err(Error::usage("standard output can take only one archive, and no ID")
+            .hint("write the archive to a file: --output docker-archive=FILE"));
+    }
+    outputs.iter().try_for_each(|target| {
+        formats.check(target.format)?;
+        target.check()
+    })
 }
 
 fn make(
@@ -112,7 +120,7 @@ fn make(
         vec![]
     };
     for target in outputs {
-        layout::save(&store, &items, target.format, &target.path)?;
+        target.write(&store, &items)?;
         screen.say(&format!("wrote {}", target.path.display()));
     }
     if let Some(file) = &args.iidfile {

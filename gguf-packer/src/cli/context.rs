@@ -6,6 +6,7 @@ use llama_src::sh::Cmd;
 
 use crate::convert::{self, By, Means, Request, Watch};
 use crate::executor::{ToolRun, process};
+use crate::part::check_file;
 use crate::store::Store;
 use crate::{COMPARER, Error, QUANTIZER};
 
@@ -70,13 +71,14 @@ pub(super) fn converter(request: &Request<'_>, watch: &mut Watch<'_>) -> Result<
     convert::convert(request, &means()?, watch)
 }
 
-/// That a file can be written where `path` says.
+/// That a file can be written where `path` says, by a writer that goes back in it.
 pub(super) fn writable(path: &Path) -> Result<(), Error> {
-    let absolute = std::path::absolute(path).map_err(|e| Error::io("write", path, &e))?;
-    if absolute.is_dir() {
-        return Err(Error::usage(format!("{} is a folder", path.display()))
-            .hint("name a file in that folder"));
+    if path == Path::new("-") {
+        let text = "`-` is standard output, and this command can write only a file";
+        return Err(Error::usage(text).hint("name a file; one with the name `-` is `./-`"));
     }
+    let file = check_file(path)?;
+    let absolute = std::path::absolute(&file).map_err(|e| Error::io("write", path, &e))?;
     match absolute.parent() {
         Some(folder) if !folder.is_dir() => {
             Err(Error::usage(format!("folder not found: {}", folder.display()))
@@ -105,4 +107,35 @@ fn own(word: &str, run: ToolRun<'_>) -> Result<(), Error> {
         .map_err(|e| Error::new(format!("cannot find this program's own file: {e}")))?;
     let cmd = Cmd::new(own).arg(word).args(run.arguments).dir(run.folder);
     process::run(&cmd, run.on_line, run.stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_that_goes_back_gets_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(writable(&folder.path().join("m.gguf")).is_ok());
+        let error = writable(Path::new("-")).unwrap_err().to_string();
+        let expected = "`-` is standard output, and this command can write only a file\n  \
+            hint: name a file; one with the name `-` is `./-`";
+        assert_eq!(error.trim_end(), expected);
+        let error = writable(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(" is a folder\n"), "{error}");
+        let error = writable(&folder.path().join("no/m.gguf")).unwrap_err().to_string();
+        assert!(error.starts_with("folder not found: "), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_leads_to_the_folder_that_must_exist() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("m.gguf");
+        std::os::unix::fs::symlink("no/m.gguf", &link).unwrap();
+        let error = writable(&link).unwrap_err().to_string();
+        assert!(error.starts_with("folder not found: "), "{error}");
+        std::fs::create_dir(folder.path().join("no")).unwrap();
+        assert!(writable(&link).is_ok());
+    }
 }

@@ -1,18 +1,59 @@
 //! `save` and `load`, and the `--output` of `build`.
 
-use std::path::PathBuf;
+use std::io::{BufWriter, IsTerminal};
+use std::path::{Path, PathBuf};
 
 use super::formats::Formats;
 use super::{Context, args, output};
 use crate::Error;
-use crate::image::layout::{self, Format};
+use crate::image::layout::{self, Format, Saved};
+use crate::part;
 use crate::reference::Name;
+use crate::store::Store;
+
+/// Paths that mean standard output. One that leads to a file would else be replaced below the shell that opened it.
+const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
+/// Bytes that standard output gets at once.
+const BUFFER: usize = 1 << 20;
 
 /// Where an image goes, and as what.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) format: Format,
     pub(super) path: PathBuf,
+}
+
+impl Target {
+    /// Whether it is written to standard output.
+    pub(super) fn is_stdout(&self) -> bool {
+        STDOUT.iter().any(|name| self.path == Path::new(name))
+    }
+
+    /// Refuses what cannot be written to standard output, which may be a terminal.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.check_stdout(std::io::stdout().is_terminal())
+    }
+
+    fn check_stdout(&self, is_terminal: bool) -> Result<(), Error> {
+        if !self.is_stdout() {
+            return Ok(());
+        }
+        if self.format == Format::OciDir {
+            return Err(Error::usage("an oci-dir is a folder, which standard output cannot take")
+                .hint("--output oci-archive=-, or --output oci-dir=PATH"));
+        }
+        if is_terminal { Err(part::terminal("standard output")) } else { Ok(()) }
+    }
+
+    /// Writes `items` there.
+    pub(super) fn write(&self, store: &Store, items: &[Saved]) -> Result<(), Error> {
+        if !self.is_stdout() {
+            return layout::save(store, items, self.format, &self.path);
+        }
+        let mut out = BufWriter::with_capacity(BUFFER, std::io::stdout().lock());
+        layout::write_archive(store, items, self.format, &mut out)
+    }
 }
 
 /// What `KIND=PATH` says.
@@ -39,13 +80,14 @@ pub(super) fn save(args: &args::Save, context: &Context) -> Result<(), Error> {
     };
     let formats = Formats::of(&args.formats)?;
     formats.check(target.format)?;
+    target.check()?;
     let store = context.store_to_read()?;
     let image = store.find(&args.image)?;
     let named: Vec<Name> =
         args.image.parse().into_iter().filter(|name| image.names.contains(name)).collect();
     let names = if named.is_empty() { image.names.clone() } else { named };
     let items = formats.items(&image, &names, &store)?;
-    layout::save(&store, &items, target.format, &target.path)
+    target.write(&store, &items)
 }
 
 pub(super) fn load(args: &args::Load, context: &Context) -> Result<(), Error> {
@@ -66,4 +108,28 @@ pub(super) fn load(args: &args::Load, context: &Context) -> Result<(), Error> {
         output::line(&format!("loaded {} {}", image.id.short(), all.join(" ")))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_goes_to_standard_output_unless_it_is_a_terminal() {
+        let of = |text: &str| target(text).unwrap();
+        for text in ["docker-archive=-", "oci-archive=/dev/stdout"] {
+            assert!(of(text).is_stdout());
+            assert!(of(text).check_stdout(false).is_ok());
+        }
+        let file = of("docker-archive=./-");
+        assert!(!file.is_stdout() && file.check_stdout(true).is_ok());
+        let error = of("oci-archive=-").check_stdout(true).unwrap_err().to_string();
+        let expected = "cannot write an archive to standard output: it is a terminal\n  \
+            hint: write a file: --output FILE\n";
+        assert!(error.starts_with(expected), "{error}");
+        let error = of("oci-dir=-").check_stdout(false).unwrap_err().to_string();
+        let expected = "an oci-dir is a folder, which standard output cannot take\n  \
+            hint: --output oci-archive=-, or --output oci-dir=PATH";
+        assert_eq!(error.trim_end(), expected);
+    }
 }

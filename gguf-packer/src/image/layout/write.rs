@@ -12,7 +12,7 @@ use crate::Error;
 use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::image::manifest::{Descriptor, INDEX, MANIFEST};
-use crate::part::Part;
+use crate::part::{Part, Sink};
 use crate::reference::{Name, Version};
 use crate::store::{Store, StoredImage};
 
@@ -31,7 +31,8 @@ pub enum Item {
 /// Something with the names that it is to have there.
 pub type Saved = (Item, Vec<Name>);
 
-/// Writes `items` to `path`. The file, or the list of a folder, appears as a whole.
+/// Writes `items` to `path`. The file, or the list of a folder, appears as a whole. A device or a pipe gets the
+/// archive as it is written.
 ///
 /// # Errors
 /// When a layer is missing, or the file cannot be written; then what was begun is removed.
@@ -39,11 +40,11 @@ pub fn save(store: &Store, items: &[Saved], format: Format, path: &Path) -> Resu
     if format == Format::OciDir {
         return save_folder(store, items, path);
     }
-    let part = Part::begin(path)?;
-    let mut out = BufWriter::with_capacity(BUFFER, part.file());
+    let sink = Sink::open(path)?;
+    let mut out = BufWriter::with_capacity(BUFFER, sink.file());
     write_archive(store, items, format, &mut out)?;
     drop(out);
-    part.finish()
+    sink.finish()
 }
 
 /// Writes an archive.
