@@ -48,7 +48,9 @@ mod trouble_tests;
 mod unpack;
 
 pub use blob::NewBlob;
+pub(crate) use blob::hash_file;
 pub use check::Checked;
+pub(crate) use hashing::Lane;
 pub(crate) use image::seconds;
 pub use image::{ListedImage, NewImage, StoredImage, Summary};
 pub use layer::Layer;

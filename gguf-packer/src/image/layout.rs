@@ -3,6 +3,7 @@
 //! An archive is an OCI layout in a tar, and Docker's has `manifest.json` beside it, as `docker save` writes
 //! both since version 25. What is written depends on the image alone: the same image, the same bytes.
 
+mod copy;
 mod read;
 mod source;
 mod write;

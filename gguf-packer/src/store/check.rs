@@ -1,7 +1,10 @@
 //! Looks over the whole store: everything that is named is there and is what its name says.
 
+use std::collections::HashSet;
+
 use super::blob::hash_file;
 use super::recipe::{Reader, Record};
+use super::sweep::contents;
 use super::{Layer, Store, disk};
 use crate::Error;
 use crate::digest::Digest;
@@ -50,7 +53,7 @@ impl Store {
                 wrong.push(stranger("layers", &name));
                 continue;
             };
-            wrong.extend(self.check_layer(&layer).err());
+            wrong.extend(self.check_layer(&layer).err().map(|e| self.broken(e.what(), &layer)));
         }
         for name in disk::names(&self.root.join("blobs/sha256"))? {
             checked.blobs += 1;
@@ -59,7 +62,7 @@ impl Store {
                 continue;
             };
             if deep && hash_file(&self.blob_path(&digest))?.0 != digest {
-                wrong.push(spoiled(&format!("the content {digest} is corrupt")));
+                wrong.push(self.broken(&format!("the content {digest} is corrupt"), &digest));
             }
         }
         if wrong.is_empty() { Ok(checked) } else { Err(Error::all(wrong)) }
@@ -85,6 +88,44 @@ impl Store {
         for Layer { diff_id, .. } in &image.layers {
             wrong.extend(self.known_layer(diff_id).err());
         }
+    }
+
+    /// The error of a layer or a content with this digest: `what` is wrong, which images need it, how to go on.
+    pub(crate) fn broken(&self, what: &str, digest: &Digest) -> Error {
+        let images = match self.images_with(digest) {
+            Ok(images) => images,
+            Err(error) => return Error::all(vec![spoiled(what), error]),
+        };
+        if images.is_empty() {
+            return Error::new(format!("{what} (no image needs it)"))
+                .hint("remove it: gguf-packer prune");
+        }
+        let (needed, names) = (images.join(", "), images.join(" "));
+        // Remembered steps of a build would keep it.
+        Error::new(format!("{what} (needed by {needed})"))
+            .hint(format!("gguf-packer remove {names} && gguf-packer prune"))
+            .hint("then pull or build again what was removed")
+    }
+
+    /// Names of the images that have this layer or content; IDs of those without a name.
+    fn images_with(&self, digest: &Digest) -> Result<Vec<String>, Error> {
+        let mut found = Vec::new();
+        for id in self.ids()? {
+            let mut parts: HashSet<Digest> =
+                self.attached_of(&id)?.iter().map(|attached| attached.digest).collect();
+            for Layer { diff_id, .. } in self.layers_of(&id)? {
+                parts.insert(diff_id);
+                contents(&self.layer_path(&diff_id), &mut parts)?;
+            }
+            if !parts.contains(digest) {
+                continue;
+            }
+            let links = self.links()?.into_iter();
+            let own = links.filter(|link| link.id == id && !link.tombstone);
+            let names: Vec<String> = own.map(|link| link.name.to_string()).collect();
+            found.extend(if names.is_empty() { vec![id.short()] } else { names });
+        }
+        Ok(found)
     }
 
     /// The layer, when the store has it with all of its contents.

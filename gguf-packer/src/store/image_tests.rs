@@ -261,6 +261,10 @@ fn everything_that_is_wrong_is_told_at_once() {
         format!("the layer {} lacks {} (3 bytes)", first.layers[0].diff_id, Digest::of("one"));
     let error = fixture.store.check(false).unwrap_err().to_string();
     assert!(error.contains(&short) && !error.contains("is corrupt"), "{error}");
+    assert!(error.contains(" (needed by m:1)\n  hint: gguf-packer remove m:1 && "), "{error}");
+    let error = fixture.store.check(true).unwrap_err().to_string();
+    let corrupt = format!("the content {} is corrupt (needed by m:2)", Digest::of("two!"));
+    assert!(error.contains(&corrupt), "{error}");
     let id = Digest::of(&second.config);
     fs::write(root.join("models/config/sha256").join(id.hex()), "{}").unwrap();
     fs::remove_file(root.join("layers/sha256").join(second.layers[0].diff_id.hex())).unwrap();
@@ -271,7 +275,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         &format!("`m:1` names the image {}, which is missing", Digest::of(&first.config).short()),
         &format!("the config of the image {} is corrupt", id.short()),
         &format!("the store does not have the layer {}", second.layers[0].diff_id),
-        &format!("the content {} is corrupt", Digest::of("two!")),
+        &format!("the content {} is corrupt (no image needs it)", Digest::of("two!")),
         &short,
         "unexpected file `x` in `blobs`",
     ] {

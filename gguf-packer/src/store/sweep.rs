@@ -173,7 +173,7 @@ impl Store {
 }
 
 /// Adds the contents that a recipe names, as far as it can be read.
-fn contents(recipe: &Path, blobs: &mut HashSet<Digest>) -> Result<(), Error> {
+pub(super) fn contents(recipe: &Path, blobs: &mut HashSet<Digest>) -> Result<(), Error> {
     if disk::size(recipe).is_none() {
         return Ok(());
     }

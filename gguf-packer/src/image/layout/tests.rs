@@ -372,6 +372,38 @@ fn a_folder_with_other_files_is_left_alone() {
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 3);
 }
 
+/// Same size, another content: nobody but the digest can tell.
+#[test]
+fn a_corrupt_content_is_told_and_not_saved() {
+    let from = Fixture::new();
+    let (image, names) = from.image(&["qwen2:tiny", "q:2"]);
+    let blob = from.store.blob_path(&Digest::of("b"));
+    fs::remove_file(&blob).unwrap();
+    fs::write(&blob, "c").unwrap();
+    let layer = image.layers[1].diff_id;
+    let items = saved(&[(image, names)]);
+    let expected = format!(
+        "the layer {layer} is corrupt (needed by q:2, qwen2:tiny)\n  \
+        hint: gguf-packer remove q:2 qwen2:tiny && gguf-packer prune\n  \
+        hint: then pull or build again what was removed"
+    );
+    for format in [Format::OciDir, Format::OciArchive, Format::DockerArchive] {
+        let path = from.path(&format!("{format:?}"));
+        let error = save(&from.store, &items, format, &path).unwrap_err().to_string();
+        assert_eq!(error.trim_end(), expected, "{format:?}");
+        assert!(format == Format::OciDir || !path.exists());
+        assert!(!from.path(&format!(".{format:?}.part")).exists());
+    }
+    let blobs = from.path("OciDir").join("blobs/sha256");
+    assert!(!blobs.join(layer.hex()).exists() && !blobs.join("../../index.json").exists());
+    // What an older save left there is replaced.
+    fs::write(&blob, "b").unwrap();
+    let size = usize::try_from(from.store.layer(&layer).unwrap().unwrap().size).unwrap();
+    fs::write(blobs.join(layer.hex()), vec![0; size]).unwrap();
+    save(&from.store, &items, Format::OciDir, &from.path("OciDir")).unwrap();
+    assert_eq!(Digest::of(fs::read(blobs.join(layer.hex())).unwrap()), layer);
+}
+
 #[test]
 fn an_archive_that_cannot_be_written_leaves_nothing() {
     let from = Fixture::new();

@@ -2,22 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::Format;
+use super::copy::{BUFFER, Content};
 use crate::Error;
 use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::image::manifest::{Descriptor, INDEX, MANIFEST};
 use crate::part::{Part, Sink};
 use crate::reference::{Name, Version};
-use crate::store::{Store, StoredImage};
-
-/// Bytes that are copied at once.
-const BUFFER: usize = 1 << 20;
+use crate::store::{Store, StoredImage, hash_file};
 
 /// What is written.
 #[derive(Debug, Clone)]
@@ -35,7 +33,7 @@ pub type Saved = (Item, Vec<Name>);
 /// archive as it is written.
 ///
 /// # Errors
-/// When a layer is missing, or the file cannot be written; then what was begun is removed.
+/// When a layer is missing or corrupt, or the file cannot be written; then what was begun is removed.
 pub fn save(store: &Store, items: &[Saved], format: Format, path: &Path) -> Result<(), Error> {
     if format == Format::OciDir {
         return save_folder(store, items, path);
@@ -65,7 +63,7 @@ pub fn write_archive(
     }
     let mut archive = Archive { out };
     for folder in ["blobs/", "blobs/sha256/"] {
-        archive.entry(folder, 0, &mut io::empty())?;
+        archive.head(folder, 0)?;
     }
     let documents = Documents::of(items);
     archive.text("index.json", &documents.index)?;
@@ -78,7 +76,9 @@ pub fn write_archive(
     }
     for content in documents.contents {
         let name = format!("blobs/sha256/{}", content.digest.hex());
-        archive.entry(&name, content.size, &mut content.open(store)?)?;
+        archive.head(&name, content.size)?;
+        content.copy(store, &mut |bytes| archive.write(bytes))?;
+        archive.pad(content.size)?;
     }
     // The end of a tar.
     archive.write(&[0; 1024])?;
@@ -107,21 +107,28 @@ fn save_folder(store: &Store, items: &[Saved], path: &Path) -> Result<(), Error>
     let make =
         |folder: &Path| fs::create_dir_all(folder).map_err(|e| Error::io("make", folder, &e));
     make(path)?;
-    put(&layout, &mut &*LAYOUT)?;
+    put(&layout, LAYOUT)?;
     let blobs = path.join("blobs/sha256");
     make(&blobs)?;
     let documents = Documents::of(items);
     for (digest, bytes) in &documents.blobs {
-        put(&blobs.join(digest.hex()), &mut bytes.as_slice())?;
+        put(&blobs.join(digest.hex()), bytes)?;
     }
     for content in &documents.contents {
         let place = blobs.join(content.digest.hex());
-        // Named by its content, and renamed when it is whole.
-        if fs::metadata(&place).ok().map(|known| known.len()) != Some(content.size) {
-            put(&place, &mut content.open(store)?)?;
+        if !is_there(&place, content)? {
+            write(&place, |each| content.copy(store, each))?;
         }
     }
-    put(&path.join("index.json"), &mut documents.index.as_slice())
+    put(&path.join("index.json"), &documents.index)
+}
+
+/// Whether the folder has it already, as it should be.
+fn is_there(place: &Path, content: &Content) -> Result<bool, Error> {
+    if fs::metadata(place).ok().map(|known| known.len()) != Some(content.size) {
+        return Ok(false);
+    }
+    Ok(hash_file(place)? == (content.digest, content.size))
 }
 
 /// Whether the folder has anything but what a killed process began with.
@@ -130,11 +137,20 @@ fn has_files(folder: &Path) -> bool {
     entries.into_iter().any(|entry| entry.file_name() != ".oci-layout.part")
 }
 
-fn put(path: &Path, content: &mut impl Read) -> Result<(), Error> {
+fn put(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write(path, |each| each(bytes))
+}
+
+/// Takes bytes in their order.
+type Each<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Error>;
+
+/// Writes the file `path`, to which `content` gives its bytes.
+fn write(path: &Path, content: impl FnOnce(Each<'_>) -> Result<(), Error>) -> Result<(), Error> {
+    let failed = |e: io::Error| Error::io("write", path, &e);
     let part = Part::begin(path)?;
     let mut out = BufWriter::with_capacity(BUFFER, part.file());
-    let written = io::copy(content, &mut out).and_then(|_| out.flush());
-    written.map_err(|e| Error::io("write", path, &e))?;
+    content(&mut |bytes| out.write_all(bytes).map_err(failed))?;
+    out.flush().map_err(failed)?;
     drop(out);
     part.finish()
 }
@@ -146,24 +162,6 @@ struct Documents {
     docker: Vec<u8>,
     blobs: Vec<(Digest, Vec<u8>)>,
     contents: Vec<Content>,
-}
-
-/// A layer, or a file of an artifact.
-struct Content {
-    digest: Digest,
-    size: u64,
-    is_layer: bool,
-}
-
-impl Content {
-    fn open(&self, store: &Store) -> Result<Box<dyn Read>, Error> {
-        Ok(match self {
-            Self { is_layer: true, .. } => Box::new(store.read_layer(&self.digest)?),
-            // An empty file may be none of the store.
-            Self { size: 0, .. } => Box::new(io::empty()),
-            _ => Box::new(store.open_blob(&self.digest)?),
-        })
-    }
 }
 
 impl Item {
@@ -265,10 +263,14 @@ struct Archive<'a, W> {
 
 impl<W: Write> Archive<'_, W> {
     fn text(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
-        self.entry(name, bytes.len() as u64, &mut &*bytes)
+        let size = bytes.len() as u64;
+        self.head(name, size)?;
+        self.write(bytes)?;
+        self.pad(size)
     }
 
-    fn entry(&mut self, name: &str, size: u64, content: &mut dyn Read) -> Result<(), Error> {
+    /// Begins a file of so many bytes, or a folder.
+    fn head(&mut self, name: &str, size: u64) -> Result<(), Error> {
         let mut header = tar::Header::new_gnu();
         let folder = name.ends_with('/');
         header.set_entry_type(if folder {
@@ -283,16 +285,11 @@ impl<W: Write> Archive<'_, W> {
         header.set_uid(0);
         header.set_gid(0);
         header.set_cksum();
-        self.write(header.as_bytes())?;
-        let mut buffer = vec![0; BUFFER.min(usize::try_from(size).unwrap_or(BUFFER))];
-        let mut left = size;
-        while left > 0 {
-            let some = buffer.len().min(usize::try_from(left).unwrap_or(BUFFER));
-            let cut = |e| Error::new(format!("cannot read {name}: {e}"));
-            content.read_exact(&mut buffer[..some]).map_err(cut)?;
-            self.write(&buffer[..some])?;
-            left -= some as u64;
-        }
+        self.write(header.as_bytes())
+    }
+
+    /// Ends a file of so many bytes.
+    fn pad(&mut self, size: u64) -> Result<(), Error> {
         let padding = size.next_multiple_of(512) - size;
         self.write(&[0; 512][..usize::try_from(padding).expect("less than 512")])
     }
