@@ -7,11 +7,17 @@ use serde::Serialize;
 use super::context::comparer;
 use super::model::{headers, named};
 use super::progress::Screen;
+use super::quantize_args::MOST_THREADS;
 use super::{args, output, table};
 use crate::Error;
 use crate::compare::{CHUNK, Estimate, News, Outcome, Task};
+use crate::executor::process::crashed;
+use crate::executor::quantize::DAMAGED;
 use crate::executor::{Event, ToolRun, Unit};
 use crate::gguf::bytes;
+
+/// What else to do when llama.cpp crashed.
+pub(super) const FEWER: &str = "or use fewer threads, which need less memory: --threads 1";
 
 /// Two models and a text, and how long it may take.
 pub(super) struct Comparison<'a> {
@@ -101,8 +107,7 @@ impl Comparison<'_> {
             base: named(self.before)?,
             other: after.map(named).transpose()?,
             chunks: self.chunks as usize,
-            // As the quantizer takes them, none are all.
-            threads: self.threads.filter(|&n| n > 0).map_or_else(processors, |n| n as usize),
+            threads: self.threads.map_or_else(processors, |n| n as usize).min(MOST_THREADS.into()),
         };
         let task = serde_json::to_string(&task).expect("texts and numbers are JSON");
         let (mut outcome, mut refused) = (None, None);
@@ -119,11 +124,14 @@ impl Comparison<'_> {
         let run = ToolRun { folder, arguments: &arguments, on_line: &mut on_line, stop: &|| false };
         let done = comparer(run);
         let Err(error) = done else { return Ok(outcome) };
-        let Some((what, hint)) = refused else { return Err(error) };
         // What llama.cpp said of it.
         let said = error.to_string();
         let said = said.lines().filter_map(|line| line.trim_start().strip_prefix("| "));
         let said = said.filter(|line| News::of(line).is_none()).map(str::to_owned);
+        let Some((what, hint)) = refused else {
+            let failed = Error::tool(error.what()).with_status(error.status()).log(said);
+            return Err(if crashed(&error) { failed.hint(DAMAGED).hint(FEWER) } else { failed });
+        };
         let error = Error::new(what).log(said);
         Err(hint.into_iter().fold(error, Error::hint))
     }

@@ -90,15 +90,15 @@ pub(super) fn writable(path: &Path) -> Result<(), Error> {
 
 /// Runs llama.cpp's quantizer: this program once more.
 pub(super) fn quantizer(run: ToolRun<'_>) -> Result<(), Error> {
-    own(QUANTIZER, run)
+    own(QUANTIZER, "the quantizer", run)
 }
 
 /// Compares two models: this program once more.
 pub(super) fn comparer(run: ToolRun<'_>) -> Result<(), Error> {
-    own(COMPARER, run)
+    own(COMPARER, "the comparison", run)
 }
 
-fn own(word: &str, run: ToolRun<'_>) -> Result<(), Error> {
+fn own(word: &str, name: &str, run: ToolRun<'_>) -> Result<(), Error> {
     if !cfg!(feature = "quantize") {
         return Err(Error::new("this gguf-packer was built without the quantizer")
             .hint("build it with the feature `quantize`, which is on by default"));
@@ -106,7 +106,7 @@ fn own(word: &str, run: ToolRun<'_>) -> Result<(), Error> {
     let own = std::env::current_exe()
         .map_err(|e| Error::new(format!("cannot find this program's own file: {e}")))?;
     let cmd = Cmd::new(own).arg(word).args(run.arguments).dir(run.folder);
-    process::run(&cmd, run.on_line, run.stop)
+    process::run_own(name, &cmd, run.on_line, run.stop)
 }
 
 #[cfg(test)]

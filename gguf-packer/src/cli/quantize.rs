@@ -5,11 +5,12 @@ mod dry_run;
 use std::path::Path;
 
 use super::args;
-use super::compare::Comparison;
+use super::compare::{Comparison, FEWER};
 use super::context::{quantizer, writable};
 use super::model::{headers, named};
 use super::progress::Screen;
 use crate::Error;
+use crate::executor::process::crashed;
 use crate::executor::quantize::{arguments, failed, progress};
 use crate::executor::{Event, ToolRun, Unit};
 use crate::gguf::bytes;
@@ -159,10 +160,13 @@ fn quantize(
     let folder = Path::new(".");
     let run = ToolRun { folder, arguments: &words, on_line: &mut on_line, stop: &|| false };
     quantizer(run).map_err(|error| {
+        let crashed = crashed(&error);
         let error = failed(&error, &lines, &options);
         let requantized = lines.iter().any(|line| line.contains("requantizing from type"));
         if requantized {
             error.hint("quantize it anyway, at a loss of quality: --allow-requantize")
+        } else if crashed {
+            error.hint(FEWER)
         } else {
             error
         }

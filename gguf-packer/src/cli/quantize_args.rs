@@ -9,6 +9,11 @@ use super::args::Progress;
 /// Pieces of a text that are measured unless it is said.
 const CHUNKS: u32 = 8;
 
+/// Threads that llama.cpp takes at most (`GGML_MAX_N_THREADS`); with more it crashes.
+pub(super) const MOST_THREADS: u16 = 512;
+
+const THREADS: std::ops::RangeInclusive<i64> = 1..=MOST_THREADS as i64;
+
 #[derive(Debug, Args)]
 pub(super) struct Quantize {
     /// The type, as llama-quantize names it. Default: Q5_K_M. --dry-run accepts several, and takes all by default.
@@ -60,8 +65,8 @@ pub(super) struct Quantize {
     /// Allow quantizing tensors that are already quantized.
     #[arg(long)]
     pub(super) allow_requantize: bool,
-    /// Number of threads. Default: all processors.
-    #[arg(long, value_name = "N")]
+    /// Number of threads, at most 512. Default: all processors.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(THREADS))]
     pub(super) threads: Option<u32>,
     /// How progress is shown.
     #[arg(long, value_enum, default_value = "auto", value_name = "KIND")]
@@ -82,8 +87,8 @@ pub(super) struct Compare {
     /// Number of chunks of the text to measure, of 512 tokens each.
     #[arg(long, value_name = "N", default_value_t = CHUNKS, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) chunks: u32,
-    /// Number of threads. Default: all processors.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Number of threads, at most 512. Default: all processors.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(THREADS))]
     pub(super) threads: Option<u32>,
     /// Print the figures as JSON.
     #[arg(long)]
@@ -97,4 +102,32 @@ pub(super) struct Compare {
     /// The quantized model.
     #[arg(value_name = "AFTER.gguf")]
     pub(super) after: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::cli::Cli;
+
+    #[test]
+    fn threads_are_as_many_as_llama_cpp_takes() {
+        let quantize = ["quantize", "a.gguf", "b.gguf"];
+        let compare = ["compare", "--text=t", "a.gguf", "b.gguf"];
+        for words in [&quantize[..], &compare[..]] {
+            let parsed = |threads: &str| {
+                let words = ["gguf-packer"].iter().chain(words);
+                Cli::try_parse_from(words.chain(&["--threads", threads])).map(drop)
+            };
+            for good in ["1", "512"] {
+                assert!(parsed(good).is_ok(), "{words:?} {good}");
+            }
+            for wrong in ["0", "513", "99999", "-1"] {
+                assert!(parsed(wrong).is_err(), "{words:?} {wrong}");
+            }
+            let error = parsed("99999").unwrap_err().to_string();
+            let told = "invalid value '99999' for '--threads <N>': 99999 is not in 1..=512";
+            assert!(error.contains(told), "{error}");
+        }
+    }
 }

@@ -167,7 +167,7 @@ pub fn ask(request: &Request) -> Result<Answer, Error> {
         Some(text) => answer = Some(text.to_owned()),
         None => log.push(line.to_owned()),
     };
-    let run = process::run(&cmd, &mut on_line, &|| false);
+    let run = process::run_own("the planner", &cmd, &mut on_line, &|| false);
     match (run, answer) {
         (Ok(()), Some(text)) => serde_json::from_str(&text)
             .map_err(|e| Error::new(format!("cannot read the planner's answer: {e}"))),
@@ -207,7 +207,10 @@ fn explain(failed: Option<Error>, log: &[String]) -> Error {
         line.contains("error") || line.contains("failed") || line.contains("unable")
     };
     let what = log.iter().find(reason).map(|line| without_time(line).to_owned());
-    let what = what.or_else(|| failed.map(|error| error.to_string()));
+    if failed.as_ref().is_some_and(process::crashed) {
+        return crash(what.as_deref());
+    }
+    let what = what.or_else(|| failed.map(|error| error.what().to_owned()));
     let what = what.unwrap_or_else(|| "the planner ended without an answer".to_owned());
     let tail = &log[log.len().saturating_sub(TAIL)..];
     let error =
@@ -217,6 +220,18 @@ fn explain(failed: Option<Error>, log: &[String]) -> Error {
     } else {
         error
     }
+}
+
+/// Options that llama.cpp does not refuse, but crashes with. What it prints then is for its authors.
+fn crash(reason: Option<&str>) -> Error {
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    Error::tool(format!("llama.cpp crashed while it planned the memory{reason}"))
+        .hint(
+            "leave out --ctx-size, --batch-size, --ubatch-size and --parallel, or use larger sizes",
+        )
+        .hint(
+            "if it crashes without options too, the model is damaged: download or convert it again",
+        )
 }
 
 /// A line of the log without when it was and how bad: `0.00.008.763 E load: failed`.
@@ -268,6 +283,12 @@ mod tests {
             text.starts_with(first) && text.contains("hint: use a smaller --ctx-size"),
             "{text}"
         );
+        let log =
+            ["x.cpp:2300: GGML_ASSERT(a <= b) failed", "#7  0x5564 in main ()"].map(str::to_owned);
+        let text = explain(Some(Error::tool("the planner crashed (signal: 6)")), &log).to_string();
+        let first = "llama.cpp crashed while it planned the memory (x.cpp:2300: GGML_ASSERT(a <= b) \
+            failed)\n  hint: leave out --ctx-size, ";
+        assert!(text.starts_with(first) && !text.contains("#7"), "{text}");
         let text = explain(Some(Error::new("it was killed")), &[]).to_string();
         assert_eq!(text, "llama.cpp cannot plan the memory: it was killed");
     }

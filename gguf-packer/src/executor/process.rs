@@ -1,11 +1,12 @@
 //! Runs a program whose lines are followed and which ends when the build ends.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
+use llama_src::Kind;
 use llama_src::sh::Cmd;
 
 use crate::Error;
@@ -26,6 +27,52 @@ pub fn run(
     on_line: &mut dyn FnMut(&str),
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<(), Error> {
+    let (status, tail) = follow(cmd, on_line, stop)?;
+    let failed = |status| format!("a command failed with {status}: {cmd}");
+    ended(status, tail, failed)
+}
+
+/// Runs this program once more, as `name`, as [`run`] does. Nobody typed that command, so no error shows it.
+///
+/// # Errors
+/// As of [`run`]. [`crashed`] tells an end by a signal apart.
+pub fn run_own(
+    name: &str,
+    cmd: &Cmd,
+    on_line: &mut dyn FnMut(&str),
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<(), Error> {
+    let (status, tail) = follow(cmd, on_line, stop)?;
+    let failed = |status: ExitStatus| match status.code() {
+        Some(_) => format!("{name} failed ({status})"),
+        None => format!("{name} crashed ({status})"),
+    };
+    ended(status, tail, failed)
+}
+
+/// Whether a signal ended a program that [`run`] or [`run_own`] started.
+#[must_use]
+pub fn crashed(error: &Error) -> bool {
+    error.kind() == Kind::Tool && error.status().is_none()
+}
+
+fn ended(
+    status: ExitStatus,
+    tail: Vec<String>,
+    failed: impl Fn(ExitStatus) -> String,
+) -> Result<(), Error> {
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::tool(failed(status)).with_status(status.code()).log(tail))
+}
+
+/// How it ended, and its last lines.
+fn follow(
+    cmd: &Cmd,
+    on_line: &mut dyn FnMut(&str),
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Result<(ExitStatus, Vec<String>), Error> {
     let mut command = cmd.command();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let no_start = |e: std::io::Error| Error::from_io(format!("cannot run `{cmd}`"), &e);
@@ -51,11 +98,7 @@ pub fn run(
             return Err(stopped());
         }
     }
-    let status = child.wait().map_err(no_start)?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Error::tool(format!("a command failed with {status}: {cmd}")).log(tail))
+    child.wait().map(|status| (status, tail)).map_err(no_start)
 }
 
 /// The error of what was ended because of something else.
@@ -102,6 +145,20 @@ mod tests {
         assert_eq!(error.to_string(), text);
         let error = run(&Cmd::new("no-such-program"), &mut |_| (), &|| false).expect_err("none");
         assert!(error.to_string().starts_with("cannot run `no-such-program`: "), "{error}");
+    }
+
+    #[test]
+    fn a_crash_of_our_own_program_is_told_without_its_command() {
+        let own = |script: &str| {
+            run_own("the quantizer", &sh(script), &mut |_| (), &|| false).expect_err("it fails")
+        };
+        let error = own("echo why; kill -SEGV $$");
+        let text = error.to_string();
+        assert!(text.starts_with("the quantizer crashed (signal: 11 (SIGSEGV)"), "{text}");
+        assert!(crashed(&error) && text.ends_with(")\n  | why"), "{text}");
+        let error = own("exit 3");
+        assert_eq!(error.to_string(), "the quantizer failed (exit status: 3)");
+        assert!(!crashed(&error));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::copy::path;
 use super::copy::select::select;
 use super::made::{Made, lay};
 use super::output::Output;
-use super::process::stopped;
+use super::process::{crashed, stopped};
 use super::run::{Run, Teller, key};
 use super::{Content, Material, ToolRun, Unit, place};
 
@@ -25,6 +25,10 @@ const TAIL: usize = 20;
 
 /// What stands before llama.cpp's reason.
 const REASON: &str = "failed to quantize: ";
+
+/// What to do when llama.cpp crashed.
+pub(crate) const DAMAGED: &str =
+    "check that there is enough memory and that the model is intact: download or convert it again";
 
 /// Quantizes a file of the second input into the stage, the first one.
 pub(super) fn run(
@@ -222,10 +226,11 @@ pub fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Err
     // All that C++'s streams say when a file cannot be written: the disk is full.
     let unwritten = what.contains("iostream");
     let what = if unwritten { "cannot write the file" } else { what };
-    let error = Error::new(format!("quantizing to {} failed: {what}", options.kind));
+    let made = Error::new(format!("quantizing to {} failed: {what}", options.kind));
     let tells =
         |line: &&String| !line.starts_with("llama_model_loader: - ") && progress(line).is_none();
-    let error = error.log(lines.iter().filter(tells).map(|line| line.trim_end().to_owned()));
+    let crashed = crashed(error);
+    let error = made.log(lines.iter().filter(tells).map(|line| line.trim_end().to_owned()));
     if unwritten {
         return error.full_disk();
     }
@@ -238,7 +243,7 @@ pub fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Err
     if said("requantizing from type") {
         return error.hint("quantize from a file with F32, F16 or BF16 tensors");
     }
-    error
+    if crashed { error.hint(DAMAGED) } else { error }
 }
 
 #[cfg(test)]
