@@ -6,6 +6,7 @@
 //! ```
 
 pub mod cards;
+mod fit;
 mod json;
 mod options;
 pub mod package;
@@ -57,7 +58,7 @@ fn estimate_by(
     let real = matches!(question.cards, Cards::Here);
     let mut request =
         Request { arguments: options, gpus, real, fit: question.fit, gpu_layers: Vec::new() };
-    let mut answer = ask(&request)?;
+    let mut answer = fit::ask(&mut request, question.footprint.1, ask)?;
     if let Some(step) = question.step.filter(|step| *step > 0) {
         // As many as there are, and not those that fit: each row is a choice of the user's.
         request.fit = false;

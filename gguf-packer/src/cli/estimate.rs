@@ -102,7 +102,12 @@ fn advice(model: &str, cards: &Cards, fit: &Fit) -> String {
     } else {
         ""
     };
-    format!("the model fits with: {options}\nto start it:  {start}{names}\n")
+    let small = if fit.arguments.iter().any(|word| word == "--device") {
+        "\n--device leaves out each GPU whose memory is too small for the buffers of the model"
+    } else {
+        ""
+    };
+    format!("the model fits with: {options}\nto start it:  {start}{small}{names}\n")
 }
 
 #[cfg(test)]
@@ -123,6 +128,8 @@ mod tests {
         assert_eq!(text, expected);
         let text = advice("q/m:1", &Cards::Here, &found);
         assert!(text.ends_with("to start it:  gguf-packer run --fit q/m:1\n"), "{text}");
+        let text = advice("m", &Cards::Any, &fit("fits", "--device none"));
+        assert!(text.contains("run m -- --device none\n--device leaves out each GPU "), "{text}");
         let text = advice("m", &Cards::Any, &fit("fits", "--override-tensor x=GPU1"));
         assert!(text.contains("--list-devices"), "{text}");
         assert_eq!(advice("m", &Cards::Here, &fit("fits", "")), "the model fits without changes\n");

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use super::planner::Device;
 use super::*;
 use crate::gguf::write::Writer;
 use crate::registry::Peeked;
@@ -154,4 +155,41 @@ fn an_error_of_the_planner_s_is_told_as_it_is() {
         Err(Error::new("error: invalid argument"))
     });
     assert_eq!(refused.unwrap_err().to_string(), "error: invalid argument");
+}
+
+/// llama.cpp says that it fits when no layer is on the card, whose buffers it does not compare.
+#[test]
+fn a_card_that_is_too_small_for_its_buffers_is_left_out() {
+    let fits = r#"{"status":"fits","arguments":["--ctx-size","2048","--gpu-layers","0"]}"#;
+    let alone = r#"{"status":"fits","arguments":["--ctx-size","4096"]}"#;
+    let buffers = r#"{"device":"GPU0","weights":0,"context":0,"compute":7000000,"layers":0,
+        "input":false,"output":false}"#;
+    let on = |bytes: u64, memory: &str, fit: &str| {
+        let mut answer = answer(&[0], fit);
+        (answer.devices[0].total, answer.devices[0].free) = (bytes, bytes);
+        let host = answer.runs[0].parts[0].memory.swap_remove(0);
+        let card = (!memory.is_empty()).then(|| serde_json::from_str(memory).unwrap());
+        answer.runs[0].parts[0].memory = std::iter::once(host).chain(card).collect();
+        answer
+    };
+    let question = Question { fit: true, ..question(&Cards::Any) };
+    let told = |answers| {
+        let (estimate, requests) = asked(&question, answers);
+        let fit = estimate.fit().unwrap().clone();
+        (fit.status, fit.arguments.join(" "), requests.len())
+    };
+    // The buffers, and the footprint of 250 MiB.
+    let small = 256 * MIB;
+    let found = told(vec![on(small, buffers, fits), on(small, "", alone)]);
+    assert_eq!(found, ("fits".into(), "--ctx-size 4096 --device none".into(), 2));
+    let (_, requests) = asked(&question, vec![on(small, buffers, fits), on(small, "", alone)]);
+    assert_eq!(requests[1].arguments[2..], words("-c 8192 --device none"));
+    let found = told(vec![on(small, buffers, fits), on(small, buffers, alone)]);
+    assert_eq!((found.0.as_str(), found.2), ("cannot", 2), "a projector stays there");
+    let found = told(vec![on(257 * MIB, buffers, fits)]);
+    assert_eq!(found, ("fits".into(), "--ctx-size 2048 --gpu-layers 0".into(), 1));
+    let mut two = on(small, buffers, fits);
+    two.devices.insert(1, Device { name: "GPU1".into(), ..two.devices[0].clone() });
+    let found = told(vec![two, on(small, "", alone)]);
+    assert_eq!(found, ("fits".into(), "--ctx-size 4096 --device GPU1".into(), 2));
 }
