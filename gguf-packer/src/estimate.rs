@@ -8,6 +8,7 @@
 pub mod cards;
 mod fit;
 mod json;
+mod limits;
 mod options;
 pub mod package;
 pub mod planner;
@@ -43,7 +44,7 @@ pub struct Question<'a> {
 /// Estimates what `package` takes.
 ///
 /// # Errors
-/// When llama.cpp does not take an option or the model, or is not in this program.
+/// When llama.cpp cannot take an option, does not take the model, or is not in this program.
 pub fn estimate(package: &Package, question: &Question<'_>) -> Result<Estimate, Error> {
     estimate_by(package, question, &planner::ask)
 }

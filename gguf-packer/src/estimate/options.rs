@@ -1,6 +1,7 @@
 //! The options for the planner: those of the package's command, then the user's, as today's llama-server takes them,
 //! less those that say nothing about memory and name files.
 
+use super::limits;
 use crate::Error;
 use crate::image::command::{self, Role};
 use crate::run::compat::{self, Texts};
@@ -32,7 +33,9 @@ pub(super) fn all(command: &[String], user: &[String]) -> Result<Vec<String>, Er
         ))
         .hint("name the model itself: gguf-packer estimate hf://ORG/REPO/FILE.gguf"));
     }
-    Ok(compat::today(&all, &NoTexts)?.args)
+    let options = compat::today(&all, &NoTexts)?.args;
+    limits::check(&options)?;
+    Ok(options)
 }
 
 /// `--option=value` of ours and of the original's, which llama-server takes in two words.

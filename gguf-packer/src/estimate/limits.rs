@@ -1,0 +1,109 @@
+//! Numbers with which llama.cpp would end in a failed assertion, told before it is asked.
+
+use crate::Error;
+
+/// An option of a size.
+struct Limit {
+    /// Its names, the long one last.
+    names: [&'static str; 2],
+    least: i64,
+    most: i64,
+    /// What to type instead.
+    hint: &'static str,
+}
+
+const LIMITS: [Limit; 4] = [
+    Limit {
+        names: ["-c", "--ctx-size"],
+        least: 0,
+        most: i32::MAX as i64,
+        hint: "--ctx-size 8192, or --ctx-size 0 for as many tokens as the model was trained with",
+    },
+    Limit {
+        names: ["-b", "--batch-size"],
+        least: 1,
+        most: i32::MAX as i64,
+        hint: "the default: --batch-size 2048",
+    },
+    Limit {
+        names: ["-ub", "--ubatch-size"],
+        least: 1,
+        most: i32::MAX as i64,
+        hint: "the default: --ubatch-size 512",
+    },
+    Limit {
+        names: ["-np", "--parallel"],
+        least: 1,
+        // `LLAMA_MAX_SEQ`.
+        most: 256,
+        hint: "--parallel 4",
+    },
+];
+
+/// Sequences unless options say how many, as llama-server has them.
+const SEQUENCES: i64 = 4;
+
+/// Refuses sizes that no context can have; all at once.
+pub(super) fn check(options: &[String]) -> Result<(), Error> {
+    let pairs = options.windows(2).filter_map(|pair| {
+        let limit = LIMITS.iter().find(|limit| limit.names.contains(&pair[0].as_str()))?;
+        // What is no number llama.cpp refuses itself.
+        let number: i128 = pair[1].parse().ok()?;
+        let automatic = limit.names[1] == "--parallel" && number == -1;
+        let is_good = (limit.least.into()..=limit.most.into()).contains(&number);
+        (!automatic && !is_good).then(|| refused(limit, &pair[1]))
+    });
+    let mut wrong: Vec<Error> = pairs.collect();
+    wrong.extend(small_batch(options).filter(|_| wrong.is_empty()));
+    if wrong.is_empty() { Ok(()) } else { Err(Error::all(wrong)) }
+}
+
+/// A batch has a token of each sequence.
+fn small_batch(options: &[String]) -> Option<Error> {
+    let last = |limit: &Limit| {
+        let at = options.iter().rposition(|word| limit.names.contains(&word.as_str()))?;
+        options.get(at + 1)?.parse::<i64>().ok()
+    };
+    let [_, batch, _, parallel] = &LIMITS;
+    let parallel = last(parallel).filter(|number| *number > 0).unwrap_or(SEQUENCES);
+    let batch = last(batch).filter(|batch| *batch < parallel)?;
+    let text = format!("--batch-size {batch} is too small for {parallel} sequences (--parallel)");
+    Some(Error::usage(text).hint(format!("--batch-size {parallel}, or --parallel 1")))
+}
+
+fn refused(limit: &Limit, value: &str) -> Error {
+    let Limit { names: [_, name], least, most, hint } = limit;
+    Error::usage(format!("invalid value `{value}` for {name}: it must be from {least} to {most}"))
+        .hint(*hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(line: &str) -> String {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        check(&words).map_or_else(|error| error.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn sizes_with_which_llama_cpp_would_crash_are_refused() {
+        let error = told("-m x --ctx-size -5 -b 0 -ub 9999999999");
+        let expected = "invalid value `-5` for --ctx-size: it must be from 0 to 2147483647\n  \
+            hint: --ctx-size 8192, or --ctx-size 0 for as many tokens as the model was trained with\n";
+        assert!(error.starts_with(expected), "{error}");
+        for other in ["`0` for --batch-size: it must be from 1 ", "`9999999999` for --ubatch-size"]
+        {
+            assert!(error.contains(other), "{error}");
+        }
+        for wrong in ["-c -1", "--batch-size -1", "-np 0", "--parallel 257", "--parallel -2"] {
+            assert!(told(wrong).starts_with("invalid value "), "{wrong}");
+        }
+        let expected = "--batch-size 2 is too small for 4 sequences (--parallel)\n  \
+            hint: --batch-size 4, or --parallel 1";
+        assert_eq!(told("-b 2").trim_end(), expected);
+        assert!(told("-np 16 --batch-size 64 -b 8").contains(" 8 is too small for 16 sequences"));
+        assert_eq!(told("-b 1 -np 1"), "");
+        assert_eq!(told("-c 0 --batch-size 256 -ub 512 -np -1 --parallel 256 --ctx-size x"), "");
+    }
+}
