@@ -3,6 +3,7 @@
 pub mod compat;
 mod container;
 mod host;
+mod passed;
 pub mod print;
 mod start;
 mod target;

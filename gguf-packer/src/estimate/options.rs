@@ -23,16 +23,19 @@ const DOWNLOADS: [&str; 9] = [
 const UNSAID: [(&str, &str); 3] =
     [("--ctx-size", "-1"), ("--gpu-layers", "-1"), ("--gpu-layers-draft", "-1")];
 
-/// All options.
+/// All options. Of the package's command, only those that a server on this machine would get.
 pub(super) fn all(command: &[String], user: &[String]) -> Result<Vec<String>, Error> {
     let given: Vec<String> = user.iter().flat_map(|word| split(word)).collect();
-    let all = [without_texts(command)?, without_texts(&said(&given))?].concat();
-    if let Some(option) = all.iter().find(|word| DOWNLOADS.contains(&word.as_str())) {
+    let mut words = command.iter().chain(&given);
+    if let Some(option) = words.find(|word| DOWNLOADS.contains(&word.as_str())) {
         return Err(Error::usage(format!(
             "`{option}` would download the model, which an estimate does not do"
         ))
         .hint("name the model itself: gguf-packer estimate hf://ORG/REPO/FILE.gguf"));
     }
+    // The planner reads options as the server does: it would write the log that `--log-file` names.
+    let command = command::about_the_model(command).args;
+    let all = [without_texts(&command)?, without_texts(&said(&given))?].concat();
     let options = compat::today(&all, &NoTexts)?.args;
     limits::check(&options)?;
     Ok(options)
@@ -116,6 +119,13 @@ mod tests {
         let all =
             all(&words("-m /m --lora-scaled a 0.5"), &words("--lora-scaled=b:1 -fa off")).unwrap();
         assert_eq!(all.join(" "), "-m /m --lora-scaled a:0.5,b:1 -fa off");
+    }
+
+    #[test]
+    fn an_image_makes_the_planner_write_no_file() {
+        let command =
+            words("-m /m --log-file /etc/x --rpc host:1 --slot-save-path / --unknown -c 1");
+        assert_eq!(all(&command, &words("-np 2")).unwrap().join(" "), "-m /m -c 1 -np 2");
     }
 
     #[test]

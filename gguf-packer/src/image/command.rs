@@ -1,6 +1,9 @@
 //! The files that a model's command names: which options of llama-server take one, in today's form and in that
-//! of 2024.
+//! of 2024; and the part of it that an image may choose.
 
+pub(crate) mod options;
+
+use self::options::{About, Known, Takes};
 use crate::Error;
 
 /// What a named file is for.
@@ -36,8 +39,8 @@ pub struct Named {
 }
 
 /// How an option's argument is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
     /// One name.
     One,
     /// Names with commas between them.
@@ -45,25 +48,6 @@ enum Form {
     /// `NAME:SCALE,…`, or in 2024 `NAME SCALE`.
     Scaled,
 }
-
-/// The options by their role.
-const OPTIONS: &[(&[&str], Role, Form)] = &[
-    (&["-m", "--model"], Role::Model, Form::One),
-    (&["-md", "--model-draft", "--spec-draft-model"], Role::Drafter, Form::One),
-    (&["-mm", "--mmproj"], Role::Projector, Form::One),
-    (&["--lora", "--control-vector"], Role::Adapter, Form::List),
-    (&["--lora-scaled", "--control-vector-scaled"], Role::Adapter, Form::Scaled),
-    (&["--chat-template-file", "--grammar-file"], Role::Text, Form::One),
-    (&["-spf", "-sysf", "--system-prompt-file"], Role::Text, Form::One),
-    (&["-jf", "--json-schema-file"], Role::Text, Form::One),
-    (&["-lcs", "--lookup-cache-static"], Role::Text, Form::One),
-    (&["--ui-config-file", "--webui-config-file"], Role::Text, Form::One),
-    (&["--mcp-servers-config", "--models-preset", "--tts-speaker-file"], Role::Text, Form::One),
-    (&["-lcd", "--lookup-cache-dynamic"], Role::Runtime, Form::One),
-];
-
-/// Options that end with `-file` and name no file of the image.
-const OTHER: [&str; 2] = ["--log-file", "--hf-file"];
 
 /// Options that say where the model is, when it is no file of the image.
 const ELSEWHERE: [&str; 9] = [
@@ -78,16 +62,82 @@ const ELSEWHERE: [&str; 9] = [
     "--models-preset",
 ];
 
-/// Options whose argument is a text that may look like an option.
-const TEXTS: [&str; 7] = [
-    "--chat-template",
-    "-a",
-    "--alias",
-    "--grammar",
-    "-j",
-    "--json-schema",
-    "--chat-template-kwargs",
-];
+/// A word of a command that is an option, or should be one, with the values that belong to it.
+struct Unit {
+    /// Which argument it is.
+    at: usize,
+    /// Its name, as llama-server reads it.
+    name: String,
+    /// What the table says of it.
+    known: Option<Known>,
+    /// How many values belong to it. At the end of the command some may be missing.
+    values: usize,
+}
+
+/// `args` divided as llama-server divides them.
+fn units(args: &[String]) -> Vec<Unit> {
+    let (mut units, mut at) = (Vec::new(), 0);
+    while let Some(word) = args.get(at) {
+        let known = options::find(word);
+        let values = known.map_or(0, |known| known.takes.count(&args[at + 1..]));
+        units.push(Unit { at, name: options::name(word), known, values });
+        at += 1 + values;
+    }
+    units
+}
+
+impl Unit {
+    /// Its values, as many as there are.
+    fn given<'a>(&self, args: &'a [String]) -> &'a [String] {
+        &args[self.at + 1..(self.at + 1 + self.values).min(args.len())]
+    }
+
+    /// Its role and form, if it names a file.
+    fn file(&self) -> Option<(Role, Form)> {
+        match self.known?.takes {
+            Takes::File(role, form) => Some((role, form)),
+            Takes::Values(_) | Takes::Switch => None,
+        }
+    }
+}
+
+/// A command without some of its options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The arguments that stayed.
+    pub args: Vec<String>,
+    /// The options that did not, each with `…` if it takes a value.
+    pub left_out: Vec<String>,
+}
+
+/// The part of an image's command that a server on this machine may get: the options about the model. llama-server
+/// gets no option that the table does not know, because it may write, read or serve any file here. It gets no value
+/// that is the name of an option, so that no program divides the command otherwise.
+#[must_use]
+pub fn about_the_model(args: &[String]) -> Kept {
+    keep(args, |unit| {
+        let given = unit.given(args);
+        let is_whole = given.len() == unit.values;
+        let is_known = unit.known.is_some_and(|known| known.about == About::Model);
+        is_known && is_whole && given.iter().all(|value| options::find(value).is_none())
+    })
+}
+
+fn keep(args: &[String], passes: impl Fn(&Unit) -> bool) -> Kept {
+    let mut kept = Kept { args: Vec::new(), left_out: Vec::new() };
+    for unit in units(args) {
+        if passes(&unit) {
+            // A word that is no option may be the value of one that the table does not know.
+            let name = if unit.known.is_some() { &unit.name } else { &args[unit.at] };
+            kept.args.push(name.clone());
+            kept.args.extend_from_slice(unit.given(args));
+        } else {
+            let value = if unit.values > 0 { " …" } else { "" };
+            kept.left_out.push(format!("{}{value}", unit.name));
+        }
+    }
+    kept
+}
 
 /// The files that `args` name.
 ///
@@ -105,7 +155,7 @@ pub fn files(args: &[String]) -> Result<Vec<Named>, Error> {
 /// Whether `args` say where a model is.
 #[must_use]
 pub fn has_model(args: &[String]) -> bool {
-    args.iter().any(|arg| ELSEWHERE.contains(&arg.as_str()))
+    units(args).iter().any(|unit| ELSEWHERE.contains(&unit.name.as_str()))
         || files(args).is_ok_and(|files| files.iter().any(|file| file.role == Role::Model))
 }
 
@@ -118,13 +168,9 @@ pub fn rename(
     mut to: impl FnMut(&Named) -> Result<String, Error>,
 ) -> Result<Vec<String>, Error> {
     let (mut renamed, mut errors) = (args.to_vec(), Vec::new());
-    let mut at = 0;
-    while let Some(option) = args.get(at) {
-        at += 1;
-        if TEXTS.contains(&option.as_str()) {
-            at += 1;
-        }
-        let Some((role, form)) = taking_file(option) else { continue };
+    for unit in units(args) {
+        let Some((role, form)) = unit.file() else { continue };
+        let (option, at) = (&args[unit.at], unit.at + 1);
         let Some(argument) = args.get(at) else {
             errors.push(
                 Error::new(format!("the option `{option}` needs a file"))
@@ -139,9 +185,6 @@ pub fn rename(
         if let Some(new) = rename_argument(argument, form, &mut each) {
             renamed[at] = new;
         }
-        at += 1;
-        let scale_follows = form == Form::Scaled && scale_of(argument).is_none();
-        at += usize::from(scale_follows && args.get(at).is_some_and(|scale| is_scale(scale)));
     }
     if errors.is_empty() { Ok(renamed) } else { Err(Error::all(errors)) }
 }
@@ -149,27 +192,14 @@ pub fn rename(
 /// `args` without the options whose files have one of `roles`.
 #[must_use]
 pub fn without(args: &[String], roles: &[Role]) -> Vec<String> {
-    let mut gone = Vec::new();
-    for file in files(args).unwrap_or_default().iter().filter(|file| roles.contains(&file.role)) {
-        gone.extend([file.at - 1, file.at]);
-        let scaled = matches!(taking_file(&file.option), Some((_, Form::Scaled)));
-        let follows = scaled && scale_of(&args[file.at]).is_none();
-        if follows && args.get(file.at + 1).is_some_and(|scale| is_scale(scale)) {
-            gone.push(file.at + 1);
+    let mut kept = Vec::new();
+    for unit in units(args) {
+        if !unit.file().is_some_and(|(role, _)| roles.contains(&role)) {
+            kept.push(args[unit.at].clone());
+            kept.extend_from_slice(unit.given(args));
         }
     }
-    let kept = args.iter().enumerate().filter(|(at, _)| !gone.contains(at));
-    kept.map(|(_, arg)| arg.clone()).collect()
-}
-
-/// The role and form of an option that takes a file.
-fn taking_file(option: &str) -> Option<(Role, Form)> {
-    let known = OPTIONS.iter().find(|(names, ..)| names.contains(&option));
-    if let Some(&(_, role, form)) = known {
-        return Some((role, form));
-    }
-    let other = option.starts_with('-') && option.ends_with("-file") && !OTHER.contains(&option);
-    other.then_some((Role::Runtime, Form::One))
+    kept
 }
 
 fn rename_argument(
@@ -204,85 +234,5 @@ fn is_scale(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn args(line: &str) -> Vec<String> {
-        line.split(' ').map(str::to_owned).collect()
-    }
-
-    fn named(line: &str) -> Vec<(Role, usize, String)> {
-        files(&args(line))
-            .unwrap()
-            .into_iter()
-            .map(|file| (file.role, file.at, file.path))
-            .collect()
-    }
-
-    #[test]
-    fn every_option_with_a_file_is_known() {
-        for (options, role) in [
-            ("-m --model", Role::Model),
-            ("-md --model-draft --spec-draft-model", Role::Drafter),
-            ("-mm --mmproj", Role::Projector),
-            ("--lora --control-vector --lora-scaled --control-vector-scaled", Role::Adapter),
-            ("--chat-template-file -spf -sysf --system-prompt-file --grammar-file -jf", Role::Text),
-            ("--api-key-file --ssl-key-file --ssl-cert-file --new-file -lcd", Role::Runtime),
-        ] {
-            for option in options.split(' ') {
-                assert_eq!(
-                    named(&format!("-c 1 {option} f")),
-                    [(role, 3, "f".to_owned())],
-                    "{option}"
-                );
-            }
-        }
-        for option in ["--log-file", "--hf-file", "-hff", "-mu", "-hf", "--port", "file"] {
-            assert_eq!(named(&format!("{option} f")), [], "{option}");
-        }
-    }
-
-    #[test]
-    fn adapters_have_scales_in_two_forms() {
-        let two = [(Role::Adapter, 1, "a".to_owned()), (Role::Adapter, 1, "b".to_owned())];
-        assert_eq!(named("--lora a,b"), two);
-        assert_eq!(named("--lora-scaled a:0.5,b:-1"), two);
-        let old = named("--lora-scaled a 0.5 --lora-scaled b 1 -m m");
-        let expected = [(Role::Adapter, 1, "a"), (Role::Adapter, 4, "b"), (Role::Model, 7, "m")];
-        assert_eq!(old, expected.map(|(role, at, path)| (role, at, path.to_owned())));
-    }
-
-    #[test]
-    fn names_are_replaced_and_scales_stay() {
-        let line = "-m m --lora a,b --lora-scaled c:0.5,d:2 --control-vector-scaled e 1.5 --chat-template -m -m \
-                    n";
-        let renamed = rename(&args(line), |file| Ok(format!("/{}", file.path))).unwrap();
-        let expected = "-m /m --lora /a,/b --lora-scaled /c:0.5,/d:2 --control-vector-scaled /e 1.5 \
-                        --chat-template -m -m /n";
-        assert_eq!(renamed.join(" "), expected);
-    }
-
-    #[test]
-    fn options_go_with_their_files_and_scales() {
-        let line = "-md d -m m --lora a,b --lora-scaled c:0.5,d:2 --lora-scaled e 1.5 --temp 1";
-        let left = without(&args(line), &[Role::Drafter, Role::Adapter]);
-        assert_eq!(left.join(" "), "-m m --temp 1");
-    }
-
-    #[test]
-    fn all_that_is_wrong_is_told_at_once() {
-        let error =
-            rename(&args("-m m --mmproj p --lora"), |file| Err(Error::new(file.path.clone())));
-        let expected = "m\np\nthe option `--lora` needs a file\n  hint: CMD [\"--lora\", \"FILE\"]";
-        assert_eq!(error.unwrap_err().to_string(), expected);
-    }
-
-    #[test]
-    fn a_model_may_be_elsewhere() {
-        assert!(has_model(&args("-m m")));
-        assert!(has_model(&args("-hf org/repo")));
-        assert!(!has_model(&args("-c 8192 --mmproj p")));
-        assert!(!has_model(&[]));
-        assert!(!has_model(&["-m".to_owned(), String::new()]));
-    }
-}
+#[path = "command/tests.rs"]
+mod tests;

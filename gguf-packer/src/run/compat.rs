@@ -3,7 +3,7 @@
 
 use super::template;
 use crate::Error;
-use crate::image::command;
+use crate::image::command::{self, options::SWITCH};
 
 /// Bytes of one argument that Linux takes.
 const LONGEST: usize = 128 * 1024 - 1;
@@ -131,10 +131,6 @@ const TABLE: &[Row] = &[
     ),
     row(&["--tts-use-guide-tokens"], 0, Becomes::Nothing("llama-server does not generate speech")),
 ];
-
-/// What `on`, `off` and `auto` may be called.
-const SWITCH: [&str; 10] =
-    ["on", "off", "auto", "enabled", "disabled", "true", "false", "1", "0", "-1"];
 
 /// `args` as today's llama-server takes them.
 ///

@@ -145,3 +145,22 @@ fn what_cannot_be_done_is_an_error() {
     let error = today(&words("-spf /s"), &long).unwrap_err().to_string();
     assert!(error.contains("an argument has at most 131071"), "{error}");
 }
+
+#[test]
+fn the_table_of_all_options_has_every_option_of_2024() {
+    for row in TABLE {
+        for name in row.names {
+            let takes = command::options::find(name).map(|known| known.takes);
+            let values = match takes {
+                Some(Takes::Values(values)) => values,
+                Some(Takes::Switch) => 0,
+                Some(Takes::File(_, Form::Scaled)) => 2,
+                Some(Takes::File(..)) => 1,
+                None => panic!("{name} is missing"),
+            };
+            assert_eq!(values, row.values, "{name}");
+        }
+    }
+}
+
+use crate::image::command::{Form, options::Takes};

@@ -8,6 +8,7 @@ use llama_src::sh::Cmd;
 use super::compat::{Today, today};
 use super::container;
 use super::host::Host;
+use super::passed::{self, Passed};
 use super::target::{Seen, Target};
 use crate::Error;
 
@@ -61,7 +62,7 @@ impl By {
 /// Plans how `target` is started by `by`, with more arguments for the server.
 ///
 /// # Errors
-/// When an argument is missing, or a text that the command names cannot be read.
+/// When an argument is missing, a text that the command names cannot be read, or the server would have no model.
 pub fn plan(target: &Target, by: &By, extra: &[String], host: &Host) -> Result<Start, Error> {
     let (mut extra, mut publish) = (extra.to_vec(), String::new());
     let root = match by {
@@ -72,12 +73,18 @@ pub fn plan(target: &Target, by: &By, extra: &[String], host: &Host) -> Result<S
         }
         By::Server(_) | By::Program(_) => target.folder.display().to_string(),
     };
-    let all = [target.command_from(&root), extra].concat();
-    let Today { args, notes } = if by.is_of_today() {
+    let command = target.command_from(&root);
+    let Passed { args, note } = match by {
+        By::Image(_) => Passed { args: command, note: None },
+        By::Server(_) | By::Program(_) => passed::here(&command, &extra, target)?,
+    };
+    let all = [args, extra].concat();
+    let Today { args, mut notes } = if by.is_of_today() {
         today(&all, &Seen { target, root: &root })?
     } else {
         Today { args: all, notes: Vec::new() }
     };
+    notes.splice(..0, note);
     let command = match by {
         By::Server(program) => Cmd::new(program).args(&args),
         By::Program(program) => Cmd::new(program).args(&args),

@@ -109,8 +109,9 @@ fn a_port_is_published_to_this_machine_unless_a_host_is_named() {
         assert!(line.ends_with(&format!("-hf org/repo --host {inside}")), "{line}");
     }
     // A program listens where it is told.
-    let expected = "llama-server -hf org/repo --port 8888";
-    assert_eq!(line(&target, "llama-server", &["--port", "8888"]), expected);
+    let file = Target { command: words(&["-m", "/models/none.gguf"]), ..target.clone() };
+    let expected = "llama-server -m /models/none.gguf --port 8888";
+    assert_eq!(line(&file, "llama-server", &["--port", "8888"]), expected);
     let error =
         plan(&target, &By::named(image), &words(&["--port"]), &host(&[])).unwrap_err().to_string();
     assert_eq!(error, "the option `--port` needs a value\n  hint: -- --port 8888");
@@ -158,3 +159,24 @@ fn an_image_has_a_tag_or_a_digest() {
 }
 
 use crate::digest::Digest;
+
+#[test]
+fn an_image_decides_nothing_about_the_machine_that_runs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked =
+        "--host 0.0.0.0 --log-file /etc/x --path / --port 1 --tools all --lora_init-without-apply";
+    let command = format!("-m /models/Qwen2-0.5B-Instruct.Q5_K_M.gguf {asked} -c 1");
+    let command = command.split(' ').map(str::to_owned).collect();
+    let target = Target { command, ..qwen(folder.path()) };
+    let expected = "-m STORE/models/Qwen2-0.5B-Instruct.Q5_K_M.gguf --lora-init-without-apply -c 1";
+    for program in ["llama-server", "./other", "llama-box"] {
+        let line = line(&target, program, &[]);
+        assert_eq!(line, format!("{program} {expected}"));
+    }
+    let start = plan(&target, &By::named("llama-server"), &[], &host(&[])).unwrap();
+    let note = &start.notes[0];
+    assert!(note.ends_with("-- --host … --log-file … --path … --port … --tools …"), "{note}");
+    // The user may.
+    let line = line(&target, "llama-server", &["--log-file", "x", "--port", "2"]);
+    assert!(line.ends_with(" -c 1 --log-file x --port 2"), "{line}");
+}
