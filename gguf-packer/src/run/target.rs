@@ -68,7 +68,11 @@ impl Target {
         let command = if command::has_model(&said) { said } else { found(folder, name)? };
         let command = command::rename(&command, |file| {
             let places = [path::join(working_dir, &file.path), path::join("/", &file.path)];
-            let place = places.iter().find(|place| inside(folder, place).is_file());
+            let place = places.iter().find(|place| has(folder, place));
+            let paths = place.map_or(places.to_vec(), |place| parts(place));
+            if let Some(path) = paths.iter().find(|path| leads_out(folder, path)) {
+                return Err(outside(&file.option, path, name));
+            }
             match place {
                 Some(place) => Ok(place.clone()),
                 None if file.role == Role::Runtime => Ok(file.path.clone()),
@@ -112,7 +116,7 @@ impl Target {
         let named = files.iter().rev().find(|file| file.role == Role::Model);
         let named =
             named.ok_or_else(|| Error::new("the command of the model names no GGUF file"))?;
-        let paths = shards(&named.path).unwrap_or_else(|| vec![named.path.clone()]);
+        let paths = parts(&named.path);
         let headers = paths.iter().map(|path| header(&inside(&self.folder, path)));
         Model::new(headers.collect::<Result<_, _>>()?)
     }
@@ -121,7 +125,7 @@ impl Target {
     pub(super) fn command_from(&self, root: &str) -> Vec<String> {
         let root = root.trim_end_matches('/');
         let seen = command::rename(&self.command, |file| {
-            let here = file.path.starts_with('/') && inside(&self.folder, &file.path).is_file();
+            let here = file.path.starts_with('/') && has(&self.folder, &file.path);
             Ok(if here { format!("{root}{}", file.path) } else { file.path.clone() })
         });
         seen.expect("`new` has gone through this command")
@@ -130,7 +134,7 @@ impl Target {
     /// Whether all its files lie below `folder`.
     pub(super) fn is_below(&self, folder: &str) -> bool {
         let files = command::files(&self.command).unwrap_or_default();
-        let own = files.iter().filter(|file| inside(&self.folder, &file.path).is_file());
+        let own = files.iter().filter(|file| has(&self.folder, &file.path));
         own.into_iter().all(|file| file.path.starts_with(folder))
     }
 }
@@ -138,6 +142,34 @@ impl Target {
 /// A path of the image on this machine.
 fn inside(folder: &Path, path: &str) -> PathBuf {
     folder.join(path.trim_start_matches('/'))
+}
+
+/// Whether the image has the file `path`. A link may lead to another file of the image, and to no file of this machine.
+fn has(folder: &Path, path: &str) -> bool {
+    inside(folder, path).is_file() && !leads_out(folder, path)
+}
+
+/// Whether links lead from `path` to a file that is not the image's.
+fn leads_out(folder: &Path, path: &str) -> bool {
+    match (folder.canonicalize(), inside(folder, path).canonicalize()) {
+        (Ok(folder), Ok(file)) => !file.starts_with(folder),
+        // There is no file.
+        (_, Err(_)) => false,
+        (Err(_), _) => true,
+    }
+}
+
+/// The file, or all shards of its model, which the server finds by itself.
+fn parts(path: &str) -> Vec<String> {
+    shards(path).unwrap_or_else(|| vec![path.to_owned()])
+}
+
+fn outside(option: &str, path: &str, name: &str) -> Error {
+    Error::new(format!(
+        "`{option}` names {path}, which is a link from {name} to a file of this machine"
+    ))
+    .hint(format!("remove the image: gguf-packer remove {name}"))
+    .hint("or build it with the file itself: COPY FILE .")
 }
 
 fn header(file: &Path) -> Result<Header, Error> {
@@ -149,7 +181,7 @@ fn header(file: &Path) -> Result<Header, Error> {
 /// The command for the model of an image that has none for llama-server.
 fn found(folder: &Path, name: &str) -> Result<Vec<String>, Error> {
     let mut files = Vec::new();
-    search(folder, String::new(), DEPTH, &mut files);
+    search(folder, "", DEPTH, &mut files);
     files.sort();
     let kind =
         |path: &str| Some(Model::new(vec![header(&inside(folder, path)).ok()?]).ok()?.kind());
@@ -185,13 +217,13 @@ fn found(folder: &Path, name: &str) -> Result<Vec<String>, Error> {
     }
 }
 
-fn search(folder: &Path, path: String, depth: usize, files: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+fn search(root: &Path, folder: &str, depth: usize, files: &mut Vec<String>) {
+    for entry in fs::read_dir(inside(root, folder)).into_iter().flatten().flatten() {
         let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
-        let path = format!("{path}/{name}");
+        let path = format!("{folder}/{name}");
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) && depth > 0 {
-            search(&entry.path(), path, depth - 1, files);
-        } else if name.ends_with(".gguf") && entry.path().is_file() {
+            search(root, &path, depth - 1, files);
+        } else if name.ends_with(".gguf") && has(root, &path) {
             files.push(path);
         }
     }
@@ -205,8 +237,8 @@ pub(super) struct Seen<'a> {
 
 impl Texts for Seen<'_> {
     fn file(&self, path: &str) -> Result<String, Error> {
-        let own = path.strip_prefix(self.root).map(|path| inside(&self.target.folder, path));
-        let path = own.filter(|path| path.is_file()).unwrap_or_else(|| path.into());
+        let own = path.strip_prefix(self.root).filter(|path| has(&self.target.folder, path));
+        let path = own.map_or_else(|| path.into(), |path| inside(&self.target.folder, path));
         fs::read_to_string(&path).map_err(|e| Error::io("read", &path, &e))
     }
 

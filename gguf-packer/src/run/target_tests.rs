@@ -94,3 +94,52 @@ fn texts_are_read_where_the_files_lie() {
     assert_eq!(seen.file(folder.path().join("s.txt").to_str().unwrap()).unwrap(), "Be kind.");
     assert_eq!(seen.template().unwrap().as_deref(), Some("{{ messages }}"));
 }
+
+#[cfg(unix)]
+#[test]
+fn no_link_of_an_image_leads_to_a_file_of_this_machine() {
+    use std::os::unix::fs::symlink;
+
+    let host = folder(&[("host.gguf", &Writer::tiny_model())]);
+    let secret = host.path().join("host.gguf");
+    let image = folder(&[("models/m.gguf", &Writer::tiny_model())]);
+    let shards = ["models/s-00001-of-00002.gguf", "models/s-00002-of-00002.gguf"];
+    fs::write(image.path().join(shards[0]), Writer::tiny_model().bytes()).unwrap();
+    for link in ["models/l.gguf", shards[1]] {
+        symlink(&secret, image.path().join(link)).unwrap();
+    }
+    symlink(host.path(), image.path().join("folder")).unwrap();
+    symlink("m.gguf", image.path().join("models/own.gguf")).unwrap();
+    let run = |cmd: &[&str]| target(image.path(), &json!({"config": {"Cmd": cmd}}));
+
+    let error = run(&["-m", "models/l.gguf"]).unwrap_err().to_string();
+    let expected =
+        "`-m` names /models/l.gguf, which is a link from qwen2:tiny to a file of this machine
+  hint: remove the image: gguf-packer remove qwen2:tiny
+  hint: or build it with the file itself: COPY FILE .";
+    assert_eq!(error, expected);
+    for cmd in [
+        ["-m", "/folder/host.gguf"],
+        ["-m", shards[0]],
+        ["--model", "/models/../models/l.gguf"],
+        ["--chat_template_file", "/models/l.gguf"],
+        ["--api-key-file", "/models/l.gguf"],
+    ] {
+        let error = run(&["-m", "models/m.gguf", cmd[0], cmd[1]]).unwrap_err().to_string();
+        assert!(error.contains("which is a link from qwen2:tiny to a file of"), "{error}");
+    }
+    // A link to a file of the image is as good as the file.
+    assert_eq!(run(&["-m", "models/own.gguf"]).unwrap().command, ["-m", "/models/own.gguf"]);
+    assert!(run(&["-m", "models/own.gguf"]).unwrap().model().is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_model_is_not_found_behind_a_link_to_this_machine() {
+    let host = folder(&[("host.gguf", &Writer::tiny_model())]);
+    let image = folder(&[]);
+    let link = image.path().join("m.gguf");
+    std::os::unix::fs::symlink(host.path().join("host.gguf"), link).unwrap();
+    let error = target(image.path(), &json!({"config": {}})).unwrap_err().to_string();
+    assert!(error.starts_with("qwen2:tiny has no model"), "{error}");
+}
