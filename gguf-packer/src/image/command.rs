@@ -123,6 +123,12 @@ pub fn about_the_model(args: &[String]) -> Kept {
     })
 }
 
+/// The part of an image's command that a server in a container gets: all but where it listens.
+#[must_use]
+pub fn without_address(args: &[String]) -> Kept {
+    keep(args, |unit| unit.known.is_none_or(|known| known.about != About::Address))
+}
+
 fn keep(args: &[String], passes: impl Fn(&Unit) -> bool) -> Kept {
     let mut kept = Kept { args: Vec::new(), left_out: Vec::new() };
     for unit in units(args) {

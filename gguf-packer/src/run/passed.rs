@@ -38,6 +38,12 @@ pub(super) fn here(command: &[String], extra: &[String], target: &Target) -> Res
     .hint(format!("or start it in a container: gguf-packer run {name} --by IMAGE")))
 }
 
+/// For a server in a container, whose port is published as the person says.
+pub(super) fn in_container(command: &[String]) -> Passed {
+    let Kept { args, left_out } = command::without_address(command);
+    Passed { args, note: note(&left_out, "an image does not decide where its server listens") }
+}
+
 fn note(left_out: &[String], why: &str) -> Option<String> {
     let options = Options::of(left_out);
     let (quoted, typed) = (options.quoted(), options.typed());

@@ -27,6 +27,12 @@ fn a_note_names_what_was_left_out_and_how_to_give_it() {
                     use it, type it: -- --log-file … --props";
     assert_eq!(passed.note.unwrap(), expected);
     assert!(here(&words("-m m -c 1"), &[], &target()).unwrap().note.is_none());
+
+    let passed = in_container(&words("-m m --port 1 --log-file /x"));
+    assert_eq!(passed.args.join(" "), "-m m --log-file /x");
+    let expected = "ignored `--port` of the image: an image does not decide where its server listens; to use it, \
+                    type it: -- --port …";
+    assert_eq!(passed.note.unwrap(), expected);
 }
 
 #[test]

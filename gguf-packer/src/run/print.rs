@@ -3,6 +3,7 @@
 
 use super::compat::{Today, today};
 use super::container;
+use super::passed::{self, Passed};
 use super::target::{Seen, Target};
 use crate::Error;
 
@@ -63,8 +64,10 @@ pub fn print(
     let port = container::published(&mut extra)?;
     let of_models = format == Format::Compose && target.is_below("/models/");
     let root = if of_models { "" } else { WHOLE };
-    let all = [target.command_from(root), extra].concat();
-    let Today { args, notes } = today(&all, &Seen { target, root })?;
+    let Passed { args, note } = passed::in_container(&target.command_from(root));
+    let all = [args, extra].concat();
+    let Today { args, mut notes } = today(&all, &Seen { target, root })?;
+    notes.splice(..0, note);
     let parts = Parts {
         name: label(model),
         model: model.clone(),

@@ -81,3 +81,21 @@ fn names_are_labels() {
         assert_eq!(label(reference), name);
     }
 }
+
+#[test]
+fn a_manifest_takes_no_address_from_the_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let command = words("-m /models/m.gguf --port 1 --host 127.0.0.1 --api-prefix /x -c 1");
+    let target = Target { command, ..target(folder.path()) };
+    for format in [Format::Kube, Format::Compose, Format::Quadlet] {
+        let printed = print(&target, "s:1", &words("--port 9000"), format).unwrap();
+        let text = printed.text;
+        assert!(text.contains("/models/m.gguf") && text.contains("9000"), "{text}");
+        assert!(
+            !["--port", "--host", "--api-prefix"].iter().any(|word| text.contains(word)),
+            "{text}"
+        );
+        let note = printed.notes.join("\n");
+        assert!(note.ends_with("-- --port … --host … --api-prefix …"), "{note}");
+    }
+}

@@ -75,7 +75,7 @@ pub fn plan(target: &Target, by: &By, extra: &[String], host: &Host) -> Result<S
     };
     let command = target.command_from(&root);
     let Passed { args, note } = match by {
-        By::Image(_) => Passed { args: command, note: None },
+        By::Image(_) => passed::in_container(&command),
         By::Server(_) | By::Program(_) => passed::here(&command, &extra, target)?,
     };
     let all = [args, extra].concat();

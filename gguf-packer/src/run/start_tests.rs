@@ -180,3 +180,13 @@ fn an_image_decides_nothing_about_the_machine_that_runs_it() {
     let line = line(&target, "llama-server", &["--log-file", "x", "--port", "2"]);
     assert!(line.ends_with(" -c 1 --log-file x --port 2"), "{line}");
 }
+
+#[test]
+fn a_container_listens_where_its_port_is_published_whatever_its_image_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let command = words(&["-hf", "org/repo", "--port", "1", "--host", "127.0.0.1", "-c", "1"]);
+    let target = Target { command, ..qwen(folder.path()) };
+    let line = line(&target, "llama-cpp-cpu:local", &["--port", "8888"]);
+    assert!(line.contains("--publish 127.0.0.1:8888:8080 "), "{line}");
+    assert!(line.ends_with(" llama-cpp-cpu:local -hf org/repo -c 1 --host 0.0.0.0"), "{line}");
+}

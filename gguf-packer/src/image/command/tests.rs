@@ -147,3 +147,14 @@ fn no_program_divides_the_rest_of_a_command_otherwise() {
     assert_eq!(named("-r -m -m x"), [(Role::Model, 3, "x".to_owned())]);
     assert_eq!(named("--chat_template_file t"), [(Role::Text, 1, "t".to_owned())]);
 }
+
+#[test]
+fn a_container_gets_all_but_the_address() {
+    let line =
+        "-m m --port 1 --host 0.0.0.0 --api_prefix /x --reuse-port --new a_b -hf r --log-file l";
+    let kept = without_address(&args(line));
+    assert_eq!(kept.args.join(" "), "-m m --new a_b -hf r --log-file l");
+    assert_eq!(kept.left_out, ["--port …", "--host …", "--api-prefix …", "--reuse-port"]);
+    let line = "--chat-template --port -m m";
+    assert_eq!(without_address(&args(line)).args.join(" "), line);
+}
