@@ -31,6 +31,13 @@ fn half_open(server: &Server, count: usize, sent: &str) -> Vec<TcpStream> {
     (0..count).map(open).collect()
 }
 
+/// A request for a stream that does not end.
+fn endless() -> String {
+    let body = r#"{"prompt":"Hello","n_predict":-1,"ignore_eos":true,"stream":true}"#;
+    let length = body.len();
+    format!("POST /completion HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
 /// Upstream's threads wait for an hour.
 fn assert_healthy(server: &Server, beside: &str) {
     let mut stream = connect(server);
@@ -58,14 +65,34 @@ fn health_is_answered_beside_more_half_requests_than_there_are_threads() {
 fn requests_beyond_the_threads_are_refused_and_health_goes_on() {
     let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
     let server = start(&program, &model, &[]);
-    let body = r#"{"prompt":"Hello","n_predict":-1,"ignore_eos":true,"stream":true}"#;
-    let length = body.len();
-    let request = format!("POST /completion HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{body}");
+    let request = endless();
     let mut streams = half_open(&server, MANY, &request);
     assert_healthy(&server, &request);
     let refused = answer(streams.last_mut().unwrap());
     assert_eq!(status(&refused), 503, "{refused}");
     assert!(refused.contains("Retry-After: 1\r\n"), "{refused}");
+}
+
+/// A limit of the processes of a user, or of a container, is one of threads.
+#[test]
+fn a_server_that_gets_few_threads_refuses_requests_before_it_has_none_left() {
+    let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
+    let Some(setpriv) = needs::setpriv() else { return };
+    let ((_one, program), (_two, model)) = (needs::open_copy(&program), needs::open_copy(&model));
+    let mut launch = launch(&setpriv, &model, &[]);
+    // A user who has no other process.
+    let limited = ["--reuid=64747", "--regid=64747", "--clear-groups", "prlimit", "--nproc=100"];
+    let rest = std::mem::replace(&mut launch.args, limited.map(Into::into).to_vec());
+    launch.args.push(program.into());
+    launch.args.extend(rest);
+    let server = launch.start().unwrap();
+    let request = endless();
+    let mut streams = half_open(&server, 300, &request);
+    assert_healthy(&server, &request);
+    let refused = answer(streams.last_mut().unwrap());
+    assert_eq!(status(&refused), 503, "{refused}");
+    assert!(refused.contains("Retry-After: 1\r\n"), "{refused}");
+    assert_healthy(&server, &request);
 }
 
 #[test]
