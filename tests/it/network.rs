@@ -96,7 +96,7 @@ fn pages_of_origins_that_are_named_get_answers() {
 fn keys_of_any_text_file_count_and_are_never_shown() {
     let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), "# ours\r\n\r\nfirst-key\r\n second-key \nabc").unwrap();
+    std::fs::write(file.path(), "\u{feff}first-key\r\n# ours\r\n\r\n second-key \nabc").unwrap();
     let path = file.path().to_str().unwrap();
     let server = start(&program, &model, &["--api-key-file", path, "--verbose"]);
     let with = |key: &str| {

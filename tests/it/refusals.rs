@@ -76,6 +76,14 @@ fn a_flag_that_does_not_exist() {
 }
 
 #[test]
+fn a_file_of_keys_that_cannot_be_opened() {
+    refused(
+        &["--api-key-file".as_ref(), "/no/such/keys".as_ref()],
+        "failed to open file '/no/such/keys': No such file or directory",
+    );
+}
+
+#[test]
 fn a_value_that_is_no_number() {
     refused(&["--port".as_ref(), "http".as_ref()], "--port");
 }
