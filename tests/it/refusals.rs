@@ -83,6 +83,43 @@ fn a_file_of_keys_that_cannot_be_opened() {
     );
 }
 
+/// Nobody listens at the endpoint.
+#[test]
+fn a_model_that_is_neither_in_the_cache_nor_to_be_had() {
+    let Some(program) = needs::server() else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let missing = format!(
+        "the model someone/a-model:Q8_0 is not in the cache folder {}",
+        cache.path().display()
+    );
+    let endpoint = "http://user:secret@127.0.0.1:1";
+    let offline = format!("{missing}, and --offline forbids a download");
+    let online = format!("{missing}, and http://****:****@127.0.0.1/ did not give it");
+    for (args, messages) in [
+        (&["--offline"][..], [offline.as_str(), "LLAMA_CACHE=FOLDER"]),
+        (
+            &[][..],
+            [
+                online.as_str(),
+                "cannot reach http://****:****@127.0.0.1/api/models/someone/a-model/refs",
+            ],
+        ),
+    ] {
+        let mut server = command(&program);
+        server.args(["--port", "0", "-hf", "someone/a-model:Q8_0"]).args(args);
+        for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+            server.env_remove(proxy);
+        }
+        let finished =
+            finish(server.env("LLAMA_CACHE", cache.path()).env("MODEL_ENDPOINT", endpoint));
+        for message in messages {
+            finished.assert_refused("it", message);
+        }
+        assert!(!finished.output.contains("must be defined"), "{}", finished.output);
+        assert!(!finished.output.contains("secret"), "{}", finished.output);
+    }
+}
+
 #[test]
 fn a_value_that_is_no_number() {
     refused(&["--port".as_ref(), "http".as_ref()], "--port");
