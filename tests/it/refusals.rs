@@ -76,6 +76,13 @@ fn a_flag_that_does_not_exist() {
 }
 
 #[test]
+fn a_port_that_does_not_exist() {
+    for port in ["65536", "70000", "-1"] {
+        refused(&["--port".as_ref(), port.as_ref()], "a port is a number from 0 to 65535");
+    }
+}
+
+#[test]
 fn a_file_of_keys_that_cannot_be_opened() {
     refused(
         &["--api-key-file".as_ref(), "/no/such/keys".as_ref()],
