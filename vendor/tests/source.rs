@@ -118,7 +118,8 @@ fn a_local_archive_is_verified() {
     request.source_archive = Some(dir.join("none.tar.gz"));
     assert_eq!(
         error(&request, &dir),
-        "cannot read the archive D/none.tar.gz: No such file or directory (os error 2)"
+        "cannot read the archive D/none.tar.gz: No such file or directory (os error 2)\n  hint: \
+         correct LLAMA_SYS_SOURCE_ARCHIVE, or unset it"
     );
     request.source_archive = None;
     assert!(prepare(&request).1.unwrap().verified);
