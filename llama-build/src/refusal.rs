@@ -54,7 +54,8 @@ pub fn unnamed_sdk(config: &Config) -> Result<(), Error> {
     let (target, host) = (&config.target, &config.host);
     let settings = ["CMAKE_TOOLCHAIN_FILE", "CMAKE_SYSTEM_NAME"];
     let by_hand = config.overrides.cmake_args.iter().any(|(name, _)| settings.contains(&&**name));
-    if by_hand || config.compilers.toolchain_file.is_some() {
+    let named = &config.compilers;
+    if by_hand || named.toolchain_file.is_some() || named.cc.is_some() && named.cxx.is_some() {
         return Ok(());
     }
     let (what, hint) = match target.os {
@@ -108,8 +109,10 @@ mod tests {
             let text = refused(&config).unwrap_or_default();
             assert_eq!(text.is_empty(), needs.is_none(), "{triple}: {text}");
             assert!(text.contains(needs.unwrap_or_default()), "{text}");
+            let mut other = config.clone();
             config.overrides.cmake_args.push(("CMAKE_TOOLCHAIN_FILE".into(), "x".into()));
-            assert_eq!(refused(&config), None, "{triple}");
+            (other.compilers.cc, other.compilers.cxx) = (Some("oa64-cc".into()), Some("x".into()));
+            assert_eq!((refused(&config), refused(&other)), (None, None), "{triple}");
         }
     }
 

@@ -36,10 +36,12 @@ enum Mode {
 /// Ends the process where llama.cpp would leave out something that was asked for.
 #[cfg(target_os = "linux")]
 pub(crate) fn refuse(args: &[OsString]) {
+    if options::only_prints(args) {
+        return;
+    }
     // Without `/proc` nothing is known.
     let Ok(system) = system::System::here() else { return };
-    let asked = request::read(args, &system);
-    if let Some(message) = refusal::of(&asked).filter(|_| !options::only_prints(args)) {
+    if let Some(message) = refusal::of(&request::read(args, &system)) {
         eprintln!("error: {message}");
         std::process::exit(1);
     }

@@ -15,6 +15,9 @@ extern "C" int llama_server_main(int argc, char ** argv, const char * help) noex
     try {
         return llama_server(argc, argv);
     } catch (const std::system_error & error) {
+        if (error.code() != std::errc::resource_unavailable_try_again) {
+            throw; // ends as upstream ends
+        }
         std::fprintf(stderr,
                      "error: cannot start a thread: %s\n"
                      "  hint: raise the limit of processes: docker run --pids-limit, ulimit -u\n",

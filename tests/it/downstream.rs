@@ -178,8 +178,9 @@ fn documentation_needs_no_cmake_no_network_and_no_writable_source() {
     assert!(page.is_file(), "{} is missing", page.display());
     // A build after it is not left with what documentation needs.
     let words = ["doc", "--release", "--no-deps", "--offline", "--all-features"];
-    let build = Cargo::new(&crate_dir, &target(), &words).env("LLAMA_SYS_JOBS", "0");
-    let error = build.fail();
+    let build = Cargo::new(&crate_dir, &target(), &words);
+    let error = build.env("LLAMA_SYS_JOBS", "0").env("LLAMA_SYS_SOURCE_DIR", "../x").fail();
+    assert!(error.contains("LLAMA_SYS_SOURCE_DIR is `../x`, but must be an absolute"), "{error}");
     assert!(error.contains("LLAMA_SYS_JOBS is `0`, but must be a number above 0"), "{error}");
 }
 

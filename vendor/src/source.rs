@@ -159,7 +159,7 @@ impl SourceTree {
         let what = format!(
             "wrong git tree of the packaged part: it is {found}, but the pin names {pinned}"
         );
-        mismatch(&self.tag, self.patches.parent(), &self.dir, what)
+        repairable(mismatch(&self.tag, &self.dir, what), self.patches.parent())
     }
 }
 
@@ -209,7 +209,9 @@ fn from_archive(
     let executables = archive::unpack(archive, &part, &tree, Bounds::default(), report)?;
     let stamp = Stamp::hash(&tree, Some(executables))?;
     if !request.pin.names(&stamp.tree) {
-        return Err(another(&request.pin, Some(&request.root), archive, &stamp.tree));
+        return Err(of_another_tree(&request.pin, archive, &stamp.tree)
+            .hint("name the archive of that release in LLAMA_SYS_SOURCE_ARCHIVE, or unset it")
+            .hint(OWN_TREE));
     }
     if there.is_none() {
         staging.publish(&tree, &dest)?;
@@ -234,25 +236,28 @@ fn present(request: &Request, dir: &Path) -> Result<SourceTree, Error> {
     Ok(SourceTree::new(request, dir.to_owned(), true, Origin::Present))
 }
 
+const OWN_TREE: &str = "to build a changed tree: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp";
+
 fn another(pin: &Pin, root: Option<&Path>, at: &Path, found: &str) -> Error {
-    mismatch(
-        &pin.tag,
-        root,
-        at,
-        format!("wrong git tree: it is {found}, but the pin names {}", pin.tree),
-    )
+    repairable(of_another_tree(pin, at, found), root)
 }
 
-fn mismatch(tag: &str, root: Option<&Path>, at: &Path, why: String) -> Error {
+fn of_another_tree(pin: &Pin, at: &Path, found: &str) -> Error {
+    let why = format!("wrong git tree: it is {found}, but the pin names {}", pin.tree);
+    mismatch(&pin.tag, at, why)
+}
+
+fn mismatch(tag: &str, at: &Path, why: String) -> Error {
+    Error::mismatch(format!("{} is not the released llama.cpp {tag}", at.display())).log([why])
+}
+
+fn repairable(error: Error, root: Option<&Path>) -> Error {
     let again = if root.is_some_and(crate::is_clone) {
         "download it again: cargo xtask vendor --force"
     } else {
         "remove the folder, and build with a network, which downloads it again"
     };
-    Error::mismatch(format!("{} is not the released llama.cpp {tag}", at.display()))
-        .log([why])
-        .hint(again)
-        .hint("to build a changed tree: LLAMA_SYS_SOURCE_DIR=/path/to/llama.cpp")
+    error.hint(again).hint(OWN_TREE)
 }
 
 fn absent(request: &Request, why: &str) -> Error {

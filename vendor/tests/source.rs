@@ -115,6 +115,7 @@ fn a_local_archive_is_verified() {
         ),
         "{bad}"
     );
+    assert!(bad.contains("name the archive of that release in LLAMA_SYS_SOURCE_ARCHIVE"), "{bad}");
     request.source_archive = Some(dir.join("none.tar.gz"));
     assert_eq!(
         error(&request, &dir),

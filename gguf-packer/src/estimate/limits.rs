@@ -1,44 +1,42 @@
 //! Numbers with which llama.cpp would end in a failed assertion, told before it is asked.
 
+use std::ops::RangeInclusive;
+
 use crate::Error;
 
 /// An option of a size.
 struct Limit {
     /// Its names, the long one last.
     names: [&'static str; 2],
-    least: i64,
-    most: i64,
+    allowed: RangeInclusive<i64>,
     /// What to type instead.
     hint: &'static str,
 }
 
+/// The sizes of llama.cpp are `int32_t`.
+const MOST: i64 = i32::MAX as i64;
+
+/// `LLAMA_MAX_SEQ`.
+const MOST_SEQUENCES: i64 = 256;
+
 const LIMITS: [Limit; 4] = [
-    Limit {
-        names: ["-c", "--ctx-size"],
-        least: 0,
-        most: i32::MAX as i64,
-        hint: "--ctx-size 8192, or --ctx-size 0 for as many tokens as the model was trained with",
-    },
-    Limit {
-        names: ["-b", "--batch-size"],
-        least: 1,
-        most: i32::MAX as i64,
-        hint: "the default: --batch-size 2048",
-    },
-    Limit {
-        names: ["-ub", "--ubatch-size"],
-        least: 1,
-        most: i32::MAX as i64,
-        hint: "the default: --ubatch-size 512",
-    },
-    Limit {
-        names: ["-np", "--parallel"],
-        least: 1,
-        // `LLAMA_MAX_SEQ`.
-        most: 256,
-        hint: "--parallel 4",
-    },
+    limit(
+        ["-c", "--ctx-size"],
+        0..=MOST,
+        "--ctx-size 8192, or --ctx-size 0 for as many tokens as the model was trained with",
+    ),
+    limit(["-b", "--batch-size"], 1..=MOST, "the default: --batch-size 2048"),
+    limit(["-ub", "--ubatch-size"], 1..=MOST, "the default: --ubatch-size 512"),
+    limit(["-np", "--parallel"], 1..=MOST_SEQUENCES, "--parallel 4"),
 ];
+
+const fn limit(
+    names: [&'static str; 2],
+    allowed: RangeInclusive<i64>,
+    hint: &'static str,
+) -> Limit {
+    Limit { names, allowed, hint }
+}
 
 /// Sequences unless options say how many, as llama-server has them.
 const SEQUENCES: i64 = 4;
@@ -50,7 +48,7 @@ pub(super) fn check(options: &[String]) -> Result<(), Error> {
         // What is no number llama.cpp refuses itself.
         let number: i128 = pair[1].parse().ok()?;
         let automatic = limit.names[1] == "--parallel" && number == -1;
-        let is_good = (limit.least.into()..=limit.most.into()).contains(&number);
+        let is_good = i64::try_from(number).is_ok_and(|number| limit.allowed.contains(&number));
         (!automatic && !is_good).then(|| refused(limit, &pair[1]))
     });
     let mut wrong: Vec<Error> = pairs.collect();
@@ -72,7 +70,8 @@ fn small_batch(options: &[String]) -> Option<Error> {
 }
 
 fn refused(limit: &Limit, value: &str) -> Error {
-    let Limit { names: [_, name], least, most, hint } = limit;
+    let Limit { names: [_, name], allowed, hint } = limit;
+    let (least, most) = (allowed.start(), allowed.end());
     Error::usage(format!("invalid value `{value}` for {name}: it must be from {least} to {most}"))
         .hint(*hint)
 }

@@ -19,11 +19,20 @@ pub(crate) fn of(asked: &[(Use, OsString)]) -> Option<String> {
         (None, Some(_)) => return Some(other_half("certificate", "key", "--ssl-key-file")),
         _ => {}
     }
-    let read = |what, option| cannot(option, named(what)?, "read", |file| File::open(file));
+    let user = rustix::process::geteuid().as_raw();
+    let read = |what, option| {
+        let hint = format!("name a file that user {user} may read: {option} FILE");
+        cannot(option, named(what)?, "read", &hint, |file| File::open(file))
+    };
     let append = |file: &Path| OpenOptions::new().append(true).create(true).open(file);
     read(Use::TlsKey, "--ssl-key-file")
         .or_else(|| read(Use::TlsCert, "--ssl-cert-file"))
-        .or_else(|| cannot("--log-file", named(Use::WriteFile)?, "write", append))
+        .or_else(|| {
+            let hint = format!(
+                "name a file that user {user} may write, or leave it out: standard error has the log"
+            );
+            cannot("--log-file", named(Use::WriteFile)?, "write", &hint, append)
+        })
 }
 
 /// llama.cpp would serve without TLS.
@@ -35,12 +44,14 @@ fn cannot(
     option: &str,
     file: &Path,
     what: &str,
+    hint: &str,
     open: impl Fn(&Path) -> io::Result<File>,
 ) -> Option<String> {
     // To open a pipe is to be its other end.
     let is_special = file.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
     let error = if is_special { None } else { open(file).err() }?;
-    Some(format!("cannot {what} the file of {option}, {}: {error}", file.display()))
+    let file = file.display();
+    Some(format!("cannot {what} the file of {option}, {file}: {error}\n  hint: {hint}"))
 }
 
 #[cfg(test)]
@@ -62,7 +73,9 @@ mod tests {
             "TLS has a certificate, but no key\n  hint: --ssl-key-file /path/to/key.pem"
         );
         let both = [key, cert];
-        assert!(refused(&both).starts_with("cannot read the file of --ssl-key-file, "));
+        let error = refused(&both);
+        assert!(error.starts_with("cannot read the file of --ssl-key-file, "), "{error}");
+        assert!(error.ends_with(" may read: --ssl-key-file FILE"), "{error}");
         both.iter().for_each(|(_, file)| std::fs::write(file, "").expect("it can be written"));
         assert_eq!(of(&both), None);
     }

@@ -77,7 +77,6 @@ pub fn page(
     without: WithoutPage,
     screen: &mut Screen,
 ) -> Result<()> {
-    Ui::remove_others(source, &request)?;
     let prepare = |request: &Request, screen: &mut Screen| {
         Ui::prepare(source, request, &mut |news| screen.news(news))
     };
@@ -85,6 +84,9 @@ pub fn page(
     if matches!(found, Err(NoUi::NoNpm | NoUi::OldNode(_))) && (yes || agreed()?) {
         request.node = Some(node::ensure()?);
         found = prepare(&request, screen);
+    }
+    if found.is_ok() {
+        Ui::remove_others(source, &request)?;
     }
     taken(source, found, without, &mut |news| screen.news(news))
 }
@@ -124,6 +126,7 @@ fn beside(
     request: Request,
     mut work: impl FnMut(&mut Screen) -> Result<Built>,
 ) -> Result<Built> {
+    // Before `work` looks at their folder, which would seem changed afterwards.
     Ui::remove_others(&source, &request)?;
     // Nobody waits for it when `work` fails: npm ends with this process.
     let page = std::thread::spawn(move || {
