@@ -11,6 +11,9 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
 INSTALLED = $(DESTDIR)$(LIBDIR)/llama-server
+# Nobody else's folder is removed.
+OURS = test ! -e "$(INSTALLED)" || test -f "$(INSTALLED)/version.json" || test -z "$$(ls -A "$(INSTALLED)")" || \
+	{ echo "error: $(INSTALLED) is not empty, and is no distribution" >&2; exit 1; }
 
 .PHONY: help install uninstall check-base-images-version show-git-info release-base-images build-local test-local-images \
 	clean-local-images build-base-system build-base-cpu build-base-cuda build-all-bases $(VARIANTS) \
@@ -22,11 +25,16 @@ help: ## this text
 install: ## DIST, or what `cargo xtask dist` makes, into DESTDIR and PREFIX
 	test -f "$(DIST)/version.json" || $(if $(filter file,$(origin DIST)),cargo xtask dist,\
 		{ echo "error: $(DIST) is not a distribution: version.json not found" >&2; exit 1; })
-	rm -rf "$(INSTALLED)"
-	mkdir -p "$(INSTALLED)" "$(DESTDIR)$(BINDIR)"
-	cp -R --no-dereference --preserve=mode,timestamps "$(DIST)/." "$(INSTALLED)"
+	$(OURS)
+	test "$$(realpath -m "$(INSTALLED)")" != "$$(realpath "$(DIST)")" || \
+		{ echo "error: DIST is the folder that it would be installed into: $(INSTALLED)" >&2; exit 1; }
+	rm -rf "$(INSTALLED).new"
+	umask 022 && mkdir -p "$(INSTALLED).new" "$(DESTDIR)$(BINDIR)"
+	cp -R --no-dereference --preserve=mode,timestamps "$(DIST)/." "$(INSTALLED).new"
+	rm -rf "$(INSTALLED)" && mv "$(INSTALLED).new" "$(INSTALLED)"
 	for link in "$(INSTALLED)"/bin/*; do ln -srf "$(INSTALLED)/$${link##*/}" "$(DESTDIR)$(BINDIR)/$${link##*/}"; done
 uninstall: ## what install has put there
+	$(OURS)
 	for link in "$(INSTALLED)"/bin/*; do rm -f "$(DESTDIR)$(BINDIR)/$${link##*/}"; done
 	rm -rf "$(INSTALLED)"
 

@@ -112,7 +112,10 @@ fn packaged_crates_build_without_a_network() {
     let app = unpacked.path().join("app");
     copy(&self::app(), &app);
     let manifest = std::fs::read_to_string(app.join("Cargo.toml")).unwrap();
-    let from_registry = manifest.replace("path = \"../../../llama-sys\"", "version = \"0.1.0\"");
+    let from_registry = manifest.replace(
+        "path = \"../../../llama-sys\"",
+        concat!("version = \"", env!("CARGO_PKG_VERSION"), "\""),
+    );
     std::fs::write(app.join("Cargo.toml"), from_registry + &patches).unwrap();
     std::fs::copy(root().join("Cargo.lock"), app.join("Cargo.lock")).unwrap();
     // Read-only, as the registry's folder is meant to be, and no network.

@@ -2,6 +2,7 @@
 //! source.
 
 use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use llama_tests::needs;
@@ -60,7 +61,8 @@ fn make_installs_a_distribution_and_takes_it_away() {
     let dir = tempfile::tempdir().unwrap();
     let stage = dir.path().join("a stage");
     let make = |target: &str, dist: &Path| {
-        let mut make = command("make");
+        let mut make = command("sh");
+        make.args(["-c", "umask 077 && exec make \"$@\"", "make"]);
         let word = |name: &str, value: &Path| format!("{name}={}", value.display());
         make.args(["--directory", root().to_str().unwrap(), target, "PREFIX=/usr"]);
         make.args(["LIBDIR=/usr/lib64", &word("DIST", dist), &word("DESTDIR", &stage)]);
@@ -74,12 +76,25 @@ fn make_installs_a_distribution_and_takes_it_away() {
         is_installed(&dist, &installed, &bin);
         std::fs::write(installed.join("of-another-release.so"), "").unwrap();
     }
+    let installed = stage.join("usr/lib64/llama-server");
+    make("install", &installed)
+        .assert_refused("make", "DIST is the folder that it would be installed into");
+    let mode =
+        |path: &str| std::fs::metadata(stage.join(path)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(["usr", "usr/bin", "usr/lib64"].map(mode), [0o755; 3], "whatever the umask");
     let no_dist = dir.path().join("no/dist");
     make("install", &no_dist)
         .assert_refused("make", "no/dist is not a distribution: version.json not found");
     assert!(make("uninstall", &dist).status.success());
     let left = succeed(command("find").arg(&stage).args(["!", "-type", "d"]));
     assert_eq!(left, "");
+    // Somebody else's.
+    std::fs::create_dir_all(&installed).unwrap();
+    std::fs::write(installed.join("notes"), "").unwrap();
+    for target in ["install", "uninstall"] {
+        make(target, &dist).assert_refused("make", "is not empty, and is no distribution");
+    }
+    assert!(installed.join("notes").is_file());
 }
 
 #[test]

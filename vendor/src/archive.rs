@@ -143,6 +143,11 @@ pub fn find_tree(archive: &Path, bounds: Bounds, report: &mut Report<'_>) -> Res
     }
 }
 
+/// Whether `dir` is such a folder.
+pub fn is_tree(dir: &Path) -> bool {
+    MARKS.iter().all(|mark| dir.join(mark).is_file())
+}
+
 impl Part {
     /// The path inside the tree of the archive's `path`, if it is in there.
     fn path(&self, path: &str) -> Option<String> {

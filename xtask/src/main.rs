@@ -26,6 +26,7 @@ fn main() -> ExitCode {
 /// What a person types after `cargo xtask`.
 fn run(word: &str, args: Vec<OsString>) -> Result<()> {
     match word {
+        "help" if !args.is_empty() => run(&args[0].to_string_lossy(), vec!["--help".into()])?,
         "" | "help" | "-h" | "--help" => screen::print(tools::help()),
         "serve" => serve::run(args)?,
         "setup" if args.first().is_some_and(|arg| arg == "docker") => {

@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(value_name = "NAME", hide_possible_values = true, value_parser = check())]
     checks: Vec<&'static Check>,
     /// Write the features, tables, Dockerfiles and format; check nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "checks")]
     fix: bool,
 }
 

@@ -7,6 +7,7 @@ mod assemble;
 mod backend;
 mod built;
 mod inside;
+mod pack;
 pub mod packer;
 mod payload;
 pub mod plan;
@@ -48,6 +49,7 @@ use workspace::source::{self, WithoutPage};
 pub(crate) use answer::run as run_backend;
 pub(crate) use args::Args;
 pub(crate) use inside::WORD as BACKEND_WORD;
+pub use pack::{pack, stem};
 
 /// The name of the folder of `row`'s distribution.
 pub fn folder_of(row: &variant::Row) -> String {
@@ -68,40 +70,6 @@ pub fn one_file_folder(target: &str) -> String {
         architectures: None,
         one_file: true,
     })
-}
-
-/// What the archive of a distribution is called, without its ending, and the folder in it.
-pub fn stem(version: &str, folder: &str) -> String {
-    match folder.strip_prefix(packer::NAME) {
-        Some(target) => format!("{}-{version}{target}", packer::NAME),
-        None => format!("llama-server-{version}-{folder}"),
-    }
-}
-
-/// Packs the distribution `dir` as `version` into the folder `out`; the archive, whose SHA-256 lies beside it.
-///
-/// # Errors
-/// When it is none, or cannot be written.
-pub fn pack(dir: &Path, version: &str, out: &Path) -> Result<PathBuf> {
-    let folder = dir.file_name().map(|name| name.to_string_lossy().into_owned());
-    let manifest = Manifest::read(dir)?;
-    let stem = stem(version, &folder.context("a distribution is in a folder with a name")?);
-    fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-    write_archive(dir, &manifest, &stem, out, manifest.source_date_epoch)
-}
-
-fn write_archive(
-    dir: &Path,
-    manifest: &Manifest,
-    stem: &str,
-    out: &Path,
-    epoch: u64,
-) -> Result<PathBuf> {
-    let mut files: Vec<String> = manifest.files.keys().cloned().collect();
-    files.push(manifest::FILE.to_owned());
-    let to = archive::path(out, stem);
-    archive::write(dir, &files, &to, stem, epoch)?;
-    Ok(to)
 }
 
 /// `words` are those of which `args` were made, for the same command in a Debian root.
@@ -305,7 +273,7 @@ impl Dist<'_> {
 
     fn pack(&self, dir: &Path, plan: &Plan, manifest: &Manifest) -> Result<PathBuf> {
         let stem = stem(&self.identity.version, &plan.name);
-        write_archive(dir, manifest, &stem, &self.args.out, self.identity.epoch)
+        pack::write(dir, manifest, &stem, &self.args.out, self.identity.epoch)
     }
 
     /// Fills `dir`; the manifest is written last.

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use llama_src::Error;
-use product::args::{Variants, variants};
+use product::args::{Variants, once, variants};
 use product::variant::Variant;
 use serde::Serialize;
 
@@ -78,7 +78,7 @@ impl Schemes {
 
 impl Images {
     pub(super) fn variants(&self) -> Vec<Variant> {
-        self.variants.iter().flat_map(|list| list.0.iter().copied()).collect()
+        once(self.variants.iter().flat_map(|list| list.0.iter().copied()))
     }
 
     /// The one scheme of the names; `None`: all of them.

@@ -33,7 +33,7 @@ struct State {
 }
 
 pub(super) fn version() -> Result<()> {
-    screen::print(format!("{}\n", Identity::of_git(&cargo::root())?.version));
+    screen::print(format!("{}\n", Identity::find()?.version));
     Ok(())
 }
 

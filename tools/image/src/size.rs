@@ -72,6 +72,13 @@ fn read(image: &str) -> Result<Vec<Report>> {
     if Path::new(image).is_file() {
         return measure(image, Path::new(image));
     }
+    // No image is called like that.
+    if image.starts_with(['/', '.']) {
+        bail!(
+            Error::missing(format!("{image} not found"))
+                .hint("name an image, or an archive of one")
+        );
+    }
     Engine::find().answers()?;
     let dir = cargo::target_dir().join("xtask");
     fs::create_dir_all(&dir)?;

@@ -7,14 +7,15 @@ mod mirror;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use llama_src::archive::{self, Bounds};
 use llama_src::pin::Mirror;
 use llama_src::sh::Cmd;
-use llama_src::{Pin, Progress, fetch, subset, tree};
+use llama_src::{Error, Pin, Progress, fetch, subset, tree};
 
 use crate::keys::set;
 use workspace::screen::Screen;
+use workspace::source::request_for;
 
 /// The git tree ids that a pin holds.
 #[derive(Debug)]
@@ -42,14 +43,15 @@ impl Ids {
 pub(crate) fn update(tag: &str, from: Option<&Path>) -> Result<()> {
     let build_number: u32 = tag
         .strip_prefix('b')
+        .filter(|number| number.starts_with(|c: char| matches!(c, '1'..='9')))
         .and_then(|number| number.parse().ok())
-        .with_context(|| format!("`{tag}` is not a release tag such as b12000"))?;
+        .ok_or_else(|| Error::usage(format!("`{tag}` is not a release tag such as b12000")))?;
     let (root, old, work) = (llama_src::root(), Pin::load(), tempfile::tempdir()?);
     let (dir, archive) = release(tag, from, &old, work.path())?;
     let mut to_do = crate::patch_failures(&root, &dir)?;
     let path = root.join("llama.cpp.toml");
     let text = fs::read_to_string(&path).context("cannot read vendor/llama.cpp.toml")?;
-    let text = moved(&text, &old, (tag, build_number), &dir)?;
+    let text = moved(&text, (tag, build_number), &dir)?;
     let (text, missing) = mirror::moved(&text, &old, build_number, work.path())?;
     to_do.extend(missing);
     let pin = Pin::parse(&text).context("cannot parse the new pin")?;
@@ -64,11 +66,10 @@ pub(crate) fn update(tag: &str, from: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// The text of the pin with what the release in `dir` is. The page stays where its source is the same.
-fn moved(text: &str, old: &Pin, (tag, build_number): (&str, u32), dir: &Path) -> Result<String> {
+/// The text of the pin with what the release in `dir` is. The page, which contains the tag, has to be built for it.
+fn moved(text: &str, (tag, build_number): (&str, u32), dir: &Path) -> Result<String> {
     let quoted = |text: &str| format!("{text:?}");
     let ids = Ids::of(dir)?;
-    let page = if ids.ui == old.ui_tree { &*old.ui_page_tree } else { "" };
     let version_of = |file: &str, name: &str| version(&dir.join(file), name);
     let mut text = text.to_owned();
     for (key, value) in [
@@ -79,7 +80,7 @@ fn moved(text: &str, old: &Pin, (tag, build_number): (&str, u32), dir: &Path) ->
         ("tree", quoted(&ids.tree)),
         ("packaged_tree", quoted(&ids.packaged)),
         ("ui_tree", quoted(&ids.ui)),
-        ("ui_page_tree", quoted(page)),
+        ("ui_page_tree", quoted("")),
     ] {
         text = set(&text, key, &value)?;
     }
@@ -94,6 +95,12 @@ fn release(tag: &str, from: Option<&Path>, pin: &Pin, work: &Path) -> Result<(Pa
     let archive = match from {
         Some(dir) if dir.is_dir() => {
             let dir = dir.canonicalize().context("cannot open the folder of --from")?;
+            ensure!(
+                archive::is_tree(&dir),
+                Error::usage(format!("{} is not a source tree of llama.cpp", dir.display()))
+                    .looked_in(archive::MARKS.join(" and "))
+                    .hint("--from takes such a folder, or an archive of one")
+            );
             let (parent, name) = (dir.parent(), dir.file_name());
             let (parent, name) = parent.zip(name).context("--from is the root folder")?;
             let tar = Cmd::new("tar").arg("-czf").arg(&packed).arg("--exclude=.git");
@@ -104,9 +111,12 @@ fn release(tag: &str, from: Option<&Path>, pin: &Pin, work: &Path) -> Result<(Pa
         None => {
             let mirror = pin.mirrors.iter().find(|mirror| matches!(mirror, Mirror::Archive { .. }));
             let url = mirror.context("the pin has no mirror with the kind `archive`")?.name(tag);
-            fetch::download(&url, &packed, &fetch::Limits::default(), report).with_context(
-                || format!("{url}\nhint: cargo xtask vendor --update {tag} --from ARCHIVE"),
-            )?;
+            let hint = format!("cargo xtask vendor --update {tag} --from ARCHIVE");
+            let offline = request_for(pin)?.offline;
+            ensure!(!offline, Error::network("offline mode is on").hint(hint));
+            fetch::download(&url, &packed, &fetch::Limits::default(), report)
+                .map_err(|error| error.hint(hint))
+                .with_context(|| format!("cannot download {url}"))?;
             packed
         }
     };

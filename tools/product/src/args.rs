@@ -21,6 +21,17 @@ impl Variants {
     }
 }
 
+/// `variants`, each once, in the order in which they are named first.
+pub fn once(variants: impl IntoIterator<Item = Variant>) -> Vec<Variant> {
+    let mut once = Vec::new();
+    for variant in variants {
+        if !once.contains(&variant) {
+            once.push(variant);
+        }
+    }
+    once
+}
+
 /// A variant that `wanted` accepts.
 pub fn variant(wanted: fn(Variant) -> bool) -> impl TypedValueParser<Value = Variant> {
     let names = Variant::ALL.into_iter().filter(|variant| wanted(*variant)).map(Variant::name);

@@ -47,8 +47,14 @@ impl Identity {
             }
             [None, None, None, None] => {
                 let root = cargo::root();
-                // A worktree's `.git` is a file, and names a folder that a container may not have.
-                Self::of_git(&root).or_else(|_| Self::of_archive(&root))
+                let of_archive = |error| {
+                    // A worktree's `.git` is a file, and names a folder that a container may not have.
+                    if root.join(".git").is_dir() {
+                        eprintln!("warning: the version does not name a commit: {error:#}");
+                    }
+                    Self::of_archive(&root)
+                };
+                Self::of_git(&root).or_else(of_archive)
             }
             _ => {
                 let unset: Vec<&str> = VARIABLES
@@ -111,6 +117,7 @@ impl Identity {
         let log = git(&["log", "-1", "--date=format-local:%y%m%d%H%M", "--format=%H %cd"]).read();
         let log = log.with_context(|| {
             Error::missing("cannot read the commit from git")
+                .hint("if the clone is another user's: git config --global --add safe.directory FOLDER")
                 .hint(format!("without a .git folder, set {}", VARIABLES.join(" ")))
         })?;
         let (commit, timestamp) = log.trim().split_once(' ').context("git printed no time")?;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use llama_src::Error;
 use serde::{Deserialize, Serialize};
 
+use crate::files;
 use crate::identity::Identity;
 use crate::variant::PACKER;
 
@@ -122,6 +123,26 @@ impl Manifest {
             symbol_versions: BTreeMap::new(),
             files: BTreeMap::new(),
         }
+    }
+
+    /// # Errors
+    /// Names the first file in `dir` that is not what this manifest says of it.
+    pub fn check_files(&self, dir: &Path) -> Result<()> {
+        for (path, listed) in &self.files {
+            let at = dir.join(path);
+            let is_that = match listed {
+                File::Regular { sha256, .. } => {
+                    files::sha256(&at).is_ok_and(|is| is == *sha256) && !at.is_symlink()
+                }
+                File::Link { target } => at.read_link().is_ok_and(|is| is == Path::new(target)),
+            };
+            ensure!(
+                is_that,
+                Error::mismatch(format!("{} is not the file that {FILE} names", at.display()))
+                    .hint(format!("cargo xtask verify {}", dir.display()))
+            );
+        }
+        Ok(())
     }
 
     /// Reads the manifest of the distribution in `dir`.

@@ -94,11 +94,13 @@ fn order(packages: Vec<Package>) -> Result<Vec<Package>> {
     Ok(sorted)
 }
 
-/// What publishes them. Cargo builds each from its package before it is uploaded, llama.cpp too.
+/// What publishes them. A crate contains llama.cpp and its page, which are no files of git's: they must be there, and be
+/// the pinned ones. Cargo builds each crate from its package before it is uploaded.
 pub(super) fn lines(crates: &[Package], dry_run: bool) -> Vec<Line> {
     let line = Line::of("cargo publish --locked --allow-dirty");
     let line = line.and(dry_run.then_some("--dry-run"));
-    vec![line.and(crates.iter().flat_map(|package| ["--package", package.name.as_str()]))]
+    let publish = line.and(crates.iter().flat_map(|package| ["--package", package.name.as_str()]));
+    vec![Line::of("cargo xtask vendor"), Line::of("cargo xtask vendor --check"), publish]
 }
 
 /// Whether the tag `version` is of these crates. `llama-sys` has build metadata behind its version.
@@ -120,7 +122,8 @@ pub(super) fn check_version(crates: &[Package], version: &str) -> Result<()> {
             "the tag is v{version}, but these crates have another version: {}",
             wrong.join(", ")
         ))
-        .hint("set `version` in Cargo.toml, or use another tag")
+        .hint(format!("cargo xtask release version {version}"))
+        .hint("or use another tag")
     )
 }
 
@@ -128,7 +131,7 @@ pub(super) fn check_version(crates: &[Package], version: &str) -> Result<()> {
 /// is written into the manifests while they are packed.
 ///
 /// # Errors
-/// Without an address to write; when Cargo refuses a crate.
+/// Without an address to write, or with one that is none; when Cargo refuses a crate.
 pub(super) fn run(crates: &[Package], dry_run: bool, repository: Option<&str>) -> Result<()> {
     let Some(repository) = repository else {
         ensure!(
@@ -138,11 +141,30 @@ pub(super) fn run(crates: &[Package], dry_run: bool, repository: Option<&str>) -
         );
         return lines(crates, dry_run).iter().try_for_each(Line::run);
     };
+    check_address(repository)?;
+    // Ctrl-C ends Cargo, and this program when the manifests are as before.
+    ctrlc::set_handler(|| ()).context("cannot wait for signals")?;
     let mut changed = Vec::new();
     for package in crates {
         changed.push(Manifest::with(&package.manifest_path, repository)?);
     }
     lines(crates, dry_run).iter().try_for_each(Line::run)
+}
+
+/// # Errors
+/// When a page of a release can have no address below `repository`.
+fn check_address(repository: &str) -> Result<()> {
+    let path = repository.strip_prefix("https://").unwrap_or_default();
+    let is_part = |part: &str| {
+        let is_fine = |c: char| c.is_ascii_alphanumeric() || "-._:~".contains(c);
+        !part.is_empty() && part.chars().all(is_fine)
+    };
+    ensure!(
+        path.split('/').count() == 3 && path.split('/').all(is_part),
+        Error::usage(format!("`{repository}` is not the address of a repository"))
+            .hint("--repository https://github.com/OWNER/NAME")
+    );
+    Ok(())
 }
 
 /// A manifest that gets its old text back when it is no longer looked at.

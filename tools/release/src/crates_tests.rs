@@ -22,10 +22,22 @@ fn every_crate_comes_after_those_that_it_needs() {
             assert!(at.is_none_or(|at| at < index), "{} before {}", package.name, other.name);
         }
     }
-    let [line] = &lines(&crates, true)[..] else { panic!("one command") };
-    let text = line.0.join(" ");
-    assert!(text.contains("cargo publish") && text.contains("--dry-run"), "{text}");
-    assert!(!lines(&crates, false)[0].0.contains(&"--dry-run".to_owned()));
+    let texts = |dry_run| lines(&crates, dry_run).iter().map(|line| line.0.join(" ")).collect();
+    let texts: [Vec<String>; 2] = [texts(true), texts(false)];
+    // What a clone lacks comes first.
+    assert_eq!(texts[0][..2], ["cargo xtask vendor", "cargo xtask vendor --check"]);
+    assert!(texts[0][2].starts_with("cargo publish --locked --allow-dirty --dry-run --package "));
+    assert!(!texts[1].concat().contains("--dry-run"));
+}
+
+#[test]
+fn only_the_address_of_a_repository_is_written() {
+    check_address("https://github.com/o/n.rs").unwrap();
+    for text in
+        ["", "http://h/o/n", "https://h/o", "https://h/o/n/", "https://h/o/n\"", "https://h//n"]
+    {
+        assert!(check_address(text).is_err(), "{text}");
+    }
 }
 
 #[test]

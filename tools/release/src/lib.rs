@@ -8,6 +8,7 @@ mod crates;
 mod event;
 mod jobs;
 mod plan;
+mod version;
 #[cfg(test)]
 mod workflow;
 
@@ -34,8 +35,9 @@ pub enum Cli {
 }
 
 const EVENT: &str = "\
-GitHub names the event in GITHUB_EVENT_NAME and GITHUB_REF. Without them the
-step is a trial and publishes nothing. The results are in dist/release.";
+GitHub names the event in GITHUB_EVENT_NAME and GITHUB_REF. Without them
+`plan` writes a trial, of which `push`, `names` and `archives` publish nothing.
+The results are in dist/release.";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -72,6 +74,12 @@ pub enum Step {
     Names,
     /// Publish the archives as a release on GitHub
     Archives,
+    /// Write a new version into every file that names it
+    Version {
+        /// Such as 0.2.0
+        #[arg(value_name = "X.Y.Z")]
+        new: String,
+    },
     /// Publish every crate on crates.io, in order
     Crates {
         /// Do everything but the upload
@@ -100,6 +108,7 @@ impl Cli {
             Step::Push => push(&told),
             Step::Names => names(),
             Step::Archives => archives(),
+            Step::Version { new } => version::run(new),
             Step::Crates { dry_run, repository } => {
                 let repository = repository.as_deref().or(told.page.as_deref());
                 crates::run(&crates::published()?, *dry_run, repository)
@@ -128,7 +137,10 @@ fn planned(step: &Step, told: &Told) -> Result<Vec<Line>> {
         }
         Step::Archives => Ok(archives::lines(plan()?.version())),
         Step::Crates { dry_run, .. } => Ok(crates::lines(&crates::published()?, *dry_run)),
-        Step::Plan | Step::Pack { .. } | Step::Jobs => Ok(Vec::new()),
+        Step::Plan => plan::outputs(&event, None).map(|_| Vec::new()),
+        Step::Pack { .. } | Step::Version { .. } | Step::Jobs => {
+            bail!(Error::usage("this step runs no commands that `--plan` could print"))
+        }
     }
 }
 
@@ -160,6 +172,7 @@ fn first(told: &Told) -> Result<()> {
 
 fn push(told: &Told) -> Result<()> {
     let plan = Plan::load()?;
+    plan.check(plan.publish, "images")?;
     needs_skopeo()?;
     let push = push_of(&plan, &publish::read_archive)?;
     push.write()?;
@@ -174,6 +187,7 @@ fn push(told: &Told) -> Result<()> {
 
 fn names() -> Result<()> {
     let plan = Plan::load()?;
+    plan.check(plan.publish, "images")?;
     needs_skopeo()?;
     let path = pushed_path();
     let text = fs::read_to_string(&path).with_context(|| {
@@ -191,6 +205,7 @@ fn names() -> Result<()> {
 
 fn archives() -> Result<()> {
     let plan = Plan::load()?;
+    plan.check(plan.release.is_some(), "archives")?;
     archives::check(plan.version())?;
     archives::lines(plan.version()).iter().try_for_each(Line::run)
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use llama_src::Error;
 use llama_src::place;
 use llama_src::sh::Cmd;
@@ -78,6 +78,8 @@ pub(super) struct Plan {
     pub(super) identity: Identity,
     /// The version of the crates that is released.
     pub(super) release: Option<String>,
+    /// Whether images may be pushed: the event's are, and whatever a person pushes to a registry of their own.
+    pub(super) publish: bool,
     /// Page of this repository.
     pub(super) source: Option<String>,
 }
@@ -95,6 +97,7 @@ impl Plan {
             registry: told.registry(),
             identity: Identity { branch, ..identity },
             release: event.version().map(ToString::to_string),
+            publish: event.policy().publish || told.registry.is_some(),
             source: told.page.clone().or_else(image::source),
         }
     }
@@ -118,6 +121,20 @@ impl Plan {
             Error::missing(format!("{path} not found")).hint("first run: cargo xtask release plan")
         })?;
         serde_json::from_str(&text).with_context(|| format!("cannot parse {path}"))
+    }
+
+    /// # Errors
+    /// Unless this plan `publishes` what a step is about to.
+    pub(super) fn check(&self, publishes: bool, what: &str) -> Result<()> {
+        ensure!(
+            publishes,
+            Error::usage(format!("{} is the plan of an event that publishes no {what}", path()))
+                .hint(
+                    "name the event in GITHUB_EVENT_NAME and GITHUB_REF: cargo xtask release plan"
+                )
+                .hint("to try it with a registry of yours: RELEASE_REGISTRY=localhost:5000/me")
+        );
+        Ok(())
     }
 
     pub(super) fn write(&self) -> Result<()> {

@@ -43,6 +43,19 @@ fn a_plan_is_read_as_it_was_written() {
     assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
     let images = Plan::new(&told, &event("push", "refs/heads/main"), identity("main"), true);
     assert_eq!(images.version(), "2508201420-abc1234");
+    let may = |plan: &Plan| {
+        [plan.check(plan.publish, "images"), plan.check(plan.release.is_some(), "archives")]
+    };
+    assert!(may(&plan).iter().all(Result::is_ok) && may(&images)[0].is_ok());
+    assert!(may(&images)[1].is_err(), "a commit is no release");
+    let trial = Plan::new(&told, &Event::Trial, identity("main"), true);
+    let error = may(&trial)[0].as_ref().unwrap_err().to_string();
+    assert!(
+        error
+            .starts_with("dist/release/plan.json is the plan of an event that publishes no images")
+    );
+    let own = Told { registry: Some("localhost:5000/me".to_owned()), ..told };
+    assert!(may(&Plan::new(&own, &Event::Trial, identity("main"), true))[0].is_ok());
     // Both flavours of every row, and gguf-packer's for every processor.
     let rows = 2 * product::variant::matrix().len() + product::arch::Arch::ALL.len();
     assert_eq!(images.built().len(), rows);

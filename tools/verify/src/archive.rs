@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use llama_src::Error;
 use llama_src::archive::{self, Bounds};
 
 use product::files;
@@ -28,11 +29,27 @@ pub(super) fn check_sum(archive: &Path) -> Result<bool> {
     let is = files::sha256(archive)?;
     ensure!(
         said == is,
-        "{} has SHA-256 {is}, but {} says {said}",
+        "{} has SHA-256 {is}, but {} says `{said}`",
         archive.display(),
         beside.display()
     );
     Ok(true)
+}
+
+/// Programs are run where an archive is unpacked: tells if nothing may run in `folder`.
+///
+/// # Errors
+/// When nothing may.
+#[cfg(unix)]
+pub(super) fn check_runs(folder: &Path) -> Result<()> {
+    use rustix::fs::{StatVfsMountFlags, statvfs};
+    let flags = statvfs(folder).map(|found| found.f_flag);
+    ensure!(
+        !flags.is_ok_and(|flags| flags.contains(StatVfsMountFlags::NOEXEC)),
+        Error::usage(format!("programs may not run in {}: it is mounted noexec", folder.display()))
+            .hint("TMPDIR=/var/tmp cargo xtask verify ARCHIVE, or unpack it and name the folder")
+    );
+    Ok(())
 }
 
 /// Unpacks `archive` into the folder `to` and gives the one folder that it holds.
@@ -59,7 +76,7 @@ mod tests {
         fs::write(&beside, "0  a.tar.gz\n").unwrap();
         assert_eq!(
             check_sum(&at).unwrap_err().to_string(),
-            format!("{} has SHA-256 {sum}, but {} says 0", at.display(), beside.display())
+            format!("{} has SHA-256 {sum}, but {} says `0`", at.display(), beside.display())
         );
     }
 }

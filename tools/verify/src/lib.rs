@@ -23,7 +23,7 @@ mod runner;
 
 use std::path::Path;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use facts::Entries;
 use llama_src::Error;
 use runner::Runner;
@@ -74,7 +74,10 @@ pub fn verify(dir: &Path, forbidden: &[String]) -> Result<Report> {
 /// When there is a violation, or the archive is damaged, refused, or does not hold one distribution.
 pub fn verify_archive(archive: &Path, forbidden: &[String]) -> Result<Report> {
     let has_checksum = archive::check_sum(archive)?;
-    let temp = tempfile::tempdir()?;
+    let temp = tempfile::tempdir()
+        .with_context(|| format!("cannot create a folder in {}", std::env::temp_dir().display()))?;
+    #[cfg(unix)]
+    archive::check_runs(temp.path())?;
     let mut report = verify_as(archive, &archive::unpack(archive, temp.path())?, forbidden)?;
     let what = "SHA-256 of the archive".to_owned();
     if has_checksum {
@@ -194,7 +197,7 @@ mod tests {
                 "version.json: no cuda distribution exists for target `pdp11-unknown-linux-gnu`",
             ]
         );
-        assert_eq!(report.files, 9);
+        assert_eq!(report.files, 10);
         let not_run: Vec<&str> = report.not_run.iter().map(|row| row.why.as_str()).collect();
         assert_eq!(not_run, ["no objdump for pdp11", "no qemu-pdp11"]);
     }

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
+use serde_json::json;
+
 use super::facts::{self, Entries, Entry};
+use super::metadata::{SBOM, VEX};
 use elf::made::Made;
 use product::manifest::{self, File, Manifest};
 
@@ -35,6 +38,7 @@ impl Dist {
         dist.elf("libggml-cuda.so", &Made { needed, runpath, ..Made::default() });
         dist.elf("libcudart.so.13", &vendors());
         dist.write("licenses/llama.cpp.txt", b"MIT", 0o644);
+        dist.write(VEX, b"{}", 0o644);
         fs::create_dir(dist.dir().join("bin")).unwrap();
         dist.mode("bin", 0o755);
         for name in ["llama-server", "llama-healthcheck"] {
@@ -73,7 +77,7 @@ impl Dist {
     /// Lists what is there in the manifest and in the bill of materials.
     pub(super) fn list(&mut self) {
         self.list_files();
-        self.write("sbom.spdx.json", self.sbom().as_bytes(), 0o644);
+        self.write(SBOM, self.sbom().as_bytes(), 0o644);
         self.list_files();
     }
 
@@ -108,11 +112,16 @@ impl Dist {
     }
 
     pub(super) fn sbom(&self) -> String {
-        format!(
-            r#"{{"spdxVersion": "SPDX-2.3", "files": [{{"fileName": "./libggml.so", "checksums": [
-                {{"algorithm": "SHA256", "checksumValue": "{}"}}]}}]}}"#,
-            self.sha256("libggml.so")
-        )
+        let files = self.manifest.files.iter().filter_map(|(path, file)| match file {
+            File::Regular { sha256, .. } if path != SBOM => Some(json!({
+                "fileName": format!("./{path}"),
+                "checksums": [{ "algorithm": "SHA256", "checksumValue": sha256 }],
+            })),
+            _ => None,
+        });
+        let files: Vec<_> = files.collect();
+        let packages = [json!({ "name": "llama.cpp" })];
+        json!({ "spdxVersion": "SPDX-2.3", "packages": packages, "files": files }).to_string()
     }
 
     /// What can be seen to be wrong, sorted.

@@ -118,12 +118,14 @@ fn has_listed(folder: &str, manifest: &Manifest) -> bool {
     manifest.files.keys().any(|path| inside(path))
 }
 
-/// Anybody may read everything and run what is a program, and only its owner may change it.
+/// Anybody may read everything and run what is a program, and only its owner may change it. Debian's packages have
+/// libraries that nobody may run.
 fn about_modes(entries: &Entries) -> Vec<String> {
     let mut wrong = Vec::new();
     for (path, entry) in entries {
         let (mode, due) = match entry {
             Entry::Folder(mode) => (*mode, 0o755),
+            Entry::Regular(file) if facts::is_library(path) && file.mode == Some(0o644) => continue,
             Entry::Regular(file) if is_executable(path, entries) => (file.mode, 0o755),
             Entry::Regular(file) => (file.mode, 0o644),
             Entry::Link(_) | Entry::Other => continue,

@@ -127,14 +127,16 @@ fn modes_let_anybody_read_and_nobody_else_write() {
             dist.mode("", 0o700);
             dist.mode("bin", 0o777);
             dist.mode("llama-server", 0o4755);
-            dist.mode("libggml.so", 0o644);
+            dist.mode("libggml.so", 0o600);
+            // As Debian has them.
+            dist.mode("libllama.so", 0o644);
             dist.mode("licenses/llama.cpp.txt", 0o600);
             dist.mode("sbom.spdx.json", 0o666);
         }),
         [
             ".: has mode 0700, must be 0755",
             "bin: has mode 0777, must be 0755",
-            "libggml.so: has mode 0644, must be 0755",
+            "libggml.so: has mode 0600, must be 0755",
             "licenses/llama.cpp.txt: has mode 0600, must be 0644",
             "llama-server: has mode 4755, must be 0755",
             "sbom.spdx.json: has mode 0666, must be 0644",

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::FromArgMatches;
 use llama_src::Error;
 use product::arch::Arch;
-use product::args::{Variants, path, variants};
+use product::args::{Variants, once, path, variants};
 use product::variant::{self, Variant};
 use workspace::cargo;
 
@@ -56,13 +56,9 @@ impl Args {
     pub(super) fn variants(&self) -> Vec<Variant> {
         let target = self.target();
         let fits = |variant: &Variant| variant.targets().contains(&target.as_str());
-        let mut variants = Vec::new();
-        for list in &self.variants {
-            let of_list = list.0.iter().copied();
-            variants.extend(of_list.filter(|variant| !list.is_all() || fits(variant)));
-        }
-        variants.dedup();
-        variants
+        once(self.variants.iter().flat_map(|list| {
+            list.0.iter().copied().filter(|variant| !list.is_all() || fits(variant))
+        }))
     }
 
     /// The machines that it is for.

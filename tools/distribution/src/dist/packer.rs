@@ -9,7 +9,7 @@ use llama_src::place::{Lock, Staging};
 use llama_src::sh::Cmd;
 
 use super::args::Args;
-use super::{assemble, plan, write_archive};
+use super::{assemble, pack, plan};
 use crate::advisories;
 use crate::component;
 use crate::component::PACKER;
@@ -64,7 +64,7 @@ pub(super) fn dist(
     screen.step(&format!("verifying {name}"));
     super::verify_here(&dir)?;
     let stem = super::stem(&identity.version, &name);
-    let archive = write_archive(&dir, &manifest, &stem, &args.out, identity.epoch)?;
+    let archive = pack::write(&dir, &manifest, &stem, &args.out, identity.epoch)?;
     let out = args.out.join(&name);
     staging.publish(&dir, &out)?;
     eprintln!("==> {}\n==> {}", out.display(), archive.display());

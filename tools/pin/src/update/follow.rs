@@ -22,18 +22,17 @@ pub(super) fn run(old: &Pin, new: &Pin, archive: PathBuf) -> Vec<String> {
         }
     };
     step(lock(), "cargo update --workspace");
-    let source = source(new, archive);
-    let page_is_new = new.ui_tree != old.ui_tree;
-    match &source {
-        Ok(source) if page_is_new => {
+    match source(new, archive) {
+        Ok(source) => {
+            // It contains the tag, so that it is new where nothing else of it is.
             step(page::pin(new), "cargo xtask vendor --pin-ui");
-            let packages = component::measure::run(&source.dir, &new.ui_tree);
-            step(packages, "cargo xtask vendor --web-ui-packages");
+            if new.ui_tree != old.ui_tree {
+                let packages = component::measure::run(&source.dir, &new.ui_tree);
+                step(packages, "cargo xtask vendor --web-ui-packages");
+            }
         }
-        Ok(_) => {}
         Err(error) => {
-            let page = if page_is_new { " && cargo xtask vendor --pin-ui" } else { "" };
-            step(Err(anyhow::anyhow!("{error:#}")), &format!("cargo xtask vendor --force{page}"));
+            step(Err(error), "cargo xtask vendor --force && cargo xtask vendor --pin-ui");
         }
     }
     step(tools::cmd("bindings").run().map_err(Into::into), "cargo xtask bindings");
