@@ -45,7 +45,7 @@ const SEQUENCES: i64 = 4;
 pub(super) fn check(options: &[String]) -> Result<(), Error> {
     let pairs = options.windows(2).filter_map(|pair| {
         let limit = LIMITS.iter().find(|limit| limit.names.contains(&pair[0].as_str()))?;
-        // What is no number llama.cpp refuses itself.
+        // What is no number was refused before.
         let number: i128 = pair[1].parse().ok()?;
         let automatic = limit.names[1] == "--parallel" && number == -1;
         let is_good = i64::try_from(number).is_ok_and(|number| limit.allowed.contains(&number));

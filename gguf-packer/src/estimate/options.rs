@@ -3,7 +3,7 @@
 
 use super::limits;
 use crate::Error;
-use crate::image::command::{self, Role};
+use crate::image::command::{self, Role, numbers};
 use crate::run::compat::{self, Texts};
 
 /// Options that get the model from elsewhere, which would download it.
@@ -37,6 +37,7 @@ pub(super) fn all(command: &[String], user: &[String]) -> Result<Vec<String>, Er
     let command = command::about_the_model(command).args;
     let all = [without_texts(&command)?, without_texts(&said(&given))?].concat();
     let options = compat::today(&all, &NoTexts)?.args;
+    numbers::check(&options)?;
     limits::check(&options)?;
     Ok(options)
 }
@@ -126,6 +127,15 @@ mod tests {
         let command =
             words("-m /m --log-file /etc/x --rpc host:1 --slot-save-path / --unknown -c 1");
         assert_eq!(all(&command, &words("-np 2")).unwrap().join(" "), "-m /m -c 1 -np 2");
+    }
+
+    #[test]
+    fn a_number_that_llama_server_would_cut_off_is_refused() {
+        for (command, user) in [("-m /m -c 32k", ""), ("-m /m", "--ctx-size=32k")] {
+            let error = all(&words(command), &words(user)).unwrap_err();
+            assert!(error.what().starts_with("invalid value `32k` for "), "{error}");
+            assert_eq!(error.exit_code(), 2);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The files that a model's command names: which options of llama-server take one, in today's form and in that
 //! of 2024; and the part of it that an image may choose.
 
+pub(crate) mod numbers;
 pub(crate) mod options;
 
 use self::options::{About, Known, Takes};
@@ -96,7 +97,7 @@ impl Unit {
     fn file(&self) -> Option<(Role, Form)> {
         match self.known?.takes {
             Takes::File(role, form) => Some((role, form)),
-            Takes::Values(_) | Takes::Switch => None,
+            Takes::Values(_) | Takes::Number | Takes::Switch => None,
         }
     }
 }

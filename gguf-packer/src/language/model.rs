@@ -3,6 +3,7 @@
 use super::call::{Call, Notes, Value};
 use super::instruction::{Convert, Instruction, Origin, Quantize, QuantizeOptions};
 use super::types::{self, Type};
+use crate::image::command::numbers;
 
 pub(super) fn convert(call: &Call<'_>, from: Option<Origin>, notes: &mut Notes<'_>) -> Instruction {
     let kind = match call.flag("type") {
@@ -88,7 +89,11 @@ pub(super) fn cmd(call: &Call<'_>, notes: &mut Notes<'_>) -> Instruction {
     } else if model_of(&call.args, notes).is_none() {
         notes.problem(place, "CMD does not name a model", example);
     }
-    Instruction::Cmd(call.args.iter().map(|value| value.text.clone()).collect())
+    let command: Vec<String> = call.args.iter().map(|value| value.text.clone()).collect();
+    for wrong in numbers::wrong(&command) {
+        notes.problem(call.args[wrong.at].at, wrong.what(), wrong.hint());
+    }
+    Instruction::Cmd(command)
 }
 
 /// The value of `-m`. An option that names a file and has no value is a problem.

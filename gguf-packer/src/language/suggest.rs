@@ -8,7 +8,8 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     }
     let limit = match word.len() {
         0..=2 => 0,
-        3..=5 => 2,
+        3 => 1,
+        4..=5 => 2,
         _ => 3,
     };
     known
@@ -52,6 +53,8 @@ mod tests {
             ("copu", Some("COPY")),
             ("COPPY", Some("COPY")),
             ("CTA", Some("CAT")),
+            ("DOG", None),
+            ("BUT", None),
             ("WORKDIR", None),
             ("X", None),
             ("", None),

@@ -242,7 +242,13 @@ impl<'a> Expander<'a> {
                 } else {
                     format!("{name}: {word}")
                 };
-                Err(Fault { at, what, hint: format!("--build-arg {name}=VALUE") })
+                // A build argument reaches only variables that the file declares.
+                let hint = if self.scope.knows(name) {
+                    format!("--build-arg {name}=VALUE")
+                } else {
+                    format!("declare it in a line before: ARG {name}")
+                };
+                Err(Fault { at, what, hint })
             }
         }
     }

@@ -153,6 +153,7 @@ fn the_table_of_all_options_has_every_option_of_2024() {
             let takes = command::options::find(name).map(|known| known.takes);
             let values = match takes {
                 Some(Takes::Values(values)) => values,
+                Some(Takes::Number) => 1,
                 Some(Takes::Switch) => 0,
                 Some(Takes::File(_, Form::Scaled)) => 2,
                 Some(Takes::File(..)) => 1,

@@ -11,6 +11,7 @@ use super::host::Host;
 use super::passed::{self, Passed};
 use super::target::{Seen, Target};
 use crate::Error;
+use crate::image::command::numbers;
 
 /// What runs the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +74,9 @@ pub fn plan(target: &Target, by: &By, extra: &[String], host: &Host) -> Result<S
         }
         By::Server(_) | By::Program(_) => target.folder.display().to_string(),
     };
+    if by.is_of_today() {
+        numbers::check(&extra)?;
+    }
     let command = target.command_from(&root);
     let Passed { args, note } = match by {
         By::Image(_) => passed::in_container(&command),

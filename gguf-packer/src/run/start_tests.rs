@@ -190,3 +190,14 @@ fn a_container_listens_where_its_port_is_published_whatever_its_image_says() {
     assert!(line.contains("--publish 127.0.0.1:8888:8080 "), "{line}");
     assert!(line.ends_with(" llama-cpp-cpu:local -hf org/repo -c 1 --host 0.0.0.0"), "{line}");
 }
+
+#[test]
+fn a_number_that_llama_server_would_cut_off_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = qwen(folder.path());
+    let start = |by: &By| plan(&target, by, &words(&["-c", "32k"]), &host(&[]));
+    let error = start(&By::Server("llama-server".into())).unwrap_err().to_string();
+    let expected = "invalid value `32k` for -c: it takes a whole number\n  hint: -c 32768";
+    assert_eq!(error, expected);
+    assert!(start(&By::Program("llama-box".into())).is_ok());
+}

@@ -23,6 +23,8 @@ pub(crate) enum About {
 pub(crate) enum Takes {
     /// So many values.
     Values(usize),
+    /// A whole number.
+    Number,
     /// `on`, `off` or `auto`; in 2024 nothing.
     Switch,
     /// A file.
@@ -38,6 +40,7 @@ pub(crate) struct Known {
 
 const FLAG: Takes = Takes::Values(0);
 const VALUE: Takes = Takes::Values(1);
+const NUMBER: Takes = Takes::Number;
 const TEXT: Takes = Takes::File(Role::Text, Form::One);
 const KEPT_HERE: Takes = Takes::File(Role::Runtime, Form::One);
 
@@ -82,59 +85,74 @@ const OPTIONS: &[(About, Takes, &str)] = &[
     // Threads, memory, devices.
     (
         About::Model,
-        VALUE,
-        "-t --threads -tb --threads-batch -C --cpu-mask -Cr --cpu-range --cpu-strict --prio \
-         --poll -Cb --cpu-mask-batch -Crb --cpu-range-batch --cpu-strict-batch --prio-batch \
-         --poll-batch -c --ctx-size -n --predict --n-predict -b --batch-size -ub --ubatch-size \
-         --keep --rope-scaling --rope-scale --rope-freq-base --rope-freq-scale --yarn-orig-ctx \
-         --yarn-ext-factor --yarn-attn-factor --yarn-beta-slow --yarn-beta-fast -ctk \
-         --cache-type-k -ctv --cache-type-v -lm --load-mode -lzm --lazy-mode --numa -dev --device \
-         -ot --override-tensor -ncmoe --n-cpu-moe --moe-cache-mib -ncffn --n-cpu-ffn -ngl \
-         --gpu-layers --n-gpu-layers -sm --split-mode -ts --tensor-split -mg --main-gpu -fit \
-         --fit -fitt --fit-target -fitc --fit-ctx --override-kv -lv --verbosity --log-verbosity \
-         --kv-unified-per-slot -ctxcp --ctx-checkpoints --swa-checkpoints -cms \
-         --checkpoint-min-step -cram --cache-ram -np --parallel -mmdev --mmproj-device \
-         --image-min-tokens --image-max-tokens --mtmd-batch-max-tokens --video-fps \
+        NUMBER,
+        "-t --threads -tb --threads-batch --cpu-strict-batch --poll-batch -c --ctx-size -n \
+         --predict --n-predict -b --batch-size -ub --ubatch-size --keep --yarn-orig-ctx -ncmoe \
+         --n-cpu-moe --moe-cache-mib -ncffn --n-cpu-ffn -mg --main-gpu -fitc --fit-ctx -lv \
+         --verbosity --log-verbosity --kv-unified-per-slot -ctxcp --ctx-checkpoints \
+         --swa-checkpoints -cms --checkpoint-min-step -cram --cache-ram -np --parallel \
+         --image-min-tokens --image-max-tokens --mtmd-batch-max-tokens \
          --video-timestamp-interval -to --timeout --sse-ping-interval --threads-http \
-         --cache-reuse -sps --slot-prompt-similarity --sleep-idle-seconds",
+         --cache-reuse --sleep-idle-seconds",
+    ),
+    (
+        About::Model,
+        VALUE,
+        "-C --cpu-mask -Cr --cpu-range --cpu-strict --prio --poll -Cb --cpu-mask-batch -Crb \
+         --cpu-range-batch --prio-batch --rope-scaling --rope-scale --rope-freq-base \
+         --rope-freq-scale --yarn-ext-factor --yarn-attn-factor --yarn-beta-slow \
+         --yarn-beta-fast -ctk --cache-type-k -ctv --cache-type-v -lm --load-mode -lzm \
+         --lazy-mode --numa -dev --device -ot --override-tensor -ngl --gpu-layers \
+         --n-gpu-layers -sm --split-mode -ts --tensor-split -fit --fit -fitt --fit-target \
+         --override-kv -mmdev --mmproj-device --video-fps -sps --slot-prompt-similarity",
     ),
     // What it answers.
     (
         About::Model,
+        NUMBER,
+        "--top-k --repeat-last-n --dry-allowed-length --dry-penalty-last-n --mirostat \
+         --embd-normalize --reasoning-budget",
+    ),
+    (
+        About::Model,
         VALUE,
-        "--samplers -s --seed --sampler-seq --sampling-seq --temp --temperature --top-k --top-p \
+        "--samplers -s --seed --sampler-seq --sampling-seq --temp --temperature --top-p \
          --min-p --top-nsigma --top-n-sigma --xtc-probability --xtc-threshold --typical \
-         --typical-p --repeat-last-n --repeat-penalty --presence-penalty --frequency-penalty \
-         --dry-multiplier --dry-base --dry-allowed-length --dry-penalty-last-n \
-         --dry-sequence-breaker --adaptive-target --adaptive-decay --dynatemp-range \
-         --dynatemp-exp --mirostat --mirostat-lr --mirostat-ent -l --logit-bias --grammar -j \
-         --json-schema -r --reverse-prompt --pooling -a --alias --tags --embd-normalize \
-         --chat-template-kwargs --reasoning-format -rea --reasoning --reasoning-effort \
-         --reasoning-budget --reasoning-budget-message --chat-template",
+         --typical-p --repeat-penalty --presence-penalty --frequency-penalty --dry-multiplier \
+         --dry-base --dry-sequence-breaker --adaptive-target --adaptive-decay --dynatemp-range \
+         --dynatemp-exp --mirostat-lr --mirostat-ent -l --logit-bias --grammar -j \
+         --json-schema -r --reverse-prompt --pooling -a --alias --tags --chat-template-kwargs \
+         --reasoning-format -rea --reasoning --reasoning-effort --reasoning-budget-message \
+         --chat-template",
     ),
     // Guessing ahead.
     (
         About::Model,
-        VALUE,
-        "--spec-draft-type-k -ctkd --cache-type-k-draft --spec-draft-type-v -ctvd \
-         --cache-type-v-draft --spec-draft-threads -td --threads-draft \
-         --spec-draft-threads-batch -tbd --threads-batch-draft --spec-draft-cpu-mask -Cd \
-         --cpu-mask-draft --spec-draft-cpu-range -Crd --cpu-range-draft --spec-draft-cpu-strict \
-         --cpu-strict-draft --spec-draft-prio --prio-draft --spec-draft-poll --poll-draft \
-         --spec-draft-cpu-mask-batch -Cbd --cpu-mask-batch-draft --spec-draft-cpu-strict-batch \
-         --cpu-strict-batch-draft --spec-draft-prio-batch --prio-batch-draft \
-         --spec-draft-poll-batch --poll-batch-draft --spec-draft-override-tensor -otd \
-         --override-tensor-draft --spec-draft-n-cpu-moe --spec-draft-ncmoe -ncmoed \
-         --n-cpu-moe-draft --spec-draft-n-max --spec-draft-n-min --spec-synth-len \
-         --spec-synth-rates --spec-draft-p-split --draft-p-split --spec-draft-p-min \
-         --draft-p-min --spec-draft-sampling --spec-draft-device -devd --device-draft \
-         --spec-draft-ngl -ngld --gpu-layers-draft --n-gpu-layers-draft --spec-type \
+        NUMBER,
+        "--spec-draft-threads -td --threads-draft --spec-draft-threads-batch -tbd \
+         --threads-batch-draft --spec-draft-cpu-strict --cpu-strict-draft --spec-draft-poll \
+         --poll-draft --spec-draft-cpu-strict-batch --cpu-strict-batch-draft \
+         --spec-draft-poll-batch --poll-batch-draft --spec-draft-n-cpu-moe --spec-draft-ncmoe \
+         -ncmoed --n-cpu-moe-draft --spec-draft-n-max --spec-draft-n-min \
          --spec-ngram-mod-n-min --spec-ngram-mod-n-max --spec-ngram-mod-n-match \
          --spec-ngram-simple-size-n --spec-ngram-simple-size-m --spec-ngram-simple-min-hits \
          --spec-ngram-map-k-size-n --spec-ngram-map-k-size-m --spec-ngram-map-k-min-hits \
          --spec-ngram-map-k4v-size-n --spec-ngram-map-k4v-size-m --spec-ngram-map-k4v-min-hits \
          --draft --draft-n --draft-max --draft-min --draft-n-min --spec-ngram-size-n \
          --spec-ngram-size-m --spec-ngram-min-hits",
+    ),
+    (
+        About::Model,
+        VALUE,
+        "--spec-draft-type-k -ctkd --cache-type-k-draft --spec-draft-type-v -ctvd \
+         --cache-type-v-draft --spec-draft-cpu-mask -Cd --cpu-mask-draft \
+         --spec-draft-cpu-range -Crd --cpu-range-draft --spec-draft-prio --prio-draft \
+         --spec-draft-cpu-mask-batch -Cbd --cpu-mask-batch-draft --spec-draft-prio-batch \
+         --prio-batch-draft --spec-draft-override-tensor -otd --override-tensor-draft \
+         --spec-synth-len --spec-synth-rates --spec-draft-p-split --draft-p-split \
+         --spec-draft-p-min --draft-p-min --spec-draft-sampling --spec-draft-device -devd \
+         --device-draft --spec-draft-ngl -ngld --gpu-layers-draft --n-gpu-layers-draft \
+         --spec-type",
     ),
     // Options of 2024, which do nothing today or have another name.
     (
@@ -145,14 +163,11 @@ const OPTIONS: &[(About, Takes, &str)] = &[
          --verbose-prompt --memory-f32 --no-mul-mat-q -nommq --mul-mat-q -mmq \
          --tts-use-guide-tokens",
     ),
-    (
-        About::Model,
-        VALUE,
-        "-ps --p-split --log-format --tfs -gan --grp-attn-n -gaw --grp-attn-w -dt \
-         --defrag-thold -p --prompt -cd --ctx-size-draft",
-    ),
+    (About::Model, NUMBER, "-gan --grp-attn-n -gaw --grp-attn-w -cd --ctx-size-draft"),
+    (About::Model, VALUE, "-ps --p-split --log-format --tfs -dt --defrag-thold -p --prompt"),
     (About::Address, FLAG, "--reuse-port"),
-    (About::Address, VALUE, "--host --port --api-prefix"),
+    (About::Address, NUMBER, "--port"),
+    (About::Address, VALUE, "--host --api-prefix"),
     // Files of an image that open the server, make it start programs, or are written.
     (
         About::Machine,
@@ -164,6 +179,7 @@ const OPTIONS: &[(About, Takes, &str)] = &[
         KEPT_HERE,
         "-lcd --lookup-cache-dynamic --api-key-file --ssl-key-file --ssl-cert-file",
     ),
+    (About::Machine, NUMBER, "--models-max"),
     (
         About::Machine,
         VALUE,
@@ -171,7 +187,7 @@ const OPTIONS: &[(About, Takes, &str)] = &[
          --hf-token --spec-draft-hf -hfd -hfrd --hf-repo-draft -mmu --mmproj-url --log-file \
          --video-ffmpeg-dir --path --cors-origins --cors-methods --cors-headers --ui-config \
          --webui-config --tools --tools-runtime --mcp-servers-json --api-key --slot-save-path \
-         --media-path --models-dir --models-max --log-prompts-dir",
+         --media-path --models-dir --log-prompts-dir",
     ),
     (
         About::Machine,
@@ -214,6 +230,7 @@ impl Takes {
     pub(super) fn count(self, rest: &[String]) -> usize {
         match self {
             Self::Values(count) => count,
+            Self::Number => 1,
             Self::Switch => {
                 usize::from(rest.first().is_some_and(|word| SWITCH.contains(&word.as_str())))
             }
@@ -256,7 +273,7 @@ mod tests {
                 let option = option.split(' ').next().unwrap_or(option);
                 let takes = find(option).map(|known| match known.takes {
                     Takes::Values(count) => count,
-                    Takes::Switch | Takes::File(..) => 1,
+                    Takes::Number | Takes::Switch | Takes::File(..) => 1,
                 });
                 seen += 1;
                 if takes != Some(values) {
@@ -265,5 +282,25 @@ mod tests {
             }
         }
         assert!(wrong.is_empty() && seen > 400, "{seen} options, of which wrong: {wrong:#?}");
+    }
+
+    /// llama.cpp reads these with `std::stoi`, which takes `32k` for 32.
+    #[test]
+    fn every_option_that_the_pin_reads_as_an_int_takes_a_number() {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../vendor/llama.cpp/common/arg.cpp");
+        let source = std::fs::read_to_string(source).expect("first: cargo xtask vendor");
+        let (mut seen, mut wrong) = (0, Vec::new());
+        for option in source.split("add_opt(common_arg(").skip(1) {
+            let names = option.split('}').next().unwrap_or_default();
+            let is_int = ["int value)", "int /*value*/)"].iter().any(|end| option.contains(end));
+            for name in names.split('"').filter(|name| name.starts_with('-')) {
+                let Some(known) = find(name) else { continue };
+                seen += usize::from(is_int);
+                if is_int != (known.takes == Takes::Number) {
+                    wrong.push(name);
+                }
+            }
+        }
+        assert!(wrong.is_empty() && seen > 80, "{seen} options, of which wrong: {wrong:#?}");
     }
 }
