@@ -12,12 +12,14 @@ mod limits;
 mod options;
 pub mod package;
 pub mod planner;
+mod prompt_cache;
 mod report;
 mod speed;
 mod table;
 
 pub use cards::{Card, Cards};
 pub use package::Package;
+pub use prompt_cache::PromptCache;
 pub use report::{Estimate, Row, Share};
 pub use speed::Metric;
 
@@ -72,7 +74,8 @@ fn estimate_by(
         // The first one is that of the options, which the others repeat.
         answer.runs.remove(0);
     }
-    Ok(report::report(answer, question, package.main.as_ref()))
+    let cache = PromptCache::of(&request.arguments);
+    Ok(report::report(answer, question, package.main.as_ref(), cache))
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<(), Error> {
         return output::json(&estimate.json());
     }
     output::print(&estimate.table(args.in_short, list::width()))?;
+    output::line(&estimate.prompt_cache_line())?;
     match estimate.fit() {
         Some(fit) => output::print(&advice(&args.model, &cards, checked(fit)?)),
         None => Ok(()),
@@ -57,7 +58,7 @@ fn package(args: &Args, context: &Context) -> Result<Package, Error> {
     if super::run::is_path(model) && !elsewhere {
         return Err(Error::new(format!("file not found: `{model}`")));
     }
-    let store = context.store()?;
+    let store = context.store_to_read()?;
     match (store.find(model), name) {
         (Ok(image), _) if !args.force => {
             let name = super::run::name(&image, model);
@@ -73,7 +74,7 @@ fn package(args: &Args, context: &Context) -> Result<Package, Error> {
 }
 
 /// `150,250`: of the processor's memory, and of each card.
-fn footprint(text: &str) -> Result<(u64, u64), Error> {
+pub(super) fn footprint(text: &str) -> Result<(u64, u64), Error> {
     let parts: Option<Vec<u64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
     let bytes = |mib: &u64| mib.checked_mul(MIB);
     match parts.unwrap_or_default().iter().map(bytes).collect::<Option<Vec<u64>>>().as_deref() {

@@ -5,6 +5,9 @@ use clap::{Args, ValueEnum};
 
 use super::args::Remote;
 
+/// MiB that a server needs besides the model: of the host, and of each GPU.
+pub(super) const FOOTPRINT: &str = "150,250";
+
 /// `on`, or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Switch {
@@ -33,7 +36,7 @@ pub(super) struct Estimate {
     #[arg(long, value_name = "N")]
     pub(super) gpu_layers_step: Option<u32>,
     /// Memory of the server besides the model, in MiB: on the host, and on each GPU.
-    #[arg(long, value_name = "RAM,VRAM", default_value = "150,250")]
+    #[arg(long, value_name = "RAM,VRAM", default_value = FOOTPRINT)]
     pub(super) platform_footprint: String,
     /// Speed of a device, for MAX TPS: operations, memory bandwidth, bandwidth to the next device. The CPU comes first.
     #[arg(long = "device-metric", value_name = "FLOPS;Up[;Down]")]

@@ -3,6 +3,8 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
+use super::estimate::footprint;
+use super::estimate_args::FOOTPRINT;
 use super::progress::Screen;
 use super::{Context, args, output, remote};
 use crate::Error;
@@ -75,7 +77,7 @@ fn start(args: &args::Run, target: &Target) -> Result<(), Error> {
             args::Manifest::Quadlet => print::Format::Quadlet,
         };
         let server = args.by.as_deref().unwrap_or(SERVER);
-        let printed = print::print(target, server, &args.args, format)?;
+        let printed = print::print(target, server, &args.args, format, &|| planned(args, target))?;
         notes(&printed.notes);
         return output::print(&printed.text);
     }
@@ -90,6 +92,20 @@ fn start(args: &args::Run, target: &Target) -> Result<(), Error> {
     let start = plan(target, &by, &extra, &Host::look(std::io::stdin().is_terminal()))?;
     notes(&start.notes);
     if args.dry_run { output::line(&start.to_string()) } else { start.run() }
+}
+
+/// Bytes that the server needs of a host without a GPU, by llama.cpp's planner.
+fn planned(args: &args::Run, target: &Target) -> Result<u64, Error> {
+    let question = Question {
+        options: &args.args,
+        cards: &Cards::None,
+        fit: false,
+        step: None,
+        footprint: footprint(FOOTPRINT)?,
+        metrics: &[],
+    };
+    let found = crate::estimate::estimate(&Package::here(target)?, &question)?;
+    Ok(found.rows.iter().map(|row| row.ram.nonuma).max().unwrap_or_default())
 }
 
 /// The options with which the model fits this machine.

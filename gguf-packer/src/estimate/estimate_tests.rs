@@ -136,6 +136,7 @@ fn json_has_the_original_s_keys_and_the_bytes() {
     let json = &json["estimate"];
     assert_eq!(json["architecture"], "qwen2");
     assert_eq!(json["fit"]["arguments"][0], "--ctx-size");
+    assert_eq!(json["promptCache"], 8192 * MIB);
     let item = &json["items"][0];
     assert_eq!((&item["offloadLayers"], &item["fullOffloaded"]), (&25.into(), &true.into()));
     assert_eq!(item["ram"]["uma"], 16_354_848);

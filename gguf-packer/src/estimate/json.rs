@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::planner::Run;
+use super::prompt_cache::PromptCache;
 use super::report::{Estimate, Row, Share};
 
 impl Estimate {
@@ -28,10 +29,19 @@ impl Estimate {
         estimate["contextTrained"] = json!(answer.context_trained);
         estimate["parallel"] = json!(answer.parallel);
         estimate["layers"] = json!(answer.layers);
+        estimate["promptCache"] = cache(self.prompt_cache);
         if let Some(fit) = self.fit() {
             estimate["fit"] = json!(fit);
         }
         json!({ "estimate": estimate })
+    }
+}
+
+/// Bytes at most; null without a limit.
+fn cache(cache: PromptCache) -> Value {
+    match cache {
+        PromptCache::UpTo(mib) => json!(mib.saturating_mul(1 << 20)),
+        PromptCache::Unlimited => Value::Null,
     }
 }
 

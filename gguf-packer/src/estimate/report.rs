@@ -3,6 +3,7 @@
 
 use super::Question;
 use super::planner::{Answer, Device, Fit, Part, Role, Run};
+use super::prompt_cache::PromptCache;
 use super::speed::{Active, Work, most};
 use crate::gguf::Model;
 
@@ -13,6 +14,8 @@ pub struct Estimate {
     pub answer: Answer,
     /// One for each choice of layers.
     pub rows: Vec<Row>,
+    /// What the host's memory must have besides, once the server has worked; no row counts it.
+    pub prompt_cache: PromptCache,
 }
 
 /// What one choice of layers takes.
@@ -59,11 +62,19 @@ pub struct Share {
     pub nonuma: u64,
 }
 
-pub(super) fn report(answer: Answer, question: &Question<'_>, main: Option<&Model>) -> Estimate {
+pub(super) fn report(
+    answer: Answer,
+    question: &Question<'_>,
+    main: Option<&Model>,
+    prompt_cache: PromptCache,
+) -> Estimate {
     let active = main.map(Active::of);
     let row = |run: &Run| row(&answer, run, question, active.as_ref());
     let rows = answer.runs.iter().map(row).collect();
-    Estimate { answer, rows }
+    // Only completions use it.
+    let is_used = !answer.embedding && !answer.reranking;
+    let prompt_cache = if is_used { prompt_cache } else { PromptCache::UpTo(0) };
+    Estimate { answer, rows, prompt_cache }
 }
 
 fn row(answer: &Answer, run: &Run, question: &Question<'_>, active: Option<&Active>) -> Row {

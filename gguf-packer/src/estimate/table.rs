@@ -26,6 +26,12 @@ impl Estimate {
         }
     }
 
+    /// The line below the table.
+    #[must_use]
+    pub fn prompt_cache_line(&self) -> String {
+        self.prompt_cache.line()
+    }
+
     /// Whether layers can be spread over machines: a model of one layer has nothing to spread.
     pub(super) fn distributable(&self) -> bool {
         self.answer.layers > 2

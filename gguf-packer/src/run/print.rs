@@ -1,11 +1,15 @@
 //! Manifests that run a model image with a server image: for Kubernetes, for Compose, for Quadlet. Names,
 //! probes, users and rights are those of this project's own manifests in `docker/`.
 
+use self::memory::Memory;
 use super::compat::{Today, today};
 use super::container;
 use super::passed::{self, Passed};
 use super::target::{Seen, Target};
 use crate::Error;
+use crate::image::command::numbers;
+
+mod memory;
 
 /// Where a model image is mounted as a whole. containerd 2.1 mounts the whole image whatever folder of it is asked for
 /// (containerd/containerd#11580), podman's quadlets know no folders, so only Compose mounts one.
@@ -41,11 +45,10 @@ struct Parts {
     port: String,
     /// The folder of the image that is mounted, when it is not the whole of it.
     folder: Option<&'static str>,
-    /// Gibibytes of the weights, rounded up.
-    memory: u64,
 }
 
-/// The manifest that runs `target` by the image `server`, with more arguments for the server.
+/// The manifest that runs `target` by the image `server`, with more arguments for the server. `planned` says how many
+/// bytes the server needs without a GPU and without its prompt cache.
 ///
 /// # Errors
 /// When `target` is a file and no image, an argument is missing, or a text that the command names cannot be read.
@@ -54,6 +57,7 @@ pub fn print(
     server: &str,
     extra: &[String],
     format: Format,
+    planned: &dyn Fn() -> Result<u64, Error>,
 ) -> Result<Printed, Error> {
     let Some(model) = &target.name else {
         return Err(Error::new("a manifest needs an image, not a file")
@@ -62,6 +66,7 @@ pub fn print(
     };
     let mut extra = extra.to_vec();
     let port = container::published(&mut extra)?;
+    numbers::check(&extra)?;
     let of_models = format == Format::Compose && target.is_below("/models/");
     let root = if of_models { "" } else { WHOLE };
     let Passed { args, note } = passed::in_container(&target.command_from(root));
@@ -75,13 +80,14 @@ pub fn print(
         args,
         port,
         folder: of_models.then_some("models"),
-        memory: target.size.div_ceil(1 << 30).max(1),
     };
-    let text = match format {
-        Format::Kube => parts.kube(),
-        Format::Compose => parts.compose(),
-        Format::Quadlet => parts.quadlet(),
-    };
+    // A quadlet has no limit.
+    if format == Format::Quadlet {
+        return Ok(Printed { text: parts.quadlet(), notes });
+    }
+    let mut memory = Memory::of(planned(), target.size, &parts.args);
+    notes.append(&mut memory.notes);
+    let text = if format == Format::Kube { parts.kube(&memory) } else { parts.compose(&memory) };
     Ok(Printed { text, notes })
 }
 
@@ -110,14 +116,17 @@ impl Parts {
         self.args.iter().map(|arg| format!("{indent}- {}\n", quoted(&escape(arg)))).collect()
     }
 
-    fn kube(&self) -> String {
+    fn kube(&self, memory: &Memory) -> String {
         // `$(NAME)` would become the value of a variable, and `$$` one sign.
         let args = self.list("            ", |arg| arg.replace('$', "$$"));
-        let (memory, limit) = (self.memory + 1, 2 * (self.memory + 1));
+        let cache = memory.cache.map_or(String::new(), |mib| {
+            format!("            - {{name: LLAMA_ARG_CACHE_RAM, value: \"{mib}\"}}\n")
+        });
         include_str!("print/kube.yaml")
             .replace("@ROOT@", WHOLE)
-            .replace("@MEMORY@", &format!("{memory}Gi"))
-            .replace("@LIMIT@", &format!("{limit}Gi"))
+            .replace("@MEMORY@", &format!("{}Gi", memory.request))
+            .replace("@LIMIT@", &format!("{}Gi", memory.limit))
+            .replace("@CACHE@", &cache)
             .replace("@NAME@", &self.name)
             .replace("@PORT@", &self.port)
             .replace("@MODEL@", &quoted(&self.model))
@@ -125,15 +134,19 @@ impl Parts {
             .replace("@ARGS@", &args)
     }
 
-    fn compose(&self) -> String {
+    fn compose(&self, memory: &Memory) -> String {
         let args = self.list("      ", |arg| arg.replace('$', "$$"));
         let target = if self.folder.is_some() { "/models" } else { WHOLE };
         let folder =
             self.folder.map_or(String::new(), |folder| format!(", image: {{subpath: {folder}}}"));
         let mount = format!("target: {target}, read_only: true{folder}");
+        let cache = memory
+            .cache
+            .map_or(String::new(), |mib| format!("      LLAMA_ARG_CACHE_RAM: \"{mib}\"\n"));
         include_str!("print/compose.yaml")
             .replace("@MOUNT@", &mount)
-            .replace("@LIMIT@", &format!("{}G", 2 * (self.memory + 1)))
+            .replace("@LIMIT@", &format!("{}G", memory.limit))
+            .replace("@CACHE@", &cache)
             .replace("@NAME@", &self.name)
             .replace("@PORT@", &self.port)
             .replace("@MODEL@", &quoted(&self.model))

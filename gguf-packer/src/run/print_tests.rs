@@ -17,13 +17,17 @@ fn target(folder: &Path) -> Target {
     }
 }
 
+fn planned() -> Result<u64, Error> {
+    Ok(5_000_000_000)
+}
+
 fn words(line: &str) -> Vec<String> {
     line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 fn printed(server: &str, extra: &str, format: Format) -> String {
     let folder = tempfile::tempdir().unwrap();
-    print(&target(folder.path()), server, &words(extra), format).unwrap().text
+    print(&target(folder.path()), server, &words(extra), format, &planned).unwrap().text
 }
 
 #[test]
@@ -49,7 +53,7 @@ fn a_model_elsewhere_in_the_image_is_found_in_the_whole_image() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("m.gguf"), "").unwrap();
     let target = Target { command: words("-m /m.gguf"), ..target(folder.path()) };
-    let text = |format| print(&target, "s:1", &[], format).unwrap().text;
+    let text = |format| print(&target, "s:1", &[], format, &planned).unwrap().text;
     for (format, mount) in [
         (Format::Kube, "{name: model, mountPath: /model-image, readOnly: true}"),
         (Format::Compose, "target: /model-image, read_only: true}"),
@@ -63,7 +67,7 @@ fn a_model_elsewhere_in_the_image_is_found_in_the_whole_image() {
 fn a_file_has_no_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let file = Target { name: None, ..target(folder.path()) };
-    let error = print(&file, "s:1", &[], Format::Kube).unwrap_err().to_string();
+    let error = print(&file, "s:1", &[], Format::Kube, &planned).unwrap_err().to_string();
     let expected = "a manifest needs an image, not a file
   hint: gguf-packer build -t REGISTRY/NAME --push .
   hint: gguf-packer run REGISTRY/NAME --print kube";
@@ -88,7 +92,7 @@ fn a_manifest_takes_no_address_from_the_image() {
     let command = words("-m /models/m.gguf --port 1 --host 127.0.0.1 --api-prefix /x -c 1");
     let target = Target { command, ..target(folder.path()) };
     for format in [Format::Kube, Format::Compose, Format::Quadlet] {
-        let printed = print(&target, "s:1", &words("--port 9000"), format).unwrap();
+        let printed = print(&target, "s:1", &words("--port 9000"), format, &planned).unwrap();
         let text = printed.text;
         assert!(text.contains("/models/m.gguf") && text.contains("9000"), "{text}");
         assert!(
