@@ -126,8 +126,7 @@ impl Artifact {
 
 /// The type of most tensors, by llama.cpp's name: the original's names have two readings of some.
 fn file_type(model: &Model) -> String {
-    let name = gguf::file_type_name(model.file_type());
-    name.rsplit('/').next().unwrap_or(name).to_owned()
+    gguf::quantizer_name(gguf::file_type_name(model.file_type())).to_owned()
 }
 
 #[cfg(test)]

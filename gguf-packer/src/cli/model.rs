@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use crate::Error;
-use crate::gguf::{Header, shards};
+use crate::gguf::{Header, check_first_shard, shards};
 
 /// The headers of a model's file, or of all its shards, which is known to a person as `shown`.
 pub(super) fn headers(from: &Path, shown: &Path) -> Result<Vec<Header>, Error> {
+    check_first_shard(&shown.to_string_lossy())?;
     let name = from.file_name().and_then(|name| name.to_str());
     let Some(names) = name.and_then(shards) else { return Ok(vec![header(from, shown)?]) };
     let (mut headers, mut wrong) = (Vec::new(), Vec::new());

@@ -11,7 +11,7 @@ use super::model::{headers, named};
 use super::progress::Screen;
 use crate::Error;
 use crate::executor::process::crashed;
-use crate::executor::quantize::{arguments, failed, progress};
+use crate::executor::quantize::{arguments, failed, no_matrix, progress};
 use crate::executor::{Event, ToolRun, Unit};
 use crate::gguf::bytes;
 use crate::language::instruction::QuantizeOptions;
@@ -43,6 +43,7 @@ pub(super) fn run(args: &args::Quantize) -> Result<(), Error> {
     }
     check(args, &from, Some(shown))?;
     let screen = Screen::new(args.progress);
+    unmatched(args, &from)?.iter().for_each(|note| screen.say(note));
     let comparison = args.compare.as_deref().map(|text| Comparison {
         text,
         before: &args.from,
@@ -121,6 +122,19 @@ fn tensors(args: &args::Quantize) -> Vec<Error> {
     wrong
 }
 
+/// Notes about patterns of tensors that match none. Only a pattern without signs of a regular expression is looked for.
+fn unmatched(args: &args::Quantize, from: &Path) -> Result<Vec<String>, Error> {
+    let headers = headers(from, &args.from)?;
+    let names = || headers.iter().flat_map(|header| &header.tensors).map(|tensor| &tensor.name);
+    let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let patterns =
+        args.tensor_types.iter().filter_map(|text| Some((text, text.rsplit_once('=')?.0)));
+    Ok(patterns
+        .filter(|(_, pattern)| is_plain(pattern) && !names().any(|name| name.contains(pattern)))
+        .map(|(text, _)| format!("note: `--tensor-type {text}` matches no tensor of the model"))
+        .collect())
+}
+
 fn options(args: &args::Quantize, kind: &str) -> QuantizeOptions {
     QuantizeOptions {
         kind: kind.to_uppercase(),
@@ -160,7 +174,7 @@ fn quantize(
     let folder = Path::new(".");
     let run = ToolRun { folder, arguments: &words, on_line: &mut on_line, stop: &|| false };
     quantizer(run).map_err(|error| {
-        let crashed = crashed(&error);
+        let crashed = crashed(&error) && no_matrix(&error, &lines, &options).is_none();
         let error = failed(&error, &lines, &options);
         let requantized = lines.iter().any(|line| line.contains("requantizing from type"));
         if requantized {

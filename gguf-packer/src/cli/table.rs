@@ -1,7 +1,7 @@
 //! Tables: that of `list`, which is the document's, and plain ones.
 
 use super::output::cell;
-use crate::gguf::bytes;
+use crate::gguf::{bytes, quantizer_name};
 use crate::store::ListedImage;
 
 /// Between two columns, and before the first one.
@@ -89,7 +89,7 @@ fn row(image: &ListedImage, now: u64, full_id: bool) -> [String; 10] {
         or(&said.architecture, ""),
         or(&said.parameters, ""),
         or(&said.bits_per_weight, ""),
-        or(&said.file_type, ""),
+        said.file_type.as_deref().map_or("", quantizer_name).to_owned(),
         or(&said.usage, "unknown"),
         said.created.map_or("unknown".to_owned(), |created| ago(created, now)),
         bytes(said.size),
@@ -176,11 +176,11 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_that_of_the_document() {
+    fn the_table_is_that_of_the_document_with_the_quantizer_s_types() {
         let expected = r"
-      NAME                  TAG                  ID       ARCH    PARAMS     BPW          TYPE          USAGE         CREATED         SIZE
-  example/qwen2  0.5b-instruct-q4-k-m-demo  a0d46ab8fd9f  qwen2  494.03 M  6.35 bpw  IQ2_XXS/Q4_K_M  text-to-text  19 minutes ago  379.38 MiB
-  example/qwen2  0.5b-instruct-q5-k-m-demo  269bac3c0e20  qwen2  494.03 M  6.71 bpw  IQ3_XXS/Q5_K_M  text-to-text  30 minutes ago  400.62 MiB
+      NAME                  TAG                  ID       ARCH    PARAMS     BPW      TYPE      USAGE         CREATED         SIZE
+  example/qwen2  0.5b-instruct-q4-k-m-demo  a0d46ab8fd9f  qwen2  494.03 M  6.35 bpw  Q4_K_M  text-to-text  19 minutes ago  379.38 MiB
+  example/qwen2  0.5b-instruct-q5-k-m-demo  269bac3c0e20  qwen2  494.03 M  6.71 bpw  Q5_K_M  text-to-text  30 minutes ago  400.62 MiB
 ";
         assert_eq!(list(&both(), 11_800, false, None), expected[1..]);
     }

@@ -220,6 +220,9 @@ pub fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Err
     if *error == stopped() {
         return error.clone();
     }
+    if let Some(error) = no_matrix(error, lines, options) {
+        return error;
+    }
     let text = error.to_string();
     let reason = lines.iter().rev().find_map(|line| Some(line.split_once(REASON)?.1.trim()));
     let what = reason.unwrap_or_else(|| text.lines().next().unwrap_or_default());
@@ -244,6 +247,22 @@ pub fn failed(error: &Error, lines: &[String], options: &QuantizeOptions) -> Err
         return error.hint("quantize from a file with F32, F16 or BF16 tensors");
     }
     if crashed { error.hint(DAMAGED) } else { error }
+}
+
+/// The error of a quantizer that ended before it named the model: it reads the importance matrix first, and crashes with
+/// some files that are none.
+pub(crate) fn no_matrix(
+    error: &Error,
+    lines: &[String],
+    options: &QuantizeOptions,
+) -> Option<Error> {
+    let said = |words: &str| lines.iter().any(|line| line.contains(words));
+    let has_begun =
+        [": quantizing '", ": calculating ", "llama_model_loader: "].into_iter().any(said);
+    let unread = said("failed to load imatrix") || said("missing imatrix metadata");
+    let file = options.imatrix.as_ref().filter(|_| unread || (crashed(error) && !has_begun))?;
+    let what = format!("quantizing to {} failed: {file} is not an importance matrix", options.kind);
+    Some(Error::new(what).hint("make one with llama.cpp's llama-imatrix, and name its file"))
 }
 
 #[cfg(test)]

@@ -210,3 +210,22 @@ fn progress_is_read_from_the_log() {
         assert_eq!(progress(line), None, "{line}");
     }
 }
+
+#[test]
+fn a_file_that_is_no_importance_matrix_is_told() {
+    let options = QuantizeOptions { imatrix: Some("i.dat".to_owned()), ..options("Q4_K_M") };
+    let told = |line: &str, options: &QuantizeOptions| {
+        failed(&Error::tool("the quantizer crashed"), &[line.to_owned()], options).to_string()
+    };
+    let expected = "quantizing to Q4_K_M failed: i.dat is not an importance matrix\n  \
+        hint: make one with llama.cpp's llama-imatrix, and name its file";
+    assert_eq!(told("load_imatrix: missing imatrix metadata in file i.dat", &options), expected);
+    assert_eq!(told("terminate called after throwing an instance", &options), expected);
+    for (line, options) in [
+        ("llama_quantize: quantizing 'a' to 'b' as Q4_K_M", &options),
+        ("terminate called", &QuantizeOptions { imatrix: None, ..options.clone() }),
+    ] {
+        let text = told(line, options);
+        assert!(text.contains("the quantizer crashed") && text.contains(DAMAGED), "{text}");
+    }
+}

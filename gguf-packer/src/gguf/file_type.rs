@@ -61,6 +61,12 @@ pub fn file_type_name(number: u32) -> &'static str {
     NAMES.iter().find(|row| row.0 == number & !1024).map_or(UNKNOWN.1, |row| row.1)
 }
 
+/// A name of [`file_type_name`] as llama.cpp's quantizer has it alone.
+#[must_use]
+pub fn quantizer_name(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
 /// The `general.file_type` of `parts`, files of one model.
 pub(super) fn file_type(parts: &[Header], diffusion: bool) -> u32 {
     let said = parts.iter().find_map(|header| header.number("general.file_type"));
@@ -122,6 +128,8 @@ mod tests {
         assert_eq!(file_type_name(1 | 1024), "F16");
         assert_eq!(file_type_name(19), "IQ2_XXS");
         assert_eq!(file_type_name(99), "Unknown");
+        assert_eq!(quantizer_name(file_type_name(15)), "Q4_K_M");
+        assert_eq!(quantizer_name("Q8_0"), "Q8_0");
     }
 
     #[test]

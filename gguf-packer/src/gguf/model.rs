@@ -174,6 +174,20 @@ pub fn shards(path: &str) -> Option<Vec<String>> {
     Some((1..=total).map(|at| format!("{stem}-{at:05}-of-{count}.gguf")).collect())
 }
 
+/// Refuses a file that is named as a shard, but not as the first one: llama.cpp reads a model through that.
+///
+/// # Errors
+/// When it is another shard.
+pub fn check_first_shard(path: &str) -> Result<(), Error> {
+    let Some(all) = shards(path) else { return Ok(()) };
+    let at = all.iter().position(|shard| shard == path).unwrap_or_default();
+    if at == 0 {
+        return Ok(());
+    }
+    let text = format!("{path} is part {} of {} of a model", at + 1, all.len());
+    Err(Error::usage(text).hint(format!("name the first part: {}", all[0])))
+}
+
 #[cfg(test)]
 #[path = "model_tests.rs"]
 mod tests;

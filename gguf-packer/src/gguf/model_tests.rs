@@ -73,3 +73,14 @@ fn shards_that_do_not_belong_together_are_refused() {
     let error = Model::new(vec![shard(0, 2), shard(0, 2)]).unwrap_err().to_string();
     assert_eq!(error, "according to its header, shard 2 is shard 1");
 }
+
+#[test]
+fn only_the_first_shard_names_a_model() {
+    for good in ["m.gguf", "/x/m-00001-of-00003.gguf"] {
+        check_first_shard(good).unwrap();
+    }
+    let error = check_first_shard("/x/m-00002-of-00003.gguf").unwrap_err().to_string();
+    let expected = "/x/m-00002-of-00003.gguf is part 2 of 3 of a model\n  \
+        hint: name the first part: /x/m-00001-of-00003.gguf";
+    assert_eq!(error, expected);
+}

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::compat::Texts;
 use crate::Error;
 use crate::digest::Digest;
-use crate::gguf::{Header, Kind, Model, shards};
+use crate::gguf::{Header, Kind, Model, check_first_shard, shards};
 use crate::image::command::{self, Role};
 use crate::image::path;
 
@@ -89,6 +89,7 @@ impl Target {
     }
 
     fn file(file: &Path) -> Result<Self, Error> {
+        check_first_shard(&file.to_string_lossy())?;
         let file = file.canonicalize().map_err(|e| Error::io("read", file, &e))?;
         let (Some(folder), Some(name)) =
             (file.parent(), file.file_name().and_then(|name| name.to_str()))

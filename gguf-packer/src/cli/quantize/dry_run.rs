@@ -15,7 +15,7 @@ use crate::cli::{args, output, table};
 use crate::executor::ToolRun;
 use crate::executor::quantize::dry_run::{DryRun, Prediction};
 use crate::executor::quantize::{arguments, failed};
-use crate::gguf::{Header, Model, bytes, file_type_name};
+use crate::gguf::{Header, Model, bytes, file_type_name, quantizer_name};
 use crate::language::types;
 
 /// Lines of the quantizer that an error shows.
@@ -73,7 +73,7 @@ pub(super) fn run(args: &args::Quantize, from: &Path, matrix: Option<&Path>) -> 
     output::json(&Report {
         model: &args.from,
         size: model.size(),
-        kind: file_type_name(model.file_type()),
+        kind: quantizer_name(file_type_name(model.file_type())),
         types: &types,
         impossible: &impossible,
     })
@@ -140,7 +140,7 @@ fn table(
 ) -> String {
     let mut rows = vec![["TYPE", "SIZE", "BPW", "RATIO", "NEEDS"].map(str::to_owned)];
     rows.push([
-        format!("now {}", file_type_name(model.file_type())),
+        format!("now {}", quantizer_name(file_type_name(model.file_type()))),
         bytes(model.size()),
         format!("{:.2}", model.bits_per_weight()),
         "1.000".to_owned(),
