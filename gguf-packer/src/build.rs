@@ -101,7 +101,7 @@ pub fn build(request: &Request<'_>, world: &World<'_>) -> Result<Built, Error> {
             job.run()?
         };
         let described = describe(request, world, &files)
-            .map_err(|e| at_command(request.script.file(), &job.resolved, &e))?;
+            .map_err(|e| at_command(request.script, &job.resolved, &e))?;
         images.push((platform.clone(), described, files));
     }
     let id = store(request, world, &images)?;
@@ -174,6 +174,7 @@ impl<'a> Job<'a> {
         then(&executor::Settings {
             store: self.world.store,
             file: self.request.script.file(),
+            text: self.request.script.text(),
             folder: self.request.folder.clone(),
             contexts: &self.request.contexts,
             images: Images { find: &find, layout: &of_layout },
@@ -254,13 +255,13 @@ fn layout(store: &Store, folder: &str, tag: Option<&str>) -> Result<Digest, Erro
 }
 
 /// `error` with the place of the `CMD` that it is about, if the file has one.
-pub(crate) fn at_command(file: &str, resolved: &language::Resolved, error: &Error) -> Error {
+pub(crate) fn at_command(script: &Script, resolved: &language::Resolved, error: &Error) -> Error {
     let stages = &resolved.stages;
     let mut index = Some(resolved.target);
     while let Some(stage) = index.and_then(|index| stages.get(index)) {
         let is_command = |step: &&Step| matches!(step.instruction, Instruction::Cmd(_));
         if let Some(step) = stage.steps.iter().rev().find(is_command) {
-            return executor::located(file, step.at, &step.text, error);
+            return executor::located((script.file(), script.text()), step.at, &step.text, error);
         }
         index = if let Origin::Stage(below) = stage.from { Some(below) } else { None };
     }

@@ -55,6 +55,8 @@ pub struct Settings<'a> {
     pub store: &'a Store,
     /// The file that is built, as errors call it.
     pub file: &'a str,
+    /// Its text, of which errors show a line; a step that BuildKit runs has none.
+    pub text: &'a str,
     /// The folder that is built.
     pub folder: Folder,
     /// Named contexts.

@@ -324,8 +324,7 @@ impl Job<'_> {
             other_platform: &other_platform,
         };
         let built = self.stage(&plan, &store, &backend)?;
-        let at_command =
-            |error: &Error| crate::build::at_command(self.script.file(), &resolved, error);
+        let at_command = |error: &Error| crate::build::at_command(self.script, &resolved, error);
         then(Planned { backend: &backend, store: &store, built, at_command: &at_command })
     }
 
@@ -341,6 +340,7 @@ impl Job<'_> {
         let settings = Settings {
             store,
             file: self.script.file(),
+            text: self.script.text(),
             folder: Folder::default(),
             contexts: &BTreeMap::new(),
             images: Images { find: &none, layout: &no_layout },

@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
 
     /// `error` with the place of the instruction that it is about.
     pub(super) fn locate(&self, node: &Node, error: &Error) -> Error {
-        located(self.settings.file, node.at, &node.text, error)
+        located((self.settings.file, self.settings.text), node.at, &node.text, error)
     }
 
     /// Where the instruction with this text stands, the first one.
@@ -101,15 +101,25 @@ impl<'a> Run<'a> {
     }
 }
 
-/// `error` with the place and the text of the instruction that it is about.
-pub(crate) fn located(file: &str, at: Position, instruction: &str, error: &Error) -> Error {
+/// `error` with the place of the instruction that it is about, in the file with this name and text, and with its first
+/// line: as it is written, or else `instruction`.
+pub(crate) fn located(
+    (file, text): (&str, &str),
+    at: Position,
+    instruction: &str,
+    error: &Error,
+) -> Error {
     // A step that BuildKit runs has no place of its own.
     if at.line == 0 {
         return error.clone();
     }
-    let text = error.to_string();
-    let (what, rest) = text.split_once('\n').unwrap_or((&text, ""));
-    let line = format!("{file}:{}:{}: {what}\n  | {}", at.line, at.column, shortened(instruction));
+    let shown = match text.lines().nth(at.line - 1) {
+        Some(line) => format!("{} | {}", at.line, shortened(line.trim())),
+        None => format!("| {}", shortened(instruction)),
+    };
+    let error = error.to_string();
+    let (what, rest) = error.split_once('\n').unwrap_or((&error, ""));
+    let line = format!("{file}:{}:{}: {what}\n  {shown}", at.line, at.column);
     Error::new(if rest.is_empty() { line } else { format!("{line}\n{rest}") })
 }
 

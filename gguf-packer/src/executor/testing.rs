@@ -92,6 +92,7 @@ impl Bench {
         then(&Settings {
             store: &self.store,
             file: "GGUFPackerfile",
+            text: "",
             folder: Folder {
                 path: self.at(""),
                 ignore: self.ignore.clone(),

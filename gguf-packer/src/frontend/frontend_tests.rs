@@ -259,12 +259,14 @@ fn errors_have_the_same_words_and_their_place() {
         let context = bench.at("").display().to_string();
         let other = bench.folder.path().join("other").display().to_string();
         let own = own.replace(&context, "the build context").replace(&other, "the build context");
-        assert_eq!(status.message, own, "{text}");
         let [source] = &status.details[..] else { panic!("{text}: {status:?}") };
         assert_eq!(source.type_url, "github.com/moby/buildkit/errdefs.Source+json");
         let told: Value = serde_json::from_slice(&source.value).unwrap();
         let line = &told["ranges"][0]["start"]["line"];
         assert!(own.contains(&format!("GGUFPackerfile:{line}:")), "{told} for {own}");
+        // The bench knows no text of the file, so its errors show instructions without their line.
+        let unnumbered = |text: &str| text.replace(&format!("\n  {line} | "), "\n  | ");
+        assert_eq!(unnumbered(&status.message), unnumbered(&own), "{text}");
     }
 }
 

@@ -220,6 +220,7 @@ impl Step<'_> {
             let settings = executor::Settings {
                 store: &store,
                 file: "",
+                text: "",
                 folder: Folder { path: folder.to_owned(), ..Folder::default() },
                 contexts: &nothing,
                 images: Images { find: &find, layout: &layout },

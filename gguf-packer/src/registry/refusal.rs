@@ -32,8 +32,11 @@ pub(super) fn of(session: &Session<'_>, response: Response) -> Error {
     let told: Option<Told> = serde_json::from_slice(&body).ok();
     let reasons = told.map(|told| told.errors).unwrap_or_default();
     let code = reasons.first().map(|reason| reason.code.as_str()).unwrap_or_default();
-    let lines: Vec<String> =
-        reasons.iter().map(|reason| format!("{}: {}", reason.code, reason.message)).collect();
+    let line = |reason: &Reason| match (reason.code.as_str(), reason.message.trim()) {
+        (code, "") => code.to_owned(),
+        (code, message) => format!("{code}: {message}"),
+    };
+    let lines: Vec<String> = reasons.iter().map(line).collect();
     explained(session, status, code).log(lines)
 }
 

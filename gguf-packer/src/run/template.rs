@@ -15,7 +15,8 @@ const NO_SYSTEM_ROLE: &str = "ystem role not supported";
 /// Models whose template refuses the system role find the prompt at the beginning of the first message.
 pub(super) fn with_system_prompt(template: Option<&str>, prompt: &str) -> String {
     let template = template.filter(|text| !text.is_empty() && *text != "chatml").unwrap_or(CHATML);
-    let prompt = quoted(prompt.strip_suffix('\n').unwrap_or(prompt));
+    let ending = ["\r\n", "\n"].into_iter().find_map(|end| prompt.strip_suffix(end));
+    let prompt = quoted(ending.unwrap_or(prompt));
     let own = "messages and messages[0]['role'] in ['system', 'developer']";
     let first = if template.contains(NO_SYSTEM_ROLE) {
         format!(
@@ -48,6 +49,14 @@ mod tests {
                         'developer'] else [{'role': 'system', 'content': 'It\\'s \\\\n.\\nBe kind.'}] + messages \
                         -%}\n{{ messages }}";
         assert_eq!(with_system_prompt(Some("{{ messages }}"), "It's \\n.\nBe kind.\n"), expected);
+    }
+
+    #[test]
+    fn the_end_of_the_last_line_is_no_part_of_the_prompt() {
+        for prompt in ["Be kind.", "Be kind.\n", "Be kind.\r\n"] {
+            let template = with_system_prompt(Some("x"), prompt);
+            assert!(template.contains("'content': 'Be kind.'}"), "{template}");
+        }
     }
 
     #[test]
