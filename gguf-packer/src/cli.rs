@@ -25,6 +25,7 @@ mod signing;
 mod table;
 mod words;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -108,10 +109,24 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let words = words::sorted(std::env::args_os().collect(), &Cli::command());
-    let cli = Cli::parse_from(words);
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(told) => return said(&told),
+    };
     let context = Context { store: cli.store };
     match run(&cli.command, &context) {
         Ok(code) => code,
+        Err(error) => {
+            output::say(&format!("error: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Prints a help or the version, or what is wrong with the words.
+fn said(told: &clap::Error) -> ExitCode {
+    match output::written(told.print().and_then(|()| std::io::stdout().flush())) {
+        Ok(()) => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(1)),
         Err(error) => {
             output::say(&format!("error: {error}"));
             ExitCode::from(error.exit_code())

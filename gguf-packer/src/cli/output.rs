@@ -43,7 +43,12 @@ pub(super) fn print(text: &str) -> Result<(), Error> {
 /// Prints what is no text.
 pub(super) fn bytes(bytes: &[u8]) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// Whether something was written. A reader who has gone is no error.
+pub(super) fn written(result: std::io::Result<()>) -> Result<(), Error> {
+    match result {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Error::new(format!("cannot write the result: {error}")))
         }

@@ -1,4 +1,5 @@
 //! Sorts the words of `estimate` before they are read: what is not ours and stands behind the model is llama-server's.
+//! `help COMMAND` becomes `COMMAND --help`.
 
 use std::ffi::OsString;
 
@@ -6,7 +7,11 @@ use clap::{Arg, Command};
 
 /// `words` with those of llama-server behind `--`.
 pub(super) fn sorted(words: Vec<OsString>, program: &Command) -> Vec<OsString> {
-    let Some(at) = command_at(&words).filter(|at| words[*at] == "estimate") else { return words };
+    let command = command_at(&words);
+    if let Some(at) = command.filter(|at| words[*at] == "help") {
+        return help(words, at);
+    }
+    let Some(at) = command.filter(|at| words[*at] == "estimate") else { return words };
     let Some(command) = program.find_subcommand("estimate") else { return words };
     let mut words = words.into_iter();
     let mut ours: Vec<OsString> = words.by_ref().take(at + 1).collect();
@@ -44,6 +49,13 @@ pub(super) fn sorted(words: Vec<OsString>, program: &Command) -> Vec<OsString> {
         ours.append(&mut theirs);
     }
     ours
+}
+
+/// `help COMMAND` is `COMMAND --help`.
+fn help(mut words: Vec<OsString>, at: usize) -> Vec<OsString> {
+    words.remove(at);
+    words.push("--help".into());
+    words
 }
 
 /// Where the command is: behind options of the program, of which one has a value.
@@ -113,6 +125,10 @@ mod tests {
             ("g estimate -h", "g estimate -h"),
             ("g run m -- estimate", "g run m -- estimate"),
             ("g", "g"),
+            ("g help", "g --help"),
+            ("g --store d help estimate", "g --store d estimate --help"),
+            ("g help store check", "g store check --help"),
+            ("g run help", "g run help"),
         ] {
             assert_eq!(line(given), expected, "{given}");
         }

@@ -11,6 +11,9 @@ use crate::{Error, PLANNER};
 /// What stands before the answer, among the lines of llama.cpp's log.
 const ANSWER: &str = "__answer ";
 
+/// What the planner adds when llama-server's parser refuses the options.
+const REFUSED: &str = "error: llama-server does not take these options";
+
 /// Lines of the log that an error shows.
 const TAIL: usize = 12;
 
@@ -210,6 +213,9 @@ fn explain(failed: Option<Error>, log: &[String]) -> Error {
     if failed.as_ref().is_some_and(process::crashed) {
         return crash(what.as_deref());
     }
+    if log.iter().any(|line| line.contains(REFUSED)) {
+        return refused(what.as_deref().unwrap_or_default(), log);
+    }
     let what = what.or_else(|| failed.map(|error| error.what().to_owned()));
     let what = what.unwrap_or_else(|| "the planner ended without an answer".to_owned());
     let tail = &log[log.len().saturating_sub(TAIL)..];
@@ -220,6 +226,20 @@ fn explain(failed: Option<Error>, log: &[String]) -> Error {
     } else {
         error
     }
+}
+
+/// Options that llama-server's parser does not take. After its reason it prints the option's part of its help.
+fn refused(what: &str, log: &[String]) -> Error {
+    let what = what.trim_start_matches("error: ");
+    // The functions of C++ say no more than their names.
+    let name =
+        ["stof", "stoi", "stoul", "stoull"].into_iter().find_map(|name| what.strip_suffix(name));
+    let what = name.map_or(what.to_owned(), |what| format!("{what}it takes numbers"));
+    let help = log.iter().skip_while(|line| line.trim() != "usage:").skip(1);
+    let help = help.take_while(|line| !line.starts_with("to show ") && !line.contains(REFUSED));
+    Error::usage(format!("llama-server refuses the options: {what}"))
+        .log(help.cloned())
+        .hint("see all options: llama-server --help")
 }
 
 /// Options that llama.cpp does not refuse, but crashes with. What it prints then is for its authors.
@@ -261,6 +281,23 @@ mod tests {
             words(&request).join(" "),
             "--virtual gpu:1073741824:GPU0 --virtual igpu:1073741824:GPU1 --fit --layers 3 -- --model a.gguf"
         );
+    }
+
+    #[test]
+    fn a_refused_option_is_told_once() {
+        let told = |log: &[&str]| {
+            let log: Vec<String> = log.iter().chain(&[REFUSED]).map(|&line| line.into()).collect();
+            explain(None, &log).to_string()
+        };
+        let hint = "\n  hint: see all options: llama-server --help";
+        let expected = "llama-server refuses the options: invalid argument: --bogus";
+        assert_eq!(told(&["error: invalid argument: --bogus"]), format!("{expected}{hint}"));
+        let usage =
+            ["usage:", "-ts,   --tensor-split N0,N1,…", "to show complete usage, run with -h"];
+        let error = "error while handling argument \"-ts\": stof";
+        let expected = "llama-server refuses the options: error while handling argument \"-ts\": \
+            it takes numbers\n  | -ts,   --tensor-split N0,N1,…";
+        assert_eq!(told(&[&[error][..], &usage].concat()), format!("{expected}{hint}"));
     }
 
     #[test]
