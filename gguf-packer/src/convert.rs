@@ -21,12 +21,14 @@ mod parts;
 mod testing;
 pub mod upstream;
 pub mod vocab;
+pub mod why;
 
 use checkpoint::Checkpoint;
 use family::Family;
 use key::Keys;
 use lora::Adapter;
 use native::{Job, Kind};
+use why::{Why, left};
 
 /// Changes when what we write for the same checkpoint changes: remembered conversions are forgotten then.
 pub(crate) const REVISION: u32 = 1;
@@ -91,15 +93,29 @@ pub fn convert(request: &Request<'_>, means: &Means, watch: &mut Watch<'_>) -> R
     };
     let part = Part::begin(request.out)?;
     let request = Request { out: part.path(), ..*request };
-    if means.by != Some(By::Upstream) && native(&source, &request, watch)? {
-        return part.finish().map(|()| By::Native);
+    let mut name = checked.architecture;
+    if means.by != Some(By::Upstream) {
+        match native(&source, &request, watch)? {
+            Ok(()) => return part.finish().map(|()| By::Native),
+            Err(why) if why.instead.is_some() || means.by == Some(By::Native) => {
+                return Err(refused(&name, &why));
+            }
+            Err(why) if !why.text.is_empty() => name = format!("{name} ({})", why.text),
+            Err(_) => {}
+        }
     }
-    if means.by == Some(By::Native) {
-        let what = format!("gguf-packer's own converter cannot convert {}", checked.architecture);
-        return Err(Error::new(what).hint("use llama.cpp's converter: --by upstream"));
-    }
-    upstream::convert(&request, &checked.architecture, means, watch)?;
+    upstream::convert(&request, &name, means, watch)?;
     part.finish().map(|()| By::Upstream)
+}
+
+/// The error of what is not converted in this process, and goes to no other converter.
+fn refused(architecture: &str, why: &Why) -> Error {
+    let reason = if why.text.is_empty() { String::new() } else { format!(": {}", why.text) };
+    if let Some(instead) = why.instead {
+        return Error::new(format!("no converter takes this {architecture}{reason}")).hint(instead);
+    }
+    Error::new(format!("gguf-packer's own converter cannot convert {architecture}{reason}"))
+        .hint("use llama.cpp's converter: --by upstream")
 }
 
 /// What is converted.
@@ -109,38 +125,48 @@ enum Source<'a> {
     Adapter(Option<Adapter>, &'a Path),
 }
 
-/// Converts in this process, where that gives what upstream's converter gives; says whether it did.
+/// Converts in this process, where that gives what upstream's converter gives; else says why it does not.
 fn native(
     source: &Source<'_>,
     request: &Request<'_>,
     watch: &mut Watch<'_>,
-) -> Result<bool, Error> {
-    let Some(kind) = Kind::from_name(request.kind) else { return Ok(false) };
+) -> Result<Result<(), Why>, Error> {
+    let Some(kind) = Kind::from_name(request.kind) else {
+        return Ok(Err(left(format!("it does not write {}", request.kind))));
+    };
     let mut step = |done, total| {
         (watch.step)(done, total);
         if (watch.stop)() { Err(Error::new("the conversion was canceled")) } else { Ok(()) }
     };
     match source {
         Source::Model(checkpoint) => {
-            let Some(family) = Family::of(checkpoint) else { return Ok(false) };
+            let family = match Family::of(checkpoint) {
+                Ok(family) => family,
+                Err(why) => return Ok(Err(why)),
+            };
             let Some(tokenizer) = vocab::keys(request.dir, &checkpoint.config, family)? else {
-                return Ok(false);
+                return Ok(Err(left(family::TOKENIZER)));
             };
             let general = |counts| general::keys(request.dir, &checkpoint.config, counts);
             let job = Job { out: request.out, kind, tokenizer, general: &general };
             native::convert(checkpoint, family, job, &mut step)?;
         }
         Source::Adapter(adapter, base) => {
-            let Some(adapter) = adapter else { return Ok(false) };
+            let Some(adapter) = adapter else {
+                return Ok(Err(left("its weights are not safetensors")));
+            };
             let base = Checkpoint::without_weights(base)?;
-            let Some(family) = adapter.family(&base) else { return Ok(false) };
+            let family = match adapter.family(&base) {
+                Ok(family) => family,
+                Err(why) => return Ok(Err(why)),
+            };
             // An adapter's own config says little; the base's says nothing about it.
             let general = |counts| general::keys(request.dir, &serde_json::Value::Null, counts);
             let job = Job { out: request.out, kind, tokenizer: Keys::new(), general: &general };
             adapter.convert(&base, family, job, &mut step)?;
         }
     }
-    Ok(true)
+    Ok(Ok(()))
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::checkpoint::{Checkpoint, Dtype};
+use super::checkpoint::{Checkpoint, Dtype, Tensor};
 use super::kept::kept;
+use super::why::{self, Why, left};
 
 /// A family that is converted as upstream's converter does it, to the byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,33 +88,49 @@ const FILES: &[&str] = &[
     "training_config.json",
 ];
 
+/// The reason of a checkpoint whose tokenizer is not read here.
+pub(super) const TOKENIZER: &str =
+    "its tokenizer is of a kind that only llama.cpp's converter reads";
+
 /// Types of rope scaling that are written here.
 const ROPES: &[&str] = &["default", "linear", "yarn", "llama3", "longrope"];
 
 impl Family {
     /// The family of a checkpoint, when what is written of it here is what upstream's converter writes.
-    #[must_use]
-    pub fn of(checkpoint: &Checkpoint) -> Option<Self> {
-        let plain = |dtype: &Dtype| !matches!(dtype, Dtype::Other(_));
-        let mut weights = checkpoint.tensors.iter().filter(|tensor| kept(&tensor.name));
-        let readable = !checkpoint.tensors.is_empty()
-            && weights.all(|tensor| plain(&tensor.dtype) && tensor.elements() > 0);
-        Self::of_config(&checkpoint.dir, &checkpoint.config).filter(|_| readable)
+    ///
+    /// # Errors
+    /// With the reason why it is not.
+    pub fn of(checkpoint: &Checkpoint) -> Result<Self, Why> {
+        let family = Self::of_config(&checkpoint.dir, &checkpoint.config)?;
+        if checkpoint.tensors.is_empty() {
+            return Err(left("its weights are not safetensors"));
+        }
+        match checkpoint.tensors.iter().filter(|tensor| kept(&tensor.name)).find_map(unwritten) {
+            Some(why) => Err(why),
+            None => Ok(family),
+        }
     }
 
     /// The family that a config in the folder `dir` is of; the weights are not looked at.
-    #[must_use]
-    pub fn of_config(dir: &Path, config: &Value) -> Option<Self> {
-        let name = config["architectures"][0].as_str()?;
-        let row = NAMES.iter().find(|row| row.0 == name && config["model_type"] == row.1)?;
-        let said = |key: &&str| config.get(*key).is_some_and(|value| !value.is_null());
-        let special = KEYS.iter().any(said)
-            || FILES.iter().any(|file| dir.join(file).is_file())
-            || config["is_causal"] == false
-            || config["use_bidirectional_attention"] == true
-            || (row.2 == Self::Qwen3 && ranks(dir, config))
-            || unknown_tokenizer(dir);
-        (!special && layers(config) && rope(config, row.2)).then_some(row.2)
+    ///
+    /// # Errors
+    /// With the reason why it is of none.
+    pub fn of_config(dir: &Path, config: &Value) -> Result<Self, Why> {
+        let name = config["architectures"][0].as_str().unwrap_or_default();
+        let row = NAMES.iter().find(|row| row.0 == name).ok_or_else(|| left(""))?;
+        if let Some(key) = special(config, row) {
+            return Err(why::key(key, &config[key]));
+        }
+        if let Some(file) = FILES.iter().find(|file| dir.join(file).is_file()) {
+            return Err(left(format!("it has a {file}")));
+        }
+        if row.2 == Self::Qwen3 && ranks(dir, config) {
+            return Err(left("it ranks documents"));
+        }
+        if unknown_tokenizer(dir) {
+            return Err(left(TOKENIZER));
+        }
+        Ok(row.2)
     }
 
     /// Its name in a GGUF file.
@@ -129,6 +146,33 @@ impl Family {
             Self::Phi2 => "phi2",
             Self::Phi3 => "phi3",
         }
+    }
+}
+
+/// The key of a config that makes upstream's converter write something that is not written here.
+fn special(config: &Value, row: &(&str, &str, Family)) -> Option<&'static str> {
+    let said = |key: &str| config.get(key).is_some_and(|value| !value.is_null());
+    let rope_key =
+        if config.get("rope_parameters").is_some() { "rope_parameters" } else { "rope_scaling" };
+    let first = (config["model_type"] != row.1).then_some("model_type");
+    first
+        .or_else(|| KEYS.iter().copied().find(|key| said(key)))
+        .or_else(|| (config["is_causal"] == false).then_some("is_causal"))
+        .or_else(|| {
+            let key = "use_bidirectional_attention";
+            (config[key] == true).then_some(key)
+        })
+        .or_else(|| (!layers(config)).then_some("layer_types"))
+        .or_else(|| (!rope(config, row.2)).then_some(rope_key))
+}
+
+/// Why a tensor cannot be read, or is none that is written.
+pub(super) fn unwritten(tensor: &Tensor) -> Option<Why> {
+    let Tensor { name, dtype, .. } = tensor;
+    match dtype {
+        Dtype::Other(dtype) => Some(left(format!("its tensor {name} has the type {dtype}"))),
+        _ if tensor.elements() == 0 => Some(left(format!("its tensor {name} is empty"))),
+        _ => None,
     }
 }
 
@@ -225,7 +269,7 @@ mod tests {
     fn of(config: &Value) -> Option<Family> {
         let made = Made::new(config);
         made.weights("model.safetensors", &llama_rows());
-        Family::of(&Checkpoint::open(made.dir()).unwrap())
+        Family::of(&Checkpoint::open(made.dir()).unwrap()).ok()
     }
 
     fn with(key: &str, value: Value) -> Option<Family> {
@@ -273,13 +317,35 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_names_what_is_special() {
+        let why = |key: &str, value: Value| {
+            let mut config = llama_config();
+            config[key] = value;
+            let made = Made::new(&config);
+            made.weights("model.safetensors", &llama_rows());
+            Family::of(&Checkpoint::open(made.dir()).unwrap()).unwrap_err().text
+        };
+        let dynamic = why("rope_scaling", json!({"type": "dynamic"}));
+        assert_eq!(dynamic, r#"its config.json has rope_scaling {"type":"dynamic"}"#);
+        let five = why("rope_parameters", json!({"rope_theta": 1.0}));
+        assert_eq!(five, r#"its config.json has rope_parameters {"rope_theta":1.0}"#);
+        assert_eq!(why("architectures", json!(["MixtralForCausalLM"])), "");
+        let made = Made::new(&llama_config());
+        let mut rows = llama_rows();
+        rows[0].1 = "I16";
+        made.weights("model.safetensors", &rows);
+        let why = Family::of(&Checkpoint::open(made.dir()).unwrap()).unwrap_err().text;
+        assert!(why.starts_with("its tensor ") && why.ends_with(" has the type I16"), "{why}");
+    }
+
+    #[test]
     fn files_beside_the_weights_and_their_type_count_too() {
         let made = Made::new(&llama_config());
         let mut rows = llama_rows();
         rows[1].1 = "F64";
         rows[1].2 = vec![8];
         made.weights("model.safetensors", &llama_rows());
-        let family = || Family::of(&Checkpoint::open(made.dir()).unwrap());
+        let family = || Family::of(&Checkpoint::open(made.dir()).unwrap()).ok();
         assert_eq!(family(), Some(Family::Llama));
         made.write("hf_quant_config.json", "{}");
         assert_eq!(family(), None);
@@ -302,7 +368,7 @@ mod tests {
         config["model_type"] = json!("qwen3");
         let made = Made::new(&config);
         made.weights("model.safetensors", &llama_rows());
-        let family = || Family::of(&Checkpoint::open(made.dir()).unwrap());
+        let family = || Family::of(&Checkpoint::open(made.dir()).unwrap()).ok();
         assert_eq!(family(), Some(Family::Qwen3));
         made.write("README.md", "---\n---\n# Qwen3-Reranker-0.6B\n");
         assert_eq!(family(), None);

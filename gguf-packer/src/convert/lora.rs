@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::checkpoint::{Checkpoint, Dtype, Tensor};
+use super::checkpoint::{Checkpoint, Tensor};
 use super::config::{self, Config};
-use super::family::Family;
+use super::family::{Family, unwritten};
 use super::kept::kept;
 use super::key::{Key, Keys};
 use super::native::names::{self, Change};
 use super::native::shape::Sizes;
 use super::native::write::{self, Data, Planned};
 use super::native::{self, Counts, Job, Kind};
+use super::why::{self, Why, left};
 use crate::Error;
 
 /// The file with the settings of an adapter.
@@ -55,19 +56,31 @@ impl Adapter {
     }
 
     /// The family of the base, when what is written of the adapter here is what upstream's converter writes.
-    #[must_use]
-    pub fn family(&self, base: &Checkpoint) -> Option<Family> {
-        let family = Family::of_config(&base.dir, &base.config)?;
-        let plain = |tensor: &Tensor| {
-            let known = !matches!(tensor.dtype, Dtype::Other(_));
-            known && tensor.elements() > 0 && halves(&tensor.name).is_some()
+    ///
+    /// # Errors
+    /// With the reason why it is not.
+    pub fn family(&self, base: &Checkpoint) -> Result<Family, Why> {
+        // A reason in the base's config ends no conversion here: its weights are not read.
+        let family = Family::of_config(&base.dir, &base.config).map_err(|why| left(why.text))?;
+        let special = |tensor: &Tensor| {
+            let is_half = halves(&tensor.name).is_some() && !tensor.name.contains("embed_tokens");
+            if is_half { unwritten(tensor) } else { Some(why::adapter(&tensor.name)) }
         };
+        // The reason that ends every conversion goes before others.
+        let reasons: Vec<Why> = self.tensors.iter().filter_map(special).collect();
+        if let Some(why) = reasons.iter().find(|why| why.instead.is_some()).or(reasons.first()) {
+            return Err(why.clone());
+        }
+        if self.tensors.is_empty() {
+            return Err(left("it has no tensors"));
+        }
         let tokens =
             self.config.get("alora_invocation_tokens").is_some_and(|value| !value.is_null());
         let text = self.config["invocation_string"].as_str().is_some_and(|text| !text.is_empty());
-        let embeddings = |tensor: &Tensor| tensor.name.contains("embed_tokens");
-        let plain = self.tensors.iter().all(|tensor| plain(tensor) && !embeddings(tensor));
-        (plain && !self.tensors.is_empty() && (tokens || !text)).then_some(family)
+        if text && !tokens {
+            return Err(left(format!("its {CONFIG} has an invocation_string without its tokens")));
+        }
+        Ok(family)
     }
 
     /// Converts it. The weights of the base are not read.

@@ -3,6 +3,7 @@
 It ends when gguf-packer does, runs no code of a checkpoint's, and says in lines of JSON behind a mark how far it is and why
 it failed. --look says what this Python lacks, and imports nothing."""
 
+import importlib.metadata
 import importlib.util
 import io
 import json
@@ -36,6 +37,22 @@ def look():
         if not found:
             missing.append("protobuf" if name == "google.protobuf" else "pyyaml" if name == "yaml" else name)
     say(version=".".join(map(str, sys.version_info[:3])), missing=missing)
+
+
+def tell_other_release(folder):
+    """Another release of transformers than upstream's requirements name may give other keys, and so another file."""
+    wanted, requirements = None, os.path.join(folder, "requirements")
+    for name in sorted(os.listdir(requirements)):
+        with open(os.path.join(requirements, name), encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("transformers=="):
+                    wanted = line.split("==")[1].strip()
+    try:
+        found = importlib.metadata.version("transformers")
+    except importlib.metadata.PackageNotFoundError:
+        return
+    if wanted and found != wanted:
+        say(note=f"this Python has transformers {found}, but llama.cpp's converter requires {wanted}: the file may differ")
 
 
 def end_with_gguf_packer():
@@ -125,6 +142,7 @@ def main():
     sys.argv = [script, *arguments]
     sys.path[0] = os.path.dirname(script)
     try:
+        tell_other_release(os.path.dirname(script))
         refuse_foreign_code()
         tell_progress()
         runpy.run_path(script, run_name="__main__")

@@ -47,6 +47,7 @@ pub fn convert(
             (watch.step)(done, total);
         }
         python.note(line).into_iter().for_each(&mut *watch.note);
+        news::note(line).iter().for_each(|text| (watch.note)(text));
     };
     match process::run(&cmd, &mut on_line, watch.stop) {
         Ok(()) if std::fs::metadata(request.out).is_ok_and(|file| file.len() > 0) => Ok(()),

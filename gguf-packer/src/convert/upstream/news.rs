@@ -19,6 +19,7 @@ struct News {
     text: String,
     file: Option<String>,
     version: Option<String>,
+    note: Option<String>,
     missing: Vec<String>,
 }
 
@@ -37,6 +38,11 @@ fn news(line: &str) -> Option<News> {
 pub(super) fn found(line: &str) -> Option<(String, Vec<String>)> {
     let News { version, missing, .. } = news(line)?;
     Some((version?, missing))
+}
+
+/// What a person should know.
+pub(super) fn note(line: &str) -> Option<String> {
+    news(line)?.note
 }
 
 impl Heard {
@@ -124,6 +130,8 @@ mod tests {
         let line = "@gguf-packer {\"version\": \"3.11.2\", \"missing\": [\"torch\"]}";
         assert_eq!(found(line), Some(("3.11.2".to_owned(), vec!["torch".to_owned()])));
         assert_eq!(found("torch"), None);
+        assert_eq!(note("@gguf-packer {\"note\": \"other\"}"), Some("other".to_owned()));
+        assert_eq!(note(line), None);
     }
 
     #[test]
