@@ -173,8 +173,7 @@ impl<'a> Job<'a> {
         };
         then(&executor::Settings {
             store: self.world.store,
-            file: self.request.script.file(),
-            text: self.request.script.text(),
+            file: (self.request.script.file(), self.request.script.text()),
             folder: self.request.folder.clone(),
             contexts: &self.request.contexts,
             images: Images { find: &find, layout: &of_layout },

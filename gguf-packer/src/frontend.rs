@@ -339,8 +339,7 @@ impl Job<'_> {
             |_: &str, _: Option<&str>, _: Option<&str>| Err(Error::new("BuildKit brings images"));
         let settings = Settings {
             store,
-            file: self.script.file(),
-            text: self.script.text(),
+            file: (self.script.file(), self.script.text()),
             folder: Folder::default(),
             contexts: &BTreeMap::new(),
             images: Images { find: &none, layout: &no_layout },

@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
 
     /// `error` with the place of the instruction that it is about.
     pub(super) fn locate(&self, node: &Node, error: &Error) -> Error {
-        located((self.settings.file, self.settings.text), node.at, &node.text, error)
+        located(self.settings.file, node.at, &node.text, error)
     }
 
     /// Where the instruction with this text stands, the first one.

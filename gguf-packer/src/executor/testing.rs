@@ -91,8 +91,7 @@ impl Bench {
         };
         then(&Settings {
             store: &self.store,
-            file: "GGUFPackerfile",
-            text: "",
+            file: ("GGUFPackerfile", ""),
             folder: Folder {
                 path: self.at(""),
                 ignore: self.ignore.clone(),

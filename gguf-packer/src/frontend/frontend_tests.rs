@@ -247,13 +247,12 @@ fn buildkit_makes_the_layers_that_we_make() {
 #[test]
 fn errors_have_the_same_words_and_their_place() {
     let (bench, _hub) = bench();
-    let files = [
+    for text in [
         "FROM scratch\nCOPY nothing.txt .\n",
         "FROM scratch\nRUN true\n",
         "FROM scratch\nCOPY a.txt .\nQUANTIZE --type=Q4_0 nothing.gguf x.gguf\n",
         "FROM scratch\nCOPY --from=other nothing .\n",
-    ];
-    for text in files {
+    ] {
         let own = natively(&bench, text).expect_err(text);
         let status = through(&bench, text, &[], &[]).layers.expect_err(text);
         let context = bench.at("").display().to_string();
@@ -264,7 +263,6 @@ fn errors_have_the_same_words_and_their_place() {
         let told: Value = serde_json::from_slice(&source.value).unwrap();
         let line = &told["ranges"][0]["start"]["line"];
         assert!(own.contains(&format!("GGUFPackerfile:{line}:")), "{told} for {own}");
-        // The bench knows no text of the file, so its errors show instructions without their line.
         let unnumbered = |text: &str| text.replace(&format!("\n  {line} | "), "\n  | ");
         assert_eq!(unnumbered(&status.message), unnumbered(&own), "{text}");
     }

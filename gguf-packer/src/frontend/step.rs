@@ -219,8 +219,7 @@ impl Step<'_> {
             };
             let settings = executor::Settings {
                 store: &store,
-                file: "",
-                text: "",
+                file: ("", ""),
                 folder: Folder { path: folder.to_owned(), ..Folder::default() },
                 contexts: &nothing,
                 images: Images { find: &find, layout: &layout },
