@@ -53,8 +53,8 @@ pub const WORKING_FOLDER: &str = "models";
 pub struct Settings<'a> {
     /// Where contents, layers and results are.
     pub store: &'a Store,
-    /// The file that is built, as errors call it, and its text, of which they show a line. A step that BuildKit runs has
-    /// neither.
+    /// The file that is built, as errors call it, and its text, of which they show a line. A step that BuildKit runs
+    /// has neither.
     pub file: (&'a str, &'a str),
     /// The folder that is built.
     pub folder: Folder,

@@ -26,8 +26,8 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// For a server with `args`, with `planned` bytes besides the prompt cache; if nobody can plan them, by the bytes of
-    /// the weights.
+    /// For a server with `args`, with `planned` bytes besides the prompt cache; if nobody can plan them, by the bytes
+    /// of the weights.
     pub(super) fn of(planned: Result<u64, Error>, weights: u64, args: &[String]) -> Self {
         let mut notes = Vec::new();
         let said = PromptCache::is_said(args).then(|| PromptCache::of(args));
