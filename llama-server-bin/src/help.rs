@@ -14,6 +14,8 @@ LLAMA_SERVER_SANDBOX_READ=PATH:PATH     what else the sandbox lets the server re
 LLAMA_SERVER_SANDBOX_WRITE=PATH:PATH    what else the sandbox lets the server write
 LLAMA_SERVER_CPUS=N                     number of processors that bounds the default of --threads (default:
                                         those that quotas and affinity leave)
+LLAMA_SERVER_CACHE_RAM=MIB              bounds the default of --cache-ram (default: an eighth of the memory limit
+                                        of a container)
 LLAMA_SERVER_OPEN_METRICS=1             GET /metrics needs no API key (default: 0)
 LLAMA_SERVER_RPC_WAIT=SECONDS           time that the server waits for the workers of --rpc (default: 60)
 LLAMA_HEALTHCHECK_STALL=SECONDS         GET /health answers 503 if work waits and none was completed for longer

@@ -7,6 +7,8 @@ mod cpu;
 mod defaults;
 mod help;
 mod leash;
+#[cfg(target_os = "linux")]
+mod memory;
 mod sandbox;
 mod settings;
 #[cfg(unix)]
@@ -33,6 +35,14 @@ fn main() {
         #[expect(unsafe_code, reason = "upstream's part of this process reads it")]
         unsafe {
             std::env::set_var(defaults::CPUS_VARIABLE, cpus.to_string());
+        }
+    }
+    #[cfg(target_os = "linux")]
+    if let Some(cache) = memory::cache() {
+        // SAFETY: no other thread has been started yet.
+        #[expect(unsafe_code, reason = "upstream's part of this process reads it")]
+        unsafe {
+            std::env::set_var(memory::VARIABLE, cache.to_string());
         }
     }
     #[cfg(unix)]

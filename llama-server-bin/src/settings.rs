@@ -21,11 +21,12 @@ enum Kind {
 }
 
 /// Those that are no path. `LLAMA_SERVER_SANDBOX` is checked where it is read.
-const VARIABLES: [(&str, Kind); 8] = [
+const VARIABLES: [(&str, Kind); 9] = [
     (DRAIN, Kind::Seconds),
     ("LLAMA_SERVER_RPC_WAIT", Kind::Seconds),
     ("LLAMA_HEALTHCHECK_STALL", Kind::Seconds),
     ("LLAMA_SERVER_CPUS", Kind::Number),
+    ("LLAMA_SERVER_CACHE_RAM", Kind::Number),
     ("LLAMA_SERVER_OPEN_METRICS", Kind::Switch),
     ("LLAMA_SERVER_NEEDS_MODEL", Kind::Switch),
     ("LLAMA_SERVER_COMMANDS", Kind::Switch),

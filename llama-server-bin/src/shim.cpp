@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <system_error>
 
 int llama_server(int argc, char ** argv);
@@ -16,7 +17,7 @@ extern "C" int llama_server_main(int argc, char ** argv, const char * help) noex
         return llama_server(argc, argv);
     } catch (const std::system_error & error) {
         if (error.code() != std::errc::resource_unavailable_try_again) {
-            throw; // ends as upstream ends
+            std::terminate(); // ends as upstream ends
         }
         std::fprintf(stderr,
                      "error: cannot start a thread: %s\n"

@@ -104,6 +104,12 @@ fn no_special_token_and_no_template_ends_the_server_by_a_signal() {
             served_or_refused(&program, &path, &format!("{key} = {value}"));
         }
     }
+    let doubled = |first: &str, next: &str| {
+        format!(
+            "{{% set ns = namespace({first}) %}}{{% for i in range(60) %}}{{% set ns.s = {next} %}}{{% endfor \
+            %}}{{{{ ns.s }}}}"
+        )
+    };
     let nested = |begin: &str, end: &str, count| begin.repeat(count) + &end.repeat(count);
     for template in [
         format!("{{{{ {} }}}}", nested("(", ")", 50_000)),
@@ -111,6 +117,14 @@ fn no_special_token_and_no_template_ends_the_server_by_a_signal() {
         nested("{% if a %}", "{% endif %}", 50_000),
         "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}".to_owned(),
         "{% for i in range(1000000000) %}x{% endfor %}".to_owned(),
+        // Each makes more than any memory holds of a few bytes.
+        doubled("s='x'", "ns.s ~ ns.s"),
+        doubled("s=['x']", "ns.s + ns.s"),
+        doubled("s=['x']", "[ns.s, ns.s]"),
+        doubled("s='x'", "ns.s | replace('x', 'xx')"),
+        "{{ 'x' * 1000000000000 }}".to_owned(),
+        "{{ [[1]] | tojson(indent=2000000000) }}".to_owned(),
+        "x".repeat(2_000_000),
     ] {
         let change =
             |file: &mut File| set(file, "tokenizer.chat_template", Value::Text(template.clone()));

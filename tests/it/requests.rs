@@ -1,6 +1,7 @@
 //! Requests that want to end the server, or to keep it from working for others: each gets an answer that says why it
 //! is refused, and the server goes on.
 
+mod faults;
 mod lists;
 mod schemas;
 mod sleep;

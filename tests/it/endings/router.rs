@@ -99,6 +99,18 @@ fn a_request_that_waits_for_its_model_is_finished_too() {
     router.ends_well("a router whose model was loading");
 }
 
+#[test]
+fn a_stream_whose_server_dies_does_not_look_whole() {
+    let models = tempfile::tempdir().unwrap();
+    let Some(router) = router(models.path(), &[], "0") else { return };
+    let connection = router.sent(&stream(-1));
+    assert_ne!(std::io::Read::read(&mut &connection, &mut [0; 1024]).unwrap(), 0);
+    super::send(child(&router), Signal::KILL);
+    let text = answer(connection);
+    let end = &text[text.len().saturating_sub(300)..];
+    assert!(end.contains(r#"data: {"error":{"#) && end.contains("does not answer"), "{end}");
+}
+
 /// A server that loads looked for its router's end only when it had loaded.
 #[test]
 fn a_server_that_loads_ends_with_its_router() {

@@ -100,6 +100,20 @@ fn it_serves_with_next_to_nothing() {
     assert!(output.contains(r#""tokens_predicted":8"#), "{output}");
 }
 
+/// The kernel kills a container that keeps 8 GiB of prompts below a limit of 1 GiB.
+#[test]
+fn earlier_prompts_fit_into_the_limit_of_a_container() {
+    let Some(image) = image("cpu") else { return };
+    let default = |words: &[&str]| {
+        let help = docker::read(&[&["run", "--rm"], words, &[&image, "--help"]].concat());
+        let at = help.find("--cache-ram").unwrap_or_else(|| panic!("{help}"));
+        let text = &help[at..][help[at..].find("default: ").unwrap() + "default: ".len()..];
+        text.split(',').next().unwrap().to_owned()
+    };
+    assert_eq!(default(&["--memory", "1g"]), "128");
+    assert_eq!(default(&["--memory", "1g", "--env", "LLAMA_SERVER_CACHE_RAM=300"]), "300");
+}
+
 #[test]
 fn vulkan_computes_on_the_device_what_the_cpu_computes() {
     let (Some(cpu), Some(vulkan)) = (image("cpu"), image("vulkan")) else { return };
