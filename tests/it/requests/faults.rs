@@ -5,7 +5,7 @@ use llama_tests::needs;
 use llama_tests::server::start;
 use serde_json::{Value, json};
 
-use super::{ask, one, refused};
+use super::{ask, one, refused, times};
 
 fn tool(name: &str) -> Value {
     let parameters = json!({ "type": "object", "properties": { "a": { "type": "integer" } } });
@@ -111,6 +111,24 @@ fn the_function_that_is_named_is_the_only_one() {
         let prompt = prompt(choice);
         assert!(prompt.contains("<second>") && !prompt.contains("first"), "{prompt}");
     }
+}
+
+/// Templates of models in use copy all of the text before each message.
+#[test]
+fn a_long_conversation_is_rendered_by_a_template_that_copies_it_each_time() {
+    let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("copies.jinja");
+    let text = "{% set all = namespace(text='') %}{% for message in messages %}\
+                {% set all.text = all.text ~ message.content %}\
+                {% for before in range(loop.index0) %}{% set x = before %}{% endfor %}\
+                {% endfor %}{{ all.text }}";
+    std::fs::write(&template, text).unwrap();
+    let server = start(&program, &model, &["--chat-template-file", template.to_str().unwrap()]);
+    let message = json!({ "role": "user", "content": times("word ", 400) });
+    let body = json!({ "messages": vec![message; 1_000] });
+    let answer = ask(&server, "/apply-template", &body.to_string()).ok();
+    assert_eq!(answer["prompt"].as_str().map(str::len), Some(2_000_000));
 }
 
 #[test]
