@@ -95,7 +95,7 @@ fn a_file_of_weights_that_is_none_is_refused_at_its_command() {
         ),
     ] {
         bench.write("m.gguf", content);
-        bench.refuses(PLAIN, &[], &[at, said, "| CMD [\"-m\",\"m.gguf\"]"]);
+        bench.refuses(PLAIN, &[], &[at, said, "| CMD [\"-m\", \"m.gguf\"]"]);
     }
 }
 
