@@ -24,7 +24,9 @@ fn limit(root: &Path) -> Option<u64> {
         let (controllers, path) = (fields.next()?, fields.next()?);
         let (mount, file) = match controllers {
             "" => ("sys/fs/cgroup", "memory.max"),
-            "memory" => ("sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            _ if controllers.split(',').any(|one| one == "memory") => {
+                ("sys/fs/cgroup/memory", "memory.limit_in_bytes")
+            }
             _ => continue,
         };
         let mount = root.join(mount);

@@ -130,8 +130,14 @@ fn a_model_that_is_neither_in_the_cache_nor_to_be_had() {
 #[test]
 fn a_value_that_is_no_number() {
     refused(&["--port".as_ref(), "http".as_ref()], "--port");
-    for (option, value) in [("--ctx-size", "32k"), ("--batch-size", "8,192"), ("-ngl", "20k")] {
-        let message = format!("'{value}' is not a whole number");
+    for (option, value, what) in [
+        ("--ctx-size", "32k", "a whole number"),
+        ("--batch-size", "8,192", "a whole number"),
+        ("--parallel", "99999999999", "a whole number"),
+        ("--temp", "0,8", "a number"),
+        ("-ngl", "20k", "a number"),
+    ] {
+        let message = format!("'{value}' is not {what}");
         refused(&[option.as_ref(), value.as_ref()], &message);
     }
 }

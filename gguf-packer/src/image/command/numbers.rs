@@ -1,11 +1,11 @@
-//! Values that should be whole numbers. llama-server takes the digits before the first other character, so a context of
-//! `32k` has 32 tokens.
+//! Values that should be whole numbers. Upstream's llama-server takes the digits before the first other character, so a
+//! context of `32k` has 32 tokens; ours ends when it is started (`vendor/patches/0068`).
 
 use super::options::Takes;
 use super::units;
 use crate::Error;
 
-/// Refuses values of `args` that llama-server would cut off; all at once.
+/// Refuses such values of `args`; all at once.
 ///
 /// # Errors
 /// When an option that takes a whole number has another value.
