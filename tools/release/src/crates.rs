@@ -142,7 +142,7 @@ pub(super) fn run(crates: &[Package], dry_run: bool, repository: Option<&str>) -
         return lines(crates, dry_run).iter().try_for_each(Line::run);
     };
     check_address(repository)?;
-    // Ctrl-C ends Cargo, and this program when the manifests are as before.
+    // A signal ends Cargo, and this program when the manifests are as before.
     ctrlc::set_handler(|| ()).context("cannot wait for signals")?;
     let mut changed = Vec::new();
     for package in crates {
@@ -177,6 +177,7 @@ impl Manifest {
     fn with(path: &Path, repository: &str) -> Result<Self> {
         let text =
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = without_repository(&text);
         let new = with_repository(&text, repository).with_context(|| {
             format!("line `{1}` not found in {0}", path.display(), BELOW.trim())
         })?;
@@ -194,6 +195,15 @@ impl Drop for Manifest {
             let error = Error::new(format!("{path} is changed"));
             eprintln!("{}", error.hint(format!("git checkout {path}")));
         }
+    }
+}
+
+/// A manifest as it was before a run that was killed.
+fn without_repository(manifest: &str) -> String {
+    let (before, after) = manifest.split_once(BELOW).unwrap_or((manifest, ""));
+    match after.split_once('\n') {
+        Some((left, rest)) if left.starts_with("repository = ") => format!("{before}{BELOW}{rest}"),
+        _ => manifest.to_owned(),
     }
 }
 

@@ -65,6 +65,10 @@ fn a_manifest_has_the_address_while_it_is_packed() {
     assert_eq!(during["package"]["repository"].as_str(), Some("https://github.com/o/n"));
     drop(held);
     assert_eq!(fs::read_to_string(&path).unwrap(), before);
+    // What a run left that was killed goes with the next one.
+    std::mem::forget(Manifest::with(&path, "https://github.com/o/killed").unwrap());
+    drop(Manifest::with(&path, "https://github.com/o/n").unwrap());
+    assert_eq!(fs::read_to_string(&path).unwrap(), before);
     assert_eq!(with_repository("[package]\n", "x"), None);
     for package in published().unwrap() {
         let text = fs::read_to_string(&package.manifest_path).unwrap();
