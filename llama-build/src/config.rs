@@ -56,6 +56,14 @@ pub struct Compilers {
     pub toolchain_file: Option<PathBuf>,
 }
 
+impl Compilers {
+    /// The words of [`Self::cflags`]: one with a blank is in quotes.
+    pub(crate) fn words_of_cflags(&self) -> Vec<String> {
+        let text = self.cflags.as_deref().unwrap_or_default();
+        shlex::split(text).unwrap_or_else(|| text.split_whitespace().map(str::to_owned).collect())
+    }
+}
+
 /// Where the user says that vendors' toolkits are; places by default are tried after these.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Toolkits {

@@ -25,10 +25,7 @@ fn macros(name: &str, config: &Config) -> Result<String, Missing> {
     if let Some(sdk) = &config.toolkits.vulkan {
         cmd = cmd.arg("-I").arg(sdk.join("include"));
     }
-    if let Some(cflags) = &config.compilers.cflags {
-        cmd = cmd.args(cflags.split_whitespace());
-    }
-    cmd.read().map_err(|_| {
+    cmd.args(config.compilers.words_of_cflags()).read().map_err(|_| {
         let looked_in = vec![format!("headers of `{}` ({name})", cc.display())];
         Missing { too_old: None, looked_in }
     })
@@ -105,5 +102,19 @@ mod tests {
             looked in: $VULKAN_SDK (D), system (vulkan/vulkan.h)\n  hint: install a newer \
             version: apt-get install libvulkan-dev\n  hint: or build without the feature `vulkan`"
         );
+    }
+
+    /// `CC="gcc -I'/my includes'"` keeps the quotes in the flags.
+    #[cfg(unix)]
+    #[test]
+    fn a_flag_with_a_blank_is_one_word_to_the_compiler() {
+        let dir = tempfile::tempdir().unwrap();
+        let include = dir.path().join("my includes");
+        std::fs::create_dir_all(&include).unwrap();
+        std::fs::write(include.join("own.h"), "").unwrap();
+        let mut config = crate::tests::config("x86_64-unknown-linux-gnu", "");
+        assert!(find("own.h", &config).is_err());
+        config.compilers.cflags = Some(format!("-DA=1 '-I{}'", include.display()));
+        assert!(find("own.h", &config).is_ok());
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use llama_src::sh::Cmd;
 
-use crate::link_line::Link;
+use crate::link_line::{Link, library_name};
 use crate::manifest::{FILE, Manifest};
 use crate::program::Program;
 use crate::{Artifacts, Error, cargo};
@@ -102,12 +102,8 @@ fn metadata(manifest: &Manifest) {
 /// `libllama.so.1.2.3` and `libllama.a` are `llama` for rustc.
 fn name(path: &Path) -> String {
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = file.split(".so").next().unwrap_or(&file);
-    let stem = stem.strip_suffix(".dylib").unwrap_or(stem);
-    let stem = stem.strip_suffix(".a").or(stem.strip_suffix(".lib")).unwrap_or(stem);
     // `libllama.1.2.3.dylib`
-    let stem = stem.split('.').next().unwrap_or(stem);
-    stem.strip_prefix("lib").unwrap_or(stem).to_owned()
+    library_name(&file).split('.').next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ fn parse(word: &str, build: &Path) -> Option<Link> {
 }
 
 /// `libssl.so.3` is `ssl` for a linker.
-fn library_name(file: &str) -> String {
+pub(crate) fn library_name(file: &str) -> String {
     let stem = file.split(".so").next().unwrap_or(file);
     let stem =
         [".dylib", ".tbd", ".a", ".lib"].iter().fold(stem, |stem, ext| stem.trim_end_matches(ext));

@@ -42,6 +42,12 @@ impl Manager {
             Self::Winget => "winget install",
         }
     }
+
+    /// Whether root has to type that; Homebrew refuses root.
+    #[must_use]
+    pub fn needs_root(self) -> bool {
+        !matches!(self, Self::Brew | Self::Winget)
+    }
 }
 
 /// Package names by manager, in the order of [`Manager::ALL`]; empty: it has none.

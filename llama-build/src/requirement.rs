@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use llama_src::node;
+
 use crate::backend::{Backend, Need, NeedProbe};
 use crate::config::Config;
 use crate::feature::Feature;
@@ -16,10 +18,8 @@ pub enum Probe {
     Program {
         /// Any of these.
         names: &'static [&'static str],
-        /// What makes it print its version.
-        version: &'static [&'static str],
-        /// The oldest that works.
-        minimum: Option<(u32, u32)>,
+        /// The oldest version of each line that works; any, if there is none.
+        oldest: &'static [(u32, u32)],
         /// Label and, when set, folder.
         places: Vec<(String, Option<PathBuf>)>,
     },
@@ -28,9 +28,6 @@ pub enum Probe {
     /// `vulkan/vulkan.h` of this version or a newer one.
     VulkanHeader([u32; 3]),
 }
-
-/// The oldest Node.js that builds the web UI; [`llama_src::node`] has the whole rule.
-const NODE_OLDEST: (u32, u32) = (20, 19);
 
 /// What CMake drives, by its own search.
 const BUILD_TOOLS: &[&str] = &["ninja", "ninja-build", "make", "gmake"];
@@ -80,7 +77,7 @@ pub fn all(config: &Config) -> Vec<Requirement> {
         return vec![program(
             "pkg-config",
             &["pkg-config", "pkgconf"],
-            None,
+            &[],
             "feature `system`",
             PKG_CONFIG,
         )];
@@ -105,7 +102,7 @@ pub fn all(config: &Config) -> Vec<Requirement> {
 }
 
 fn basics(config: &Config) -> Vec<Requirement> {
-    let mut rows = vec![program("cmake", &["cmake"], Some((3, 19)), "every build", CMAKE)];
+    let mut rows = vec![program("cmake", &["cmake"], &[(3, 19)], "every build", CMAKE)];
     if !config.target.is_msvc() && config.target.os != Os::Android {
         let names: [&'static [&'static str]; 2] =
             [&["cc", "gcc", "clang"], &["c++", "g++", "clang++"]];
@@ -114,20 +111,20 @@ fn basics(config: &Config) -> Vec<Requirement> {
         rows.push(compiler("C++ compiler", names[1], compilers.cxx.as_ref(), config));
     }
     if config.host.os != Os::Windows {
-        rows.push(program("Ninja or make", BUILD_TOOLS, None, "every build", NINJA));
+        rows.push(program("Ninja or make", BUILD_TOOLS, &[], "every build", NINJA));
     }
-    let ninja = program("ninja", &["ninja", "ninja-build"], None, "faster builds", NINJA);
+    let ninja = program("ninja", &["ninja", "ninja-build"], &[], "faster builds", NINJA);
     rows.push(Requirement { required: false, ..ninja });
     if config.overrides.compiler_launcher.is_none() {
-        let launcher = program("ccache", &["ccache", "sccache"], None, "faster rebuilds", CCACHE);
+        let launcher = program("ccache", &["ccache", "sccache"], &[], "faster rebuilds", CCACHE);
         rows.push(Requirement { required: false, ..launcher });
     }
     if config.features.has(Feature::Ui) {
-        rows.push(Requirement { required: false, ..program("npm", &["npm"], None, UI, NPM) });
+        rows.push(Requirement { required: false, ..program("npm", &["npm"], &[], UI, NPM) });
         rows.push(Requirement {
             required: false,
             hint: Some("in a clone of this repository: cargo xtask setup --yes".into()),
-            ..program("Node.js", &["node"], Some(NODE_OLDEST), UI, NODE)
+            ..program("Node.js", &["node"], node::OLDEST, UI, NODE)
         });
     }
     rows
@@ -138,8 +135,7 @@ fn of_backend(need: &'static Need, backend: Backend, config: &Config) -> Require
     let probe = match &need.probe {
         NeedProbe::Program { name, minimum, places } => Probe::Program {
             names: std::slice::from_ref(name),
-            version: &["--version"],
-            minimum: *minimum,
+            oldest: minimum.as_slice(),
             places: places
                 .iter()
                 .map(|(label, place)| ((*label).to_owned(), place(&config.toolkits)))
@@ -168,8 +164,8 @@ fn object_tools(config: &Config) -> [Requirement; 2] {
     };
     let feature = "feature `cpu-all-variants`";
     [
-        program("linker", linkers, None, feature, packages),
-        program("objcopy", objcopies, None, feature, packages),
+        program("linker", linkers, &[], feature, packages),
+        program("objcopy", objcopies, &[], feature, packages),
     ]
 }
 
@@ -190,12 +186,12 @@ fn compiler(
     named: Option<&PathBuf>,
     config: &Config,
 ) -> Requirement {
-    let Some(path) = named else { return program(name, names, None, "every build", COMPILER) };
+    let Some(path) = named else { return program(name, names, &[], "every build", COMPILER) };
     // Their compilers are for glibc.
     let cross = cross_tools(config).filter(|_| !config.target.is_musl());
     let packages = cross.map_or(Packages([""; 5]), |tools| tools.compiler);
     // Nothing but this one will do: CMake gets it.
-    let mut row = program(name, &[], None, "every build", packages);
+    let mut row = program(name, &[], &[], "every build", packages);
     let variable = if name == "C compiler" { "CC" } else { "CXX" };
     set_places(&mut row.probe, vec![(format!("${variable}"), Some(path.clone()))]);
     let set =
@@ -214,11 +210,11 @@ fn compiler(
 fn program(
     name: &'static str,
     names: &'static [&'static str],
-    minimum: Option<(u32, u32)>,
+    oldest: &'static [(u32, u32)],
     needed_for: &str,
     packages: Packages,
 ) -> Requirement {
-    let probe = Probe::Program { names, version: &["--version"], minimum, places: vec![] };
+    let probe = Probe::Program { names, oldest, places: vec![] };
     Requirement { name, needed_for: needed_for.into(), required: true, probe, packages, hint: None }
 }
 

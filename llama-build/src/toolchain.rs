@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use llama_src::node;
 use llama_src::sh::Cmd;
 
 use crate::Error;
@@ -10,7 +11,7 @@ use crate::backend::Backend;
 use crate::cargo;
 use crate::config::Config;
 use crate::headers;
-use crate::packages::Manager;
+use crate::packages::{Manager, Packages};
 use crate::requirement::{self, Found, Missing, Probe, Requirement};
 
 /// A requirement and what was found of it.
@@ -51,9 +52,7 @@ pub fn find(requirement: Requirement, config: &Config) -> Finding {
     let result = match &requirement.probe {
         Probe::Header(name) => headers::find(name, config),
         Probe::VulkanHeader(minimum) => headers::find_vulkan(*minimum, config),
-        Probe::Program { names, version, minimum, places } => {
-            look_for_program(names, version, *minimum, places)
-        }
+        Probe::Program { names, oldest, places } => look_for_program(names, oldest, places),
     };
     Finding { requirement, result }
 }
@@ -95,25 +94,39 @@ pub fn manager() -> Option<Manager> {
 #[must_use]
 pub fn report(missing: &[&Finding], manager: Option<Manager>) -> Error {
     let mut errors: Vec<Error> = missing.iter().map(|finding| describe(finding, manager)).collect();
-    let packages: Vec<&str> = manager
-        .into_iter()
-        .flat_map(|manager| missing.iter().filter_map(move |f| f.requirement.packages.of(manager)))
-        .flat_map(str::split_whitespace)
-        .collect();
+    let packages = packages(missing, manager);
     if missing.len() > 1 && !packages.is_empty() {
         let install = manager.map_or("", Manager::install);
-        let mut unique = Vec::new();
-        packages.into_iter().for_each(|package| {
-            if !unique.contains(&package) {
-                unique.push(package);
-            }
-        });
         errors.push(
             Error::missing(format!("{} tools are missing", missing.len()))
-                .hint(format!("install them all: {install} {}", unique.join(" "))),
+                .hint(format!("install them all: {install} {}", packages.join(" "))),
         );
     }
     Error::all(errors)
+}
+
+/// The packages of `manager` that have what is `missing`, each once.
+#[must_use]
+pub fn packages(missing: &[&Finding], manager: Option<Manager>) -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    for finding in missing {
+        let own = manager.and_then(|manager| finding.requirement.packages.of(manager));
+        for package in own.unwrap_or_default().split_whitespace() {
+            if !packages.contains(&package) {
+                packages.push(package);
+            }
+        }
+    }
+    packages
+}
+
+/// The command of `manager`, or of each manager when there is none, that installs `packages`.
+#[must_use]
+pub fn commands(packages: Packages, manager: Option<Manager>) -> Vec<String> {
+    let managers = manager.map_or(Manager::ALL.to_vec(), |manager| vec![manager]);
+    let command =
+        |manager: Manager| Some(format!("{} {}", manager.install(), packages.of(manager)?));
+    managers.into_iter().filter_map(command).collect()
 }
 
 fn describe(finding: &Finding, manager: Option<Manager>) -> Error {
@@ -127,11 +140,7 @@ fn describe(finding: &Finding, manager: Option<Manager>) -> Error {
     for place in &missing.looked_in {
         error = error.looked_in(place.as_str());
     }
-    let managers = manager.map_or(Manager::ALL.to_vec(), |manager| vec![manager]);
-    let commands: Vec<String> = managers
-        .into_iter()
-        .filter_map(|manager| Some(format!("{} {}", manager.install(), packages.of(manager)?)))
-        .collect();
+    let commands = commands(*packages, manager);
     // Where a newer one is to be had elsewhere, the system's own is most likely the old one that is there.
     let elsewhere = missing.too_old.is_some() && finding.requirement.hint.is_some();
     if !commands.is_empty() && !elsewhere {
@@ -149,8 +158,7 @@ fn describe(finding: &Finding, manager: Option<Manager>) -> Error {
 
 fn look_for_program(
     names: &[&str],
-    version: &[&str],
-    minimum: Option<(u32, u32)>,
+    oldest: &[(u32, u32)],
     places: &[(String, Option<PathBuf>)],
 ) -> Result<Found, Missing> {
     let mut missing = Missing { too_old: None, looked_in: Vec::new() };
@@ -170,12 +178,12 @@ fn look_for_program(
     missing.looked_in.push("PATH".into());
     candidates.extend(names.iter().filter_map(|name| which::which(name).ok()));
     for path in candidates {
-        let text = Cmd::new(&path).args(version).read().unwrap_or_default();
+        let text = Cmd::new(&path).arg("--version").read().unwrap_or_default();
         let found = version_in(&text);
-        match (minimum, &found) {
-            (Some((major, minor)), Some(version)) if numbers(version) < (major, minor) => {
-                let there =
-                    format!("{} is {version}, but {major}.{minor} is required", path.display());
+        match &found {
+            Some(version) if !node::is_new_enough(numbers(version), oldest) => {
+                let wanted = node::wanted(oldest);
+                let there = format!("{} is {version}, but {wanted} is required", path.display());
                 missing.too_old.get_or_insert(there);
             }
             _ => return Ok(Found { path, version: found.unwrap_or_default() }),
@@ -205,7 +213,7 @@ fn works(launcher: &Path, config: &Config) -> bool {
         return true;
     }
     let cc = config.compilers.cc.clone().unwrap_or_else(|| "cc".into());
-    let flags = config.compilers.cflags.iter().flat_map(|flags| flags.split_whitespace());
+    let flags = config.compilers.words_of_cflags();
     let dir = cargo::out_dir().unwrap_or_else(|_| std::env::temp_dir());
     let [empty, object] = ["empty.c", "empty.o"].map(|name| dir.join(name));
     let tried =

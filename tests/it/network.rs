@@ -104,6 +104,8 @@ fn keys_of_any_text_file_count_and_are_never_shown() {
         status(&ask(&server, "GET /props", &["Host: x", &key], ""))
     };
     assert_eq!(["first-key", "second-key", "abc"].map(with), [200; 3]);
+    let lower = ask(&server, "GET /props", &["Host: x", "authorization: bearer abc"], "");
+    assert_eq!(status(&lower), 200, "{lower}");
     assert_eq!(["first-ke", "first-key2", "# ours", ""].map(with), [401; 4]);
     let log = server.log().join("\n");
     assert!(!log.contains("-key\n") && !log.contains("****"), "{log}");
@@ -168,6 +170,28 @@ fn metrics_need_no_key_where_the_owner_says_so_and_nothing_else_opens() {
             let (method, path) = other.split_once(' ').unwrap();
             assert_eq!(asked(&format!("{method} {prefix}{path}")), 401, "{other}, {open} {prefix}");
         }
+    }
+}
+
+/// The library for HTTP gives a status alone.
+#[test]
+fn what_http_refuses_has_a_reason() {
+    let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
+    let server = start(&program, &model, &[]);
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let large = "a".repeat(2 << 20);
+    for (first, line, body, code, reason) in [
+        ("POST /completion", form, large.as_str(), 413, "send JSON with the header"),
+        ("POST /completion", "Content-Encoding: gzip", "a", 415, "Content-Encoding"),
+        ("POST", "Host: y", "{}", 400, "not a valid HTTP request"),
+        ("GET /none", "Host: y", "", 404, "File Not Found"),
+    ] {
+        let answer = ask(&server, first, &["Host: x", line], body);
+        let json = answer.split("\r\n\r\n").nth(1).and_then(|body| serde_json::from_str(body).ok());
+        let error = &json.unwrap_or_else(|| serde_json::json!({ "answer": answer }))["error"];
+        assert_eq!((status(&answer), &error["code"]), (code, &code.into()), "{answer}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.contains(reason), "{answer}");
     }
 }
 

@@ -141,3 +141,10 @@ fn a_value_that_is_no_number() {
         refused(&[option.as_ref(), value.as_ref()], &message);
     }
 }
+
+#[test]
+fn a_prefix_that_no_request_would_match() {
+    for prefix in ["/llm/", "llm", "/"] {
+        refused(&["--api-prefix".as_ref(), prefix.as_ref()], "begin with a slash");
+    }
+}

@@ -1,12 +1,21 @@
 //! Which Node.js builds the web UI.
 
-/// The versions that the pinned Vite takes (`engines` in `tools/ui/package-lock.json`).
-pub const WANTED: &str = "20.19 or 22.12";
+/// The oldest version of each line that the pinned Vite takes (`engines` in `tools/ui/package-lock.json`).
+pub const OLDEST: &[(u32, u32)] = &[(20, 19), (22, 12)];
 
-/// Whether Vite takes this version, as (major, minor).
+/// Whether a version, as (major, minor), is of one of the lines that begin with `oldest`, or came after the last of
+/// them.
 #[must_use]
-pub fn is_new_enough((major, minor): (u32, u32)) -> bool {
-    (major == 20 && minor >= 19) || (major == 22 && minor >= 12) || major > 22
+pub fn is_new_enough((major, minor): (u32, u32), oldest: &[(u32, u32)]) -> bool {
+    oldest.iter().any(|first| major == first.0 && minor >= first.1)
+        || oldest.last().is_none_or(|last| major > last.0)
+}
+
+/// `20.19 or 22.12`.
+#[must_use]
+pub fn wanted(oldest: &[(u32, u32)]) -> String {
+    let versions = oldest.iter().map(|(major, minor)| format!("{major}.{minor}"));
+    versions.collect::<Vec<_>>().join(" or ")
 }
 
 #[cfg(test)]
@@ -25,7 +34,9 @@ mod tests {
             ((23, 0), true),
             ((24, 19), true),
         ] {
-            assert_eq!(is_new_enough(version), taken, "{version:?}");
+            assert_eq!(is_new_enough(version, OLDEST), taken, "{version:?}");
         }
+        assert!(is_new_enough((0, 1), &[]));
+        assert_eq!(wanted(OLDEST), "20.19 or 22.12");
     }
 }

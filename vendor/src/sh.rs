@@ -187,7 +187,7 @@ impl Cmd {
         let mut command = Command::new(&self.program);
         command.args(&self.args);
         for (name, _) in std::env::vars_os() {
-            if !name.to_str().is_some_and(self.inherits) {
+            if !(self.inherits)(&name.to_string_lossy()) {
                 command.env_remove(name);
             }
         }

@@ -72,13 +72,6 @@ pub fn keeps(path: &str) -> bool {
     above || deepest(KEPT) > deepest(DROPPED)
 }
 
-/// The lists as Cargo's `include` patterns, for the tree in the folder `dir`.
-#[must_use]
-pub fn patterns(dir: &str) -> Vec<String> {
-    let kept = KEPT.iter().map(|part| format!("/{dir}/{part}"));
-    kept.chain(DROPPED.iter().map(|part| format!("!/{dir}/{part}"))).collect()
-}
-
 fn under(path: &str, part: &str) -> bool {
     path.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -114,7 +107,9 @@ mod tests {
         let manifest: toml::Table = include_str!("../Cargo.toml").parse().unwrap();
         let include: Vec<String> = manifest["package"]["include"].clone().try_into().unwrap();
         let tree: Vec<&String> = include.iter().filter(|p| p.contains("/llama.cpp/")).collect();
-        let expected = patterns("llama.cpp");
+        let kept = KEPT.iter().map(|part| format!("/llama.cpp/{part}"));
+        let dropped = DROPPED.iter().map(|part| format!("!/llama.cpp/{part}"));
+        let expected: Vec<String> = kept.chain(dropped).collect();
         assert_eq!(
             tree,
             expected.iter().collect::<Vec<_>>(),

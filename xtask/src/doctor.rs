@@ -3,24 +3,15 @@
 use std::ffi::OsString;
 
 use anyhow::{Result, bail};
-use lexopt::prelude::*;
 use llama_build::backend::Backend;
 use llama_build::packages::Manager;
 use llama_build::toolchain::{self, Finding};
-use workspace::{install, requirements, screen, tools};
+use workspace::{install, requirements, screen};
+
+use crate::args;
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
-    if tools::helped("doctor", &args) {
-        return Ok(());
-    }
-    let mut args = lexopt::Parser::from_args(args);
-    let mut features = None;
-    while let Some(arg) = args.next()? {
-        match arg {
-            Long("features") => features = Some(install::split(&args.value()?.string()?)),
-            _ => return Err(arg.unexpected().into()),
-        }
-    }
+    let Some(args::Args { features, .. }) = args::parse("doctor", args)? else { return Ok(()) };
     // Without a word about features: every backend, so that a person sees what could be built.
     let asked = features.is_some();
     let backends = || Backend::all().map(|backend| backend.feature().to_owned()).collect();
@@ -67,16 +58,13 @@ fn table(findings: &[Finding], manager: Option<Manager>) -> String {
             Ok(_) => {}
             Err(missing) => {
                 missing.too_old.iter().for_each(|why| text.push_str(&format!("    {why}\n")));
-                let managers = manager.map_or(Manager::ALL.to_vec(), |manager| vec![manager]);
-                let mut commands = managers.into_iter().filter_map(|manager| {
-                    Some(format!("{} {}", manager.install(), row.packages.of(manager)?))
-                });
+                let commands = toolchain::commands(row.packages, manager);
                 let hint = row
                     .hint
                     .clone()
                     .filter(|_| manager.is_some_and(|m| row.packages.of(m).is_none()));
                 commands
-                    .by_ref()
+                    .into_iter()
                     .chain(hint)
                     .for_each(|line| text.push_str(&format!("    {line}\n")));
             }

@@ -1,6 +1,7 @@
 //! `cargo xtask`: one word, one function or one tool. Read before adding a dependency: `cargo xtask serve` is the first
 //! thing that a new user waits for, and it compiles this.
 
+mod args;
 mod doctor;
 mod serve;
 mod setup;

@@ -2,66 +2,33 @@
 
 use std::ffi::OsString;
 
-use anyhow::{Result, bail};
-use lexopt::prelude::*;
-use llama_src::Error;
+use anyhow::Result;
 use llama_src::sh::Cmd;
-
 use workspace::screen::Screen;
-use workspace::{built, cargo, install, source, tools};
+use workspace::{built, cargo, install, source};
 
-use crate::toolkits;
+use crate::{args, toolkits};
 
 /// Arguments of llama-server that name a model, or that need none.
-const NAMES_A_MODEL: &[&str] = &[
-    "-m",
-    "--model",
-    "-mu",
-    "--model-url",
-    "-dr",
-    "--docker-repo",
-    "-hf",
-    "-hfr",
-    "--hf-repo",
-    "--models-dir",
-    "--models-preset",
-    "--version",
-    "--help",
-    "-h",
-    "--usage",
-    "--list-devices",
-    "--completion-bash",
-    "--licenses",
-    "-cl",
-    "--cache-list",
-];
+const NAMES_A_MODEL: &str = "-m --model -mu --model-url -dr --docker-repo -hf -hfr --hf-repo --models-dir \
+    --models-preset --version --help -h --usage --list-devices --completion-bash --licenses -cl --cache-list";
 
 /// Where the page is when nobody says otherwise; upstream's own default is another one
 /// ([`common.h` of b11549](https://github.com/ggml-org/llama.cpp/blob/b11549/common/common.h)).
 const PORT: &str = "8080";
 
-#[derive(Debug, Default)]
-struct Args {
-    features: Vec<String>,
-    yes: bool,
-    server: Vec<OsString>,
-}
-
 /// Features that say which processors the server is for.
 const FOR_PROCESSORS: &[&str] = &["native", "cpu-all-variants", "backend-dl", "system"];
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
-    if tools::helped("serve", &args) {
-        return Ok(());
-    }
-    let mut args = parse(args)?;
-    tune(&mut args.features);
-    let mut config = install::config(&args.features)?;
+    let Some(args) = args::parse("serve", args)? else { return Ok(()) };
+    let features = tuned(args.features.unwrap_or_default());
+    let mut config = install::config(&features)?;
     let mut screen = Screen::new();
     let toolkits = toolkits::find(&mut config, args.yes)?;
     install::ensure(&config, &[], args.yes)?;
     let built = source::beside_page(&mut screen, &config, args.yes, |screen| {
-        built::server(screen, &args.features, &toolkits)
+        built::server(screen, &features, &toolkits)
     })?;
     let server = built.program("llama-server")?;
     let mut added: Vec<OsString> = Vec::new();
@@ -73,7 +40,8 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
         );
         added.extend(["-m".into(), demo.into_os_string()]);
     }
-    if !args.server.iter().any(|arg| arg == "--port") && !is_set("LLAMA_ARG_PORT") {
+    let names_a_port = |arg: &OsString| arg == "--port" || is_preset(arg);
+    if !args.server.iter().any(names_a_port) && !is_set("LLAMA_ARG_PORT") {
         added.extend(["--port".into(), PORT.into()]);
     }
     let cmd = Cmd::new(server).args(added);
@@ -82,43 +50,29 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
     crate::become_program(&cmd.args(args.server))
 }
 
-fn parse(args: Vec<OsString>) -> Result<Args> {
-    let mut parsed = Args::default();
-    let mut own = args.clone();
-    if let Some(end) = args.iter().position(|arg| arg == "--") {
-        parsed.server = own.split_off(end + 1);
-        own.pop();
-    }
-    let mut own = lexopt::Parser::from_args(own);
-    while let Some(arg) = own.next()? {
-        match arg {
-            Long("features") => parsed.features = install::split(&own.value()?.string()?),
-            Long("yes") | Short('y') => parsed.yes = true,
-            Value(value) => bail!(
-                Error::usage(format!("unexpected argument `{}`", value.to_string_lossy()))
-                    .hint("put the arguments of llama-server after `--`")
-            ),
-            _ => return Err(arg.unexpected().into()),
-        }
-    }
-    Ok(parsed)
-}
-
 /// What runs here is built for the processor that is here, unless something else is said.
-fn tune(features: &mut Vec<String>) {
+fn tuned(mut features: Vec<String>) -> Vec<String> {
     if !features.iter().any(|feature| FOR_PROCESSORS.contains(&feature.as_str())) {
         features.push("native".to_owned());
     }
+    features
 }
 
 fn names_a_model(args: &[OsString]) -> bool {
-    let names = |name: &str| {
+    let names = |arg: &str| NAMES_A_MODEL.split(' ').any(|name| name == arg);
+    // The variable of `--hf-repo` is LLAMA_ARG_HF_REPO.
+    let is_named_by = |name: &str| {
         let setting = name.strip_prefix("LLAMA_ARG_").unwrap_or_default();
-        setting.starts_with("MODEL") || setting.ends_with("_REPO")
+        names(&format!("--{}", setting.to_lowercase().replace('_', "-")))
     };
     let mut variables = std::env::vars_os();
-    variables.any(|(name, value)| !value.is_empty() && names(&name.to_string_lossy()))
-        || args.iter().any(|arg| NAMES_A_MODEL.iter().any(|name| arg == name))
+    variables.any(|(name, value)| !value.is_empty() && is_named_by(&name.to_string_lossy()))
+        || args.iter().any(|arg| names(&arg.to_string_lossy()) || is_preset(arg))
+}
+
+/// Whether `arg` is an option such as `--gpt-oss-20b-default`, which names a model, a port and more.
+fn is_preset(arg: &OsString) -> bool {
+    arg.to_string_lossy().ends_with("-default")
 }
 
 fn is_set(name: &str) -> bool {
@@ -139,24 +93,15 @@ mod tests {
             ("cpu-all-variants", "cpu-all-variants"),
             ("cuda backend-dl", "cuda backend-dl"),
         ] {
-            let mut features: Vec<String> = given.split_whitespace().map(str::to_owned).collect();
-            tune(&mut features);
-            assert_eq!(features.join(" "), built);
+            let features = given.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(tuned(features).join(" "), built);
         }
     }
 
     #[test]
-    fn what_follows_two_dashes_is_the_servers() {
-        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
-        let args = parse(words("--yes --features cuda,backend-dl -- -m x.gguf --yes")).unwrap();
-        assert!(args.yes);
-        assert_eq!(args.features, ["cuda", "backend-dl"]);
-        assert_eq!(args.server, words("-m x.gguf --yes"));
-        assert!(names_a_model(&args.server));
-        assert!(!names_a_model(&words("--port 9")));
-        assert_eq!(
-            parse(words("-y x.gguf")).unwrap_err().to_string(),
-            "unexpected argument `x.gguf`\n  hint: put the arguments of llama-server after `--`"
-        );
+    fn the_demo_model_is_for_who_names_none() {
+        let named = |text: &str| names_a_model(&[OsString::from(text)]);
+        assert!(named("-m") && named("--hf-repo") && named("--gpt-oss-20b-default"));
+        assert!(!named("--port") && !named("--models-max"));
     }
 }

@@ -3,27 +3,16 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
-use lexopt::prelude::*;
 use llama_src::sh::Cmd;
+use workspace::install;
 use workspace::screen::Screen;
 use workspace::source::{self, WithoutPage};
-use workspace::{install, tools};
 
-use crate::toolkits;
+use crate::{args, toolkits};
 
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
-    if tools::helped("setup", &args) {
-        return Ok(());
-    }
-    let mut args = lexopt::Parser::from_args(args);
-    let (mut features, mut yes) = (Vec::new(), false);
-    while let Some(arg) = args.next()? {
-        match arg {
-            Long("features") => features = install::split(&args.value()?.string()?),
-            Long("yes") | Short('y') => yes = true,
-            _ => return Err(arg.unexpected().into()),
-        }
-    }
+    let Some(args) = args::parse("setup", args)? else { return Ok(()) };
+    let (features, yes) = (args.features.unwrap_or_default(), args.yes);
     let mut config = install::config(&features)?;
     let env = toolkits::find(&mut config, yes)?;
     install::ensure(&config, &[], yes)?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 use demo_model::rng::Rng;
 use gpu_test::server;
-use workspace::http;
+use product::http;
 
 use crate::args::Args;
 use crate::journal::{Journal, Series};

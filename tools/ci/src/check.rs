@@ -6,9 +6,9 @@ mod dockerfiles;
 mod features;
 mod links;
 mod parity;
-mod pin;
 mod readme;
 mod style;
+mod written;
 
 use std::time::Instant;
 
@@ -54,12 +54,6 @@ const CHECKS: &[Check] = &[
         run: style::run,
     },
     Check {
-        name: "pin",
-        about: "the version of llama-sys names the pinned release",
-        repair: "cargo xtask vendor --update <tag>",
-        run: pin::run,
-    },
-    Check {
         name: "advisories",
         about: "vendor/advisories.toml was reviewed for the pinned release",
         repair: "update vendor/advisories.toml; the comment at its top explains how",
@@ -75,13 +69,13 @@ const CHECKS: &[Check] = &[
         name: "files",
         about: "the Dockerfiles and docker-bake.hcl match their sources",
         repair: "cargo xtask check --fix",
-        run: dockerfiles::check,
+        run: || written::check(&dockerfiles::files()?),
     },
     Check {
         name: "features",
         about: "both Cargo.toml have the features of llama-build",
         repair: "cargo xtask check --fix",
-        run: features::check,
+        run: || written::check(&features::files()?),
     },
     Check {
         name: "vendor",
@@ -152,9 +146,9 @@ fn verdict(checks: &[&Check]) -> Result<()> {
 }
 
 fn fix() -> Result<()> {
-    features::fix()?;
+    written::fix(&features::files()?)?;
     readme::fix()?;
-    dockerfiles::fix()?;
+    written::fix(&dockerfiles::files()?)?;
     Ok(cargo::cargo("fmt").arg("--all").run()?)
 }
 
@@ -198,8 +192,8 @@ mod tests {
     #[test]
     fn a_check_is_one_of_the_table() {
         let parsed = |name: &str| Cli::try_parse_from(["cargo xtask", "check", name]);
-        let error = parsed("pni").unwrap_err().to_string();
-        assert!(error.contains("[possible values: format, style, pin,"), "{error}");
+        let error = parsed("stlye").unwrap_err().to_string();
+        assert!(error.contains("[possible values: format, style, advisories,"), "{error}");
         for check in CHECKS {
             let Ok(Cli::Check(args)) = parsed(check.name) else { panic!("{}", check.name) };
             assert_eq!(args.checks[0].name, check.name);

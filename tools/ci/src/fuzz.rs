@@ -84,7 +84,7 @@ fn targets() -> String {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mut screen = Screen::new();
-    install::ensure(&install::config(&[])?, &[workspace::requirements::clang()], args.yes)?;
+    install::ensure(&install::config(&[])?, &[product::requirements::clang()], args.yes)?;
     let program = build(&mut screen)?;
     if args.build {
         return Ok(());

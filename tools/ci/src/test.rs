@@ -7,12 +7,12 @@ use anyhow::{Context, Result};
 use llama_src::sh::Cmd;
 
 use crate::check;
+use product::requirements;
 use product::variant::{self, Variant};
 use workspace::built;
 use workspace::built::Built;
 use workspace::cargo;
 use workspace::install;
-use workspace::requirements;
 use workspace::root::{NEEDS_ROOT, User};
 use workspace::screen::Screen;
 use workspace::source;
@@ -77,7 +77,7 @@ impl Subjects {
             dists.push(("LLAMA_TEST_DIST_ARM64".to_owned(), beside_out().join(name)));
         }
         let cmd = test
-            .env("RUST_TEST_THREADS", cargo::test_threads())
+            .env("RUST_TEST_THREADS", test_threads())
             .env("LLAMA_TEST_HEALTHCHECK", programs.program("llama-healthcheck")?)
             .env("LLAMA_TEST_GGUF_PACKER", programs.program("gguf-packer")?)
             .env(
@@ -89,6 +89,14 @@ impl Subjects {
         let cmd = dists.into_iter().fold(cmd, |cmd, (name, dir)| cmd.env(name, dir));
         Ok(if ci { cmd.env("CI", "true") } else { cmd })
     }
+}
+
+/// How many tests run at once: what is asked for, or one more than processors, as there is always one that waits,
+/// for a server or for the engine.
+fn test_threads() -> OsString {
+    let threads = || std::thread::available_parallelism().map_or(2, |threads| threads.get() + 1);
+    #[expect(clippy::disallowed_methods, reason = "libtest's own variable")]
+    std::env::var_os("RUST_TEST_THREADS").unwrap_or_else(|| threads().to_string().into())
 }
 
 fn build(screen: &mut Screen, tools: &Tools, test: &Cmd, yes: bool) -> Result<Subjects> {

@@ -37,12 +37,12 @@ use plan::Plan;
 use product::arch::Arch;
 use product::identity::Identity;
 use product::manifest::{self, Manifest};
+use product::requirements;
 use product::variant::{self, Variant};
 use recorded::by_name;
 use report::Row;
 use workspace::cargo;
 use workspace::install;
-use workspace::requirements;
 use workspace::screen::{self, Screen};
 use workspace::source::{self, WithoutPage};
 
@@ -334,7 +334,7 @@ impl Dist<'_> {
 
 /// Verifies the distribution in `dir`, and says what this machine cannot check.
 fn verify_here(dir: &Path) -> Result<()> {
-    for check in verify::verify(dir, &cargo::folders())?.not_run {
+    for check in verify::verify(dir, &verify::folders())?.not_run {
         eprintln!("    not run: {} ({})", check.what, check.why);
     }
     Ok(())

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use llama_server_bin::{Launch, Server};
 use serde_json::Value;
 
-use workspace::http;
+use product::http;
 
 /// Longest wait for a model to be loaded, and for one answer: some GPUs are made of software.
 const PATIENCE: Duration = Duration::from_secs(900);

@@ -15,9 +15,9 @@ use llama_src::Error;
 use llama_src::{SourceTree, subset};
 
 use product::manifest::{File, Manifest};
+use product::requirements;
 use workspace::cargo;
 use workspace::install;
-use workspace::requirements;
 use workspace::screen::Screen;
 
 /// CMake's targets, and files that come of them.

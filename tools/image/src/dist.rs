@@ -1,6 +1,5 @@
 //! A finished distribution that becomes an image without being built again.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::SystemTime;
@@ -11,9 +10,8 @@ use llama_src::Error;
 use llama_src::walk;
 
 use super::subject::{self, Subject};
-use product::files;
 use product::identity::Identity;
-use product::manifest::{File, Manifest};
+use product::manifest::Manifest;
 
 /// A distribution that is whole.
 #[derive(Debug)]
@@ -30,8 +28,7 @@ impl Dist {
     pub(super) fn read(dir: &Path) -> Result<Self> {
         let manifest = Manifest::read(dir)?;
         let place = dir.display().to_string();
-        let files = manifest.files.iter();
-        let differ = files.filter(|(path, file)| !is_it(&dir.join(path), file));
+        let differ = manifest.files.iter().filter(|(path, file)| !file.is_at(&dir.join(path)));
         let mut wrong: Vec<String> = differ.map(|(path, _)| path.clone()).collect();
         // A library that nobody made would be loaded like the others.
         let known =
@@ -132,20 +129,6 @@ fn renew_one(path: &Path, epoch: i64, new: FileTime) -> io::Result<()> {
         filetime::set_symlink_file_times(path, new, new)?;
     }
     Ok(())
-}
-
-fn is_it(path: &Path, file: &File) -> bool {
-    match (file, path.symlink_metadata()) {
-        (File::Regular { size, sha256 }, Ok(meta)) => {
-            meta.is_file()
-                && meta.len() == *size
-                && files::sha256(path).is_ok_and(|found| found == *sha256)
-        }
-        (File::Link { target }, Ok(_)) => {
-            fs::read_link(path).is_ok_and(|link| link == Path::new(target))
-        }
-        (_, Err(_)) => false,
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use llama_src::Error;
 use product::args::{Variants, once, variants};
 use product::variant::Variant;
@@ -33,6 +34,7 @@ pub(super) struct Images {
     /// release: llama-cpp:cuda12.8, llama-cpp:1.2-cpu
     /// all: the default of tags
     #[arg(long, value_name = "NAME", hide_possible_values = true, verbatim_doc_comment)]
+    #[arg(value_parser = schemes())]
     scheme: Option<Schemes>,
     /// Also the names of this release
     #[arg(long, value_name = "X.Y.Z", value_parser = Semver::parse)]
@@ -40,7 +42,7 @@ pub(super) struct Images {
 }
 
 /// How images are called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Scheme {
     /// `llama-cpp-cpu:VERSION`.
@@ -55,25 +57,14 @@ impl Scheme {
     pub(super) const ALL: [Self; 3] = [Self::Repository, Self::Platform, Self::Release];
 }
 
-/// One scheme, or every one.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Schemes {
-    Repository,
-    Platform,
-    Release,
-    All,
-}
+/// One scheme; `None`: every one.
+#[derive(Debug, Clone, Copy)]
+struct Schemes(Option<Scheme>);
 
-impl Schemes {
-    /// `None`: all of them.
-    pub(super) fn one(self) -> Option<Scheme> {
-        match self {
-            Self::Repository => Some(Scheme::Repository),
-            Self::Platform => Some(Scheme::Platform),
-            Self::Release => Some(Scheme::Release),
-            Self::All => None,
-        }
-    }
+fn schemes() -> impl TypedValueParser<Value = Schemes> {
+    let names = Scheme::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    PossibleValuesParser::new(names.chain(["all".into()]))
+        .map(|name| Schemes(Scheme::from_str(&name, false).ok()))
 }
 
 impl Images {
@@ -83,7 +74,7 @@ impl Images {
 
     /// The one scheme of the names; `None`: all of them.
     pub(super) fn scheme(&self, default: Option<Scheme>) -> Option<Scheme> {
-        self.scheme.map_or(default, Schemes::one)
+        self.scheme.map_or(default, |given| given.0)
     }
 }
 

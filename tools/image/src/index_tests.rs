@@ -1,7 +1,7 @@
 //! Lines that join images, and what `release.json` says of them.
 
 use super::*;
-use crate::images::Schemes;
+use crate::images::Scheme;
 use clap::ValueEnum;
 use product::arch::Arch;
 use product::variant::Variant;
@@ -31,7 +31,7 @@ fn subject(variant: Variant) -> Subject {
 fn lines(variant: Variant, scheme: &str) -> Vec<String> {
     let identity = identity();
     let naming = Naming { identity: &identity, registry: Some("r.io/me"), semver: None };
-    let scheme = Schemes::from_str(scheme, false).unwrap().one();
+    let scheme = Scheme::from_str(scheme, false).ok();
     let cmds = joins(&naming, &Subject::new(variant), scheme);
     let short = |join: Join| {
         let line = join.cmd().to_string();

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::*;
-use crate::images::Schemes;
+use crate::images::Scheme;
 use product::variant::Variant;
 
 const VERSION: &str = "2508201420-abc1234";
@@ -34,7 +34,7 @@ fn cuda(toolkit: &str) -> Subject {
 fn tags(subject: &Subject, scheme: &str, branch: &str) -> Vec<String> {
     let (identity, semver) = (identity(branch), Semver::parse("1.2.3").unwrap());
     let naming = Naming { identity: &identity, registry: Some("r.io/me"), semver: Some(&semver) };
-    let tags = naming.tags(subject, Schemes::from_str(scheme, false).unwrap().one()).into_iter();
+    let tags = naming.tags(subject, Scheme::from_str(scheme, false).ok()).into_iter();
     let tags = tags.map(|tag| tag.reference.replace("r.io/me/", "").replace(VERSION, "V"));
     tags.map(|tag| tag.replace(newest(), "13.0")).collect()
 }

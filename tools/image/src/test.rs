@@ -15,10 +15,10 @@ use super::packer;
 use super::subject::Subject;
 use super::tags::Naming;
 use product::args::variant;
+use product::http;
 use product::identity::Identity;
 use product::variant::Variant;
 use workspace::cargo;
-use workspace::http;
 
 /// From the start of a container until its health is known.
 const HEALTHY_WITHIN: Duration = Duration::from_secs(90);

@@ -94,6 +94,23 @@ pub enum File {
     },
 }
 
+impl File {
+    /// Whether this is what is at `path`.
+    pub fn is_at(&self, path: &Path) -> bool {
+        match (self, path.symlink_metadata()) {
+            (Self::Regular { size, sha256 }, Ok(meta)) => {
+                meta.is_file()
+                    && meta.len() == *size
+                    && files::sha256(path).is_ok_and(|found| found == *sha256)
+            }
+            (Self::Link { target }, Ok(_)) => {
+                path.read_link().is_ok_and(|link| link == Path::new(target))
+            }
+            (_, Err(_)) => false,
+        }
+    }
+}
+
 impl Manifest {
     /// A made-up one without files, for tests.
     pub fn example() -> Self {
@@ -130,14 +147,8 @@ impl Manifest {
     pub fn check_files(&self, dir: &Path) -> Result<()> {
         for (path, listed) in &self.files {
             let at = dir.join(path);
-            let is_that = match listed {
-                File::Regular { sha256, .. } => {
-                    files::sha256(&at).is_ok_and(|is| is == *sha256) && !at.is_symlink()
-                }
-                File::Link { target } => at.read_link().is_ok_and(|is| is == Path::new(target)),
-            };
             ensure!(
-                is_that,
+                listed.is_at(&at),
                 Error::mismatch(format!("{} is not the file that {FILE} names", at.display()))
                     .hint(format!("cargo xtask verify {}", dir.display()))
             );

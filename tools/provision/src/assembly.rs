@@ -12,9 +12,9 @@ use llama_src::sh::Cmd;
 use crate::stub;
 use crate::wheels::Release;
 use product::files;
+use product::requirements;
 use workspace::cargo;
 use workspace::install;
-use workspace::requirements;
 use workspace::screen::Screen;
 
 /// The folder of `release`, when it is there.

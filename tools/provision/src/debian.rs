@@ -11,9 +11,11 @@ use llama_src::sh::Cmd;
 use llama_src::tree::hex;
 use sha2::{Digest, Sha256};
 
+use crate::watched;
+
+use product::requirements;
 use workspace::cargo;
 use workspace::install;
-use workspace::requirements;
 use workspace::root::User;
 use workspace::screen::Screen;
 
@@ -93,7 +95,8 @@ impl Root {
     pub fn enter(&self, shared: &[&Path], cmd: &Cmd) -> Result<Cmd> {
         let user = User::find()?;
         let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
-        user.as_root_here(
+        watched::as_root(
+            &user,
             &self.entered(&user, shared, cmd),
             &format!("enter the Debian root {name}"),
         )
@@ -166,7 +169,7 @@ pub fn ensure(
     let staging = Staging::new(&lock, recipe.name)?;
     let root = staging.dir().join("root");
     let log = toolkits.join(format!("{}.log", recipe.name));
-    let make = user.as_root_here(&command(recipe, &root, cargo::takes_stale_mirror()), &what)?;
+    let make = watched::as_root(&user, &command(recipe, &root, takes_stale_mirror()), &what)?;
     let made = make.run_logged(&log, |line| screen.show(line)).map_err(explain);
     user.take_over(&root)?;
     made?;
@@ -174,6 +177,13 @@ pub fn ensure(
     Cmd::new("sync").arg("--file-system").arg(&root).run()?;
     staging.rename(&root, &dir)?;
     Ok(dir)
+}
+
+/// Whether packages are taken from a Debian mirror whose lists have run out: `LLAMA_SYS_STALE_MIRROR=1`.
+pub(crate) fn takes_stale_mirror() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a setting of the user's")]
+    let set = std::env::var_os("LLAMA_SYS_STALE_MIRROR");
+    set.is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// With the way on where a mirror is behind.

@@ -14,7 +14,7 @@ use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use product::arch::Arch;
-use workspace::requirements;
+use product::requirements;
 use workspace::root::User;
 use workspace::screen::Screen;
 

@@ -9,6 +9,7 @@ pub mod debian;
 pub mod docker;
 pub mod node;
 pub mod stub;
+mod watched;
 pub mod wheels;
 
 pub use args::Cli;

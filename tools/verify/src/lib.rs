@@ -44,7 +44,7 @@ const PROGRAM: &str = "llama-server";
 const HEALTHCHECK: &str = "llama-healthcheck";
 
 fn run(dist: &Path) -> Result<()> {
-    let forbidden = cargo::folders();
+    let forbidden = folders();
     let report = match (dist.is_dir(), dist.is_file()) {
         (true, _) => verify(dist, &forbidden)?,
         (_, true) => verify_archive(dist, &forbidden)?,
@@ -57,6 +57,12 @@ fn run(dist: &Path) -> Result<()> {
     };
     workspace::screen::print(report);
     Ok(())
+}
+
+/// Folders of this machine that nothing which leaves it may name.
+pub fn folders() -> Vec<String> {
+    let folders = [cargo::root(), cargo::target_dir(), cargo::home(), cargo::toolkits()];
+    folders.iter().map(|dir| dir.display().to_string()).filter(|dir| dir.len() > 1).collect()
 }
 
 /// Checks every promise about the distribution in `dir`, which must not name the `forbidden` paths. The

@@ -1,6 +1,5 @@
 //! Where this workspace is, and Cargo run in it.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -65,13 +64,6 @@ pub fn cache() -> PathBuf {
     root().join(cache)
 }
 
-/// Whether packages are taken from a Debian mirror whose lists have run out: `LLAMA_SYS_STALE_MIRROR=1`.
-pub fn takes_stale_mirror() -> bool {
-    #[expect(clippy::disallowed_methods, reason = "a setting of the user's")]
-    let set = std::env::var_os("LLAMA_SYS_STALE_MIRROR");
-    set.is_some_and(|value| !value.is_empty() && value != "0")
-}
-
 /// The right to change `folder` of the [`cache`]; reports when it waits for it.
 ///
 /// # Errors
@@ -81,12 +73,6 @@ pub fn lock(folder: &Path, report: &mut Report<'_>) -> Result<Lock> {
         Error::new(format!("cannot write {}", folder.display()))
             .hint("name another folder: LLAMA_SYS_CACHE_DIR=/path/to/cache")
     })
-}
-
-/// Folders of this machine that nothing which leaves it may name.
-pub fn folders() -> Vec<String> {
-    let folders = [root(), target_dir(), home(), toolkits()];
-    folders.iter().map(|dir| dir.display().to_string()).filter(|dir| dir.len() > 1).collect()
 }
 
 /// The folder in `variable`, or `name` in the user's own; in this workspace's build folder for a user without one.
@@ -106,12 +92,4 @@ pub fn host() -> String {
 pub fn is_ci() -> bool {
     #[expect(clippy::disallowed_methods, reason = "every CI sets it")]
     std::env::var_os("CI").is_some()
-}
-
-/// How many tests run at once: what is asked for, or one more than processors, as there is always one that waits,
-/// for a server or for the engine.
-pub fn test_threads() -> OsString {
-    let threads = || std::thread::available_parallelism().map_or(2, |threads| threads.get() + 1);
-    #[expect(clippy::disallowed_methods, reason = "libtest's own variable")]
-    std::env::var_os("RUST_TEST_THREADS").unwrap_or_else(|| threads().to_string().into())
 }

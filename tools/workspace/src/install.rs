@@ -43,37 +43,41 @@ fn settle(yes: bool, look: impl Fn() -> Vec<Finding>) -> Result<()> {
     let findings = look();
     let missing: Vec<&Finding> =
         findings.iter().filter(|finding| finding.result.is_err()).collect();
-    let required = missing.iter().any(|finding| finding.requirement.required);
     let manager = toolchain::manager();
-    let packages = packages(&missing, manager);
-    // What only makes a build faster is worth a word of the user's, not an error.
-    if missing.is_empty() || (!required && !yes) {
+    let packages = toolchain::packages(&missing, manager);
+    if !is_due(&missing, yes && manager == Some(Manager::Apt) && !packages.is_empty()) {
         return Ok(());
     }
     let Some(manager) = manager.filter(|_| !packages.is_empty()) else {
-        bail!(toolchain::report(&missing, manager));
+        bail!(toolchain::report(&required(&missing), manager));
     };
-    let install = format!("{}{} {}", sudo(), manager.install(), packages.join(" "));
+    let sudo = if manager.needs_root() { sudo() } else { "" };
+    let install = format!("{sudo}{} {}", manager.install(), packages.join(" "));
     let names: Vec<&str> = missing.iter().map(|finding| finding.requirement.name).collect();
     eprintln!("missing: {}", names.join(", "));
+    let error = Error::missing(format!("these tools are missing: {}", names.join(", ")))
+        .hint(format!("install them: {install}"));
     if manager != Manager::Apt {
-        bail!(
-            Error::missing(format!("these tools are missing: {}", names.join(", ")))
-                .hint(format!("install them: {install}"))
-        );
+        bail!(error);
     }
     if !yes && !agreed(&install)? {
-        bail!(
-            Error::missing(format!("these tools are missing: {}", names.join(", ")))
-                .hint(format!("install them: {install}"))
-                .hint("or let this command do it: add --yes")
-        );
+        bail!(error.hint("or let this command do it: add --yes"));
     }
     apt(&packages)?;
     let findings = look();
-    let missing: Vec<&Finding> =
-        findings.iter().filter(|f| f.requirement.required && f.result.is_err()).collect();
+    let missing: Vec<&Finding> = findings.iter().filter(|found| found.result.is_err()).collect();
+    let missing = required(&missing);
     if missing.is_empty() { Ok(()) } else { bail!(toolchain::report(&missing, Some(manager))) }
+}
+
+/// Whether something is to be done about what is missing. What only makes a build faster is worth a command that
+/// installs it, not an error.
+fn is_due(missing: &[&Finding], can_install: bool) -> bool {
+    !required(missing).is_empty() || can_install
+}
+
+fn required<'a>(missing: &[&'a Finding]) -> Vec<&'a Finding> {
+    missing.iter().copied().filter(|finding| finding.requirement.required).collect()
 }
 
 fn look(config: &Config, also: &[Requirement]) -> Vec<Finding> {
@@ -82,21 +86,6 @@ fn look(config: &Config, also: &[Requirement]) -> Vec<Finding> {
     findings.retain(|finding| !["npm", "Node.js"].contains(&finding.requirement.name));
     findings.extend(also.iter().map(|requirement| toolchain::find(requirement.clone(), config)));
     findings
-}
-
-fn packages(missing: &[&Finding], manager: Option<Manager>) -> Vec<&'static str> {
-    let Some(manager) = manager else { return Vec::new() };
-    let mut packages: Vec<&str> = Vec::new();
-    for finding in missing {
-        for package in
-            finding.requirement.packages.of(manager).unwrap_or_default().split_whitespace()
-        {
-            if !packages.contains(&package) {
-                packages.push(package);
-            }
-        }
-    }
-    packages
 }
 
 /// Asks on a terminal; elsewhere nobody can answer.
@@ -126,4 +115,26 @@ fn apt(packages: &[&str]) -> Result<()> {
     apt(&["-qq", "update"])?;
     let install = ["-qq", "install", "--yes", "--no-install-recommends"];
     apt(&[&install, packages].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use llama_build::requirement::Missing;
+
+    use super::*;
+    use crate::requirements;
+
+    #[test]
+    fn what_only_makes_builds_faster_is_installed_but_never_an_error() {
+        let missing = |required| {
+            let requirement = Requirement { required, ..requirements::rustfmt() };
+            Finding { requirement, result: Err(Missing { too_old: None, looked_in: Vec::new() }) }
+        };
+        let (needed, optional) = (missing(true), missing(false));
+        assert!(!is_due(&[], false));
+        // `--yes` where no command of ours may install packages, as on macOS.
+        assert!(!is_due(&[&optional], false));
+        assert!(is_due(&[&optional], true));
+        assert!(is_due(&[&optional, &needed], false));
+    }
 }

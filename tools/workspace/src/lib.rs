@@ -3,7 +3,6 @@
 
 pub mod built;
 pub mod cargo;
-pub mod http;
 pub mod install;
 pub mod node;
 pub mod requirements;

@@ -19,12 +19,6 @@ pub const NEEDS_ROOT: u8 = 77;
 /// Variables that a command of root's needs of the user's: without them it has no way to the network.
 const KEPT: &str = "--preserve-env=http_proxy,https_proxy,ftp_proxy,no_proxy";
 
-/// Ends the command when this program is gone: `sudo` goes on after the death of whoever started it. Arguments: this
-/// program's process, command and its arguments.
-const WATCH: &str = r#"own=$1; shift
-while kill -0 $$ && sleep 1; do kill -0 "$own" || kill -KILL $$; done >/dev/null 2>&1 </dev/null &
-exec "$@""#;
-
 /// How this user becomes root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rights {
@@ -132,21 +126,6 @@ impl User {
         Ok(if self.is_root() { cmd.clone() } else { through_sudo(cmd, &[KEPT], &[]) })
     }
 
-    /// The same with all of this process's environment, and not longer than this process runs.
-    ///
-    /// # Errors
-    /// As of [`Self::as_root`].
-    pub fn as_root_here(&self, cmd: &Cmd, what: &str) -> Result<Cmd> {
-        self.must_become_root(what)?;
-        let own = std::process::id().to_string();
-        let watch = ["sh", "-c", WATCH, "watch", &own];
-        Ok(if self.is_root() {
-            cmd.clone()
-        } else {
-            through_sudo(cmd, &["--preserve-env"], &watch)
-        })
-    }
-
     /// Gives the user what root has made at `path`, so that nobody has to be root to change or remove it.
     ///
     /// # Errors
@@ -171,8 +150,9 @@ fn can_be_asked() -> bool {
     std::io::stdin().is_terminal() && !cargo::is_ci()
 }
 
-/// `sudo` has an environment of its own, so the variables of `cmd` become words.
-fn through_sudo(cmd: &Cmd, options: &[&str], before: &[&str]) -> Cmd {
+/// `cmd` behind `sudo` with its own `options` and the words `before` it. `sudo` has an environment of its own, so the
+/// variables of `cmd` become words.
+pub fn through_sudo(cmd: &Cmd, options: &[&str], before: &[&str]) -> Cmd {
     let inner = cmd.command();
     let mut sudo = Cmd::new("sudo").args(options).args(before);
     let set: Vec<OsString> = inner
@@ -199,7 +179,6 @@ mod tests {
     fn root_runs_a_command_as_it_is() {
         let cmd = Cmd::new("mount").arg("x").env("A", "1");
         assert_eq!(User::root().as_root(&cmd, "mount").unwrap().to_string(), "A=1 mount x");
-        assert_eq!(User::root().as_root_here(&cmd, "mount").unwrap().to_string(), "A=1 mount x");
     }
 
     #[test]
@@ -210,9 +189,6 @@ mod tests {
             shown(User::ordinary(true).as_root(&cmd, "install").unwrap()),
             format!("cd /d && sudo {KEPT} env --unset B 'A=1 2' apt-get update")
         );
-        let here = shown(User::ordinary(true).as_root_here(&Cmd::new("true"), "run").unwrap());
-        assert!(here.starts_with("sudo --preserve-env sh -c "), "{here}");
-        assert!(here.ends_with(&format!(" watch {} true", std::process::id())), "{here}");
     }
 
     #[test]
@@ -225,21 +201,5 @@ mod tests {
             "only root can make the Debian root y, and this user may not use sudo\n  hint: root types: usermod -aG \
              sudo me\n  hint: then log in again, and run the same command"
         );
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_watched_command_ends_with_whoever_wanted_it_and_leaves_its_status() {
-        let watched = |own: &str, line: &str| {
-            let words = ["-c", WATCH, "watch", own, "sh", "-c", line];
-            Cmd::new("sh").args(words).read()
-        };
-        let own = std::process::id().to_string();
-        assert_eq!(watched(&own, "echo done").unwrap(), "done\n");
-        assert!(watched(&own, "exit 3").unwrap_err().to_string().contains("exit status: 3"));
-        // A process that is gone.
-        let gone = Cmd::new("sh").args(["-c", "echo $$"]).read().unwrap();
-        let error = watched(gone.trim(), "exec sleep 60").unwrap_err().to_string();
-        assert!(error.contains("signal: 9"), "{error}");
     }
 }

@@ -26,70 +26,44 @@ pub struct Tool {
 }
 
 /// All of them, in the order of the help. The package `xtask` answers its words itself.
+#[rustfmt::skip]
 pub const TOOLS: [Tool; 18] = [
-    tool(
-        "serve",
-        "xtask",
-        "[--features LIST] [--yes] [-- ARGS]",
-        "Build llama-server and run it; ARGS go to it; default: the demo model",
-    ),
-    tool(
-        "test",
-        "ci",
-        "[--yes] [-- ARGS]",
-        "Run all checks and tests; ARGS are passed to `cargo test`",
-    ),
-    tool("fuzz", "ci", "[--minutes N] [TARGET...]", "Send broken input to the server's parsers"),
-    tool(
-        "dist",
-        "distribution",
-        "[--variant NAME] [--setup]",
-        "Make folders and archives that run anywhere",
-    ),
-    tool("image", "image", "WORD", "Build, test, name and release container images"),
-    tool("gpu-test", "gpu-test", "[--variant NAME]", "Prove a distribution on this machine's GPU"),
-    tool(
-        "bench",
-        "bench",
-        "[--quick] WORD...",
-        "Measure builds, sizes, starts and speed next to upstream's",
-    ),
-    tool("release", "release", "STEP", "Run one step of what CI publishes"),
-    tool(
-        "verify",
-        "verify",
-        "DIR|ARCHIVE",
-        "Check a distribution against its manifest; runs its programs",
-    ),
-    tool("variants", "distribution", "[--json]", "Print the release matrix"),
-    tool("doctor", "xtask", "[--features LIST]", "Print what a build needs and what installs it"),
-    tool("setup", "xtask", "[--features LIST] [--yes]", "Install what is missing"),
-    tool(
-        "setup docker",
-        "provision",
-        "[--yes|--stop]",
-        "Start a Docker engine and get what images are built from",
-    ),
-    tool(
-        "vendor",
-        "pin",
-        "[--check|--update TAG]",
-        "Fetch and verify llama.cpp and its web UI; move the pin",
-    ),
-    tool("bindings", "bindings", "[--check]", "Write the Rust declarations of the C headers"),
-    tool("demo-model", "demo-model", "[--check]", "Train the demo model"),
-    tool(
-        "check",
-        "ci",
-        "[--fix] [NAME...]",
-        "Check format, style, pin, documents, flags, bindings, lints",
-    ),
-    tool(
-        "completions",
-        "completions",
-        "SHELL",
-        "Print what completes these commands in bash, zsh or fish",
-    ),
+    tool("serve", "xtask", "[--features LIST] [--yes] [-- ARGS]",
+        "Build llama-server and run it; ARGS go to it; default: the demo model"),
+    tool("test", "ci", "[--yes] [-- ARGS]",
+        "Run all checks and tests; ARGS are passed to `cargo test`"),
+    tool("fuzz", "ci", "[--minutes N] [TARGET...]",
+        "Send broken input to the server's parsers"),
+    tool("dist", "distribution", "[--variant NAME] [--setup]",
+        "Make folders and archives that run anywhere"),
+    tool("image", "image", "WORD",
+        "Build, test, name and release container images"),
+    tool("gpu-test", "gpu-test", "[--variant NAME]",
+        "Prove a distribution on this machine's GPU"),
+    tool("bench", "bench", "[--quick] WORD...",
+        "Measure builds, sizes, starts and speed next to upstream's"),
+    tool("release", "release", "STEP",
+        "Run one step of what CI publishes"),
+    tool("verify", "verify", "DIR|ARCHIVE",
+        "Check a distribution against its manifest; runs its programs"),
+    tool("variants", "distribution", "[--json]",
+        "Print the release matrix"),
+    tool("doctor", "xtask", "[--features LIST]",
+        "Print what a build needs and what installs it"),
+    tool("setup", "xtask", "[--features LIST] [--yes]",
+        "Install what is missing"),
+    tool("setup docker", "provision", "[--yes|--stop]",
+        "Start a Docker engine and get what images are built from"),
+    tool("vendor", "pin", "[--check|--update TAG]",
+        "Fetch and verify llama.cpp and its web UI; move the pin"),
+    tool("bindings", "bindings", "[--check]",
+        "Write the Rust declarations of the C headers"),
+    tool("demo-model", "demo-model", "[--check]",
+        "Train the demo model"),
+    tool("check", "ci", "[--fix] [NAME...]",
+        "Check format, style, documents, flags, bindings, lints"),
+    tool("completions", "completions", "SHELL",
+        "Print what completes these commands in bash, zsh or fish"),
 ];
 
 /// What the options of the commands of `cargo xtask` itself mean.
@@ -218,21 +192,29 @@ pub fn helped(word: &str, args: &[OsString]) -> bool {
     let mut own = args.iter().take_while(|arg| *arg != "--");
     let asked = own.any(|arg| arg == "--help" || arg == "-h");
     if asked {
-        let of_it = |tool: &&Tool| tool.word.split(' ').next() == Some(word);
         let mut text = String::new();
-        for Tool { word, args, about, .. } in TOOLS.iter().filter(of_it) {
+        for Tool { word, args, about, .. } in lines(word) {
             text.push_str(&format!("cargo xtask {word} {args}\n    {about}\n"));
         }
         text.push('\n');
         for (option, about) in OPTIONS {
-            let name = option.trim_end_matches(" LIST");
-            if TOOLS.iter().filter(of_it).any(|tool| tool.args.contains(name)) {
+            if takes(word, option.trim_end_matches(" LIST")) {
                 text.push_str(&format!("  {option:<15}  {about}\n"));
             }
         }
         print(text);
     }
     asked
+}
+
+/// The lines of [`TOOLS`] that begin with `word`.
+fn lines(word: &str) -> impl Iterator<Item = &'static Tool> {
+    TOOLS.iter().filter(move |tool| tool.word.split(' ').next() == Some(word))
+}
+
+/// Whether the help of `word` lists `option`.
+pub fn takes(word: &str, option: &str) -> bool {
+    lines(word).any(|tool| tool.args.contains(option))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::{NoUi, again, page, path_with};
+use crate::node;
 use crate::sh::Cmd;
 use crate::{Error, Progress, Report, Request, SourceTree};
 
@@ -39,12 +40,12 @@ pub(super) fn check_node(request: &Request, version: &str) -> Result<(), Error> 
     let version = version.trim().trim_start_matches('v');
     let mut parts = version.split('.').map_while(|part| part.parse().ok());
     let (Some(major), Some(minor)) = (parts.next(), parts.next()) else { return Ok(()) };
-    if crate::node::is_new_enough((major, minor)) {
+    if node::is_new_enough((major, minor), node::OLDEST) {
         return Ok(());
     }
     let what = format!(
         "Node.js is too old: the web UI needs {}, but this is {version}",
-        crate::node::WANTED
+        node::wanted(node::OLDEST)
     );
     Err(Error::missing(what).hint(format!("install a newer Node.js, then: {}", again(request))))
 }

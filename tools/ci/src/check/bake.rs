@@ -1,20 +1,15 @@
 //! The variants in `docker/docker-bake.hcl`: a block between two marks, which `check --fix` writes.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use product::arch::Arch;
 use product::variant::Variant;
 
-pub(super) const FILE: &str = "docker/docker-bake.hcl";
-const START: &str = "# <variants>\n";
-const END: &str = "# </variants>\n";
+use super::written::{self, Written};
 
-/// `text` with the variants and platforms of the releases between the marks.
-pub(super) fn write(text: &str) -> Result<String> {
-    let mark = |mark: &str| format!("no line `{}` in {FILE}", mark.trim());
-    let (before, rest) = text.split_once(START).with_context(|| mark(START))?;
-    let (_, after) = rest.split_once(END).with_context(|| mark(END))?;
-    Ok(format!("{before}{START}{}{END}{after}", functions()))
+/// The file with the variants and platforms of the releases between its marks.
+pub(super) fn file() -> Result<Written> {
+    written::between("docker/docker-bake.hcl", ["# <variants>", "# </variants>"], &functions())
 }
 
 /// Functions, because the environment replaces variables.
@@ -46,14 +41,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_block_between_the_marks_is_written() {
-        let written = write("a\n# <variants>\nold\n# </variants>\nb\n").unwrap();
-        assert!(written.starts_with("a\n# <variants>\nfunction \"variants\" {\n"), "{written}");
-        assert!(written.ends_with("}\n# </variants>\nb\n"), "{written}");
-        assert!(written.contains("cuda = [\"linux/amd64\"]"), "{written}");
-        assert!(!written.contains("vulkan ="), "{written}");
-        assert_eq!(write(&written).unwrap(), written);
-        let error = write("a\n").unwrap_err().to_string();
-        assert_eq!(error, "no line `# <variants>` in docker/docker-bake.hcl");
+    fn the_variants_and_the_platforms_of_some_are_functions() {
+        let text = functions();
+        assert!(text.starts_with("function \"variants\" {\n"), "{text}");
+        assert!(text.contains("cuda = [\"linux/amd64\"]"), "{text}");
+        assert!(!text.contains("vulkan ="), "{text}");
     }
 }

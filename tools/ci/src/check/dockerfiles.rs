@@ -5,56 +5,21 @@
 //! variants do. `{name}` is a value of the variant's (see [`names`]); an empty one takes the blank before it along, or
 //! the line if there is nothing else on it. `${NAME}` stays.
 
-use std::fs;
-
 use anyhow::{Context, Result, bail, ensure};
 use llama_build::backend::Backend;
 use llama_src::Error;
 
 use super::bake;
+use super::written::{self, Written};
 use product::variant::{Image, Source, ToolkitRow, Variant, VariantRow};
-use workspace::cargo;
 
 const TEMPLATE: &str = "docker/Dockerfile.in";
 
-/// Fails when a Dockerfile is not what the template says.
-pub(super) fn check() -> Result<()> {
-    let mut wrong = Vec::new();
-    for (file, wanted) in dockerfiles()? {
-        // One that cannot be read has no lines.
-        let there = fs::read_to_string(cargo::root().join(&file)).unwrap_or_default();
-        if let Some(line) = difference(&there, &wanted) {
-            wrong.push(format!("{file}:{line} is not what `cargo xtask check --fix` writes"));
-        }
-    }
-    if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
-}
-
-/// Writes the Dockerfiles.
-pub(super) fn fix() -> Result<()> {
-    for (file, text) in dockerfiles()? {
-        fs::write(cargo::root().join(&file), text)
-            .with_context(|| format!("cannot write {file}"))?;
-    }
-    Ok(())
-}
-
-/// Name and text of each.
-fn dockerfiles() -> Result<Vec<(String, String)>> {
-    let read = |file| {
-        let text = fs::read_to_string(cargo::root().join(file));
-        text.with_context(|| format!("cannot read {file}"))
-    };
-    let template = read(TEMPLATE)?;
+/// Each Dockerfile, and docker-bake.hcl.
+pub(super) fn files() -> Result<Vec<Written>> {
+    let template = written::read(TEMPLATE)?;
     let one = |variant| Ok((format!("docker/{variant}.Dockerfile"), write(&template, variant)?));
-    let baked = bake::write(&read(bake::FILE)?).map(|text| (bake::FILE.to_owned(), text));
-    Variant::ALL.into_iter().map(one).chain([baked]).collect()
-}
-
-/// The first line that differs, from 1.
-fn difference(there: &str, wanted: &str) -> Option<usize> {
-    let same = there.lines().zip(wanted.lines()).take_while(|(there, wanted)| there == wanted);
-    (there != wanted).then(|| same.count() + 1)
+    Variant::ALL.into_iter().map(one).chain([bake::file()]).collect()
 }
 
 /// The words that select lines of `variant`: its name, and what it has.
@@ -282,14 +247,5 @@ CMD [\"serve\"]
             toolkit toolkit_stages toolkit_mounts toolchain_packages system_packages backend \
             minimum_cuda environment"
         );
-    }
-
-    #[test]
-    fn the_first_line_that_differs_is_told() {
-        assert_eq!(difference("a\nb\n", "a\nb\n"), None);
-        assert_eq!(difference("a\nb\n", "a\nc\n"), Some(2));
-        assert_eq!(difference("a\n", "a\nb\n"), Some(2));
-        assert_eq!(difference("", "a\n"), Some(1));
-        assert_eq!(difference("a", "a\n"), Some(2));
     }
 }

@@ -1,56 +1,22 @@
 //! The features of `llama-sys` and `llama-server-bin` are those of `llama-build/src/feature.rs`: names, what each
 //! switches on, defaults and comments. `check --fix` writes them between two marks in each `Cargo.toml`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use llama_build::Feature;
 use llama_build::feature::{DefaultIn, FeatureRow};
 
-use workspace::cargo;
-
-const START: &str = "# <features>\n";
-const END: &str = "# </features>\n";
-const SYS: &str = "llama-sys/Cargo.toml";
-const SERVER_BIN: &str = "llama-server-bin/Cargo.toml";
-
-/// What each feature of a `Cargo.toml` switches on.
-type Lists = BTreeMap<String, BTreeSet<String>>;
+use super::written::{self, Written};
 
 /// A feature of `Cargo.toml`: its name, what it switches on, and what stands above it.
 type Entry = (&'static str, Vec<String>, Option<String>);
 
-/// The features of a crate, as the table has them.
-struct Package {
-    file: &'static str,
-    entries: Vec<Entry>,
-    /// Features that the crate has besides.
-    own: &'static [&'static str],
-}
-
-/// Fails when a `Cargo.toml` has other features than the table.
-pub(super) fn check() -> Result<()> {
-    let mut wrong = Vec::new();
-    for package in packages() {
-        let text = read(package.file)?;
-        let differences = package.differences(&lists(package.file, &text)?);
-        if differences.is_empty() && package.write(&text)? != text {
-            wrong.push(format!("{}: comments or their order differ from the table", package.file));
-        }
-        wrong.extend(differences);
-    }
-    if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
-}
-
-/// Writes the features into both files.
-pub(super) fn fix() -> Result<()> {
-    for package in packages() {
-        let text = package.write(&read(package.file)?)?;
-        fs::write(cargo::root().join(package.file), text)
-            .with_context(|| format!("cannot write {}", package.file))?;
-    }
-    Ok(())
+/// Both files, with the features of the table between their marks.
+pub(super) fn files() -> Result<Vec<Written>> {
+    let of = |file: &str, entries: &[Entry]| {
+        written::between(file, ["# <features>", "# </features>"], &lines(entries))
+    };
+    let sys = of("llama-sys/Cargo.toml", &of_sys());
+    [sys, of("llama-server-bin/Cargo.toml", &of_server_bin())].into_iter().collect()
 }
 
 /// The table of features in the documentation.
@@ -66,29 +32,6 @@ pub(super) fn table() -> String {
         format!("| `{}`{default} | {}{implies} |\n", row.name, row.help)
     });
     format!("| feature | means |\n|---|---|\n{}", rows.collect::<String>())
-}
-
-fn read(file: &str) -> Result<String> {
-    let text = fs::read_to_string(cargo::root().join(file));
-    // Git may have given the file Windows' line ends.
-    Ok(text.with_context(|| format!("cannot read {file}"))?.replace('\r', ""))
-}
-
-fn lists(file: &str, text: &str) -> Result<Lists> {
-    #[derive(serde::Deserialize)]
-    struct Manifest {
-        features: Lists,
-    }
-    let manifest: Manifest =
-        toml::from_str(text).with_context(|| format!("no features in {file}"))?;
-    Ok(manifest.features)
-}
-
-fn packages() -> [Package; 2] {
-    [
-        Package { file: SYS, entries: of_sys(), own: &[] },
-        Package { file: SERVER_BIN, entries: of_server_bin(), own: &["build"] },
-    ]
 }
 
 fn of_sys() -> Vec<Entry> {
@@ -121,106 +64,32 @@ fn of_server_bin() -> Vec<Entry> {
     entries
 }
 
-impl Package {
-    /// Features that only one of both has, and those that switch on something else.
-    fn differences(&self, found: &Lists) -> Vec<String> {
-        let file = self.file;
-        let known = |name: &str| self.entries.iter().any(|entry| entry.0 == name);
-        let mut wrong = Vec::new();
-        for (name, list, _) in &self.entries {
-            let expected: BTreeSet<String> = list.iter().cloned().collect();
-            match found.get(*name) {
-                None => wrong.push(format!("{file} has no feature `{name}`")),
-                Some(is) if *is != expected => wrong.push(format!(
-                    "{file}: `{name}` enables {}, but the table says {}",
-                    words(is),
-                    words(&expected)
-                )),
-                Some(_) => {}
-            }
-        }
-        let more = found.keys().filter(|name| !known(name) && !self.own.contains(&name.as_str()));
-        wrong.extend(more.map(|name| {
-            format!("{file} has the feature `{name}`, llama-build/src/feature.rs has not")
-        }));
-        wrong
-    }
-
-    /// The text of `Cargo.toml` with the table's features between the marks.
-    fn write(&self, text: &str) -> Result<String> {
-        let mark = |mark: &str| format!("line `{}` not found in {}", mark.trim(), self.file);
-        let (before, rest) = text.split_once(START).with_context(|| mark(START))?;
-        let (_, after) = rest.split_once(END).with_context(|| mark(END))?;
-        let lines = self.entries.iter().map(|(name, list, above)| {
-            let above = above.as_deref().unwrap_or_default();
-            let list: Vec<String> = list.iter().map(|name| format!("{name:?}")).collect();
-            format!("{above}{name} = [{}]\n", list.join(", "))
-        });
-        Ok(format!("{before}{START}{}{END}{after}", lines.collect::<String>()))
-    }
-}
-
-fn words(list: &BTreeSet<String>) -> String {
-    if list.is_empty() {
-        return "nothing".to_owned();
-    }
-    list.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+fn lines(entries: &[Entry]) -> String {
+    let line = |(name, list, above): &Entry| {
+        let above = above.as_deref().unwrap_or_default();
+        let list: Vec<String> = list.iter().map(|name| format!("{name:?}")).collect();
+        format!("{above}{name} = [{}]\n", list.join(", "))
+    };
+    entries.iter().map(line).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TEXT: &str = "\
-[package]
-name = \"x\"
-
-[features]
-# <features>
-default = [\"a\"]
-# </features>
-own = []
-
-[lints]
-";
-
-    fn package() -> Package {
+    #[test]
+    fn a_feature_has_its_list_and_what_stands_above_it() {
         let entry = |name, list: &[&str], above: Option<&str>| {
             (name, list.iter().map(|word| (*word).to_owned()).collect(), above.map(str::to_owned))
         };
-        Package {
-            file: "x/Cargo.toml",
-            entries: vec![
-                entry("default", &["a"], None),
-                entry("a", &[], Some("\n# --- parts ---\n# First.\n")),
-                entry("b", &["a", "y/z"], Some("# Second.\n")),
-            ],
-            own: &["own"],
-        }
-    }
-
-    #[test]
-    fn the_table_is_written_between_the_marks() {
-        let written = package().write(TEXT).unwrap();
-        let block = "default = [\"a\"]\n\n# --- parts ---\n# First.\na = []\n# Second.\nb = [\"a\", \"y/z\"]\n";
-        assert_eq!(written, TEXT.replace("default = [\"a\"]\n", block));
-        assert_eq!(package().write(&written).unwrap(), written);
-        assert!(package().differences(&lists("", &written).unwrap()).is_empty());
-        let error = package().write(&TEXT.replace("# <features>\n", "")).unwrap_err().to_string();
-        assert_eq!(error, "line `# <features>` not found in x/Cargo.toml");
-    }
-
-    #[test]
-    fn every_difference_is_told() {
-        let text = TEXT.replace("[\"a\"]", "[\"b\"]").replace("own = []", "b = []\nc = []");
+        let entries = [
+            entry("default", &["a"], None),
+            entry("a", &[], Some("\n# --- parts ---\n# First.\n")),
+            entry("b", &["a", "y/z"], Some("# Second.\n")),
+        ];
         assert_eq!(
-            package().differences(&lists("", &text).unwrap()),
-            [
-                "x/Cargo.toml: `default` enables `b`, but the table says `a`",
-                "x/Cargo.toml has no feature `a`",
-                "x/Cargo.toml: `b` enables nothing, but the table says `a`, `y/z`",
-                "x/Cargo.toml has the feature `c`, llama-build/src/feature.rs has not",
-            ]
+            lines(&entries),
+            "default = [\"a\"]\n\n# --- parts ---\n# First.\na = []\n# Second.\nb = [\"a\", \"y/z\"]\n"
         );
     }
 

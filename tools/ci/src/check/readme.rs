@@ -3,9 +3,7 @@
 //! docs/gpu.md. Each stands between two markers, `<!-- name -->` and `<!-- /name -->`. docs/performance.md is made as a
 //! whole.
 
-use std::fs;
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use llama_build::cargo::VARIABLES;
 
 use distribution::advisories::Advisories;
@@ -13,76 +11,39 @@ use product::variant::{Variant, VariantRow};
 use workspace::cargo;
 
 use super::links;
-
-/// A file, and its tables by name.
-type Page = (&'static str, Vec<(&'static str, String)>);
+use super::written::{self, Written};
 
 /// Fails when a page has other tables than the code, or a link that leads nowhere.
 pub(super) fn check() -> Result<()> {
     let root = cargo::root();
     let mut wrong = links::broken(&root)?;
     wrong.extend(bench::stale(&root)?.iter().map(|file| format!("{file} is not up to date")));
-    for (file, tables) in pages()? {
-        let stale = stale(file, &read(file)?, &tables)?;
-        if !stale.is_empty() {
-            wrong.push(format!("{file} is not up to date: {}", stale.join(", ")));
-        }
-    }
+    wrong.extend(written::stale(&pages()?));
     if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
 }
 
 /// Writes the tables into their pages, and the page that is made as a whole.
 pub(super) fn fix() -> Result<()> {
-    for (file, tables) in pages()? {
-        let mut text = read(file)?;
-        for (name, table) in tables {
-            text = replace(file, &text, name, &table)?;
-        }
-        fs::write(cargo::root().join(file), text)
-            .with_context(|| format!("cannot write {file}"))?;
-    }
+    written::fix(&pages()?)?;
     bench::write(&cargo::root())
 }
 
-fn read(file: &str) -> Result<String> {
-    let text = fs::read_to_string(cargo::root().join(file));
-    // Git may have given the file Windows' line ends.
-    Ok(text.with_context(|| format!("cannot read {file}"))?.replace('\r', ""))
-}
-
-fn pages() -> Result<Vec<Page>> {
+fn pages() -> Result<Vec<Written>> {
     let commands = format!("```\n{}```\n", workspace::tools::help());
     let results = gpu_test::results(&cargo::root().join("docs/gpu"))?;
-    let advisories = Advisories::load()?.table();
-    Ok(vec![
-        ("README.md", vec![("features", super::features::table())]),
-        ("docs/build.md", vec![("environment", environment(VARIABLES))]),
-        ("docs/xtask.md", vec![("commands", commands)]),
-        ("docs/images.md", vec![("images", images())]),
-        ("SECURITY.md", vec![("advisories", advisories)]),
-        ("docs/gpu.md", vec![("results", results)]),
-    ])
-}
-
-fn stale<'a>(file: &str, text: &str, tables: &[(&'a str, String)]) -> Result<Vec<&'a str>> {
-    let mut stale = Vec::new();
-    for (name, table) in tables {
-        if replace(file, text, name, table)? != text {
-            stale.push(*name);
-        }
-    }
-    Ok(stale)
-}
-
-/// The text with `table` between the markers of `name`.
-fn replace(file: &str, text: &str, name: &str, table: &str) -> Result<String> {
-    let (start, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let (before, rest) = text
-        .split_once(&start)
-        .with_context(|| format!("line `{}` not found in {file}", start.trim()))?;
-    let (_, after) =
-        rest.split_once(&end).with_context(|| format!("line `{end}` not found in {file}"))?;
-    Ok(format!("{before}{start}{table}{end}{after}"))
+    let tables = [
+        ("README.md", "features", super::features::table()),
+        ("docs/build.md", "environment", environment(VARIABLES)),
+        ("docs/xtask.md", "commands", commands),
+        ("docs/images.md", "images", images()),
+        ("SECURITY.md", "advisories", Advisories::load()?.table()),
+        ("docs/gpu.md", "results", results),
+    ];
+    let write = |(file, name, table): (&str, &str, String)| {
+        let marks = [format!("<!-- {name} -->"), format!("<!-- /{name} -->")];
+        written::between(file, [&marks[0], &marks[1]], &table)
+    };
+    tables.into_iter().map(write).collect()
 }
 
 fn environment(variables: &[(&str, &str)]) -> String {
@@ -112,19 +73,5 @@ mod tests {
     fn variables_have_their_prefix_and_bars_are_escaped() {
         let expected = "| variable | means |\n|---|---|\n| `LLAMA_SYS_A` | x \\| y |\n";
         assert_eq!(environment(&[("A", "x | y")]), expected);
-    }
-
-    #[test]
-    fn an_old_table_is_found_and_replaced() {
-        let text = "a\n<!-- t -->\nold\n<!-- /t -->\nb\n";
-        let tables = [("t", "new\n".to_owned())];
-        assert_eq!(stale("a.md", text, &tables).unwrap(), ["t"]);
-        let fixed = replace("a.md", text, "t", "new\n").unwrap();
-        assert_eq!(fixed, "a\n<!-- t -->\nnew\n<!-- /t -->\nb\n");
-        assert!(stale("a.md", &fixed, &tables).unwrap().is_empty());
-        for without in ["<!-- t -->\n", "<!-- /t -->"] {
-            let error = replace("a.md", &text.replace(without, ""), "t", "").unwrap_err();
-            assert_eq!(error.to_string(), format!("line `{}` not found in a.md", without.trim()));
-        }
     }
 }

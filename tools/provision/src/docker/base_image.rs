@@ -11,12 +11,12 @@ use llama_src::place::Staging;
 use llama_src::sh::Cmd;
 
 use super::oci;
-use crate::debian;
+use crate::{debian, watched};
 use product::arch::Arch;
 use product::base::{self, OWN};
+use product::requirements;
 use workspace::cargo;
 use workspace::install;
-use workspace::requirements;
 use workspace::root::User;
 use workspace::screen::Screen;
 
@@ -69,8 +69,8 @@ pub(super) fn ensure(yes: bool, screen: &mut Screen) -> Result<()> {
     let mut roots = Vec::new();
     for Arch { docker: architecture, .. } in Arch::ALL {
         let file = staging.dir().join(format!("{architecture}.tar"));
-        let make = debootstrap(architecture, &file, cargo::takes_stale_mirror());
-        let make = user.as_root_here(&make, &what)?;
+        let make = debootstrap(architecture, &file, debian::takes_stale_mirror());
+        let make = watched::as_root(&user, &make, &what)?;
         let made = make.run_logged(&log, |line| screen.show(line)).map_err(debian::explain);
         user.take_over(&file)?;
         made?;

@@ -10,9 +10,9 @@ use llama_src::sh::Cmd;
 
 use super::{Found, look};
 use crate::debian::{self, Recipe};
+use product::requirements;
 use workspace::cargo;
 use workspace::install;
-use workspace::requirements;
 use workspace::root::User;
 use workspace::screen::Screen;
 
