@@ -1,7 +1,6 @@
 //! From a file's text to an image of the store, for one platform or several.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
@@ -10,12 +9,12 @@ use serde_json::Value;
 use crate::Error;
 use crate::digest::Digest;
 use crate::executor::{self, BaseImage, BuiltStage, Converter, Event, Folder, Images, Tool};
-use crate::image::{self, ConfigInput, Described, History, Platform, manifest};
+use crate::image::{self, ConfigInput, Described, History, Platform};
 use crate::language::instruction::{Instruction, Origin, Step};
 use crate::language::{self, Script, Warning};
 use crate::plan::{Context, Outside, Plan};
 use crate::reference::Name;
-use crate::store::{NewImage, Store, StoredImage};
+use crate::store::{Store, StoredImage};
 
 mod documents;
 
@@ -213,7 +212,7 @@ impl<'a> Job<'a> {
     ) -> Result<BaseImage, Error> {
         let (config, manifest) = config_for(image, platform)
             .unwrap_or_else(|| (json(&image.config), image.manifest.clone()));
-        if let Some(actual) = platform_of(&config).filter(|actual| actual != platform) {
+        if let Some(actual) = Platform::of(&config).filter(|actual| actual != platform) {
             self.warn_of(name, platform, &actual);
         }
         Ok(BaseImage {
@@ -289,17 +288,13 @@ fn json(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap_or_default()
 }
 
-pub(crate) fn platform_of(config: &Value) -> Option<Platform> {
-    serde_json::from_value(config.clone()).ok()
-}
-
 /// Config and manifest of an image for `platform`.
 fn config_for(image: &StoredImage, platform: &Platform) -> Option<(Value, Vec<u8>)> {
     let own = std::iter::once((&image.config, &image.manifest));
     let others = image.others.iter().map(|(config, manifest)| (config, manifest));
     own.chain(others)
         .map(|(config, manifest)| (json(config), manifest.clone()))
-        .find(|(config, _)| platform_of(config).as_ref() == Some(platform))
+        .find(|(config, _)| Platform::of(config).as_ref() == Some(platform))
 }
 
 /// The platforms of a base whose layers are the same for all of them.
@@ -307,7 +302,7 @@ fn platforms_of(store: &Store, base: &BaseImage, first: &Platform) -> Result<Vec
     let Ok(image) = store.find(&base.name) else { return Ok(vec![first.clone()]) };
     let configs = std::iter::once(&image.config).chain(image.others.iter().map(|(one, _)| one));
     let platforms: Vec<Platform> =
-        configs.filter_map(|config| platform_of(&json(config))).collect();
+        configs.filter_map(|config| Platform::of(&json(config))).collect();
     Ok(if platforms.contains(first) { platforms } else { vec![first.clone()] })
 }
 
@@ -316,11 +311,7 @@ fn describe(
     world: &World<'_>,
     stage: &BuiltStage,
 ) -> Result<Described, Error> {
-    described(stage, &request.labels, &|digest: &Digest| {
-        let path = world.store.blob_path(digest);
-        let file = std::fs::File::open(&path).map_err(|e| Error::io("read", &path, &e))?;
-        Ok(Box::new(std::io::BufReader::new(file)) as Box<dyn Read>)
-    })
+    described(stage, &request.labels, &|digest| Ok(Box::new(world.store.open_blob(digest)?)))
 }
 
 /// The image of a stage, with `more` labels that win over the file's.
@@ -358,13 +349,11 @@ fn store(
     world: &World<'_>,
     images: &[(Platform, Described, BuiltStage)],
 ) -> Result<Digest, Error> {
-    let here = Platform::here();
-    let own = images.iter().position(|(platform, ..)| *platform == here).unwrap_or(0);
     let layers_of = |stage: &BuiltStage| {
         let base = stage.base.iter().flat_map(|base| base.layers.clone());
         base.chain(stage.layers.iter().map(|made| made.layer)).collect::<Vec<_>>()
     };
-    let layers = layers_of(&images[own].2);
+    let layers = layers_of(&images[0].2);
     if images.iter().any(|(.., stage)| layers_of(stage) != layers) {
         return Err(Error::new(
             "the layers of the base image differ between platforms, so the \
@@ -372,26 +361,10 @@ fn store(
         )
         .hint("build one platform at a time: --platform linux/amd64"));
     }
-    let tars: Vec<_> = layers.iter().map(|layer| (layer.diff_id, layer.size)).collect();
-    let documents: Vec<(Platform, Vec<u8>, Vec<u8>)> = images
+    let configs = images
         .iter()
-        .map(|(platform, described, _)| {
-            let config = described.config(platform);
-            let manifest = manifest::manifest(&config, &tars);
-            (platform.clone(), config, manifest)
-        })
-        .collect();
-    let index = (documents.len() > 1).then(|| {
-        let manifests: Vec<_> = documents
-            .iter()
-            .map(|(platform, _, manifest)| (platform.clone(), manifest.as_slice()))
-            .collect();
-        manifest::index(&manifests)
-    });
-    let mut others = documents;
-    let (_, config, manifest) = others.remove(own);
-    let others = others.into_iter().map(|(_, config, manifest)| (config, manifest)).collect();
-    let mut image = NewImage { config, layers, manifest, index, others, attached: Vec::new() };
+        .map(|(platform, described, _)| (platform.clone(), described.config(platform)));
+    let mut image = image::assembled(configs.collect(), layers);
     if request.provenance {
         image.attached = documents::store(request, world.store, &image, images)?;
     }

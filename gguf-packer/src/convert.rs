@@ -85,7 +85,7 @@ pub struct Watch<'a> {
 /// # Errors
 /// Everything that is wrong with the checkpoint and can be told before it is read; what the conversion failed of.
 pub fn convert(request: &Request<'_>, means: &Means, watch: &mut Watch<'_>) -> Result<By, Error> {
-    let checked = check::checkpoint(request)?;
+    let mut name = check::checkpoint(request)?;
     // Files that are missing or cut are told before a Python is looked for.
     let source = match request.base {
         None => Source::Model(Checkpoint::open(request.dir)?),
@@ -93,7 +93,6 @@ pub fn convert(request: &Request<'_>, means: &Means, watch: &mut Watch<'_>) -> R
     };
     let part = Part::begin(request.out)?;
     let request = Request { out: part.path(), ..*request };
-    let mut name = checked.architecture;
     if means.by != Some(By::Upstream) {
         match native(&source, &request, watch)? {
             Ok(()) => return part.finish().map(|()| By::Native),

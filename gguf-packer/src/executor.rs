@@ -24,7 +24,6 @@ mod material;
 mod native;
 pub(crate) mod node;
 pub(crate) mod output;
-mod parallel;
 mod place;
 pub mod process;
 pub mod quantize;

@@ -13,7 +13,7 @@ mod value;
 pub(crate) mod write;
 
 pub use file_type::{file_type_name, quantizer_name};
-pub use model::{Kind, Model, check_first_shard, shards};
+pub use model::{Kind, Model, all_shards, check_first_shard, shards};
 pub use scalar::{bits_per_weight, bytes, parameters};
 pub use tensor_type::TensorType;
 pub use value::{Array, Value, ValueType};

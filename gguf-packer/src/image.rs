@@ -1,5 +1,6 @@
 //! Images: their config, in which GGUF Packer says what the model is, their manifests and indexes.
 
+mod assembled;
 pub mod command;
 pub mod config;
 mod described;
@@ -11,6 +12,7 @@ pub mod path;
 pub mod platform;
 mod weights;
 
+pub(crate) use assembled::assembled;
 pub use config::{ConfigInput, Described, History, Open, working_dir};
 pub use described::described;
 pub use ordered::{indented, inspect};

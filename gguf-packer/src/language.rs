@@ -19,7 +19,6 @@ mod list;
 mod model;
 pub mod outline;
 mod redacted;
-mod reference;
 mod rule;
 mod scope;
 mod script;

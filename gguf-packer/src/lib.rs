@@ -39,6 +39,7 @@ pub mod image;
 pub mod language;
 #[cfg(test)]
 mod mutation;
+mod parallel;
 mod part;
 pub mod plan;
 pub mod progress;
@@ -48,5 +49,5 @@ pub mod registry;
 pub mod run;
 pub mod signing;
 pub mod store;
-mod tls;
 pub mod tree;
+mod web;

@@ -32,7 +32,6 @@ mod index;
 mod layers;
 mod login;
 mod manifest;
-mod parallel;
 mod peek;
 mod pull;
 mod push;
@@ -237,21 +236,6 @@ impl Client {
         report: Report<'_>,
     ) -> Result<Inspected, Error> {
         pull::inspect(self.session(name, false, report), platform)
-    }
-
-    /// Pushes the image that the store has under `name`, with the documents about it, and signs it where there is a
-    /// key. Says the digest of what the name is in the registry.
-    ///
-    /// # Errors
-    /// When the store does not have it, or the registry does not take it.
-    pub fn push(
-        &self,
-        name: &Name,
-        store: &Store,
-        sign: Option<&PrivateKey>,
-        report: Report<'_>,
-    ) -> Result<Digest, Error> {
-        self.push_image(&store.find(&name.full())?, name, store, sign, report)
     }
 
     /// Pushes an image of the store as `name`, which need not be a name of it there. Says the digest of what

@@ -11,4 +11,4 @@ mod template;
 
 pub use host::Host;
 pub use start::{By, Start, plan};
-pub use target::{Source, Target};
+pub use target::Target;

@@ -29,6 +29,7 @@ use crate::digest::Digest;
 mod blob;
 mod cache;
 mod check;
+mod compression;
 pub(crate) mod disk;
 mod flatten;
 mod hashing;
@@ -50,15 +51,17 @@ mod unpack;
 pub use blob::NewBlob;
 pub(crate) use blob::hash_file;
 pub use check::Checked;
+pub use compression::Compression;
+#[cfg(test)]
+pub(crate) use compression::testing;
 pub(crate) use hashing::Lane;
 pub(crate) use image::seconds;
 pub use image::{ListedImage, NewImage, StoredImage, Summary};
 pub use layer::Layer;
 pub use partial::BlobReceiver;
-pub use receive::LayerReceiver;
+pub use receive::{LayerReceiver, Receiver};
 pub use recipe::LayerReader;
 pub use sweep::{Pruned, Removed};
-pub use unpack::Compression;
 
 /// How long other processes are waited for before something is removed.
 const PATIENCE: Duration = Duration::from_secs(10);

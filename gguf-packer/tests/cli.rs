@@ -109,3 +109,50 @@ fn a_conversion_says_everything_that_is_wrong_with_its_words() {
     let left = std::fs::read_dir(folder.path()).expect("it is there").count();
     assert_eq!(left, 0, "nothing is half-written");
 }
+
+/// `build` of this file, with `words`: the exit code, and what it says.
+fn build(file: &str, words: &[&str]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("there is room");
+    std::fs::write(folder.path().join("GGUFPackerfile"), file).expect("there is room");
+    let context = folder.path().display().to_string();
+    let output = run(&[&["build"], words, &[&context]].concat());
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_broken_rule_that_is_an_error_writes_no_image() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let id = folder.path().join("id");
+    let words = ["--iidfile", id.to_str().expect("a plain path")];
+    let file = "FROM scratch AS Upper\nCOPY GGUFPackerfile /\n";
+    let (code, said) = build(&format!("# check=error=true\n{file}"), &words);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("lint violations found") && !id.exists(), "{said}");
+    let (code, said) = build(file, &words);
+    assert!(code == Some(0) && id.exists(), "{said}");
+}
+
+#[test]
+fn a_time_may_be_a_build_argument() {
+    let (code, said) = build("FROM scratch\n", &["--build-arg", "SOURCE_DATE_EPOCH=soon"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("SOURCE_DATE_EPOCH is `soon`, not a number of seconds"), "{said}");
+}
+
+#[test]
+fn a_name_of_hugging_face_has_capital_letters() {
+    let (code, said) = build("FROM hf.co/Qwen/Qwen2-0.5B-GGUF\n", &["--check"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (_, said) = build("FROM r.example/Qwen\n", &["--check"]);
+    assert!(said.contains("neither a stage nor a valid image name"), "{said}");
+}
+
+#[test]
+fn a_path_is_a_file_whatever_it_ends_with() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let path = folder.path().join("model");
+    std::fs::write(&path, "no model").expect("there is room");
+    let output = run(&["run", path.to_str().expect("a plain path")]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && !said.contains("not found"), "{said}");
+}

@@ -9,7 +9,7 @@ use super::files::{File, Files, Headers, Purpose};
 use super::manifest::{Layer, Parts};
 use crate::digest::Digest;
 use crate::gguf;
-use crate::image::command::{self, Role};
+use crate::image::command::{self, Role, last_value};
 
 /// Media type of the config.
 pub(super) const CONFIG: &str = "application/vnd.docker.ai.model.config.v0.2+json";
@@ -120,8 +120,7 @@ fn technical(headers: &Headers, command: &[String]) -> Technical {
 
 /// What `-c` says, unless that is the model's own.
 fn context_size(command: &[String]) -> Option<i32> {
-    let mut said = command.windows(2).filter(|pair| ["-c", "--ctx-size"].contains(&&*pair[0]));
-    said.next_back()?[1].parse().ok().filter(|size| *size > 0)
+    last_value(command, &["-c", "--ctx-size"])?.parse().ok().filter(|size| *size > 0)
 }
 
 /// The arguments that are of no use to Docker Model Runner.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::digest::Digest;
-use crate::gguf::{Header, Model, shards};
+use crate::gguf::{Header, Model, all_shards};
 use crate::image::command::{self, Named, Role};
 use crate::image::{find_named, path, working_dir};
 use crate::store::Store;
@@ -67,8 +67,7 @@ type Place = (String, Purpose);
 impl Files {
     /// Those of the image with `config`, whose files are `tree`.
     pub(super) fn of(config: &Value, tree: &Tree) -> Result<Self, Error> {
-        let said = config["config"]["Cmd"].as_array().into_iter().flatten();
-        let said: Vec<String> = said.filter_map(|word| word.as_str().map(str::to_owned)).collect();
+        let said = command::of_config(config);
         let working_dir = working_dir(Some(config));
         let (command, named) = places(&said, &working_dir, tree)?;
         let model =
@@ -126,7 +125,7 @@ fn places(
         let Some(place) = find_named(file, working_dir, tree)? else {
             return Ok(file.path.clone());
         };
-        for one in shards(&place).unwrap_or_else(|| vec![place.clone()]) {
+        for one in all_shards(&place) {
             if !named.iter().any(|(known, _)| *known == one) {
                 named.push((one, purpose_of_named(file)));
             }

@@ -1,14 +1,13 @@
 //! The manifest of an artifact: its bytes are what is hashed.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::annotations::{Annotations, COMMAND, FILEPATH, METADATA, TITLE, UNTESTED};
 use super::files::File;
-use crate::digest::Digest;
+use crate::image::config::rfc3339;
 use crate::image::manifest::{Descriptor, MANIFEST};
 
 /// What a format makes of an image.
@@ -30,22 +29,13 @@ pub(super) struct Layer {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Manifest<'a> {
+struct Manifest {
     schema_version: u32,
     media_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     artifact_type: Option<&'static str>,
     config: Descriptor,
-    layers: Vec<Entry<'a>>,
-    annotations: Annotations,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry<'a> {
-    media_type: &'a str,
-    digest: Digest,
-    size: u64,
+    layers: Vec<Descriptor>,
     annotations: Annotations,
 }
 
@@ -82,7 +72,7 @@ pub(super) fn manifest(parts: &Parts, image: &Value) -> Vec<u8> {
     serde_json::to_vec(&manifest).expect("all keys are texts")
 }
 
-fn entry(layer: &Layer) -> Entry<'_> {
+fn entry(layer: &Layer) -> Descriptor {
     let file = &layer.file;
     let annotations = BTreeMap::from([
         (FILEPATH.to_owned(), file.path.clone()),
@@ -90,19 +80,23 @@ fn entry(layer: &Layer) -> Entry<'_> {
         (UNTESTED.to_owned(), "false".to_owned()),
         (TITLE.to_owned(), file.path.clone()),
     ]);
-    Entry { media_type: layer.media_type, digest: file.digest, size: file.size, annotations }
+    Descriptor {
+        media_type: layer.media_type.to_owned(),
+        digest: file.digest,
+        size: file.size,
+        platform: None,
+        annotations: Some(annotations),
+    }
 }
 
 fn metadata(file: &File) -> String {
-    // The last second that RFC 3339 can write.
-    let mtime = UNIX_EPOCH + Duration::from_secs(file.mtime.min(253_402_300_799));
     let metadata = Metadata {
         name: file.path.rsplit('/').next().unwrap_or(&file.path),
         mode: file.mode,
         uid: 0,
         gid: 0,
         size: file.size,
-        mtime: humantime::format_rfc3339_seconds(mtime).to_string(),
+        mtime: rfc3339(file.mtime),
         typeflag: 0,
     };
     serde_json::to_string(&metadata).expect("all keys are texts")

@@ -50,7 +50,7 @@ pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Err
         names: args.tags.iter().map(|text| Name::given(text)).collect::<Result<_, _>>()?,
         no_cache: args.no_cache,
         provenance: !args.no_provenance,
-        source_date: source_date()?,
+        source_date: source_date(&build_args)?,
         token: variable("HF_TOKEN"),
         endpoint: endpoint(&build_args),
     };
@@ -114,6 +114,13 @@ fn make(
     };
     let built = build(request, &world)?;
     told(&built.warnings);
+    let broken: Vec<Warning> =
+        built.warnings.iter().filter(|one| one.rule.is_some()).cloned().collect();
+    if language::lint::fails(request.script, &broken) {
+        return Err(Error::new(
+            "lint violations found, and `# check=error=true` makes them errors",
+        ));
+    }
     let items = if args.push || !outputs.is_empty() {
         formats.items(&store.find(&built.id.hex())?, &request.names, &store)?
     } else {
@@ -135,13 +142,6 @@ fn make(
         let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
         let names = if names.is_empty() { String::new() } else { format!(" {}", names.join(" ")) };
         screen.say(&format!("built {}{names}", built.id.short()));
-    }
-    let broken: Vec<Warning> =
-        built.warnings.into_iter().filter(|one| one.rule.is_some()).collect();
-    if language::lint::fails(request.script, &broken) {
-        return Err(Error::new(
-            "lint violations found, and `# check=error=true` makes them errors",
-        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -209,7 +209,8 @@ pub(super) fn endpoint(build_args: &BTreeMap<String, String>) -> Option<String> 
     build_args.get("HF_ENDPOINT").cloned().or_else(|| variable("HF_ENDPOINT"))
 }
 
-fn source_date() -> Result<Option<u64>, Error> {
+/// The time of everything that is made: a build argument, as through Docker, or a variable of the environment.
+fn source_date(build_args: &BTreeMap<String, String>) -> Result<Option<u64>, Error> {
     let name = "SOURCE_DATE_EPOCH";
     let parsed = |text: String| {
         text.parse().map_err(|_| {
@@ -217,7 +218,7 @@ fn source_date() -> Result<Option<u64>, Error> {
                 .hint(format!("{name}=$(git log -1 --format=%ct)"))
         })
     };
-    variable(name).map(parsed).transpose()
+    build_args.get(name).cloned().or_else(|| variable(name)).map(parsed).transpose()
 }
 
 /// `--check`: what is wrong and what breaks rules.

@@ -9,7 +9,7 @@ use super::{Context, list, output, remote};
 use crate::Error;
 use crate::estimate::planner::Fit;
 use crate::estimate::{Cards, Metric, Package, Question, estimate};
-use crate::run::{Source, Target};
+use crate::run::Target;
 
 const MIB: u64 = 1 << 20;
 
@@ -51,7 +51,7 @@ fn package(args: &Args, context: &Context) -> Result<Package, Error> {
     }
     let file = Path::new(model);
     if super::run::is_path(model) && file.is_file() {
-        return Package::here(&Target::new(Source::File(file))?);
+        return Package::here(&Target::file(file)?);
     }
     let name = remote::pullable(model);
     let elsewhere = model.starts_with("hf://");

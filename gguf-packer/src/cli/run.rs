@@ -10,7 +10,7 @@ use super::{Context, args, output, remote};
 use crate::Error;
 use crate::estimate::planner::Fit;
 use crate::estimate::{Cards, Package, Question};
-use crate::run::{By, Host, Source, Target, plan, print};
+use crate::run::{By, Host, Target, plan, print};
 use crate::store::{Store, StoredImage};
 
 /// The image of the server in manifests, unless `--by` names another one: that of a build here.
@@ -18,8 +18,8 @@ const SERVER: &str = "llama-cpp-cpu:local";
 
 pub(super) fn run(args: &args::Run, context: &Context) -> Result<(), Error> {
     let file = Path::new(&args.model);
-    if file.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) && file.is_file() {
-        return start(args, &Target::new(Source::File(file))?);
+    if is_path(&args.model) && file.is_file() {
+        return start(args, &Target::file(file)?);
     }
     // Held until the server ends, so that nobody removes what it reads.
     let (_store, image, name) = image(args, context)?;
@@ -30,8 +30,7 @@ pub(super) fn run(args: &args::Run, context: &Context) -> Result<(), Error> {
 pub(super) fn target(image: &StoredImage, name: &str) -> Result<Target, Error> {
     let config = serde_json::from_slice(&image.config)
         .map_err(|e| Error::new(format!("cannot read the config of {name}: {e}")))?;
-    let (folder, id) = (&image.folder, &image.id);
-    Target::new(Source::Image { folder, id, name, config: &config })
+    Target::image(&image.folder, &image.id, name, &config)
 }
 
 /// The model's image, pulled where the store has none of that name, and how a registry calls it.

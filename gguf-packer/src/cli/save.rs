@@ -95,17 +95,19 @@ pub(super) fn load(args: &args::Load, context: &Context) -> Result<(), Error> {
     let names: Vec<Name> =
         args.tags.iter().map(|text| Name::given(text)).collect::<Result<_, _>>()?;
     let loaded = layout::load(&store, &args.path)?;
-    if let ([one], [_, ..]) = (&loaded[..], &names[..]) {
+    let names = if let [one] = &loaded[..] {
         names.iter().try_for_each(|name| store.tag(&one.id.hex(), name).map(drop))?;
-    } else if !names.is_empty() {
-        return Err(Error::new(format!(
-            "`--tag` names one image, but {} were loaded",
-            loaded.len()
-        )));
-    }
-    for image in loaded {
-        let all: Vec<String> = image.names.iter().chain(&names).map(Name::to_string).collect();
+        &names[..]
+    } else {
+        &[]
+    };
+    for image in &loaded {
+        let all: Vec<String> = image.names.iter().chain(names).map(Name::to_string).collect();
         output::line(&format!("loaded {} {}", image.id.short(), all.join(" ")))?;
+    }
+    if names.is_empty() && !args.tags.is_empty() {
+        let count = loaded.len();
+        return Err(Error::new(format!("`--tag` names one image, but {count} were loaded")));
     }
     Ok(())
 }

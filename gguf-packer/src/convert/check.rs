@@ -12,15 +12,8 @@ use crate::Error;
 /// How a file begins that Git LFS has not fetched.
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
-/// What is known of it.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Checked {
-    /// As its config names it.
-    pub(super) architecture: String,
-}
-
-/// Looks at the folder, and at the base of an adapter.
-pub(super) fn checkpoint(request: &Request<'_>) -> Result<Checked, Error> {
+/// Looks at the folder, and at the base of an adapter. Says the architecture as its config names it.
+pub(super) fn checkpoint(request: &Request<'_>) -> Result<String, Error> {
     let mut wrong = Vec::new();
     let config = match request.base {
         None => model(request.dir, &mut wrong),
@@ -41,7 +34,7 @@ pub(super) fn checkpoint(request: &Request<'_>) -> Result<Checked, Error> {
     let named = [&config["text_config"], &config];
     let named = named.map(|config| config["architectures"][0].as_str());
     let name = named.into_iter().flatten().next().unwrap_or("an unnamed architecture");
-    Ok(Checked { architecture: name.to_owned() })
+    Ok(name.to_owned())
 }
 
 fn model(dir: &Path, wrong: &mut Vec<Error>) -> Option<Value> {

@@ -11,7 +11,6 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::key::{Key, Keys};
-use super::native::Counts;
 use crate::Error;
 use id::{Id, title};
 
@@ -43,22 +42,22 @@ type Related = Vec<(&'static str, String)>;
 const RELATED: [&str; 9] =
     ["name", "author", "version", "organization", "description", "url", "doi", "uuid", "repo_url"];
 
-/// The keys of the checkpoint in `dir`, which has `counts` parameters.
+/// The keys of the checkpoint in `dir`, which has `total` parameters; below zero, they are an adapter's.
 ///
 /// # Errors
 /// When a file of the checkpoint cannot be read.
-pub fn keys(dir: &Path, config: &Value, counts: Counts) -> Result<Keys, Error> {
-    let mut about = card::read(dir, counts.total)?;
+pub fn keys(dir: &Path, config: &Value, total: i64) -> Result<Keys, Error> {
+    let mut about = card::read(dir, total)?;
     if let Some(text) =
         config["_name_or_path"].as_str().filter(|text| text.matches('/').count() <= 1)
     {
-        about.fill(&Id::parse(text, counts.total));
+        about.fill(&Id::parse(text, total));
     }
     let folder = folder_name(dir);
-    about.fill(&Id::parse(&folder, counts.total));
+    about.fill(&Id::parse(&folder, total));
     about.name.get_or_insert(folder);
-    if counts.total > 0 {
-        about.size_label.get_or_insert_with(|| size_label(counts));
+    if total > 0 {
+        about.size_label.get_or_insert_with(|| size_label(total));
     }
     let mut keys = Keys::new();
     sampling(&mut keys, &generation(dir));
@@ -114,24 +113,17 @@ fn float(keys: &mut Keys, config: &Value, key: &str, from: &str) {
 }
 
 /// `0.5B` of so many parameters.
-fn size_label(counts: Counts) -> String {
-    let rounded = |count: u64| {
-        let (scaled, unit) = match count as f64 {
-            count if count > 1e12 => (count * 1e-12, "T"),
-            count if count > 1e9 => (count * 1e-9, "B"),
-            count if count > 1e6 => (count * 1e-6, "M"),
-            count => (count * 1e-3, "K"),
-        };
-        let digits = format!("{scaled:.0}");
-        let digits = digits.trim_start_matches('0').len();
-        let places = 2_usize.saturating_sub(digits);
-        format!("{scaled:.places$}{unit}")
+fn size_label(total: i64) -> String {
+    let (scaled, unit) = match total as f64 {
+        count if count > 1e12 => (count * 1e-12, "T"),
+        count if count > 1e9 => (count * 1e-9, "B"),
+        count if count > 1e6 => (count * 1e-6, "M"),
+        count => (count * 1e-3, "K"),
     };
-    if counts.experts > 0 {
-        format!("{}x{}", counts.experts, rounded(counts.shared + counts.expert))
-    } else {
-        rounded(counts.total.unsigned_abs())
-    }
+    let digits = format!("{scaled:.0}");
+    let digits = digits.trim_start_matches('0').len();
+    let places = 2_usize.saturating_sub(digits);
+    format!("{scaled:.places$}{unit}")
 }
 
 impl About {

@@ -8,20 +8,15 @@ use crate::gguf::ValueType;
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "named after what they hold")]
 pub enum Key {
-    U8(u8),
-    U16(u16),
     U32(u32),
     I32(i32),
-    U64(u64),
     F32(f32),
     Bool(bool),
     String(String),
     Strings(Vec<String>),
-    U8s(Vec<u8>),
     U32s(Vec<u32>),
     I32s(Vec<i32>),
     F32s(Vec<f32>),
-    Bools(Vec<bool>),
 }
 
 /// Keys and their values. A key is there once: setting it again changes its value, not its place.
@@ -49,11 +44,6 @@ impl Keys {
     /// Sets a text.
     pub fn text(&mut self, name: &str, value: impl Into<String>) {
         self.set(name, Key::String(value.into()));
-    }
-
-    /// Takes a key out.
-    pub fn remove(&mut self, name: &str) {
-        self.0.retain(|(known, _)| known != name);
     }
 
     /// The value of a key.
@@ -103,13 +93,10 @@ impl Key {
     /// What it is; of a list, what its items are.
     fn kind(&self) -> ValueType {
         match self {
-            Self::U8(_) | Self::U8s(_) => ValueType::Uint8,
-            Self::U16(_) => ValueType::Uint16,
             Self::U32(_) | Self::U32s(_) => ValueType::Uint32,
             Self::I32(_) | Self::I32s(_) => ValueType::Int32,
-            Self::U64(_) => ValueType::Uint64,
             Self::F32(_) | Self::F32s(_) => ValueType::Float32,
-            Self::Bool(_) | Self::Bools(_) => ValueType::Bool,
+            Self::Bool(_) => ValueType::Bool,
             Self::String(_) | Self::Strings(_) => ValueType::String,
         }
     }
@@ -118,11 +105,9 @@ impl Key {
     fn items(&self) -> Option<usize> {
         match self {
             Self::Strings(items) => Some(items.len()),
-            Self::U8s(items) => Some(items.len()),
             Self::U32s(items) => Some(items.len()),
             Self::I32s(items) => Some(items.len()),
             Self::F32s(items) => Some(items.len()),
-            Self::Bools(items) => Some(items.len()),
             _ => None,
         }
     }
@@ -143,20 +128,15 @@ impl Key {
             out.write_all(&self.kind().number().to_le_bytes())?;
         }
         match self {
-            Self::U8(n) => out.write_all(&[*n]),
-            Self::U16(n) => out.write_all(&n.to_le_bytes()),
             Self::U32(n) => out.write_all(&n.to_le_bytes()),
             Self::I32(n) => out.write_all(&n.to_le_bytes()),
-            Self::U64(n) => out.write_all(&n.to_le_bytes()),
             Self::F32(n) => out.write_all(&n.to_le_bytes()),
             Self::Bool(yes) => out.write_all(&[u8::from(*yes)]),
             Self::String(value) => text(out, value),
             Self::Strings(items) => items.iter().try_for_each(|item| text(out, item)),
-            Self::U8s(items) => out.write_all(items),
             Self::U32s(items) => items.iter().try_for_each(|n| out.write_all(&n.to_le_bytes())),
             Self::I32s(items) => items.iter().try_for_each(|n| out.write_all(&n.to_le_bytes())),
             Self::F32s(items) => items.iter().try_for_each(|n| out.write_all(&n.to_le_bytes())),
-            Self::Bools(items) => items.iter().try_for_each(|&b| out.write_all(&[u8::from(b)])),
         }
     }
 }
@@ -185,8 +165,6 @@ mod tests {
         let names: Vec<&str> = keys.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["a", "b", "e"]);
         assert_eq!(keys.get("a"), Some(&Key::U32(3)));
-        keys.remove("b");
-        assert_eq!((keys.len(), keys.get("b")), (2, None));
     }
 
     #[test]
@@ -196,7 +174,7 @@ mod tests {
             value.write(&mut out).unwrap();
             out
         };
-        assert_eq!(written(Key::U16(258)), [2, 0, 0, 0, 2, 1]);
+        assert_eq!(written(Key::U32(258)), [4, 0, 0, 0, 2, 1, 0, 0]);
         assert_eq!(written(Key::Bool(true)), [7, 0, 0, 0, 1]);
         assert_eq!(written(Key::F32(1.0)), [6, 0, 0, 0, 0, 0, 0x80, 0x3f]);
         let list = written(Key::I32s(vec![-1]));

@@ -14,7 +14,7 @@ use super::key::{Key, Keys};
 use super::native::names::{self, Change};
 use super::native::shape::Sizes;
 use super::native::write::{self, Data, Planned};
-use super::native::{self, Counts, Job, Kind};
+use super::native::{self, Job, Kind};
 use super::why::{self, Why, left};
 use crate::Error;
 
@@ -99,11 +99,10 @@ impl Adapter {
         let config = Config::new(&base.config, &path);
         let kind = job.kind.settled(&self.tensors);
         let (tensors, total) = self.plan(family, &Sizes::of(family, &config)?, kind)?;
-        let counts = Counts { total: -(total as i64), shared: total, expert: 0, experts: 0 };
         let mut keys = native::begin(family);
         keys.text("general.type", "adapter");
         keys.text("adapter.type", "lora");
-        keys.extend((job.general)(counts)?);
+        keys.extend((job.general)(-(total as i64))?);
         self.parameters(&mut keys)?;
         native::end(&mut keys);
         write::file(job.out, keys, &tensors, step)

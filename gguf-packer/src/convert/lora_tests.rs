@@ -34,8 +34,8 @@ fn convert(base: &Made, made: &Made) -> Option<Result<i64, String>> {
     let adapter = Adapter::open(made.dir()).unwrap().unwrap();
     let family = adapter.family(&base).ok()?;
     let total = std::cell::Cell::new(0);
-    let general = |counts: Counts| {
-        total.set(counts.total);
+    let general = |counted: i64| {
+        total.set(counted);
         Ok(Keys::new())
     };
     let out = made.path("out.gguf");

@@ -27,19 +27,6 @@ use write::{Data, Planned};
 /// `GGML_QUANT_VERSION` of the pinned llama.cpp.
 const QUANTIZATION: u32 = 2;
 
-/// How many parameters a model has, as gguf-py counts them for its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
-    /// All of them; below zero when they are an adapter's.
-    pub total: i64,
-    /// Those that are of no expert.
-    pub shared: u64,
-    /// Those of one expert.
-    pub expert: u64,
-    /// Experts of a layer.
-    pub experts: u64,
-}
-
 /// What to write, and what others know of it.
 pub struct Job<'a> {
     /// The file to write, which gets its name elsewhere.
@@ -48,8 +35,9 @@ pub struct Job<'a> {
     pub kind: Kind,
     /// The keys of the tokenizer; an adapter has none.
     pub tokenizer: Keys,
-    /// The keys `general.*`, but for the architecture and the type that are written here.
-    pub general: &'a dyn Fn(Counts) -> Result<Keys, Error>,
+    /// The keys `general.*` of a model with so many parameters, below zero when they are an adapter's, as gguf-py
+    /// counts them; but for the architecture and the type that are written here.
+    pub general: &'a dyn Fn(i64) -> Result<Keys, Error>,
 }
 
 /// Converts a checkpoint of `family`. `step` receives how many bytes of weights are written, of how many; its error
@@ -69,7 +57,6 @@ pub fn convert(
     let kind = job.kind.settled(&checkpoint.tensors);
     let tensors = plan(checkpoint, family, &config, kind, &job.tokenizer)?;
     let total: u64 = tensors.iter().map(Planned::elements).sum();
-    let counts = Counts { total: total as i64, shared: total, expert: 0, experts: 0 };
     let mut keys = begin(family);
     if family == Family::Phi3 {
         if let Some(factor) = rope::attention_factor(&config)? {
@@ -77,7 +64,7 @@ pub fn convert(
         }
     }
     keys.text("general.type", "model");
-    keys.extend((job.general)(counts)?);
+    keys.extend((job.general)(total as i64)?);
     keys.extend(parameters::keys(family, &config, kind)?);
     end(&mut keys);
     keys.extend(job.tokenizer);

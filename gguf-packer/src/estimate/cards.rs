@@ -1,6 +1,7 @@
 //! Cards by name or by their memory: what there is to lay a model out on.
 
 use crate::Error;
+use crate::image::command::last_value;
 
 use super::planner::Gpu;
 
@@ -115,14 +116,14 @@ impl Cards {
             Self::Made(cards) => cards.clone(),
             Self::Any => {
                 let of = |names: &[&str]| {
-                    value(&options, names).map_or(0, |list| list.split([',', '/']).count())
+                    last_value(&options, names).map_or(0, |list| list.split([',', '/']).count())
                 };
                 let own = of(&["-ts", "--tensor-split"]).saturating_sub(of(&["--rpc"])).max(1);
                 vec![Card { bytes: UNLIMITED, unified: false }; own]
             }
         };
         let mut gpus = Vec::new();
-        let servers = value(&options, &["--rpc"]).map_or(0, |list| list.split(',').count());
+        let servers = last_value(&options, &["--rpc"]).map_or(0, |list| list.split(',').count());
         let names = (0..servers).map(|at| (format!("RPC{at}"), cards[0].bytes, false));
         let own = cards.iter().enumerate();
         let own = own.map(|(at, card)| (format!("GPU{at}"), card.bytes, card.unified));
@@ -131,12 +132,6 @@ impl Cards {
         }
         Ok((gpus, without(options, "--rpc")))
     }
-}
-
-/// The last value of an option.
-fn value<'a>(options: &'a [String], names: &[&str]) -> Option<&'a str> {
-    let at = options.iter().rposition(|word| names.contains(&word.as_str()))?;
-    options.get(at + 1).map(String::as_str)
 }
 
 fn without(mut options: Vec<String>, name: &str) -> Vec<String> {
@@ -213,21 +208,13 @@ fn unknown(word: &str) -> Error {
     }
     let name = plain(word);
     let names = REPORTED.iter().chain(SOLD).map(|(known, _)| *known);
-    let alike =
-        |known: &str| known.contains(&name) || name.contains(known) || distance(known, &name) <= 1;
+    let one_letter = |known: &str| strsim::hamming(known, &name).is_ok_and(|letters| letters <= 1);
+    let alike = |known: &str| known.contains(&name) || name.contains(known) || one_letter(known);
     let near: Vec<&str> = names.filter(|known| alike(known)).take(5).collect();
     let error = near.iter().fold(error, |error, near| error.hint(format!("--gpu {near}")));
     error
         .hint("name a Mac with its memory: --gpu apple-m4-32g")
         .hint("or give the memory of the GPU: --gpu 24GiB")
-}
-
-/// Letters that differ between words of one length; else as many as there are.
-fn distance(one: &str, other: &str) -> usize {
-    if one.len() != other.len() {
-        return one.len().max(other.len());
-    }
-    one.bytes().zip(other.bytes()).filter(|(a, b)| a != b).count()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::Error;
+use crate::image::command::{last_value, units};
 
 /// An option of a size.
 struct Limit {
@@ -43,25 +44,23 @@ const SEQUENCES: i64 = 4;
 
 /// Refuses sizes that no context can have; all at once.
 pub(super) fn check(options: &[String]) -> Result<(), Error> {
-    let pairs = options.windows(2).filter_map(|pair| {
-        let limit = LIMITS.iter().find(|limit| limit.names.contains(&pair[0].as_str()))?;
+    let refusals = units(options).into_iter().filter_map(|unit| {
+        let limit = LIMITS.iter().find(|limit| limit.names.contains(&unit.name.as_str()))?;
+        let value = unit.given(options).first()?;
         // What is no number was refused before.
-        let number: i128 = pair[1].parse().ok()?;
+        let number: i128 = value.parse().ok()?;
         let automatic = limit.names[1] == "--parallel" && number == -1;
         let is_good = i64::try_from(number).is_ok_and(|number| limit.allowed.contains(&number));
-        (!automatic && !is_good).then(|| refused(limit, &pair[1]))
+        (!automatic && !is_good).then(|| refused(limit, value))
     });
-    let mut wrong: Vec<Error> = pairs.collect();
+    let mut wrong: Vec<Error> = refusals.collect();
     wrong.extend(small_batch(options).filter(|_| wrong.is_empty()));
     if wrong.is_empty() { Ok(()) } else { Err(Error::all(wrong)) }
 }
 
 /// A batch has a token of each sequence.
 fn small_batch(options: &[String]) -> Option<Error> {
-    let last = |limit: &Limit| {
-        let at = options.iter().rposition(|word| limit.names.contains(&word.as_str()))?;
-        options.get(at + 1)?.parse::<i64>().ok()
-    };
+    let last = |limit: &Limit| last_value(options, &limit.names)?.parse::<i64>().ok();
     let [_, batch, _, parallel] = &LIMITS;
     let parallel = last(parallel).filter(|number| *number > 0).unwrap_or(SEQUENCES);
     let batch = last(batch).filter(|batch| *batch < parallel)?;

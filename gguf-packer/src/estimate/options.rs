@@ -3,21 +3,11 @@
 
 use super::limits;
 use crate::Error;
-use crate::image::command::{self, Role, numbers};
+use crate::image::command::{self, DOWNLOADS, Role, Unit, numbers};
 use crate::run::compat::{self, Texts};
 
-/// Options that get the model from elsewhere, which would download it.
-const DOWNLOADS: [&str; 9] = [
-    "-mu",
-    "--model-url",
-    "-hf",
-    "-hfr",
-    "--hf-repo",
-    "-dr",
-    "--docker-repo",
-    "-hfd",
-    "--hf-repo-draft",
-];
+/// Options that get the draft model from elsewhere, which downloads it.
+const DRAFTS: [&str; 2] = ["-hfd", "--hf-repo-draft"];
 
 /// Values of the original that mean that nothing is said.
 const UNSAID: [(&str, &str); 3] =
@@ -26,10 +16,12 @@ const UNSAID: [(&str, &str); 3] =
 /// All options. Of the package's command, only those that a server on this machine would get.
 pub(super) fn all(command: &[String], user: &[String]) -> Result<Vec<String>, Error> {
     let given: Vec<String> = user.iter().flat_map(|word| split(word)).collect();
-    let mut words = command.iter().chain(&given);
-    if let Some(option) = words.find(|word| DOWNLOADS.contains(&word.as_str())) {
+    let mut units = command::units(command).into_iter().chain(command::units(&given));
+    let downloads = [&DOWNLOADS[..], &DRAFTS[..]].concat();
+    if let Some(unit) = units.find(|unit| downloads.contains(&unit.name.as_str())) {
         return Err(Error::usage(format!(
-            "`{option}` would download the model, which an estimate does not do"
+            "`{}` would download the model, which an estimate does not do",
+            unit.name
         ))
         .hint("name the model itself: gguf-packer estimate hf://ORG/REPO/FILE.gguf"));
     }
@@ -47,7 +39,7 @@ fn split(word: &str) -> Vec<String> {
     match word.split_once('=') {
         Some((option, value))
             if option.starts_with("--")
-                && option[2..].bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') =>
+                && option[2..].bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) =>
         {
             vec![option.to_owned(), value.to_owned()]
         }
@@ -56,18 +48,13 @@ fn split(word: &str) -> Vec<String> {
 }
 
 fn said(words: &[String]) -> Vec<String> {
-    let mut kept = Vec::new();
-    let mut at = 0;
-    while let Some(word) = words.get(at) {
-        let value = words.get(at + 1).map(String::as_str).unwrap_or_default();
-        if UNSAID.contains(&(word.as_str(), value)) {
-            at += 2;
-            continue;
-        }
-        kept.push(word.clone());
-        at += 1;
-    }
-    kept
+    let units = command::units(words).into_iter();
+    let is_said = |unit: &Unit| {
+        let value = unit.given(words).first().map_or("", String::as_str);
+        !UNSAID.contains(&(unit.name.as_str(), value))
+    };
+    let words = |unit: Unit| [&[unit.word(words).clone()], unit.given(words)].concat();
+    units.filter(is_said).flat_map(words).collect()
 }
 
 /// Without templates, prompts, grammars, keys: the texts of a remote model stayed where it is.
@@ -139,8 +126,21 @@ mod tests {
     }
 
     #[test]
+    fn options_may_have_underscores() {
+        let given = words("--ctx_size=-1 --batch_size 64 --gpu_layers -1 --flash_attn");
+        let all = all(&words("-m /m"), &given).unwrap();
+        assert_eq!(all.join(" "), "-m /m --batch-size 64 --flash-attn on");
+        let error = super::all(&words("-m /m"), &words("--batch_size 0")).unwrap_err().to_string();
+        assert!(error.starts_with("invalid value `0` for --batch-size"), "{error}");
+    }
+
+    #[test]
     fn nothing_is_downloaded() {
-        let error = all(&words("-m /m"), &words("-hf org/repo")).unwrap_err().to_string();
-        assert!(error.starts_with("`-hf` would download the model"), "{error}");
+        for (line, option) in [("-hf org/repo", "-hf"), ("--model_url=https://x", "--model-url")] {
+            let error = all(&words("-m /m"), &words(line)).unwrap_err().to_string();
+            let expected = format!("`{option}` would download the model");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+        assert!(all(&words("-m /m"), &words("--alias -hf")).is_ok(), "a value is no option");
     }
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::Error;
 use crate::gguf::Model;
-use crate::image::command::{self, Role};
+use crate::image::command;
 use crate::registry::Peeked;
 use crate::run::Target;
 
@@ -51,8 +51,7 @@ impl Package {
         let arguments = command::rename(&peeked.command, |named| {
             Ok(places.get(named.path.as_str()).unwrap_or(&named.path).clone())
         })?;
-        let named = command::files(&peeked.command)?;
-        let main = named.iter().rev().find(|named| named.role == Role::Model);
+        let main = command::model(&peeked.command)?;
         let main = main.and_then(|named| peeked.models.get(&named.path)).cloned();
         Ok(Self { arguments, main, _folder: Some(folder) })
     }

@@ -1,6 +1,8 @@
 //! llama-server's cache of prompts in the memory of the host. It fills while the server works, so no plan of a start
 //! counts it.
 
+use crate::image::command::last_value;
+
 /// Its options.
 const NAMES: [&str; 2] = ["-cram", "--cache-ram"];
 
@@ -44,8 +46,7 @@ impl PromptCache {
     }
 
     fn said(options: &[String]) -> Option<i64> {
-        let at = options.iter().rposition(|word| NAMES.contains(&word.as_str()))?;
-        options.get(at + 1)?.parse().ok()
+        last_value(options, &NAMES)?.parse().ok()
     }
 }
 

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use crate::Error;
+use crate::parallel::joined;
 use crate::plan::{HuggingFace, Local, Node, Op};
 use crate::tree::Tree;
 
 use super::backend::Build;
 use super::output::Output;
-use super::parallel::joined;
 use super::process::stopped;
 use super::run::Run;
 use super::{BaseImage, WORKING_FOLDER, convert, copy, material, place, quantize, source};

@@ -102,7 +102,7 @@ fn follow(
 }
 
 /// The error of what was ended because of something else.
-pub(super) fn stopped() -> Error {
+pub(crate) fn stopped() -> Error {
     Error::new("the build was canceled")
 }
 

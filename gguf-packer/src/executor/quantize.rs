@@ -257,8 +257,9 @@ pub(crate) fn no_matrix(
     options: &QuantizeOptions,
 ) -> Option<Error> {
     let said = |words: &str| lines.iter().any(|line| line.contains(words));
-    let has_begun =
-        [": quantizing '", ": calculating ", "llama_model_loader: "].into_iter().any(said);
+    // These are the last lines, which may all be about tensors.
+    let has_begun = lines.iter().any(|line| progress(line).is_some())
+        || [": quantizing '", ": calculating ", "llama_model_loader: "].into_iter().any(said);
     let unread = said("failed to load imatrix") || said("missing imatrix metadata");
     let file = options.imatrix.as_ref().filter(|_| unread || (crashed(error) && !has_begun))?;
     let what = format!("quantizing to {} failed: {file} is not an importance matrix", options.kind);

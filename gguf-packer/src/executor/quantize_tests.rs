@@ -221,6 +221,11 @@ fn a_file_that_is_no_importance_matrix_is_told() {
         hint: make one with llama.cpp's llama-imatrix, and name its file";
     assert_eq!(told("load_imatrix: missing imatrix metadata in file i.dat", &options), expected);
     assert_eq!(told("terminate called after throwing an instance", &options), expected);
+    // The last lines of a long run are all about tensors.
+    let late =
+        ["[  30/ 291] blk.1.attn_q.weight - [896, 896]", "terminate called"].map(str::to_owned);
+    let text = failed(&Error::tool("the quantizer crashed"), &late, &options).to_string();
+    assert!(!text.contains("importance matrix"), "{text}");
     for (line, options) in [
         ("llama_quantize: quantizing 'a' to 'b' as Q4_K_M", &options),
         ("terminate called", &QuantizeOptions { imatrix: None, ..options.clone() }),

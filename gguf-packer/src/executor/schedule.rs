@@ -6,12 +6,12 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use crate::Error;
+use crate::parallel::joined;
 use crate::plan::Op;
 
 use super::backend::Build;
 use super::node;
 use super::output::Output;
-use super::parallel::joined;
 use super::run::Run;
 
 /// Downloads at the same time, besides the work of this machine.

@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::plan::remote::HUGGING_FACE;
 use crate::tree::{Entry, Kind, Tree};
+use crate::web::is_same_host;
 
 use super::output::Output;
 use super::run::Run;
@@ -36,10 +37,8 @@ pub(super) fn has_content(run: &Run<'_>, entry: &Entry) -> bool {
 /// The token for Hugging Face, when `url` is one of the server that it is for.
 fn token_for<'a>(run: &'a Run<'_>, url: &str) -> Option<&'a str> {
     let settings = run.settings;
-    let server = |text: &str| url::Url::parse(text).ok().map(|url| url.origin());
     let endpoint = settings.endpoint.as_deref().unwrap_or(HUGGING_FACE);
-    let own = server(url).is_some_and(|origin| Some(origin) == server(endpoint));
-    settings.token.as_deref().filter(|_| own)
+    settings.token.as_deref().filter(|_| is_same_host(url, endpoint))
 }
 
 /// Says what to do when a server lets nobody in.

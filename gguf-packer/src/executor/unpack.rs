@@ -3,13 +3,13 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::rc::Rc;
 
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use tar::EntryType;
 
 use crate::Error;
+use crate::store::Compression;
 use crate::tree::{Entry, Kind, MOST_PATH, Tree, check_path};
 
 use super::copy::path;
@@ -25,14 +25,6 @@ const HEADERS: u64 = 1 << 20;
 const RATIO: u64 = 200;
 /// Bytes that each archive may unpack to.
 const FREE: u64 = 1 << 30;
-
-/// How a file is packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Packing {
-    Plain,
-    Gzip,
-    Zstd,
-}
 
 /// What is in the file `entry` when it is an archive: paths relative to the destination.
 pub(super) fn unpacked(
@@ -59,7 +51,7 @@ pub(super) fn unpacked(
     }
     let file = File::open(&blob).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
-    let from = opened(packing, file).map_err(|e| damaged(shown, &e))?;
+    let from = opened(packing, file);
     let mut archive = Unpacking { run, name: shown, left: most_bytes(size), tree: Tree::default() };
     let entries = archive.read(from)?;
     run.remember(&key, &entries)?;
@@ -77,7 +69,7 @@ pub(crate) fn is_archive(beginning: Vec<u8>, name: &str) -> Result<bool, Error> 
 }
 
 /// By the first bytes; an error for what Docker unpacks and we do not.
-fn packing(start: &[u8], name: &str) -> Result<Option<Packing>, Error> {
+fn packing(start: &[u8], name: &str) -> Result<Option<Compression>, Error> {
     let lower = name.to_ascii_lowercase();
     let named = |ends: &[&str]| ends.iter().any(|end| lower.ends_with(end));
     let (xz, bzip2) = (start.starts_with(b"\xfd7zXZ"), start.starts_with(b"BZh"));
@@ -88,19 +80,14 @@ fn packing(start: &[u8], name: &str) -> Result<Option<Packing>, Error> {
         .hint(format!("unpack it before the build: tar xf {name}"))
         .hint(format!("or keep it packed: `COPY {name} …`")));
     }
-    Ok(match start {
-        [0x1f, 0x8b, ..] => Some(Packing::Gzip),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Packing::Zstd),
-        // Weights are large, and no archive begins so.
-        [b'G', b'G', b'U', b'F', ..] => None,
-        _ => Some(Packing::Plain),
-    })
+    // Weights are large, and no archive begins so.
+    Ok((!start.starts_with(b"GGUF")).then(|| Compression::of(start)))
 }
 
 /// Whether a whole header of a tar comes first.
-fn is_tar(packing: Packing, file: impl Read + 'static) -> bool {
+fn is_tar(packing: Compression, file: impl Read + 'static) -> bool {
     let mut head = [0; 512];
-    let read = opened(packing, file).and_then(|mut reader| reader.read_exact(&mut head));
+    let read = opened(packing, file).read_exact(&mut head);
     let sum =
         |byte: (usize, &u8)| if (148..156).contains(&byte.0) { 32 } else { u32::from(*byte.1) };
     let header = tar::Header::from_byte_slice(&head);
@@ -109,40 +96,8 @@ fn is_tar(packing: Packing, file: impl Read + 'static) -> bool {
         && header.cksum().is_ok_and(|said| said == head.iter().enumerate().map(sum).sum::<u32>())
 }
 
-fn opened(packing: Packing, file: impl Read + 'static) -> io::Result<Box<dyn Read>> {
-    let file: Packed = BufReader::with_capacity(1 << 16, Box::new(file));
-    Ok(match packing {
-        Packing::Plain => Box::new(file),
-        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        Packing::Zstd => Box::new(Zstd(Some(frame(file)?))),
-    })
-}
-
-type Packed = BufReader<Box<dyn Read>>;
-type Frame = StreamingDecoder<Packed, FrameDecoder>;
-
-fn frame(from: Packed) -> io::Result<Frame> {
-    StreamingDecoder::new(from).map_err(io::Error::other)
-}
-
-/// All frames of a zstd file, one after the other.
-struct Zstd(Option<Frame>);
-
-impl Read for Zstd {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(mut current) = self.0.take() {
-            let read = current.read(buffer)?;
-            if read > 0 || buffer.is_empty() {
-                self.0 = Some(current);
-                return Ok(read);
-            }
-            let mut rest = current.into_inner();
-            if !rest.fill_buf()?.is_empty() {
-                self.0 = Some(frame(rest)?);
-            }
-        }
-        Ok(0)
-    }
+fn opened(packing: Compression, file: impl Read + 'static) -> Box<dyn Read> {
+    packing.plain(BufReader::with_capacity(1 << 16, file))
 }
 
 fn damaged(name: &str, error: &io::Error) -> Error {

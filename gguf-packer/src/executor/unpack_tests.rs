@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::executor::testing::{Bench, add, copy};
 use crate::language::instruction::{AddSource, Instruction};
+use crate::store::testing::zstd;
 
 /// A tar of `path=text`, `path/`, `path->target`, `path=>hard link`; names stand in it as they are said.
 fn tar(lines: &[&str]) -> Vec<u8> {
@@ -36,13 +37,6 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
-}
-
-/// Two frames, as parallel packers write them.
-fn zstd(bytes: &[u8]) -> Vec<u8> {
-    let level = ruzstd::encoding::CompressionLevel::Fastest;
-    let (one, two) = bytes.split_at(bytes.len() / 2);
-    [one, two].map(|part| ruzstd::encoding::compress_to_vec(part, level)).concat()
 }
 
 fn add_file(name: &str) -> Instruction {

@@ -252,7 +252,7 @@ fn context(value: &str) -> Context {
         // The client has read the layout, and names its image by a digest.
         Some(("oci-layout", layout)) => {
             let layout = layout.trim_start_matches("//");
-            let (folder, digest) = layout.split_once('@').unwrap_or((layout, ""));
+            let (folder, digest) = layout.rsplit_once('@').unwrap_or((layout, ""));
             Context::Layout { folder: folder.to_owned(), tag: Some(digest.to_owned()) }
         }
         _ => Context::parse(value),

@@ -12,7 +12,6 @@ use super::pb::{self, ResolveImageConfigRequest};
 use super::step::{COMMIT, Task};
 use super::vertices::source;
 use crate::Error;
-use crate::build;
 use crate::executor::BaseImage;
 use crate::executor::copy::path;
 use crate::executor::node::based;
@@ -132,7 +131,7 @@ impl BuildKit<'_> {
     ) -> Result<Output, Error> {
         let config = serde_json::from_slice(config)
             .map_err(|e| Error::new(format!("cannot read the config of {name}: {e}")))?;
-        if let Some(actual) = build::platform_of(&config).filter(|actual| actual != platform) {
+        if let Some(actual) = Platform::of(&config).filter(|actual| actual != platform) {
             (self.other_platform)(name, platform, &actual);
         }
         let tree = self.tree(vertex, Modes::All)?;

@@ -19,6 +19,7 @@ impl Model {
             data_start: 0,
             size: json["size"].as_u64()?,
         };
+        header.check_alignment().ok()?;
         // They stand together here, and are one file.
         header.metadata.retain(|(key, _)| !key.starts_with("split."));
         header.tensors =
@@ -111,6 +112,27 @@ mod tests {
         let model = Model::new(vec![writer.header()]).unwrap();
         let back = Model::from_json(&serde_json::to_value(&model).unwrap()).unwrap();
         assert_eq!(back.planned(), model.planned());
+    }
+
+    #[test]
+    fn an_alignment_that_nobody_can_compute_with_is_refused() {
+        let model = Model::new(vec![Writer::tiny_model().header()]).unwrap();
+        let json = serde_json::to_value(&model).unwrap();
+        let with = |kind: ValueType, value: u64| {
+            let mut json = json.clone();
+            let pairs = json["header"]["metadataKV"].as_array_mut().unwrap();
+            let kind = kind.number();
+            pairs.push(serde_json::json!({
+                "key": "general.alignment", "valueType": kind, "value": value,
+            }));
+            Model::from_json(&json)
+        };
+        assert_eq!(with(ValueType::Uint32, 64).unwrap().parts()[0].alignment(), 64);
+        for (kind, value) in
+            [(ValueType::Uint32, 0), (ValueType::Uint32, 1 << 31), (ValueType::Uint64, 1 << 40)]
+        {
+            assert_eq!(with(kind, value), None, "{value}");
+        }
     }
 
     #[test]

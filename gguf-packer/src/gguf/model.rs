@@ -149,12 +149,6 @@ impl Model {
             parameters => self.weights() as f64 * 8.0 / parameters as f64,
         }
     }
-
-    /// The chat template, as the file has it.
-    #[must_use]
-    pub fn chat_template(&self) -> Option<&str> {
-        self.get("tokenizer.chat_template").and_then(Value::text)
-    }
 }
 
 /// The names of all shards, when `path` is named as one of several: `NAME-00001-of-00003.gguf`.
@@ -172,6 +166,12 @@ pub fn shards(path: &str) -> Option<Vec<String>> {
         return None;
     }
     Some((1..=total).map(|at| format!("{stem}-{at:05}-of-{count}.gguf")).collect())
+}
+
+/// The names of all shards, or of the one file.
+#[must_use]
+pub fn all_shards(path: &str) -> Vec<String> {
+    shards(path).unwrap_or_else(|| vec![path.to_owned()])
 }
 
 /// Refuses a file that is named as a shard, but not as the first one: llama.cpp reads a model through that.

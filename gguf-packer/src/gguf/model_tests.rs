@@ -16,7 +16,6 @@ fn a_model_says_what_it_is() {
     assert_eq!(model.weights(), 544 + 1024);
     assert!((model.bits_per_weight() - 12.25).abs() < 1e-9);
     assert_eq!(model.text("general.name"), Some("Tiny"));
-    assert_eq!(model.chat_template(), Some("{{ messages }}"));
 }
 
 #[test]

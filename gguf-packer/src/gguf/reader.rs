@@ -16,6 +16,9 @@ const HELD_ARRAY: u64 = 64 << 10;
 /// Tensors of a file; the largest models have some thousands.
 const TENSORS: u64 = 1 << 16;
 
+/// Bytes to which weights may be aligned; llama.cpp aligns them to 32, and the largest pages have some thousands.
+const ALIGNMENT: u32 = 1 << 20;
+
 /// The fewest bytes of a key with its value, and of a tensor's description.
 const SMALLEST: (u64, u64) = (8 + 1 + 4 + 1, 8 + 4 + 4 + 8);
 
@@ -56,10 +59,14 @@ impl Header {
         Ok(header)
     }
 
-    fn check_alignment(&self) -> Result<(), Error> {
+    /// Refuses an alignment with which nobody can compute, or which would pad a header to gigabytes.
+    pub(super) fn check_alignment(&self) -> Result<(), Error> {
         let wrong = match self.get("general.alignment") {
             None => return Ok(()),
-            Some(Value::Uint32(n)) if n.is_power_of_two() => return Ok(()),
+            Some(Value::Uint32(n)) if n.is_power_of_two() && *n <= ALIGNMENT => return Ok(()),
+            Some(Value::Uint32(n)) if n.is_power_of_two() => {
+                format!("is {n}, but at most {ALIGNMENT} is allowed")
+            }
             Some(Value::Uint32(n)) => format!("is {n}, which is not a power of two"),
             Some(_) => "is not of type uint32".to_owned(),
         };

@@ -146,6 +146,10 @@ fn keys_and_tensors_are_there_once_and_alignment_is_a_power_of_two() {
     let expected = "the GGUF header is broken: `general.alignment` is 24, which is not a power of \
         two";
     assert_eq!(written(odd), expected);
+    let huge = Writer::default().u32("general.alignment", 1 << 31);
+    let expected = "the GGUF header is broken: `general.alignment` is 2147483648, but at most \
+        1048576 is allowed";
+    assert_eq!(written(huge), expected);
     let text = Writer::default().text("general.alignment", "32");
     assert_eq!(
         written(text),

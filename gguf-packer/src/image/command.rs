@@ -4,6 +4,8 @@
 pub(crate) mod numbers;
 pub(crate) mod options;
 
+use serde_json::Value;
+
 use self::options::{About, Known, Takes};
 use crate::Error;
 
@@ -50,33 +52,27 @@ pub(crate) enum Form {
     Scaled,
 }
 
-/// Options that say where the model is, when it is no file of the image.
-const ELSEWHERE: [&str; 9] = [
-    "-mu",
-    "--model-url",
-    "-hf",
-    "-hfr",
-    "--hf-repo",
-    "-dr",
-    "--docker-repo",
-    "--models-dir",
-    "--models-preset",
-];
+/// Options that get the model from elsewhere, which downloads it.
+pub(crate) const DOWNLOADS: [&str; 7] =
+    ["-mu", "--model-url", "-hf", "-hfr", "--hf-repo", "-dr", "--docker-repo"];
+
+/// Options with which llama-server has several models.
+const SEVERAL: [&str; 2] = ["--models-dir", "--models-preset"];
 
 /// A word of a command that is an option, or should be one, with the values that belong to it.
-struct Unit {
+pub(crate) struct Unit {
     /// Which argument it is.
-    at: usize,
+    pub(crate) at: usize,
     /// Its name, as llama-server reads it.
-    name: String,
+    pub(crate) name: String,
     /// What the table says of it.
     known: Option<Known>,
     /// How many values belong to it. At the end of the command some may be missing.
-    values: usize,
+    pub(crate) values: usize,
 }
 
 /// `args` divided as llama-server divides them.
-fn units(args: &[String]) -> Vec<Unit> {
+pub(crate) fn units(args: &[String]) -> Vec<Unit> {
     let (mut units, mut at) = (Vec::new(), 0);
     while let Some(word) = args.get(at) {
         let known = options::find(word);
@@ -89,8 +85,14 @@ fn units(args: &[String]) -> Vec<Unit> {
 
 impl Unit {
     /// Its values, as many as there are.
-    fn given<'a>(&self, args: &'a [String]) -> &'a [String] {
+    pub(crate) fn given<'a>(&self, args: &'a [String]) -> &'a [String] {
         &args[self.at + 1..(self.at + 1 + self.values).min(args.len())]
+    }
+
+    /// Its name as llama-server reads it. A word that is no option may be the value of one that the table does not
+    /// know, and stays as it is.
+    pub(crate) fn word<'a>(&'a self, args: &'a [String]) -> &'a String {
+        if self.known.is_some() { &self.name } else { &args[self.at] }
     }
 
     /// Its role and form, if it names a file.
@@ -134,9 +136,7 @@ fn keep(args: &[String], passes: impl Fn(&Unit) -> bool) -> Kept {
     let mut kept = Kept { args: Vec::new(), left_out: Vec::new() };
     for unit in units(args) {
         if passes(&unit) {
-            // A word that is no option may be the value of one that the table does not know.
-            let name = if unit.known.is_some() { &unit.name } else { &args[unit.at] };
-            kept.args.push(name.clone());
+            kept.args.push(unit.word(args).clone());
             kept.args.extend_from_slice(unit.given(args));
         } else {
             let value = if unit.values > 0 { " …" } else { "" };
@@ -144,6 +144,19 @@ fn keep(args: &[String], passes: impl Fn(&Unit) -> bool) -> Kept {
         }
     }
     kept
+}
+
+/// The command that an image's config says.
+#[must_use]
+pub fn of_config(config: &Value) -> Vec<String> {
+    let words = config["config"]["Cmd"].as_array().into_iter().flatten();
+    words.filter_map(|word| word.as_str().map(str::to_owned)).collect()
+}
+
+/// The last value of the option with these `names`: the one that llama-server takes.
+pub(crate) fn last_value<'a>(args: &'a [String], names: &[&str]) -> Option<&'a str> {
+    let unit = units(args).into_iter().rfind(|unit| names.contains(&unit.name.as_str()))?;
+    unit.given(args).first().map(String::as_str)
 }
 
 /// The files that `args` name.
@@ -159,11 +172,20 @@ pub fn files(args: &[String]) -> Result<Vec<Named>, Error> {
     Ok(files)
 }
 
+/// The model that `args` name: the last one, as for llama-server.
+///
+/// # Errors
+/// When an option has no argument.
+pub fn model(args: &[String]) -> Result<Option<Named>, Error> {
+    Ok(files(args)?.into_iter().rfind(|file| file.role == Role::Model))
+}
+
 /// Whether `args` say where a model is.
 #[must_use]
 pub fn has_model(args: &[String]) -> bool {
-    units(args).iter().any(|unit| ELSEWHERE.contains(&unit.name.as_str()))
-        || files(args).is_ok_and(|files| files.iter().any(|file| file.role == Role::Model))
+    let elsewhere = [&DOWNLOADS[..], &SEVERAL[..]].concat();
+    units(args).iter().any(|unit| elsewhere.contains(&unit.name.as_str()))
+        || model(args).is_ok_and(|model| model.is_some())
 }
 
 /// `args` with each file's name replaced by what `to` says.

@@ -192,12 +192,6 @@ impl Described {
         };
         serde_json::to_vec(&image).expect("all keys are texts")
     }
-
-    /// The layers, those of the base first, by the digest of their tar.
-    #[must_use]
-    pub fn layers(&self) -> &[Digest] {
-        &self.layers
-    }
 }
 
 impl History {
@@ -217,11 +211,10 @@ impl History {
 }
 
 fn inherited_command(base: Option<&Value>) -> Option<Vec<String>> {
-    let command = base?["config"]["Cmd"].as_array()?;
-    Some(command.iter().filter_map(|arg| arg.as_str().map(str::to_owned)).collect())
+    base.filter(|base| base["config"]["Cmd"].is_array()).map(command::of_config)
 }
 
-fn rfc3339(seconds: u64) -> String {
+pub(crate) fn rfc3339(seconds: u64) -> String {
     // The last second that RFC 3339 can write.
     let seconds = seconds.min(253_402_300_799);
     humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()

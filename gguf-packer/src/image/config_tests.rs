@@ -222,7 +222,7 @@ fn a_base_gives_its_container_and_its_labels_but_for_what_is_measured() {
         Ok(Box::new(std::io::Cursor::new(Writer::tiny_model().bytes())))
     })
     .unwrap();
-    assert_eq!(described.layers(), [Digest::of("base")]);
+    assert_eq!(described.layers, [Digest::of("base")]);
     let image: Value = serde_json::from_slice(&described.config(&Platform::here())).unwrap();
     let config = &image["config"];
     assert_eq!(reads.get(), 1);

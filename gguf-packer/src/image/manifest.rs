@@ -1,9 +1,12 @@
 //! Manifests and indexes of OCI, written once: their bytes are what is hashed.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Platform;
 use crate::digest::Digest;
+use crate::store::Compression;
 
 /// Media type of an image's manifest.
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -19,6 +22,7 @@ pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
     /// What it is.
+    #[serde(default)]
     pub media_type: String,
     /// Its name.
     pub digest: Digest,
@@ -27,6 +31,9 @@ pub struct Descriptor {
     /// For which machines, in an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
+    /// What else is said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<BTreeMap<String, String>>,
 }
 
 impl Descriptor {
@@ -38,6 +45,21 @@ impl Descriptor {
             digest: Digest::of(bytes),
             size: bytes.len() as u64,
             platform: None,
+            annotations: None,
+        }
+    }
+
+    /// How the layer is compressed; none when it is no tar.
+    pub(crate) fn compression(&self) -> Option<Compression> {
+        let kind = self.media_type.trim_end_matches(".encrypted");
+        if kind.ends_with("tar+gzip") || kind.ends_with("tar.gzip") {
+            Some(Compression::Gzip)
+        } else if kind.ends_with("tar+zstd") || kind.ends_with("tar.zstd") {
+            Some(Compression::Zstd)
+        } else if kind.ends_with(".tar") {
+            Some(Compression::None)
+        } else {
+            None
         }
     }
 }
@@ -58,6 +80,7 @@ pub fn manifest(config: &[u8], layers: &[(Digest, u64)]) -> Vec<u8> {
         digest,
         size,
         platform: None,
+        annotations: None,
     };
     let manifest = Manifest {
         schema_version: 2,

@@ -68,7 +68,7 @@ pub fn near(tree: &Tree, path: &str) -> Vec<String> {
     let tests: [&dyn Fn(&str) -> bool; 4] = [
         &|other| other == name,
         &|other| other.eq_ignore_ascii_case(name),
-        &|other| distance(other, name) <= 1 + name.len() / 6,
+        &|other| strsim::levenshtein(other, name) <= 1 + name.len() / 6,
         &|other| name.ends_with(".gguf") && other.ends_with(".gguf"),
     ];
     tests.iter().map(|test| like(test)).find(|found| !found.is_empty()).unwrap_or_default()
@@ -76,22 +76,6 @@ pub fn near(tree: &Tree, path: &str) -> Vec<String> {
 
 fn base(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
-}
-
-/// How many letters have to change.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (at, letter) in a.chars().enumerate() {
-        let mut corner = at;
-        row[0] = at + 1;
-        for (column, other) in b.iter().enumerate() {
-            let change = corner + usize::from(letter != *other);
-            corner = row[column + 1];
-            row[column + 1] = change.min(corner + 1).min(row[column] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::Error;
 
@@ -35,6 +36,12 @@ impl Platform {
             "x86" => "386",
             other => other,
         })
+    }
+
+    /// The platform that an image's config says.
+    #[must_use]
+    pub fn of(config: &Value) -> Option<Self> {
+        Self::deserialize(config).ok()
     }
 
     fn linux(architecture: &str) -> Self {

@@ -6,7 +6,7 @@ use super::command::{self, Named, Role};
 use super::path;
 use crate::Error;
 use crate::digest::Digest;
-use crate::gguf::{Header, Kind, Model, shards};
+use crate::gguf::{Header, Kind, Model, all_shards};
 use crate::tree::{self, Tree};
 
 /// Opens content of the store.
@@ -72,7 +72,7 @@ pub(super) fn read(
     files: &Tree,
     open: &Open<'_>,
 ) -> Result<Model, Error> {
-    let paths = shards(path).unwrap_or_else(|| vec![path.to_owned()]);
+    let paths = all_shards(path);
     let missing: Vec<_> =
         paths.iter().filter(|path| path::file(files, path).is_none()).cloned().collect();
     if !missing.is_empty() {

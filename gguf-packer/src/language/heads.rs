@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
+use crate::reference::Name;
+
 use super::instruction::Origin;
 use super::keyword::Keyword;
-use super::reference::is_reference;
 use super::rule::Rule;
 use super::scope::Scope;
 use super::settings::Settings;
@@ -129,7 +130,7 @@ impl<'a> Walk<'a> {
     fn image(&mut self, reference: String, place: usize) -> Option<Origin> {
         let names = self.heads.iter().filter_map(|head| head.name.as_deref());
         let meant = nearest(&reference, names);
-        if is_reference(&reference) {
+        if reference.parse::<Name>().is_ok() {
             if let Some(name) = meant {
                 let message = format!(
                     "`{reference}` is used as an image name; did you mean the stage `{name}`?"

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::reference::Name;
+
 use super::ignore::Ignore;
 use super::instruction::Stage;
 use super::keyword::Keyword;
-use super::reference::is_reference;
 use super::script::Script;
 use super::settings::Settings;
 use super::source::{MOST, Warning};
@@ -192,7 +193,7 @@ impl Findings<'_> {
         for head in &walk.heads {
             let base = heads::base_of(head.from, self.script.directives.escape);
             let Some(name) = quietly(base, &walk.globals) else { continue };
-            if name != base.text && !is_reference(&name) {
+            if name != base.text && name.parse::<Name>().is_err() {
                 let message = format!(
                     "Default value for ARG {} results in empty or invalid base image name",
                     base.text

@@ -105,7 +105,7 @@ COPY --from=box a b";
 
 #[test]
 fn instructions_read_from_what_they_name() {
-    let digest = "r/a@sha256:00000000000000000000000000000000";
+    let digest = &format!("r/a@sha256:{}", "0".repeat(64));
     let text = format!(
         "FROM scratch AS base
 FROM scratch

@@ -16,29 +16,11 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .into_iter()
         .filter(|known| known.len().abs_diff(word.len()) <= limit * 4 && known.len() <= 64)
         .take(200)
-        .map(|known| (distance(&word, &known.to_lowercase()), known))
+        // Letters to add, drop, change or swap with their neighbour.
+        .map(|known| (strsim::osa_distance(&word, &known.to_lowercase()), known))
         .filter(|(distance, known)| *distance <= limit && *distance < known.len().min(word.len()))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
-}
-
-/// Letters to add, drop, change or swap with their neighbour (Damerau and Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
-    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
-    // The first row and the first column count what is added and what is dropped.
-    let mut rows: Vec<Vec<usize>> =
-        (0..=from.len()).map(|i| (i..=i + to.len()).collect()).collect();
-    for i in 1..=from.len() {
-        for j in 1..=to.len() {
-            let change = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);
-            let mut least = change.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
-            if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = least;
-        }
-    }
-    rows[from.len()][to.len()]
 }
 
 #[cfg(test)]

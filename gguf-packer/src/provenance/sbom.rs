@@ -56,9 +56,7 @@ fn uuid(hex: &str) -> String {
 
 /// The files of weights that the command names, with their headers.
 fn weights(config: &Value) -> Vec<(Named, Model)> {
-    let words = config["config"]["Cmd"].as_array().into_iter().flatten();
-    let words: Vec<String> = words.filter_map(|word| word.as_str().map(str::to_owned)).collect();
-    let named = command::files(&words).unwrap_or_default().into_iter();
+    let named = command::files(&command::of_config(config)).unwrap_or_default().into_iter();
     named
         .filter_map(|named| {
             let model = described(config, &named)?;

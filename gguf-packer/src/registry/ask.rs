@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 
 use super::http::{Host, Silence};
 use super::{Session, refusal};
 use crate::Error;
 use crate::reference::Name;
+use crate::web::{is_passing, is_same_host, retry_after};
 
 /// A question.
 #[derive(Debug, Clone)]
@@ -128,7 +129,7 @@ impl Session<'_> {
 
     /// Waits as long as a busy registry asks for.
     pub(super) fn wait_after(&self, response: Response, tries: &mut Tries) -> Result<(), Error> {
-        let asked = retry_after(&response);
+        let asked = retry_after(response.headers());
         if asked.is_some_and(|asked| asked > self.client.http.settings.longest) {
             return Err(refusal::too_long(self, asked.unwrap_or_default()));
         }
@@ -164,65 +165,8 @@ impl Tries {
     }
 }
 
-/// Whether a later try may have another answer.
-pub(super) fn is_passing(status: StatusCode) -> bool {
-    status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
-        || status == StatusCode::TOO_MANY_REQUESTS
-        || status == StatusCode::REQUEST_TIMEOUT
-}
-
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    wait_of(text.trim(), now)
-}
-
-/// Seconds; a date of HTTP, which is none that is past; or, from some registries, a time in seconds since 1970.
-fn wait_of(text: &str, now: Duration) -> Option<Duration> {
-    let Ok(seconds) = text.parse() else {
-        return Some(date_of(text)?.saturating_sub(now));
-    };
-    let asked = Duration::from_secs(seconds);
-    Some(if asked > now / 2 { asked.saturating_sub(now) } else { asked })
-}
-
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn date_of(text: &str) -> Option<Duration> {
-    let months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    let words: Vec<&str> = text.split_once(", ")?.1.split(' ').collect();
-    let [day, month, year, time, "GMT"] = words[..] else { return None };
-    let month = months.find(month).filter(|at| at % 3 == 0 && month.len() == 3)? / 3 + 1;
-    let date = format!("{year}-{month:02}-{day}T{time}Z");
-    let date = humantime::parse_rfc3339(&date).ok()?;
-    date.duration_since(SystemTime::UNIX_EPOCH).ok()
-}
-
 /// Whether a question goes to the registry's own host. An upload may go to another one, which gets neither a token nor
 /// credentials.
 fn is_own(ask: &Ask, host: &Host) -> bool {
     ask.url.starts_with('/') || is_same_host(&ask.url, &host.base)
-}
-
-/// Whether `url` is on the host of `base`, with the same scheme and port.
-pub(super) fn is_same_host(url: &str, base: &str) -> bool {
-    let origin = |text: &str| url::Url::parse(text).ok().map(|url| url.origin());
-    origin(url).is_some_and(|own| Some(own) == origin(base))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_said_in_seconds_or_as_a_time() {
-        let now = Duration::from_secs(784_111_777);
-        let wait = |text| wait_of(text, now).map(|wait| wait.as_secs());
-        assert_eq!(wait("30"), Some(30));
-        assert_eq!(wait("784111787"), Some(10));
-        assert_eq!(wait("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
-        assert_eq!(wait("Sun, 06 Nov 1994 08:49:07 GMT"), Some(0), "it is past");
-        for text in ["", "soon", "Sun, 06 anF 1994 08:50:07 GMT", "Sun, 06 Nov 1994 08:50:07 CET"] {
-            assert_eq!(wait(text), None, "{text}");
-        }
-    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Session;
 use super::ask::Ask;
-use super::manifest::{self, Document};
+use super::manifest::Document;
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::manifest::{self as media, Descriptor};
@@ -102,9 +102,8 @@ impl Session<'_> {
             let (_, document) = self.manifest(Some(&digest))?;
             let Document::Manifest(manifest) = document else { continue };
             let layers = manifest.layers;
-            let wanted = |layer: &&manifest::Descriptor| {
-                layer.media_type == kind.media_type() && layer.size <= MOST
-            };
+            let wanted =
+                |layer: &&Descriptor| layer.media_type == kind.media_type() && layer.size <= MOST;
             if let Some(layer) = layers.iter().find(wanted) {
                 let bytes = self.small(layer, kind.words())?;
                 if serde_json::from_slice::<Value>(&bytes).is_ok() {

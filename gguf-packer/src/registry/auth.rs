@@ -119,7 +119,7 @@ impl Client {
                     continue;
                 }
             };
-            if super::ask::is_passing(response.status()) {
+            if crate::web::is_passing(response.status()) {
                 session.wait_after(response, &mut tries)?;
                 continue;
             }

@@ -1,12 +1,14 @@
 //! Models that are not images of ours: each format is brought to files below `/models` and a command, of
 //! which an image is made.
 
+use super::Session;
 use super::layers::{AT_ONCE, Wanted};
-use super::manifest::{Descriptor, Manifest};
-use super::{Session, parallel};
+use super::manifest::Manifest;
 use crate::Error;
 use crate::artifact::Format;
 use crate::digest::Digest;
+use crate::image::manifest::Descriptor;
+use crate::parallel;
 use crate::store::{Compression, Store};
 use crate::tree::{Entry, Kind};
 
@@ -22,24 +24,22 @@ mod layout;
 mod model_pack;
 mod ollama;
 
-/// A model of another format: what it says of itself, and its files.
-#[derive(Debug, Clone)]
-pub(super) struct Planned<File = Wanted> {
-    /// Path below `/models`, and where it is.
-    pub(super) files: Vec<(String, File)>,
-    /// Layers that are archives of such files.
+/// What a model of another format says of itself, and its archives.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Planned {
+    /// Layers that are archives of files below `/models`.
     pub(super) archives: Vec<(Descriptor, Compression)>,
     /// Arguments of the server, when the model says all of them.
-    pub(super) command: Option<Vec<String>>,
+    command: Option<Vec<String>>,
     /// Arguments of the server, less those that name weights.
-    pub(super) arguments: Vec<String>,
+    arguments: Vec<String>,
     labels: Vec<(String, String)>,
     /// Seconds since 1970.
     created: u64,
 }
 
-/// A model whose files are layers.
-type Described = Planned<Descriptor>;
+/// A model with its files that are in no archive: the path of each below `/models`, and where it is.
+pub(super) type Parts<File> = (Vec<(String, File)>, Planned);
 
 /// Path below `/models`, content, size.
 type Content = (String, Digest, u64);
@@ -51,54 +51,46 @@ pub(super) struct Known {
     read: Read,
 }
 
+type ReadConfig = fn(&str, &[u8], &Manifest) -> Result<Parts<Descriptor>, Error>;
+
 /// Reads how a model is made.
 enum Read {
     /// Of its name, its config and its manifest.
-    Config(fn(&str, &[u8], &Manifest) -> Result<Described, Error>),
+    Config(ReadConfig),
     /// Of layers too, which are asked for.
-    Layers(fn(Session<'_>, &Manifest) -> Result<Planned, Error>),
+    Layers(fn(Session<'_>, &Manifest) -> Result<Parts<Wanted>, Error>),
 }
 
-impl<File> Default for Planned<File> {
-    fn default() -> Self {
-        Self {
-            files: Vec::new(),
-            archives: Vec::new(),
-            command: None,
-            arguments: Vec::new(),
-            labels: Vec::new(),
-            created: 0,
-        }
-    }
-}
-
-impl<File> Planned<File> {
-    /// The same with other files.
-    fn map<Other>(self, file: impl Fn(&str, File) -> Other) -> Planned<Other> {
-        let files = self.files.into_iter().map(|(path, one)| {
-            let other = file(&path, one);
-            (path, other)
-        });
-        Planned {
-            files: files.collect(),
-            archives: self.archives,
-            command: self.command,
-            arguments: self.arguments,
-            labels: self.labels,
-            created: self.created,
+impl Planned {
+    /// The command of the server; `weights` says which arguments name the weights.
+    pub(super) fn command(
+        &self,
+        weights: impl FnOnce() -> Result<Vec<String>, Error>,
+    ) -> Result<Vec<String>, Error> {
+        match &self.command {
+            Some(command) => Ok(command.clone()),
+            None => Ok([weights()?, self.arguments.clone()].concat()),
         }
     }
 }
 
 impl Known {
     /// How the model of a registry is made.
-    pub(super) fn plan(&self, session: Session<'_>, manifest: &Manifest) -> Result<Planned, Error> {
+    pub(super) fn plan(
+        &self,
+        session: Session<'_>,
+        manifest: &Manifest,
+    ) -> Result<Parts<Wanted>, Error> {
         match self.read {
             Read::Layers(plan) => plan(session, manifest),
             Read::Config(read) => {
                 let config = session.small(&manifest.config, "config")?;
-                let planned = read(&session.name.to_string(), &config, manifest)?;
-                Ok(planned.map(|path, layer| session.blob(&layer, path)))
+                let (files, planned) = read(&session.name.to_string(), &config, manifest)?;
+                let wanted = |(path, layer): (String, Descriptor)| {
+                    let wanted = session.blob(&layer, &path);
+                    (path, wanted)
+                };
+                Ok((files.into_iter().map(wanted).collect(), planned))
             }
         }
     }
@@ -121,25 +113,29 @@ pub(super) fn of(manifest: &Manifest) -> Option<Known> {
 }
 
 /// Pulls all files of a model and stores it.
-pub(super) fn pull(session: Session<'_>, planned: Planned, store: &Store) -> Result<Digest, Error> {
-    let wanted = &planned.files;
-    parallel::map(wanted, AT_ONCE, |(_, wanted)| session.file(store, wanted))?;
+pub(super) fn pull(
+    session: Session<'_>,
+    (files, planned): Parts<Wanted>,
+    store: &Store,
+) -> Result<Digest, Error> {
+    parallel::map(&files, AT_ONCE, |(_, wanted)| session.file(store, wanted))?;
     let archives = parallel::map(&planned.archives, AT_ONCE, |(layer, compression)| {
         let layer = session.layer(store, layer, *compression, None)?;
         store.layer_entries(&layer.diff_id)
     })?;
-    let planned = planned.map(|_, file| (file.digest, file.size));
     let (what, names) = (session.name.to_string(), std::slice::from_ref(session.name));
-    compose::store(store, (&what, names), &planned, &unpacked(archives))
+    let files = files.into_iter().map(|(path, file)| (path, file.digest, file.size));
+    let files: Vec<Content> = files.chain(unpacked(archives)).collect();
+    compose::store(store, (&what, names), &planned, &files)
 }
 
 /// The files of archives.
-fn unpacked(archives: Vec<Vec<Entry>>) -> Vec<Content> {
+fn unpacked(archives: Vec<Vec<Entry>>) -> impl Iterator<Item = Content> {
     let file = |entry: Entry| match entry.kind {
         Kind::File { digest, size } => Some((entry.path, digest, size)),
         _ => None,
     };
-    archives.into_iter().flatten().filter_map(file).collect()
+    archives.into_iter().flatten().filter_map(file)
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -16,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use super::Settings;
 use crate::Error;
+use crate::web::{self, root_cause};
 
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -48,7 +48,7 @@ impl Http {
     pub(super) fn new(settings: Settings) -> Result<Self, Error> {
         // Another part of the process may have done so already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut roots = crate::tls::roots();
+        let mut roots = web::roots();
         for path in &settings.certificates {
             trust(&mut roots, path)?;
         }
@@ -121,7 +121,7 @@ impl Http {
     fn client(&self, name: &str, insecure: bool, local: bool) -> Result<Client, Error> {
         let builder = Client::builder()
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirects(insecure))
+            .redirect(web::redirects(insecure))
             .connect_timeout(CONNECT);
         // As in Docker, what is on this machine needs no proxy.
         let builder = if local { builder.no_proxy() } else { builder };
@@ -207,21 +207,6 @@ impl Http {
     }
 }
 
-/// Not from `https` to `http`: credentials and names would be readable.
-fn redirects(insecure: bool) -> Policy {
-    Policy::custom(move |attempt| {
-        let secure = attempt.previous().last().is_some_and(|from| from.scheme() == "https");
-        if secure && attempt.url().scheme() != "https" && !insecure {
-            let to = attempt.url().to_string();
-            attempt.error(format!("redirected to {to}, which is not https"))
-        } else if attempt.previous().len() > 10 {
-            attempt.error("more than 10 redirects")
-        } else {
-            attempt.follow()
-        }
-    })
-}
-
 fn trust(roots: &mut RootCertStore, path: &PathBuf) -> Result<(), Error> {
     let failed =
         |why: String| Error::new(format!("cannot read the certificate {}: {why}", path.display()));
@@ -260,15 +245,6 @@ fn silence(error: &reqwest::Error) -> Silence {
     let why = root_cause(error);
     let certificate = why.contains("certificate") || why.contains("UnknownIssuer");
     Silence { why, lasting: certificate || error.is_redirect() || error.is_builder() }
-}
-
-/// The innermost reason: the outer ones repeat the address.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

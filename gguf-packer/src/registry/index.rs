@@ -1,10 +1,11 @@
 //! Several platforms under one name: which one is meant.
 
 use super::Session;
-use super::manifest::{Descriptor, Index};
+use super::manifest::Index;
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::Platform;
+use crate::image::manifest::Descriptor;
 
 /// What an index has for a platform.
 pub(super) enum Choice {

@@ -1,48 +1,24 @@
 //! Downloads: several layers at a time, each going on where it broke off, each verified.
 
 use llama_src::Kind;
-use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::header::RANGE;
 use reqwest::{Method, Response, StatusCode};
 
-use super::ask::{Ask, Tries, is_passing};
-use super::manifest::Descriptor;
-use super::{Session, parallel, refusal};
+use super::ask::{Ask, Tries};
+use super::{Session, refusal};
 use crate::Error;
 use crate::digest::Digest;
+use crate::image::manifest::Descriptor;
+use crate::parallel;
 use crate::progress::Event;
-use crate::store::{BlobReceiver, Compression, Layer, LayerReceiver, Store};
+use crate::store::{Compression, Layer, Receiver, Store};
+use crate::web::{begins_at, is_passing};
 
 /// Downloads at the same time.
 pub(super) const AT_ONCE: usize = 4;
 
 /// Bytes of a config or another small document.
 const SMALL: u64 = 32 << 20;
-
-/// Where a download goes.
-trait Sink {
-    fn received(&self) -> u64;
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error>;
-}
-
-impl Sink for LayerReceiver {
-    fn received(&self) -> u64 {
-        LayerReceiver::received(self)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        LayerReceiver::write(self, bytes)
-    }
-}
-
-impl Sink for BlobReceiver {
-    fn received(&self) -> u64 {
-        BlobReceiver::received(self)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        BlobReceiver::write(self, bytes)
-    }
-}
 
 /// Something to download.
 #[derive(Debug, Clone)]
@@ -112,7 +88,7 @@ impl Session<'_> {
     /// A small document, which is kept nowhere.
     pub(super) fn small(&self, blob: &Descriptor, what: &str) -> Result<Vec<u8>, Error> {
         struct Memory(Vec<u8>);
-        impl Sink for Memory {
+        impl Receiver for Memory {
             fn received(&self) -> u64 {
                 self.0.len() as u64
             }
@@ -154,7 +130,7 @@ impl Session<'_> {
     }
 
     /// Asks for what is missing until nothing is.
-    fn download(&self, wanted: &Wanted, sink: &mut dyn Sink) -> Result<(), Error> {
+    fn download(&self, wanted: &Wanted, sink: &mut dyn Receiver) -> Result<(), Error> {
         self.begin(&wanted.digest, &wanted.text);
         let mut tries = Tries::default();
         while sink.received() < wanted.size {
@@ -192,12 +168,14 @@ impl Session<'_> {
     fn receive(
         &self,
         wanted: &Wanted,
-        sink: &mut dyn Sink,
+        sink: &mut dyn Receiver,
         mut response: Response,
     ) -> Result<Result<(), super::http::Silence>, Error> {
         // A server without ranges sends all of it.
         let begins = match response.status() {
-            StatusCode::PARTIAL_CONTENT => begins_at(&response).unwrap_or_else(|| sink.received()),
+            StatusCode::PARTIAL_CONTENT => {
+                begins_at(response.headers()).unwrap_or_else(|| sink.received())
+            }
             _ => 0,
         };
         let mut skip = sink.received().checked_sub(begins).ok_or_else(|| {
@@ -244,12 +222,6 @@ fn explained(place: &str, error: &Error) -> Error {
         "run the same command again; if it fails again, the copy in the registry is \
         damaged",
     )
-}
-
-/// Where the part of an answer begins.
-pub(super) fn begins_at(response: &Response) -> Option<u64> {
-    let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
-    range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
 }
 
 #[cfg(test)]

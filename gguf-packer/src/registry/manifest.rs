@@ -10,9 +10,8 @@ use super::ask::Ask;
 use super::{Session, refusal};
 use crate::Error;
 use crate::digest::Digest;
-use crate::image::{Platform, manifest as media};
+use crate::image::manifest::{self as media, Descriptor};
 use crate::reference::Version;
-use crate::store::Compression;
 
 /// Docker's names for the same.
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -20,18 +19,6 @@ const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2
 
 /// Bytes of a manifest that are read.
 const MOST: u64 = 4 << 20;
-
-/// A document of a registry.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Descriptor {
-    #[serde(default)]
-    pub(super) media_type: String,
-    pub(super) digest: Digest,
-    pub(super) size: u64,
-    pub(super) annotations: Option<BTreeMap<String, String>>,
-    pub(super) platform: Option<Platform>,
-}
 
 /// An image's or a model's manifest.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,22 +43,6 @@ pub(super) struct Index {
 pub(super) enum Document {
     Manifest(Box<Manifest>),
     Index(Index),
-}
-
-impl Descriptor {
-    /// How the layer is compressed; none when it is no tar.
-    pub(super) fn compression(&self) -> Option<Compression> {
-        let kind = self.media_type.trim_end_matches(".encrypted");
-        if kind.ends_with("tar+gzip") || kind.ends_with("tar.gzip") {
-            Some(Compression::Gzip)
-        } else if kind.ends_with("tar+zstd") || kind.ends_with("tar.zstd") {
-            Some(Compression::Zstd)
-        } else if kind.ends_with(".tar") {
-            Some(Compression::None)
-        } else {
-            None
-        }
-    }
 }
 
 impl Session<'_> {

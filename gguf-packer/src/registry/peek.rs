@@ -1,19 +1,20 @@
 //! What a model is, without its weights: its command, and the headers of the files that the command names.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{BufReader, Read};
 
 use serde_json::Value;
 
-use super::formats::{self, Planned, command as weights};
+use super::formats::{self, Parts, command as weights};
 use super::layers::Wanted;
-use super::manifest::{Descriptor, Manifest};
+use super::manifest::Manifest;
 use super::remote::Remote;
 use super::{Client, Session, pull};
 use crate::Error;
-use crate::gguf::{Header, Model, shards};
+use crate::gguf::{Header, Model, all_shards};
 use crate::hub;
 use crate::image::command::{self, Named, Role};
+use crate::image::manifest::Descriptor;
 use crate::image::{Platform, described, path};
 use crate::progress::Report;
 use crate::reference::{Name, Version};
@@ -49,7 +50,7 @@ impl Client {
         if name.is_hugging_face() {
             return match hugging_face_file(session) {
                 Some((url, file)) => of_files(session, &url, &file),
-                None => of_planned(session, &formats::hugging_face::plan(session)?),
+                None => of_planned(session, formats::hugging_face::plan(session)?),
             };
         }
         of_name(session, platform)
@@ -102,7 +103,7 @@ fn of_files(session: Session<'_>, folder: &str, file: &str) -> Result<Peeked, Er
 
 /// The model in `file`, and in the other shards of it.
 fn of_urls(file: &str, header: impl Fn(&str) -> Result<Header, Error>) -> Result<Peeked, Error> {
-    let files = shards(file).unwrap_or_else(|| vec![file.to_owned()]);
+    let files = all_shards(file);
     let headers = files.iter().map(|file| header(file)).collect::<Result<_, _>>()?;
     let path = format!("/{}", files[0]);
     let command = vec!["-m".to_owned(), path.clone()];
@@ -113,7 +114,7 @@ fn of_urls(file: &str, header: impl Fn(&str) -> Result<Header, Error>) -> Result
 fn of_name(session: Session<'_>, platform: Option<&Platform>) -> Result<Peeked, Error> {
     let chosen = pull::choose(&session, platform)?;
     if let Some(known) = formats::of(&chosen.manifest) {
-        return of_planned(session, &known.plan(session, &chosen.manifest)?);
+        return of_planned(session, known.plan(session, &chosen.manifest)?);
     }
     let raw = session.small(&chosen.manifest.config, "config")?;
     let config = serde_json::from_slice(&raw)
@@ -122,7 +123,7 @@ fn of_name(session: Session<'_>, platform: Option<&Platform>) -> Result<Peeked, 
 }
 
 /// A model of another format.
-fn of_planned(session: Session<'_>, planned: &Planned) -> Result<Peeked, Error> {
+fn of_planned(session: Session<'_>, (files, planned): Parts<Wanted>) -> Result<Peeked, Error> {
     let place = |path: &str| format!("/models/{path}");
     let mut found: BTreeMap<String, Header> = BTreeMap::new();
     for (layer, compression) in &planned.archives {
@@ -131,15 +132,8 @@ fn of_planned(session: Session<'_>, planned: &Planned) -> Result<Peeked, Error> 
         }
     }
     let files: BTreeMap<String, &Wanted> =
-        planned.files.iter().map(|(path, wanted)| (place(path), wanted)).collect();
-    let command = match &planned.command {
-        Some(command) => command.clone(),
-        None => {
-            let mut command = command_of(session, files.keys().chain(found.keys()))?;
-            command.extend(planned.arguments.iter().cloned());
-            command
-        }
-    };
+        files.iter().map(|(path, wanted)| (place(path), wanted)).collect();
+    let command = planned.command(|| command_of(session, files.keys().chain(found.keys())))?;
     let header = |path: &str| match (found.get(path), files.get(path)) {
         (Some(header), _) => Ok(header.clone()),
         (None, Some(wanted)) => Remote::new(session, &wanted.url, Some(wanted.size)).header(),
@@ -150,8 +144,7 @@ fn of_planned(session: Session<'_>, planned: &Planned) -> Result<Peeked, Error> 
 
 /// An image, by its config, and by the beginnings of its layers where that says too little.
 fn of_image(session: Session<'_>, manifest: &Manifest, config: &Value) -> Result<Peeked, Error> {
-    let words = config["config"]["Cmd"].as_array().into_iter().flatten();
-    let said: Vec<String> = words.filter_map(|word| word.as_str().map(str::to_owned)).collect();
+    let said = command::of_config(config);
     let has_model = command::has_model(&said);
     let named = if has_model { command::files(&said)? } else { Vec::new() };
     let named = named.iter().filter(|named| is_weights(named));
@@ -162,10 +155,8 @@ fn of_image(session: Session<'_>, manifest: &Manifest, config: &Value) -> Result
     }
     let folder = config["config"]["WorkingDir"].as_str().unwrap_or("/");
     let places = |path: &str| [path::join(folder, path), path::join("/", path)];
-    let wanted: Vec<[String; 2]> = named
-        .flat_map(|named| shards(&named.path).unwrap_or_else(|| vec![named.path.clone()]))
-        .map(|path| places(&path))
-        .collect();
+    let wanted: Vec<[String; 2]> =
+        named.flat_map(|named| all_shards(&named.path)).map(|path| places(&path)).collect();
     let found = in_layers(session, manifest, &wanted)?;
     let command = if has_model { said } else { command_of(session, found.keys())? };
     let header = |path: &str| {
@@ -192,8 +183,8 @@ fn is_weights(named: &Named) -> bool {
 
 /// The model in `path`, and in the other shards of it.
 fn whole(path: &str, header: &impl Fn(&str) -> Result<Header, Error>) -> Result<Model, Error> {
-    let paths = shards(path).unwrap_or_else(|| vec![path.to_owned()]);
-    let model = paths.iter().map(|path| header(path)).collect::<Result<_, _>>();
+    let model = all_shards(path);
+    let model = model.iter().map(|path| header(path)).collect::<Result<_, _>>();
     model.and_then(Model::new).map_err(|error| Error::new(format!("{path}: {error}")))
 }
 
@@ -257,14 +248,7 @@ fn in_layer(
                 .map_err(|e| unreadable(&e))
                 .and_then(|entries| headers(entries, u64::MAX, &mut found))
         }
-        Compression::Gzip => {
-            let plain = flate2::read::MultiGzDecoder::new(&mut remote);
-            compressed(plain, &mut found)
-        }
-        Compression::Zstd => match ruzstd::decoding::StreamingDecoder::new(&mut remote) {
-            Ok(plain) => compressed(plain, &mut found),
-            Err(error) => Err(Error::new(format!("cannot read the layer: {error}"))),
-        },
+        _ => compressed(compression.plain(BufReader::new(&mut remote)), &mut found),
     };
     // What comes after so much is not worth it when something was found; else the next layer may have it.
     let enough = remote.is_spent();

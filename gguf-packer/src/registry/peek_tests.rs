@@ -9,6 +9,7 @@ use super::super::fake::{Fault, Registry};
 use super::super::tests::{Bench, artifact};
 use super::*;
 use crate::gguf::write::Writer;
+use crate::store::testing;
 
 const RAW: &str = "application/vnd.cncf.model.weight.v1.raw";
 const MODEL_PACK: (&str, &[u8]) = ("application/vnd.cncf.model.config.v1+json", b"{}");
@@ -145,10 +146,11 @@ fn a_config_that_says_too_little_is_made_up_for_by_the_layers() {
     );
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&files).unwrap();
-    let packed = gzip.finish().unwrap();
-    let name =
-        image(&registry, &config, &[("application/vnd.oci.image.layer.v1.tar+gzip", packed)]);
-    assert_eq!(peek(&bench, &name).unwrap(), peeked);
+    for (end, packed) in [("gzip", gzip.finish().unwrap()), ("zstd", testing::zstd(&files))] {
+        let kind = format!("{LAYER}+{end}");
+        let name = image(&registry, &config, &[(&kind, packed)]);
+        assert_eq!(peek(&bench, &name).unwrap(), peeked, "{kind}");
+    }
     // Anybody's image, without a command.
     let name = image(&registry, &json!({ "config": {} }), &[(LAYER, files)]);
     assert_eq!(peek(&bench, &name).unwrap().command, ["-m", "/models/m.gguf"]);

@@ -10,7 +10,8 @@ use super::manifest::{Document, Index, Manifest};
 use super::{Session, formats};
 use crate::Error;
 use crate::digest::Digest;
-use crate::image::{Platform, manifest as media};
+use crate::image::Platform;
+use crate::image::manifest::{self as media, Descriptor};
 use crate::provenance::Kind;
 use crate::store::{Compression, Layer, NewImage, Store};
 
@@ -158,7 +159,7 @@ fn wanted(
     session: &Session<'_>,
     manifest: &Manifest,
     config: &Value,
-) -> Result<Vec<(super::manifest::Descriptor, Compression, Digest)>, Error> {
+) -> Result<Vec<(Descriptor, Compression, Digest)>, Error> {
     let ids: Vec<Digest> = serde_json::from_value(config["rootfs"]["diff_ids"].clone())
         .map_err(|e| Error::new(format!("cannot read the config of `{}`: {e}", session.name)))?;
     if ids.len() != manifest.layers.len() {
@@ -169,7 +170,7 @@ fn wanted(
         );
         return Err(Error::new(text));
     }
-    let with_kind = |(layer, id): (&super::manifest::Descriptor, Digest)| {
+    let with_kind = |(layer, id): (&Descriptor, Digest)| {
         let compression = layer.compression().ok_or_else(|| {
             let kind = &layer.media_type;
             Error::new(format!("a layer of `{}` has the unsupported type `{kind}`", session.name))

@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use super::ask::Ask;
 use super::attach::subjects;
-use super::{Session, layers, parallel, refusal};
+use super::{Session, layers, refusal};
 use crate::Error;
 use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::image::manifest as media;
+use crate::parallel;
 use crate::signing::PrivateKey;
 use crate::store::{Layer, Store, StoredImage};
 use crate::tree::{Entry, Kind};

@@ -5,12 +5,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
-use super::ask::{Ask, Tries, is_passing};
+use super::ask::{Ask, Tries};
 use super::http::Silence;
-use super::layers::begins_at;
 use super::{Session, refusal};
 use crate::Error;
 use crate::gguf::Header;
+use crate::web::{begins_at, is_passing};
 
 /// The first piece; each one is twice as long as the one before, up to the longest.
 const FIRST: u64 = 256 << 10;
@@ -137,7 +137,7 @@ impl<'a> Remote<'a> {
                 self.session.name
             )));
         }
-        if !whole && begins_at(&response).is_some_and(|at| at != self.next) {
+        if !whole && begins_at(response.headers()).is_some_and(|at| at != self.next) {
             let registry = self.session.registry();
             let text = format!("{registry} sent a different range than requested");
             return Err(Error::new(text).looked_in(&self.url));

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::Session;
 use super::attach::EMPTY;
-use super::manifest::{Descriptor, Document, Manifest};
+use super::manifest::{Document, Manifest};
 use crate::Error;
 use crate::digest::Digest;
-use crate::image::manifest as media;
+use crate::image::manifest::{self as media, Descriptor};
 use crate::provenance::{self, Attached};
 use crate::signing::{self, PrivateKey, PublicKey};
 use crate::store::Store;
@@ -44,7 +44,7 @@ impl Session<'_> {
     pub(super) fn sign(
         &self,
         store: &Store,
-        subjects: &[media::Descriptor],
+        subjects: &[Descriptor],
         attached: &[Attached],
         key: &PrivateKey,
     ) -> Result<(), Error> {
@@ -107,7 +107,7 @@ impl Session<'_> {
         self.push_bytes(&config)?;
         let manifest = json!({
             "schemaVersion": 2, "mediaType": media::MANIFEST,
-            "config": media::Descriptor::of(media::CONFIG, &config), "layers": layers,
+            "config": Descriptor::of(media::CONFIG, &config), "layers": layers,
         });
         self.put(manifest.to_string().as_bytes(), Some(tag)).map(drop)
     }

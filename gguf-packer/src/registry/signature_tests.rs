@@ -46,7 +46,8 @@ fn image(bench: &Bench, name: &Name) -> StoredImage {
 }
 
 fn push(bench: &Bench, name: &Name, key: &PrivateKey) -> Result<Digest, Error> {
-    bench.client.push(name, &bench.store, Some(key), &|_| ())
+    let image = bench.store.find(&name.full())?;
+    bench.client.push_image(&image, name, &bench.store, Some(key), &|_| ())
 }
 
 fn layers(registry: &Registry, digest: &Digest, what: &str) -> usize {
@@ -102,7 +103,7 @@ fn documents_stay_with_an_image_and_go_with_it() {
     let name = registry.name("q/m:1");
     let image = image(&bench, &name);
     let blob = bench.store.blob_path(&image.attached[0].digest);
-    bench.client.push(&name, &bench.store, None, &|_| ()).unwrap();
+    bench.push(&name).unwrap();
     registry.fault("manifests/sha256-", 9, Fault::Answer(404, "", ""));
     bench.pull(&name).unwrap();
     assert_eq!(bench.store.find(&name.full()).unwrap().attached, image.attached);

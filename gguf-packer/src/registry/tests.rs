@@ -60,7 +60,8 @@ impl Bench {
     }
 
     pub(super) fn push(&self, name: &Name) -> Result<Digest, Error> {
-        self.client.push(name, &self.store, None, &|event| self.report(event))
+        let image = self.store.find(&name.full())?;
+        self.client.push_image(&image, name, &self.store, None, &|event| self.report(event))
     }
 
     pub(super) fn refused(&self, name: &Name) -> String {

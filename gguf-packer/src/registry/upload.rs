@@ -11,13 +11,14 @@ use reqwest::header::{
 use reqwest::{Body, Method, Response, StatusCode};
 use tokio::sync::mpsc;
 
-use super::ask::{Ask, Tries, is_passing, is_same_host, scope};
+use super::ask::{Ask, Tries, scope};
 use super::http::{Silence, is_of_the_web};
 use super::{Session, refusal};
 use crate::Error;
 use crate::digest::Digest;
 use crate::progress::Event;
 use crate::store::Store;
+use crate::web::{is_passing, is_same_host};
 
 /// Bytes that are read at a time.
 const PIECE: usize = 256 << 10;

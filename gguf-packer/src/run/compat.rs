@@ -3,7 +3,7 @@
 
 use super::template;
 use crate::Error;
-use crate::image::command::{self, options::SWITCH};
+use crate::image::command::{self, Unit};
 
 /// Bytes of one argument that Linux takes.
 const LONGEST: usize = 128 * 1024 - 1;
@@ -52,84 +52,48 @@ enum Becomes {
     LogFormat,
 }
 
-/// An option of 2024.
-struct Row {
-    names: &'static [&'static str],
-    /// How many values it took.
-    values: usize,
-    becomes: Becomes,
-}
-
-const fn row(names: &'static [&'static str], values: usize, becomes: Becomes) -> Row {
-    Row { names, values, becomes }
-}
-
-/// Every option of 2024 and 2025 that llama-server takes otherwise today. All others are as they were.
-const TABLE: &[Row] = &[
-    row(&["-fa", "--flash-attn", "--log-colors"], 0, Becomes::Switch),
-    row(&["--lora", "--control-vector"], 1, Becomes::List),
-    row(&["--lora-scaled", "--control-vector-scaled"], 2, Becomes::Scaled),
-    row(&["-spf", "-sysf", "--system-prompt-file"], 1, Becomes::SystemPrompt),
-    row(
-        &["--mlock", "--mmap", "--no-mmap", "-dio", "--direct-io", "-ndio", "--no-direct-io"],
-        0,
-        Becomes::LoadMode,
-    ),
-    row(&["--draft", "--draft-n", "--draft-max"], 1, Becomes::Named("--spec-draft-n-max")),
-    row(&["--draft-min", "--draft-n-min"], 1, Becomes::Named("--spec-draft-n-min")),
-    row(&["-ps", "--p-split"], 1, Becomes::Named("--spec-draft-p-split")),
-    row(&["--slots-endpoint-disable"], 0, Becomes::Named("--no-slots")),
-    row(&["--log-format"], 1, Becomes::LogFormat),
-    row(
-        &["--penalize-nl", "--no-penalize-nl"],
-        0,
-        Becomes::Nothing("llama.cpp no longer has this sampler"),
-    ),
-    row(&["--tfs"], 1, Becomes::Nothing("llama.cpp no longer has this sampler")),
-    row(
-        &["-gan", "--grp-attn-n", "-gaw", "--grp-attn-w"],
-        1,
+/// Every option of 2024 and 2025 that llama-server takes otherwise today, and what becomes of it. All others are as
+/// they were.
+const TABLE: &[(&str, Becomes)] = &[
+    ("-fa --flash-attn --log-colors", Becomes::Switch),
+    ("--lora --control-vector", Becomes::List),
+    ("--lora-scaled --control-vector-scaled", Becomes::Scaled),
+    ("-spf -sysf --system-prompt-file", Becomes::SystemPrompt),
+    ("--mlock --mmap --no-mmap -dio --direct-io -ndio --no-direct-io", Becomes::LoadMode),
+    ("--draft --draft-n --draft-max", Becomes::Named("--spec-draft-n-max")),
+    ("--draft-min --draft-n-min", Becomes::Named("--spec-draft-n-min")),
+    ("-ps --p-split", Becomes::Named("--spec-draft-p-split")),
+    ("--slots-endpoint-disable", Becomes::Named("--no-slots")),
+    ("--log-format", Becomes::LogFormat),
+    ("--penalize-nl --no-penalize-nl", Becomes::Nothing("llama.cpp no longer has this sampler")),
+    ("--tfs", Becomes::Nothing("llama.cpp no longer has this sampler")),
+    (
+        "-gan --grp-attn-n -gaw --grp-attn-w",
         Becomes::Nothing("llama-server no longer has self-extend"),
     ),
-    row(
-        &["-dt", "--defrag-thold"],
-        1,
-        Becomes::Nothing("the cache no longer needs defragmentation"),
-    ),
-    row(
-        &["-dkvc", "--dump-kv-cache", "--verbose-prompt"],
-        0,
-        Becomes::Nothing("it was only for debugging"),
-    ),
-    row(&["-ld", "--logdir"], 1, Becomes::Nothing("logs go to standard error or to --log-file")),
-    row(
-        &["--log-enable", "--log-new", "--log-append"],
-        0,
+    ("-dt --defrag-thold", Becomes::Nothing("the cache no longer needs defragmentation")),
+    ("-dkvc --dump-kv-cache --verbose-prompt", Becomes::Nothing("it was only for debugging")),
+    ("-ld --logdir", Becomes::Nothing("logs go to standard error or to --log-file")),
+    (
+        "--log-enable --log-new --log-append",
         Becomes::Nothing("logs go to standard error or to --log-file"),
     ),
-    row(
-        &["-p", "--prompt", "-f", "--file", "-bf", "--binary-file"],
-        1,
-        Becomes::Nothing("llama-server never used it"),
-    ),
-    row(&["--lora-base"], 1, Becomes::Nothing("adapters no longer need a base model")),
-    row(
-        &["--memory-f32", "--no-mul-mat-q", "-nommq", "--mul-mat-q", "-mmq"],
-        0,
+    ("-p --prompt -f --file -bf --binary-file", Becomes::Nothing("llama-server never used it")),
+    ("--lora-base", Becomes::Nothing("adapters no longer need a base model")),
+    (
+        "--memory-f32 --no-mul-mat-q -nommq --mul-mat-q -mmq",
         Becomes::Nothing("llama-server no longer has it"),
     ),
-    row(
-        &["-cd", "--ctx-size-draft"],
-        1,
+    (
+        "-cd --ctx-size-draft",
         Becomes::Nothing("the draft model uses the context size of the model"),
     ),
-    row(&["--spec-replace"], 2, Becomes::Nothing("llama-server no longer has it")),
-    row(
-        &["-mv", "--model-vocoder", "-hfv", "-hfrv", "--hf-repo-v", "-hffv", "--hf-file-v"],
-        1,
+    ("--spec-replace", Becomes::Nothing("llama-server no longer has it")),
+    (
+        "-mv --model-vocoder -hfv -hfrv --hf-repo-v -hffv --hf-file-v",
         Becomes::Nothing("llama-server does not generate speech"),
     ),
-    row(&["--tts-use-guide-tokens"], 0, Becomes::Nothing("llama-server does not generate speech")),
+    ("--tts-use-guide-tokens", Becomes::Nothing("llama-server does not generate speech")),
 ];
 
 /// `args` as today's llama-server takes them.
@@ -137,105 +101,90 @@ const TABLE: &[Row] = &[
 /// # Errors
 /// When an option has no value, or its file cannot be read.
 pub fn today(args: &[String], texts: &dyn Texts) -> Result<Today, Error> {
-    let mut pass =
-        Pass { args, at: 0, out: Vec::new(), notes: Vec::new(), load: Vec::new(), prompt: None };
-    while let Some(arg) = pass.next() {
-        match TABLE.iter().find(|row| row.names.contains(&arg.as_str())) {
-            Some(row) => pass.old(arg, row)?,
-            None => pass.out.push(arg.clone()),
+    let mut pass = Pass::default();
+    for unit in command::units(args) {
+        let is_old = |names: &str| names.split_ascii_whitespace().any(|name| name == unit.name);
+        match TABLE.iter().find(|(names, _)| is_old(names)) {
+            Some((_, becomes)) => pass.old(&unit, args, *becomes)?,
+            None => pass.say(unit.word(args), unit.given(args)),
         }
     }
     pass.finish_load_mode();
-    if let Some(path) = pass.prompt {
-        pass.finish_prompt(path, texts)?;
+    if let Some(path) = pass.prompt.take() {
+        pass.finish_prompt(&path, texts)?;
     }
-    Ok(Today { args: pass.out, notes: pass.notes })
+    let words = pass.out.into_iter().flat_map(|said| [vec![said.name], said.values].concat());
+    Ok(Today { args: words.collect(), notes: pass.notes })
 }
 
-struct Pass<'a> {
-    args: &'a [String],
-    at: usize,
-    out: Vec<String>,
+/// An option with its values, or a word that is none.
+struct Said {
+    name: String,
+    values: Vec<String>,
+}
+
+#[derive(Default)]
+struct Pass {
+    out: Vec<Said>,
     notes: Vec<String>,
-    load: Vec<&'a str>,
-    prompt: Option<&'a str>,
+    load: Vec<String>,
+    prompt: Option<String>,
 }
 
-impl<'a> Pass<'a> {
-    fn next(&mut self) -> Option<&'a String> {
-        self.at += 1;
-        self.args.get(self.at - 1)
+/// `FILE SCALE` or `FILE:SCALE,…`, with which `rest` begins.
+fn scaled(option: &str, rest: &[String]) -> Result<String, Error> {
+    match rest {
+        [file, ..] if command::scale_of(file).is_some() => Ok(file.clone()),
+        [file, scale, ..] if scale.parse::<f32>().is_ok() => Ok(format!("{file}:{scale}")),
+        [file, other, ..] => {
+            Err(Error::new(format!("`{option} {file}` needs a scale, not `{other}`"))
+                .hint(format!("{option} {file}:1.0")))
+        }
+        _ => Err(needs_a_value(option)),
+    }
+}
+
+fn needs_a_value(option: &str) -> Error {
+    Error::new(format!("the option `{option}` needs a value"))
+}
+
+impl Pass {
+    fn say(&mut self, name: &str, values: &[String]) {
+        self.out.push(Said { name: name.to_owned(), values: values.to_vec() });
     }
 
-    fn value(&mut self, option: &str) -> Result<&'a String, Error> {
-        self.next().ok_or_else(|| Error::new(format!("the option `{option}` needs a value")))
-    }
-
-    fn old(&mut self, option: &'a str, row: &Row) -> Result<(), Error> {
-        match row.becomes {
-            Becomes::Switch => {
-                self.out.push(option.to_owned());
-                let given =
-                    self.args.get(self.at).is_some_and(|next| SWITCH.contains(&next.as_str()));
-                let value = if given { self.value(option)?.clone() } else { "on".to_owned() };
-                self.out.push(value);
-            }
-            Becomes::List => {
-                let value = self.value(option)?.clone();
-                self.merge(option, value);
-            }
-            Becomes::Scaled => {
-                let value = self.scaled(option)?;
-                self.merge(option, value);
-            }
-            Becomes::Named(name) => {
-                self.out.push(name.to_owned());
-                for _ in 0..row.values {
-                    let value = self.value(option)?.clone();
-                    self.out.push(value);
-                }
-            }
-            Becomes::Nothing(why) => {
-                for _ in 0..row.values {
-                    self.value(option)?;
-                }
-                self.notes.push(format!("ignored `{option}`: {why}"));
-            }
-            Becomes::LoadMode => self.load.push(option),
-            Becomes::SystemPrompt => self.prompt = Some(self.value(option)?),
-            Becomes::LogFormat if self.value(option)? == "json" => {
-                self.out.push("--log-jsonl".to_owned())
-            }
+    /// An option of 2024.
+    fn old(&mut self, unit: &Unit, args: &[String], becomes: Becomes) -> Result<(), Error> {
+        let (option, given) = (unit.name.as_str(), unit.given(args));
+        if given.len() < unit.values {
+            return Err(needs_a_value(option));
+        }
+        match becomes {
+            Becomes::Switch if given.is_empty() => self.say(option, &["on".to_owned()]),
+            Becomes::Switch => self.say(option, given),
+            Becomes::List => self.merge(option, &given[0]),
+            Becomes::Scaled => self.merge(option, &scaled(option, &args[unit.at + 1..])?),
+            Becomes::Named(name) => self.say(name, given),
+            Becomes::Nothing(why) => self.notes.push(format!("ignored `{option}`: {why}")),
+            Becomes::LoadMode => self.load.push(option.to_owned()),
+            Becomes::SystemPrompt => self.prompt = given.first().cloned(),
+            Becomes::LogFormat if given == ["json"] => self.say("--log-jsonl", &[]),
             Becomes::LogFormat => {}
         }
         Ok(())
     }
 
-    /// `FILE SCALE` or `FILE:SCALE,…`.
-    fn scaled(&mut self, option: &str) -> Result<String, Error> {
-        let file = self.value(option)?;
-        if command::scale_of(file).is_some() {
-            return Ok(file.clone());
-        }
-        let scale = self.value(option)?;
-        if scale.parse::<f32>().is_err() {
-            return Err(Error::new(format!("`{option} {file}` needs a scale, not `{scale}`"))
-                .hint(format!("{option} {file}:1.0")));
-        }
-        Ok(format!("{file}:{scale}"))
-    }
-
     /// Adds to the list that `option` has, or gives it one.
-    fn merge(&mut self, option: &str, value: String) {
-        match self.out.iter().position(|arg| arg == option) {
-            Some(at) => self.out[at + 1] = format!("{},{value}", self.out[at + 1]),
-            None => self.out.extend([option.to_owned(), value]),
+    fn merge(&mut self, option: &str, value: &str) {
+        match self.out.iter_mut().find(|said| said.name == option) {
+            Some(said) => said.values[0] = format!("{},{value}", said.values[0]),
+            None => self.say(option, &[value.to_owned()]),
         }
     }
 
     fn finish_load_mode(&mut self) {
-        let said = self.out.iter().any(|arg| arg == "-lm" || arg == "--load-mode");
-        let has = |options: &[&str]| self.load.iter().any(|option| options.contains(option));
+        let said = self.out.iter().any(|said| said.name == "-lm" || said.name == "--load-mode");
+        let has = |names: &[&str]| self.load.iter().any(|said| names.contains(&said.as_str()));
         let mode = match (has(&["--mlock"]), has(&["--no-mmap"])) {
             _ if has(&["-dio", "--direct-io"]) => "dio",
             (true, true) => "mlock",
@@ -245,7 +194,7 @@ impl<'a> Pass<'a> {
             _ => return,
         };
         if !said {
-            self.out.extend(["--load-mode".to_owned(), mode.to_owned()]);
+            self.say("--load-mode", &[mode.to_owned()]);
         }
     }
 
@@ -253,10 +202,10 @@ impl<'a> Pass<'a> {
     fn finish_prompt(&mut self, path: &str, texts: &dyn Texts) -> Result<(), Error> {
         let prompt = texts.file(path)?;
         let options = ["--chat-template", "--chat-template-file"];
-        let said = self.out.iter().rposition(|arg| options.contains(&arg.as_str()));
-        let said = said.and_then(|at| Some((self.out[at].clone(), self.out.get(at + 1)?.clone())));
+        let said = self.out.iter().rfind(|said| options.contains(&said.name.as_str()));
+        let said = said.and_then(|said| Some((said.name.as_str(), said.values.first()?.as_str())));
         let template = match said {
-            Some((option, name)) if option == options[0] && template::is_name(&name) => {
+            Some((option, name)) if option == options[0] && template::is_name(name) => {
                 let note = format!(
                     "ignored `--system-prompt-file {path}`: the chat template `{name}` is built \
                     into llama.cpp and cannot be extended"
@@ -264,8 +213,8 @@ impl<'a> Pass<'a> {
                 self.notes.push(note);
                 return Ok(());
             }
-            Some((option, text)) if option == options[0] => Some(text),
-            Some((_, path)) => Some(texts.file(&path)?),
+            Some((option, text)) if option == options[0] => Some(text.to_owned()),
+            Some((_, path)) => Some(texts.file(path)?),
             None => texts.template()?,
         };
         let template = template::with_system_prompt(template.as_deref(), &prompt);
@@ -277,17 +226,12 @@ impl<'a> Pass<'a> {
             ))
             .hint("shorten the system prompt, or send it with each chat"));
         }
-        self.leave_out(&options, 1);
-        self.leave_out(&["--no-jinja"], 0);
+        let other =
+            |said: &Said| !options.contains(&said.name.as_str()) && said.name != "--no-jinja";
+        self.out.retain(other);
         self.notes.push(format!("merged `--system-prompt-file {path}` into `--chat-template`"));
-        self.out.extend([options[0].to_owned(), template]);
+        self.say(options[0], &[template]);
         Ok(())
-    }
-
-    fn leave_out(&mut self, options: &[&str], values: usize) {
-        while let Some(at) = self.out.iter().position(|arg| options.contains(&arg.as_str())) {
-            self.out.drain(at..(at + 1 + values).min(self.out.len()));
-        }
     }
 }
 

@@ -28,18 +28,25 @@ pub(super) fn published(args: &mut Vec<String>) -> Result<String, Error> {
 }
 
 /// Takes `--host ADDRESS` out of `args`: outside, the container listens there, and only this machine reaches it unless
-/// the user says so. Another name or a socket is of the server inside.
-pub(super) fn address(args: &mut Vec<String>) -> IpAddr {
+/// the user says so. Another name or a socket is of the server inside. The last one holds, as for llama-server.
+pub(super) fn address(args: &mut Vec<String>) -> Result<IpAddr, Error> {
     let here = IpAddr::from([127, 0, 0, 1]);
-    let Some(at) = args.iter().position(|arg| arg == "--host") else { return here };
-    let named = args.get(at + 1).and_then(|host| match host.as_str() {
-        "localhost" => Some(here),
-        host => host.parse().ok(),
-    });
-    if named.is_some() {
+    let mut last = None;
+    while let Some(at) = args.iter().position(|arg| arg == "--host") {
+        let Some(host) = args.get(at + 1) else {
+            return Err(Error::new("the option `--host` needs a value").hint("-- --host 0.0.0.0"));
+        };
+        last = Some(host.clone());
         args.drain(at..at + 2);
     }
-    named.unwrap_or(here)
+    match last {
+        None => Ok(here),
+        Some(host) if host == "localhost" => Ok(here),
+        Some(host) => Ok(host.parse().unwrap_or_else(|_| {
+            args.extend(["--host".to_owned(), host]);
+            here
+        })),
+    }
 }
 
 /// What `docker run --publish` takes.

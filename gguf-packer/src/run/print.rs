@@ -122,16 +122,11 @@ impl Parts {
         let cache = memory.cache.map_or(String::new(), |mib| {
             format!("            - {{name: LLAMA_ARG_CACHE_RAM, value: \"{mib}\"}}\n")
         });
-        include_str!("print/kube.yaml")
-            .replace("@ROOT@", WHOLE)
+        let template = include_str!("print/kube.yaml")
             .replace("@MEMORY@", &format!("{}Gi", memory.request))
             .replace("@LIMIT@", &format!("{}Gi", memory.limit))
-            .replace("@CACHE@", &cache)
-            .replace("@NAME@", &self.name)
-            .replace("@PORT@", &self.port)
-            .replace("@MODEL@", &quoted(&self.model))
-            .replace("@SERVER@", &quoted(&self.server))
-            .replace("@ARGS@", &args)
+            .replace("@CACHE@", &cache);
+        self.filled(&template, quoted, &args)
     }
 
     fn compose(&self, memory: &Memory) -> String {
@@ -143,26 +138,28 @@ impl Parts {
         let cache = memory
             .cache
             .map_or(String::new(), |mib| format!("      LLAMA_ARG_CACHE_RAM: \"{mib}\"\n"));
-        include_str!("print/compose.yaml")
+        let template = include_str!("print/compose.yaml")
             .replace("@MOUNT@", &mount)
             .replace("@LIMIT@", &format!("{}G", memory.limit))
-            .replace("@CACHE@", &cache)
-            .replace("@NAME@", &self.name)
-            .replace("@PORT@", &self.port)
-            .replace("@MODEL@", &quoted(&self.model))
-            .replace("@SERVER@", &quoted(&self.server))
-            .replace("@ARGS@", &args)
+            .replace("@CACHE@", &cache);
+        self.filled(&template, quoted, &args)
     }
 
     fn quadlet(&self) -> String {
         let args: Vec<String> = self.args.iter().map(|arg| of_systemd(arg)).collect();
-        include_str!("print/quadlet.container")
+        self.filled(include_str!("print/quadlet.container"), str::to_owned, &args.join(" "))
+    }
+
+    /// `template` with what every manifest has, written by `text`. The arguments are the last: they may contain the
+    /// name of a placeholder.
+    fn filled(&self, template: &str, text: fn(&str) -> String, args: &str) -> String {
+        template
             .replace("@ROOT@", WHOLE)
             .replace("@NAME@", &self.name)
             .replace("@PORT@", &self.port)
-            .replace("@MODEL@", &self.model)
-            .replace("@SERVER@", &self.server)
-            .replace("@ARGS@", &args.join(" "))
+            .replace("@MODEL@", &text(&self.model))
+            .replace("@SERVER@", &text(&self.server))
+            .replace("@ARGS@", args)
     }
 }
 

@@ -69,7 +69,7 @@ pub fn plan(target: &Target, by: &By, extra: &[String], host: &Host) -> Result<S
     let root = match by {
         By::Image(_) => {
             let port = container::published(&mut extra)?;
-            publish = container::publish(container::address(&mut extra), &port);
+            publish = container::publish(container::address(&mut extra)?, &port);
             format!("/gp-{}", target.mark)
         }
         By::Server(_) | By::Program(_) => target.folder.display().to_string(),

@@ -108,6 +108,18 @@ fn a_port_is_published_to_this_machine_unless_a_host_is_named() {
         assert!(line.contains(&format!(" --publish {publish} ")), "{line}");
         assert!(line.ends_with(&format!("-hf org/repo --host {inside}")), "{line}");
     }
+    for (hosts, publish, inside) in [
+        (["0.0.0.0", "127.0.0.1"], "127.0.0.1", "0.0.0.0"),
+        (["127.0.0.1", "0.0.0.0"], "0.0.0.0", "0.0.0.0"),
+        (["/run/llama.sock", "0.0.0.0"], "0.0.0.0", "0.0.0.0"),
+        (["0.0.0.0", "/run/llama.sock"], "127.0.0.1", "/run/llama.sock"),
+    ] {
+        let line = line(&target, image, &["--host", hosts[0], "-np", "4", "--host", hosts[1]]);
+        assert!(line.contains(&format!(" --publish {publish}:8080:8080 ")), "{line}");
+        assert!(line.ends_with(&format!("-hf org/repo -np 4 --host {inside}")), "{line}");
+    }
+    let error = plan(&target, &By::named(image), &words(&["--host"]), &host(&[])).unwrap_err();
+    assert_eq!(error.to_string(), "the option `--host` needs a value\n  hint: -- --host 0.0.0.0");
     // A program listens where it is told.
     let file = Target { command: words(&["-m", "/models/none.gguf"]), ..target.clone() };
     let expected = "llama-server -m /models/none.gguf --port 8888";

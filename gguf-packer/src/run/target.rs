@@ -8,30 +8,12 @@ use serde_json::Value;
 use super::compat::Texts;
 use crate::Error;
 use crate::digest::Digest;
-use crate::gguf::{Header, Kind, Model, check_first_shard, shards};
+use crate::gguf::{Header, Kind, Model, all_shards, check_first_shard, shards};
 use crate::image::command::{self, Role};
 use crate::image::path;
 
 /// Folders inside folders that are searched for a model.
 const DEPTH: usize = 8;
-
-/// Where a model comes from.
-#[derive(Debug, Clone, Copy)]
-pub enum Source<'a> {
-    /// An image of the store.
-    Image {
-        /// Where its files lie.
-        folder: &'a Path,
-        /// Its ID.
-        id: &'a Digest,
-        /// Its name, as registries know it.
-        name: &'a str,
-        /// Its config.
-        config: &'a Value,
-    },
-    /// A GGUF file.
-    File(&'a Path),
-}
 
 /// A model with its command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,27 +31,18 @@ pub struct Target {
 }
 
 impl Target {
-    /// Looks at what `source` has.
+    /// The image `id` of the store, which registries know as `name`; its files lie in `folder`.
     ///
     /// # Errors
     /// When there is no model, or a file that the command names is missing; all at once.
-    pub fn new(source: Source<'_>) -> Result<Self, Error> {
-        match source {
-            Source::Image { folder, id, name, config } => Self::image(folder, id, name, config),
-            Source::File(file) => Self::file(file),
-        }
-    }
-
-    fn image(folder: &Path, id: &Digest, name: &str, config: &Value) -> Result<Self, Error> {
+    pub fn image(folder: &Path, id: &Digest, name: &str, config: &Value) -> Result<Self, Error> {
         let working_dir = config["config"]["WorkingDir"].as_str().unwrap_or("/");
-        let said: Vec<String> = config["config"]["Cmd"].as_array().map_or(Vec::new(), |command| {
-            command.iter().filter_map(|arg| arg.as_str().map(str::to_owned)).collect()
-        });
+        let said = command::of_config(config);
         let command = if command::has_model(&said) { said } else { found(folder, name)? };
         let command = command::rename(&command, |file| {
             let places = [path::join(working_dir, &file.path), path::join("/", &file.path)];
             let place = places.iter().find(|place| has(folder, place));
-            let paths = place.map_or(places.to_vec(), |place| parts(place));
+            let paths = place.map_or(places.to_vec(), |place| all_shards(place));
             if let Some(path) = paths.iter().find(|path| leads_out(folder, path)) {
                 return Err(outside(&file.option, path, name));
             }
@@ -88,7 +61,11 @@ impl Target {
         Ok(Self { command, folder: folder.to_owned(), mark, name: Some(name.to_owned()), size })
     }
 
-    fn file(file: &Path) -> Result<Self, Error> {
+    /// A GGUF file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not the first of several shards.
+    pub fn file(file: &Path) -> Result<Self, Error> {
         check_first_shard(&file.to_string_lossy())?;
         let file = file.canonicalize().map_err(|e| Error::io("read", file, &e))?;
         let (Some(folder), Some(name)) =
@@ -113,11 +90,10 @@ impl Target {
     /// # Errors
     /// When it cannot be read, or the command says that it is elsewhere.
     pub fn model(&self) -> Result<Model, Error> {
-        let files = command::files(&self.command)?;
-        let named = files.iter().rev().find(|file| file.role == Role::Model);
+        let named = command::model(&self.command)?;
         let named =
             named.ok_or_else(|| Error::new("the command of the model names no GGUF file"))?;
-        let paths = parts(&named.path);
+        let paths = all_shards(&named.path);
         let headers = paths.iter().map(|path| header(&inside(&self.folder, path)));
         Model::new(headers.collect::<Result<_, _>>()?)
     }
@@ -129,7 +105,7 @@ impl Target {
             let here = file.path.starts_with('/') && has(&self.folder, &file.path);
             Ok(if here { format!("{root}{}", file.path) } else { file.path.clone() })
         });
-        seen.expect("`new` has gone through this command")
+        seen.expect("`image` has gone through this command")
     }
 
     /// Whether all its files lie below `folder`.
@@ -158,11 +134,6 @@ fn leads_out(folder: &Path, path: &str) -> bool {
         (_, Err(_)) => false,
         (Err(_), _) => true,
     }
-}
-
-/// The file, or all shards of its model, which the server finds by itself.
-fn parts(path: &str) -> Vec<String> {
-    shards(path).unwrap_or_else(|| vec![path.to_owned()])
 }
 
 fn outside(option: &str, path: &str, name: &str) -> Error {
@@ -244,10 +215,7 @@ impl Texts for Seen<'_> {
     }
 
     fn template(&self) -> Result<Option<String>, Error> {
-        let files = command::files(&self.target.command)?;
-        let Some(model) = files.iter().rev().find(|file| file.role == Role::Model) else {
-            return Ok(None);
-        };
+        let Some(model) = command::model(&self.target.command)? else { return Ok(None) };
         let header = header(&inside(&self.target.folder, &model.path))?;
         Ok(header.text("tokenizer.chat_template").map(str::to_owned))
     }

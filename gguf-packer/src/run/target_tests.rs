@@ -17,7 +17,7 @@ fn folder(files: &[(&str, &Writer)]) -> tempfile::TempDir {
 
 fn target(folder: &Path, config: &Value) -> Result<Target, Error> {
     let id = Digest::of("config");
-    Target::new(Source::Image { folder, id: &id, name: "qwen2:tiny", config })
+    Target::image(folder, &id, "qwen2:tiny", config)
 }
 
 #[test]
@@ -75,12 +75,12 @@ fn what_cannot_run_says_why() {
 #[test]
 fn a_file_runs_too() {
     let folder = folder(&[("m.gguf", &Writer::tiny_model())]);
-    let target = Target::new(Source::File(&folder.path().join("m.gguf"))).unwrap();
+    let target = Target::file(&folder.path().join("m.gguf")).unwrap();
     assert_eq!((target.command.join(" "), target.name), ("-m /m.gguf".to_owned(), None));
     fs::write(folder.path().join("x.gguf"), "no").unwrap();
-    let error = Target::new(Source::File(&folder.path().join("x.gguf"))).unwrap_err().to_string();
+    let error = Target::file(&folder.path().join("x.gguf")).unwrap_err().to_string();
     assert!(error.contains("x.gguf: the GGUF header is truncated"), "{error}");
-    assert!(Target::new(Source::File(&folder.path().join("none"))).is_err());
+    assert!(Target::file(&folder.path().join("none")).is_err());
 }
 
 #[test]

@@ -36,7 +36,9 @@ impl Store {
     /// # Errors
     /// When no file can be made.
     pub fn new_blob(&self) -> Result<NewBlob, Error> {
-        NewBlob::create(self.temp_path(), self.blobs())
+        let path = self.temp_path();
+        let file = disk::create(&path)?;
+        Ok(NewBlob { path, blobs: self.blobs(), file, lane: Lane::new(), size: 0 })
     }
 
     /// Takes the content of a file that stays what it is: cloned where the file system can, else copied.
@@ -145,17 +147,6 @@ impl Store {
 }
 
 impl NewBlob {
-    pub(crate) fn create(path: PathBuf, blobs: PathBuf) -> Result<Self, Error> {
-        let file = disk::create(&path)?;
-        Ok(Self { path, blobs, file, lane: Lane::new(), size: 0 })
-    }
-
-    /// Bytes so far.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
     /// Gives it its name.
     ///
     /// # Errors

@@ -80,7 +80,7 @@ impl Store {
             let known = link.name.to_string();
             let same = known.rsplit_once(':').map(|(name, _)| name)
                 == name.rsplit_once(':').map(|(name, _)| name);
-            let far = distance(name, &known);
+            let far = strsim::levenshtein(name, &known);
             if same || far <= 3 {
                 near.insert((far, known), ());
             }
@@ -163,19 +163,4 @@ fn safe(text: &str) -> String {
 fn unsafe_host(text: &str) -> String {
     let text = if cfg!(windows) { text.replace("%3A", ":") } else { text.to_owned() };
     if text == "index.docker.io" { "docker.io".to_owned() } else { text }
-}
-
-/// How many letters differ.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (n, left) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], n + 1);
-        for (m, right) in b.iter().enumerate() {
-            let change = diagonal + usize::from(left != *right);
-            diagonal = row[m + 1];
-            row[m + 1] = change.min(diagonal + 1).min(row[m] + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use fs4::FileExt;
 
 use super::hashing::{self, Lane};
+use super::receive::Receiver;
 use super::{Store, disk, gate, lock_file};
 use crate::Error;
 use crate::digest::Digest;
@@ -94,18 +95,12 @@ impl Partial {
     }
 }
 
-impl BlobReceiver {
-    /// How many bytes are here: the next one to write is the one after them.
-    #[must_use]
-    pub fn received(&self) -> u64 {
+impl Receiver for BlobReceiver {
+    fn received(&self) -> u64 {
         self.received
     }
 
-    /// Takes the next bytes.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         disk::step();
         let written = self.file.write_all(bytes);
         written.map_err(|e| Error::io("write", &self.blobs, &e))?;
@@ -113,7 +108,9 @@ impl BlobReceiver {
         self.received += bytes.len() as u64;
         Ok(())
     }
+}
 
+impl BlobReceiver {
     /// Stores it.
     ///
     /// # Errors

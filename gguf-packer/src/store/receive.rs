@@ -2,19 +2,35 @@
 //! when the stream breaks off, so that the next one goes on from there.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 
+use super::compression::Compression;
 use super::partial::Partial;
-use super::unpack::{self, Compression, Failure, Pieces, Place, Unpacked};
+use super::unpack::{self, Failure, Pieces, Place, Unpacked};
 use super::{Layer, Store, disk, layer};
 use crate::Error;
 use crate::digest::Digest;
 
 /// Pieces that may wait to be unpacked.
 const QUEUE: usize = 8;
+
+/// Bytes that are read at once.
+const PIECE: usize = 256 << 10;
+
+/// Takes bytes that arrive in pieces.
+pub trait Receiver {
+    /// How many bytes are here: the next one to write is the one after them.
+    fn received(&self) -> u64;
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When they cannot be right, or the store cannot be written.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error>;
+}
 
 /// Takes a layer.
 pub struct LayerReceiver {
@@ -70,18 +86,12 @@ impl Store {
     }
 }
 
-impl LayerReceiver {
-    /// How many bytes of the blob are here: the next one to write is the one after them.
-    #[must_use]
-    pub fn received(&self) -> u64 {
+impl Receiver for LayerReceiver {
+    fn received(&self) -> u64 {
         self.received
     }
 
-    /// Takes the next bytes.
-    ///
-    /// # Errors
-    /// When they are not those of a layer, or the store cannot be written.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         if let Some(raw) = &mut self.raw {
             disk::step();
             let path = self.folder.as_ref().expect("it is there until the end").path.join("raw");
@@ -97,6 +107,25 @@ impl LayerReceiver {
         }
         self.received += bytes.len() as u64;
         Ok(())
+    }
+}
+
+impl LayerReceiver {
+    /// Takes the rest of the layer from `content`, which begins with what is here already. Errors call it `what`.
+    ///
+    /// # Errors
+    /// When it cannot be read, its bytes are not those of a layer, or the store cannot be written.
+    pub(crate) fn read_from(&mut self, mut content: impl Read, what: &str) -> Result<(), Error> {
+        let unread = |e: io::Error| Error::new(format!("cannot read {what}: {e}"));
+        let here = io::copy(&mut content.by_ref().take(self.received), &mut io::sink());
+        here.map_err(unread)?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            match content.read(&mut piece).map_err(unread)? {
+                0 => return Ok(()),
+                read => self.write(&piece[..read])?,
+            }
+        }
     }
 
     /// Checks and stores the layer.

@@ -6,6 +6,7 @@ use std::io::Read;
 use tar::{Builder, EntryType, Header};
 
 use super::*;
+use crate::store::testing;
 use crate::tree::{Entry, Kind};
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -63,15 +64,6 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     out.finish().unwrap()
 }
 
-/// Two frames and one that is to be skipped, as some tools make them.
-fn zstd(bytes: &[u8]) -> Vec<u8> {
-    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
-    let half = bytes.len() / 2;
-    let frame = |bytes: &[u8]| compress_to_vec(bytes, CompressionLevel::Fastest);
-    let skipped = [&0x184D_2A50_u32.to_le_bytes()[..], &3_u32.to_le_bytes(), b"abc"].concat();
-    [frame(&bytes[..half]), skipped, frame(&bytes[half..])].concat()
-}
-
 fn receive(store: &Store, blob: &[u8], compression: Compression) -> Result<Layer, Error> {
     let mut receiver = store.receive_layer(&Digest::of(blob), compression)?;
     let from = usize::try_from(receiver.received()).unwrap();
@@ -95,7 +87,7 @@ fn a_foreign_layer_is_read_as_it_came() {
         (tar.clone(), Compression::None),
         (gzip(&tar), Compression::Gzip),
         ([gzip(&tar[..700]), gzip(&tar[700..])].concat(), Compression::Gzip),
-        (zstd(&tar), Compression::Zstd),
+        (testing::zstd(&tar), Compression::Zstd),
     ] {
         let (_folder, store) = store();
         let layer = receive(&store, &blob, compression).unwrap();

@@ -55,8 +55,7 @@ impl Writer {
 
     pub(crate) fn blob(&mut self, digest: &Digest, size: u64) -> Result<(), Error> {
         self.put_literal()?;
-        let raw = raw(digest);
-        self.put(&[b"B", &raw[..], &size.to_le_bytes()].concat())?;
+        self.put(&[b"B", &digest.bytes()[..], &size.to_le_bytes()].concat())?;
         self.size += size;
         Ok(())
     }
@@ -128,7 +127,7 @@ impl Reader {
         self.skip(self.literal)?;
         let record = match self.take::<1>()? {
             [b'L'] => Record::Literal(u64::from(u32::from_le_bytes(self.take()?))),
-            [b'B'] => Record::Blob(digest(self.take()?), u64::from_le_bytes(self.take()?)),
+            [b'B'] => Record::Blob(Digest::from(self.take()?), u64::from_le_bytes(self.take()?)),
             [b'E'] => Record::End(u64::from_le_bytes(self.take()?)),
             _ => return Err(damaged(&self.path)),
         };
@@ -241,12 +240,6 @@ impl LayerReader {
         Ok(Self { recipe: Reader::open(path)?, blobs, blob: None, position: 0, size })
     }
 
-    /// Bytes of the tar.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
     /// Makes the next record the current one, `skip` bytes into it; says how many it has.
     fn advance(&mut self, skip: u64) -> Result<u64, Error> {
         self.blob = None;
@@ -334,18 +327,6 @@ impl Seek for LayerReader {
         }
         Ok(target)
     }
-}
-
-fn raw(digest: &Digest) -> [u8; 32] {
-    let hex = digest.hex();
-    std::array::from_fn(|n| {
-        u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).expect("a digest is hexadecimal")
-    })
-}
-
-fn digest(raw: [u8; 32]) -> Digest {
-    let hex: String = raw.iter().map(|byte| format!("{byte:02x}")).collect();
-    Digest::from_hex(&hex).expect("64 hexadecimal digits")
 }
 
 fn damaged(path: &Path) -> Error {

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-
+use super::compression::Compression;
 use super::hashing::{self, CHUNK, Lane};
 use super::recipe::{self, Reader, Record, Writer};
 use super::{disk, tarball};
@@ -20,17 +18,6 @@ const LARGE: u64 = 1 << 20;
 
 /// Bytes of a layer that are not contents.
 const LITERALS: u64 = 1 << 30;
-
-/// How a layer is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// `gzip`.
-    Gzip,
-    /// `zstd`.
-    Zstd,
-}
 
 /// Where things are put.
 pub(crate) struct Place {
@@ -76,10 +63,7 @@ pub(crate) fn run(
     let mut tap = Tap { pieces, lane: (compression != Compression::None).then(Lane::new) };
     let source: Box<dyn Read + '_> = match compression {
         Compression::None => Box::new(&mut tap),
-        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(
-            BufReader::with_capacity(CHUNK, &mut tap),
-        )),
-        Compression::Zstd => Box::new(Zstd::new(BufReader::with_capacity(CHUNK, &mut tap))),
+        _ => compression.plain(BufReader::with_capacity(CHUNK, &mut tap)),
     };
     let mut live = Live::begin(place, source).map_err(|error| Failure { error, keep: true })?;
     let read = tarball::read(&mut live, |_| Ok(()));
@@ -333,60 +317,6 @@ impl Read for Tap {
             lane.update(&into[..n]);
         }
         Ok(n)
-    }
-}
-
-/// Frames of zstd, one after the other.
-struct Zstd<R> {
-    source: R,
-    decoder: FrameDecoder,
-    in_frame: bool,
-}
-
-impl<R: io::BufRead> Zstd<R> {
-    fn new(source: R) -> Self {
-        Self { source, decoder: FrameDecoder::new(), in_frame: false }
-    }
-
-    /// Begins the next frame that has data; says whether there is one.
-    fn begin(&mut self) -> io::Result<bool> {
-        while !self.source.fill_buf()?.is_empty() {
-            match self.decoder.init(&mut self.source) {
-                Ok(()) => return Ok(true),
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
-                    length,
-                    ..
-                })) => {
-                    let mut skipped = self.source.by_ref().take(u64::from(length));
-                    io::copy(&mut skipped, &mut io::sink())?;
-                }
-                Err(error) => return Err(io::Error::other(error)),
-            }
-        }
-        Ok(false)
-    }
-}
-
-impl<R: io::BufRead> Read for Zstd<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if !self.in_frame {
-                self.in_frame = self.begin()?;
-                if !self.in_frame {
-                    return Ok(0);
-                }
-            }
-            while self.decoder.can_collect() < into.len() && !self.decoder.is_finished() {
-                let more =
-                    BlockDecodingStrategy::UptoBytes(into.len() - self.decoder.can_collect());
-                self.decoder.decode_blocks(&mut self.source, more).map_err(io::Error::other)?;
-            }
-            let n = self.decoder.read(into)?;
-            if n > 0 || into.is_empty() {
-                return Ok(n);
-            }
-            self.in_frame = false;
-        }
     }
 }
 

@@ -1,13 +1,12 @@
 //! The sizes that a config gives to the tensors of its model.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 
 use super::super::checkpoint::Tensor;
 use super::super::config::Config;
@@ -152,52 +151,17 @@ pub(in super::super) fn vocabulary(dir: &Path, tokenizer: &Keys) -> Result<u64, 
     let lists: Lists = serde_json::from_reader(BufReader::new(file)).map_err(|e| {
         Error::new(format!("cannot read {}: {e}", path.display())).hint("fetch the file again")
     })?;
-    Ok(lists.model.vocab.0 + lists.added_tokens.0)
+    Ok((lists.model.vocab.len() + lists.added_tokens.len()) as u64)
 }
 
 /// The lists of a tokenizer.json, which are counted only.
 #[derive(Deserialize)]
 struct Lists {
     model: Model,
-    added_tokens: Count,
+    added_tokens: Vec<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 struct Model {
-    vocab: Count,
-}
-
-/// How many items a list or an object has.
-struct Count(u64);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Counter)
-    }
-}
-
-struct Counter;
-
-impl<'de> Visitor<'de> for Counter {
-    type Value = Count;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of tokens")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Count, A::Error> {
-        let mut count = 0;
-        while seq.next_element::<IgnoredAny>()?.is_some() {
-            count += 1;
-        }
-        Ok(Count(count))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
-        let mut count = 0;
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-            count += 1;
-        }
-        Ok(Count(count))
-    }
+    vocab: HashMap<String, IgnoredAny>,
 }

@@ -14,7 +14,7 @@ fn made(config: &Value, rows: &[Row]) -> Made {
     made
 }
 
-fn convert_as(made: &Made, kind: Kind) -> Result<Counts, Error> {
+fn convert_as(made: &Made, kind: Kind) -> Result<i64, Error> {
     let checkpoint = Checkpoint::open(made.dir())?;
     let family = Family::of(&checkpoint).expect("a family");
     let mut tokenizer = Keys::new();
@@ -57,8 +57,7 @@ fn weights(made: &Made, name: &str) -> Vec<f32> {
 #[test]
 fn a_llama_has_its_keys_and_its_tensors_in_the_order_of_upstream() {
     let made = made(&llama_config(), &llama_rows());
-    let counts = convert_as(&made, Kind::Q8_0).unwrap();
-    assert_eq!((counts.total, counts.shared, counts.experts), (9408, 9408, 0));
+    assert_eq!(convert_as(&made, Kind::Q8_0).unwrap(), 9408);
     let header = header(&made);
     let keys: Vec<&str> = header.metadata.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
 use tokenizers::Tokenizer;
 
 use crate::Error;
+use crate::digest::Digest;
 
 /// The text of `get_vocab_base_pre` in upstream's `conversion/base.py`.
 const TEXT: &str = concat!(
@@ -32,8 +32,7 @@ pub(super) fn find(tokenizer: &Tokenizer, dir: &Path) -> Result<&'static str, Er
     let encoded = tokenizer.encode(TEXT, true).map_err(failed)?;
     let numbers: Vec<String> = encoded.get_ids().iter().map(u32::to_string).collect();
     // As Python writes a list.
-    let digest = Sha256::digest(format!("[{}]", numbers.join(", ")));
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = Digest::of(format!("[{}]", numbers.join(", "))).hex();
     let known = KNOWN.lines().filter_map(|line| line.split_once(' '));
     let name = known.into_iter().find_map(|(known, name)| (known == digest).then_some(name));
     name.ok_or_else(|| {

@@ -179,27 +179,11 @@ fn near(name: &str, names: Vec<String>) -> Vec<String> {
     let wanted = name.to_lowercase();
     let mut rated: Vec<(usize, String)> = names
         .into_iter()
-        .map(|name| (distance(&wanted, &name.to_lowercase()), name))
+        .map(|name| (strsim::levenshtein(&wanted, &name.to_lowercase()), name))
         .filter(|(distance, _)| *distance <= wanted.chars().count() / 3 + 1)
         .collect();
     rated.sort();
     rated.into_iter().take(3).map(|(_, name)| name).collect()
-}
-
-/// How many characters have to be changed.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, char) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let change = corner + usize::from(char != *other);
-            corner = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// A match with everything in it: paths relative to it (its own is empty) and what lies there.

@@ -2,14 +2,14 @@
 //! gone on with where an earlier try broke off.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fs4::FileExt;
 use reqwest::StatusCode;
 use reqwest::header::{
-    CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE,
+    CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 
 use crate::Error;
@@ -17,6 +17,7 @@ use crate::digest::Digest;
 use crate::executor::Unit;
 use crate::executor::run::{Run, Teller, key};
 use crate::store::disk;
+use crate::web::begins_at;
 
 use super::proof::{Hashes, Proof};
 use super::web::{Answer, Ask, Patience, TRIES, Web};
@@ -113,7 +114,8 @@ fn ask<'w>(
         let answer = web.get(&Ask { url: wanted.url, token: wanted.token, headers }, patience)?;
         match answer.status() {
             StatusCode::NOT_MODIFIED => return Ok(None),
-            StatusCode::PARTIAL_CONTENT if begins_at(&answer) == Some(partial.size) => {}
+            StatusCode::PARTIAL_CONTENT
+                if begins_at(answer.response.headers()) == Some(partial.size) => {}
             StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT if partial.size > 0 => {
                 partial.begin_anew()?;
                 continue;
@@ -128,12 +130,6 @@ fn ask<'w>(
         }
         return Ok(Some(answer));
     }
-}
-
-/// Where the part of the file begins that an answer has.
-fn begins_at(answer: &Answer<'_>) -> Option<u64> {
-    let range = answer.header(CONTENT_RANGE)?;
-    range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
 }
 
 fn refusal(wanted: &Wanted<'_>, status: StatusCode) -> Error {
@@ -288,8 +284,12 @@ fn lock(run: &Run<'_>, teller: &Teller<'_>, folder: &Path) -> Result<File, Error
     loop {
         run.go_on()?;
         fs::create_dir_all(folder).map_err(|e| Error::io("create the folder", folder, &e))?;
-        let file = File::options().create(true).append(true).open(&path);
-        let Ok(file) = file else { continue };
+        let file = match File::options().create(true).append(true).open(&path) {
+            Ok(file) => file,
+            // Whoever was done has removed the folder just now.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::io("open", &path, &error)),
+        };
         if FileExt::try_lock(&file).is_ok() {
             // Whoever had it has removed the folder when it was done, and another one may have made it again.
             if is_same(&file, &path) {

@@ -95,7 +95,12 @@ fn fetch(
 fn name_of_headers(headers: &HeaderMap) -> Option<String> {
     let text = String::from_utf8_lossy(headers.get(CONTENT_DISPOSITION)?.as_bytes()).into_owned();
     let mut plain = None;
-    for part in text.split(';').map(str::trim) {
+    let mut quoted = false;
+    let ends = |c: char| {
+        quoted ^= c == '"';
+        c == ';' && !quoted
+    };
+    for part in text.split(ends).map(str::trim) {
         let Some((key, value)) = part.split_once('=') else { continue };
         let value = value.trim().trim_matches('"');
         match key.trim().to_ascii_lowercase().as_str() {
@@ -127,6 +132,7 @@ pub(crate) fn decoded(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {
         let code = (*first == b'%').then(|| after.get(..2)).flatten();
+        let code = code.filter(|code| code.iter().all(u8::is_ascii_hexdigit));
         let code = code.and_then(|code| std::str::from_utf8(code).ok());
         match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
             Some(byte) => {

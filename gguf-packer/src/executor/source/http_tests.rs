@@ -31,6 +31,7 @@ fn a_file_has_the_name_that_its_server_or_its_address_says() {
             Reply::ok("2").header("Content-Disposition", value)
         }
         "/out" => Reply::ok("4").header("Content-Disposition", "attachment; filename=\"../../e\""),
+        "/semi" => Reply::ok("5").header("Content-Disposition", "attachment; filename=\"a;b\""),
         _ => Reply::ok("3"),
     });
     let bench = Bench::new();
@@ -39,6 +40,7 @@ fn a_file_has_the_name_that_its_server_or_its_address_says() {
     assert_eq!(shown("/said", "/"), ["m.gguf = 1"]);
     assert_eq!(shown("/star", "/"), ["mä.gguf = 2"]);
     assert_eq!(shown("/out", "/"), ["e = 4"]);
+    assert_eq!(shown("/semi", "/"), ["a;b = 5"]);
     assert_eq!(shown("/a/b%20c.gguf?download=true", "/"), ["b c.gguf = 3"]);
     assert_eq!(shown("/a/b.gguf", "/n.gguf"), ["n.gguf = 3"]);
     assert_eq!(shown("", "/"), ["__unnamed__ = 3"]);
@@ -156,6 +158,21 @@ fn the_next_build_goes_on_with_what_is_left() {
     assert_eq!(bench.leftovers(), [""; 0]);
 }
 
+/// Such as after a broken download of root's.
+#[test]
+fn a_lock_that_cannot_be_opened_ends_the_build() {
+    let site = Site::new(|_| Reply::ok("0123456789").header("ETag", "\"v1\"").cut(4));
+    let bench = Bench::new();
+    let step = add_url(&site, "/m", "/");
+    built(&bench, &step).expect_err("it breaks off");
+    let partial = fs::read_dir(bench.store.root().join("partial")).unwrap().next().unwrap();
+    let lock = partial.unwrap().path().join("lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    let error = built(&bench, &step).expect_err("nobody can have it");
+    assert!(error.contains("cannot open "), "{error}");
+}
+
 /// A process that is killed while it publishes a download leaves a link to the published file, which is read-only.
 #[test]
 fn what_is_published_stays_as_it_is() {
@@ -201,6 +218,8 @@ fn a_busy_server_is_asked_again_after_the_wait_that_it_wants() {
     let site = Site::new(move |_| match tries.fetch_add(1, Ordering::SeqCst) {
         0 => Reply::new(429, "").header("Retry-After", "0"),
         1 => Reply::new(503, ""),
+        // A date, which is past.
+        2 => Reply::new(429, "").header("Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT"),
         _ => Reply::ok("1"),
     });
     let bench = Bench::new();
@@ -210,7 +229,8 @@ fn a_busy_server_is_asked_again_after_the_wait_that_it_wants() {
         notes,
         [
             "127.0.0.1 answered 429 Too Many Requests; trying again in 0s",
-            "127.0.0.1 answered 503 Service Unavailable; trying again in 10ms"
+            "127.0.0.1 answered 503 Service Unavailable; trying again in 10ms",
+            "127.0.0.1 answered 429 Too Many Requests; trying again in 0s"
         ]
     );
 }
@@ -236,6 +256,9 @@ fn refusals_are_told() {
     ] {
         assert!(error(path).contains(words), "{}", error(path));
     }
+    site.asked();
+    assert!(error("/501").contains("the server answered 501 Not Implemented"));
+    assert_eq!(site.asked(), ["/501"], "a second try would not change it");
     let nobody = add(AddSource::Url("http://127.0.0.1:1/x".to_owned()), "/");
     let error = built(&bench, &nobody).expect_err("nobody is there");
     assert!(error.contains("cannot reach http://127.0.0.1:1/x: "), "{error}");
@@ -286,6 +309,7 @@ fn an_archive_of_the_web_stays_one_unless_it_is_a_context() {
 fn names_with_codes_are_read() {
     assert_eq!(decoded("a%20b%2"), "a b%2");
     assert_eq!(decoded("%zz%C3%A4"), "%zzä");
+    assert_eq!(decoded("%+5"), "%+5");
     assert_eq!(file_name(".."), None);
     assert_eq!(file_name("a\\b"), Some("b".to_owned()));
 }

@@ -10,10 +10,10 @@ use crate::digest::Digest;
 use crate::executor::copy::files::folder_entry;
 use crate::executor::copy::path;
 use crate::executor::output::Output;
-use crate::executor::parallel;
 use crate::executor::place::excludes;
 use crate::executor::run::{Run, Teller, key};
 use crate::hub::{self, Answer, Hub, Listed};
+use crate::parallel;
 use crate::plan::{HuggingFace, Repository};
 use crate::tree::Entry;
 

@@ -13,11 +13,11 @@ use crate::executor::copy::path;
 use crate::executor::copy::pattern::is_pattern;
 use crate::executor::copy::select::{select, walk};
 use crate::executor::output::Output;
-use crate::executor::parallel;
 use crate::executor::place::excludes;
 use crate::executor::run::{Run, Teller};
 use crate::executor::{Folder, Unit};
 use crate::language::ignore::Ignore;
+use crate::parallel;
 use crate::plan::{Context, Local};
 use crate::tree::{Entry, Kind, check_path};
 
@@ -175,11 +175,10 @@ fn named_folder(folder: &Path) -> Result<Folder, Error> {
         if !file.is_file() {
             continue;
         }
-        if let Ok(text) = fs::read_to_string(&file) {
-            let shown = file.display().to_string();
-            let ignore = Ignore::parse(&text, &shown).map_err(|e| Error::new(e.to_string()))?;
-            return Ok(Folder { path: folder.to_owned(), ignore, ignore_file: Some(shown) });
-        }
+        let text = fs::read_to_string(&file).map_err(|e| Error::io("read", &file, &e))?;
+        let shown = file.display().to_string();
+        let ignore = Ignore::parse(&text, &shown).map_err(|e| Error::new(e.to_string()))?;
+        return Ok(Folder { path: folder.to_owned(), ignore, ignore_file: Some(shown) });
     }
     Ok(Folder { path: folder.to_owned(), ..Folder::default() })
 }

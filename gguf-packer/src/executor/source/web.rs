@@ -4,12 +4,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::redirect::Policy;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Response, StatusCode};
 use tokio::runtime::Runtime;
 
 use crate::Error;
+use crate::web::{is_passing, redirects, retry_after, root_cause, roots};
 
 /// Until a connection stands.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -19,8 +19,6 @@ const STALL: Duration = Duration::from_secs(60);
 pub(super) const TRIES: u32 = 5;
 /// The longest wait that a server may ask for.
 const LONGEST: Duration = Duration::from_secs(120);
-/// Most addresses that lead to another one.
-const REDIRECTS: usize = 10;
 /// Most bytes of an answer that is read as a whole.
 const MOST_TEXT: usize = 16 << 20;
 
@@ -85,7 +83,7 @@ impl Web {
                 Ok(response) if tries >= TRIES => return Ok(Answer { response, web: self }),
                 Ok(response) => {
                     let why = format!("{} answered {}", host(ask.url), response.status());
-                    (why, retry_after(&response))
+                    (why, retry_after(response.headers()))
                 }
                 Err(error) if tries >= TRIES => return Err(unreachable(ask.url, &error)),
                 Err(error) if error.is_redirect() || error.is_builder() => {
@@ -141,23 +139,11 @@ impl Web {
 }
 
 fn builder() -> ClientBuilder {
-    let tls = rustls::ClientConfig::builder()
-        .with_root_certificates(crate::tls::roots())
-        .with_no_client_auth();
+    let tls = rustls::ClientConfig::builder().with_root_certificates(roots()).with_no_client_auth();
     Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-        .redirect(Policy::custom(|attempt| {
-            let secure = attempt.previous().last().is_some_and(|from| from.scheme() == "https");
-            if secure && attempt.url().scheme() != "https" {
-                let to = attempt.url().to_string();
-                attempt.error(format!("redirected to {to}, which is not https"))
-            } else if attempt.previous().len() > REDIRECTS {
-                attempt.error(format!("more than {REDIRECTS} redirects"))
-            } else {
-                attempt.follow()
-            }
-        }))
+        .redirect(redirects(false))
         .connect_timeout(CONNECT)
         .read_timeout(STALL)
 }
@@ -195,30 +181,9 @@ impl Answer<'_> {
     }
 }
 
-/// Whether a later try may have another answer.
-fn is_passing(status: StatusCode) -> bool {
-    status.is_server_error()
-        || status == StatusCode::TOO_MANY_REQUESTS
-        || status == StatusCode::REQUEST_TIMEOUT
-}
-
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
-}
-
 fn unreachable(url: &str, error: &reqwest::Error) -> Error {
     Error::new(format!("cannot reach {url}: {}", root_cause(error)))
         .hint("check the address and the network; set HTTPS_PROXY if you need a proxy")
-}
-
-/// The innermost reason: the outer ones repeat the address.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 /// The host of an address, for messages.

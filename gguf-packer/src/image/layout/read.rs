@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::source::{LOADABLE, Source, compression, missing, name};
+use super::source::{LOADABLE, Source, missing, name};
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::manifest::{self, Descriptor};
@@ -18,9 +18,6 @@ use crate::store::{Compression, Layer, NewImage, Store};
 
 /// Indexes in indexes.
 const DEPTH: usize = 4;
-
-/// Bytes that are read at once.
-const PIECE: usize = 256 << 10;
 
 /// An image that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,7 +216,7 @@ fn with_index(mut image: NewImage, anew: bool, others: &[Found]) -> Result<NewIm
     Ok(image)
 }
 
-/// Takes a layer, unless the store has it.
+/// Takes a layer, unless the store has it with all of its contents.
 fn layer(
     store: &Store,
     source: &Source,
@@ -227,14 +224,14 @@ fn layer(
     digest: Option<Digest>,
     diff_id: &Digest,
 ) -> Result<Layer, Error> {
-    if let Some(layer) = store.layer(diff_id)? {
+    if let Some(layer) = store.whole_layer(diff_id)? {
         return Ok(layer);
     }
     let open = || source.content(place)?.ok_or_else(|| missing(place));
     let unread = |e: std::io::Error| Error::new(format!("cannot read {place}: {e}"));
     let mut start = Vec::new();
     open()?.0.take(4).read_to_end(&mut start).map_err(unread)?;
-    let compression = compression(&start);
+    let compression = Compression::of(&start);
     let digest = match digest {
         Some(digest) => digest,
         None if compression == Compression::None => *diff_id,
@@ -245,16 +242,7 @@ fn layer(
         }
     };
     let mut receiver = store.receive_layer(&digest, compression)?;
-    let (mut content, _) = open()?;
-    std::io::copy(&mut content.by_ref().take(receiver.received()), &mut std::io::sink())
-        .map_err(unread)?;
-    let mut piece = vec![0; PIECE];
-    loop {
-        match content.read(&mut piece).map_err(unread)? {
-            0 => break,
-            read => receiver.write(&piece[..read])?,
-        }
-    }
+    receiver.read_from(open()?.0, place)?;
     receiver.finish(Some(diff_id))
 }
 

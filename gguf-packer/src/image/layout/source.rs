@@ -63,7 +63,7 @@ impl Source {
         let mut start = Vec::new();
         let read = (&file).take(4).read_to_end(&mut start);
         read.and_then(|_| file.rewind()).map_err(|e| Error::io("read", from, &e))?;
-        match compression(&start) {
+        match Compression::of(&start) {
             Compression::None => Ok(Self::Archive {
                 places: places(&file, from)?,
                 file: from.to_owned(),
@@ -80,16 +80,7 @@ impl Source {
         let unpacked = File::create(&place).and_then(|file| {
             let mut file = BufWriter::with_capacity(1 << 20, file);
             let start = io::BufRead::fill_buf(&mut content)?.to_owned();
-            match compression(&start) {
-                Compression::None => io::copy(&mut content, &mut file),
-                Compression::Gzip => {
-                    io::copy(&mut flate2::bufread::MultiGzDecoder::new(content), &mut file)
-                }
-                Compression::Zstd => {
-                    let zstd = ruzstd::decoding::StreamingDecoder::new(content);
-                    io::copy(&mut zstd.map_err(io::Error::other)?, &mut file)
-                }
-            }?;
+            io::copy(&mut Compression::of(&start).plain(content), &mut file)?;
             file.flush()
         });
         unpacked.map_err(|e| Error::io("unpack", from, &e))?;
@@ -153,15 +144,6 @@ pub(super) fn name(digest: &Digest) -> String {
 
 pub(super) fn missing(name: &str) -> Error {
     Error::new(format!("the archive is incomplete: {name} is missing")).hint("save the image again")
-}
-
-/// How what begins with `start` is compressed.
-pub(super) fn compression(start: &[u8]) -> Compression {
-    match start {
-        [0x1f, 0x8b, ..] => Compression::Gzip,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
-        _ => Compression::None,
-    }
 }
 
 fn find(places: &BTreeMap<String, Place>, name: &str) -> Option<(u64, u64)> {

@@ -13,7 +13,7 @@ use super::*;
 use crate::digest::Digest;
 use crate::image::{Platform, manifest};
 use crate::reference::Name;
-use crate::store::{Layer, NewImage, Store, StoredImage};
+use crate::store::{Layer, NewImage, Store, StoredImage, testing};
 use crate::tree::{Entry, Kind};
 
 struct Fixture {
@@ -243,8 +243,7 @@ fn an_archive_of_an_older_docker_is_read() {
         ("1/layer.tar", "../0/layer.tar"),
     );
     let gzipped = gzip(&plain);
-    let zstd = ruzstd::encoding::CompressionLevel::Fastest;
-    let zstd = ruzstd::encoding::compress_to_vec(plain.as_slice(), zstd);
+    let zstd = testing::zstd(&plain);
     for (name, bytes) in [("old.tar", plain), ("old.tar.gz", gzipped), ("old.zst", zstd)] {
         let to = Fixture::new();
         fs::write(to.path(name), bytes).unwrap();
@@ -254,6 +253,22 @@ fn an_archive_of_an_older_docker_is_read() {
         assert_eq!(stored.layers, image.layers);
         assert_eq!(stored.manifest, image.manifest);
     }
+}
+
+#[test]
+fn a_layer_that_lost_a_content_is_taken_again() {
+    let at = Fixture::new();
+    let (image, names) = at.image(&["qwen2:tiny"]);
+    let path = at.path("x.tar");
+    save(&at.store, &saved(&[(image, names)]), Format::OciArchive, &path).unwrap();
+    // A power cut leaves such a file.
+    let content = at.store.blob_path(&Digest::of("b"));
+    fs::remove_file(&content).unwrap();
+    fs::write(&content, "").unwrap();
+    assert!(at.store.check(true).is_err());
+    load(&at.store, &path).unwrap();
+    assert_eq!(fs::read_to_string(&content).unwrap(), "b");
+    at.store.check(true).unwrap();
 }
 
 #[test]

@@ -1,17 +1,15 @@
 //! Makes an image of a model of another format: a layer for each file of weights, and for its manifest,
 //! config and platforms what a build makes too.
 
-use std::io::Read;
-
 use serde_json::Value;
 
 use super::{Content, Planned, command};
 use crate::Error;
 use crate::artifact::FOLDER;
 use crate::digest::Digest;
-use crate::image::{ConfigInput, Described, History, Platform, manifest as media};
+use crate::image::{self, ConfigInput, Described, History, Platform};
 use crate::reference::Name;
-use crate::store::{Layer, NewImage, Store, StoredImage};
+use crate::store::{Layer, Store, StoredImage};
 use crate::tree::{Entry, Kind, Tree};
 
 /// The only step in the history of what is made here.
@@ -24,27 +22,19 @@ pub(crate) fn is_of_other_format(image: &StoredImage) -> bool {
     steps.peek().is_some() && steps.all(|step| step["created_by"] == CREATED_BY)
 }
 
-/// Stores the model `what`, which has `planned` and `more` files, under `names`.
+/// Stores the model `what`, which consists of `files`, under `names`.
 pub(super) fn store(
     store: &Store,
     (what, names): (&str, &[Name]),
-    planned: &Planned<(Digest, u64)>,
-    more: &[Content],
+    planned: &Planned,
+    files: &[Content],
 ) -> Result<Digest, Error> {
-    let own = planned.files.iter().map(|(path, (digest, size))| (path.clone(), *digest, *size));
-    let files: Vec<Content> = own.chain(more.iter().cloned()).collect();
     let paths: Vec<&str> = files.iter().map(|(path, ..)| path.as_str()).collect();
     let explain = |error: Error| Error::new(format!("cannot make an image of `{what}`: {error}"));
-    let command = match &planned.command {
-        Some(command) => command.clone(),
-        None => {
-            let (mut command, _) = command::weights(FOLDER, &paths).map_err(explain)?;
-            command.extend(planned.arguments.iter().cloned());
-            command
-        }
-    };
+    let weights = || command::weights(FOLDER, &paths).map(|(command, _)| command);
+    let command = planned.command(weights).map_err(explain)?;
     let (mut tree, mut layers) = (Tree::default(), Vec::new());
-    for files in grouped(&files) {
+    for files in grouped(files) {
         let entries = entries(&files);
         tree.apply(&entries);
         layers.push(store.build_layer(&entries)?);
@@ -69,12 +59,7 @@ pub(super) fn store(
 
 /// Describes an image whose files are in the store.
 pub(super) fn described(store: &Store, input: &ConfigInput<'_>) -> Result<Described, Error> {
-    let open = |digest: &Digest| -> Result<Box<dyn Read>, Error> {
-        let path = store.blob_path(digest);
-        let file = std::fs::File::open(&path).map_err(|e| Error::io("read", &path, &e))?;
-        Ok(Box::new(file))
-    };
-    Described::new(input, &open)
+    Described::new(input, &|digest| Ok(Box::new(store.open_blob(digest)?)))
 }
 
 /// Stores a described image for `platforms`.
@@ -85,23 +70,8 @@ pub(super) fn commit(
     platforms: &[Platform],
     layers: Vec<Layer>,
 ) -> Result<Digest, Error> {
-    let pairs: Vec<(Digest, u64)> =
-        layers.iter().map(|layer| (layer.diff_id, layer.size)).collect();
-    let here = Platform::here();
-    let mut all: Vec<(Platform, Vec<u8>, Vec<u8>)> = Vec::new();
-    for platform in platforms {
-        let config = described.config(platform);
-        let manifest = media::manifest(&config, &pairs);
-        all.push((platform.clone(), config, manifest));
-    }
-    let entries: Vec<(Platform, &[u8])> =
-        all.iter().map(|(platform, _, manifest)| (platform.clone(), &manifest[..])).collect();
-    let index = (entries.len() > 1).then(|| media::index(&entries));
-    let own = all.iter().position(|(platform, ..)| *platform == here).unwrap_or(0);
-    let (_, config, manifest) = all.remove(own);
-    let others = all.into_iter().map(|(_, config, manifest)| (config, manifest)).collect();
-    let image = NewImage { config, layers, manifest, index, others, attached: Vec::new() };
-    store.commit(&image, names)
+    let configs = platforms.iter().map(|one| (one.clone(), described.config(one)));
+    store.commit(&image::assembled(configs.collect(), layers), names)
 }
 
 /// Small files together, each file of weights by itself.

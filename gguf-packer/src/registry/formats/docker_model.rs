@@ -2,14 +2,19 @@
 
 use serde_json::Value;
 
-use super::{Described, Planned, command, model_pack};
+use super::{Parts, Planned, command, model_pack};
 use crate::Error;
 use crate::artifact;
-use crate::registry::manifest::{Descriptor, Manifest};
+use crate::image::manifest::Descriptor;
+use crate::registry::manifest::Manifest;
 use crate::store::seconds;
 
 /// Reads how the model `name` is made.
-pub(super) fn read(name: &str, config: &[u8], manifest: &Manifest) -> Result<Described, Error> {
+pub(super) fn read(
+    name: &str,
+    config: &[u8],
+    manifest: &Manifest,
+) -> Result<Parts<Descriptor>, Error> {
     let config: Value = serde_json::from_slice(config).unwrap_or_default();
     let ours = artifact::ours(manifest.annotations.as_ref());
     let named = named(name, manifest, ours.is_some())?;
@@ -23,14 +28,14 @@ pub(super) fn read(name: &str, config: &[u8], manifest: &Manifest) -> Result<Des
         arguments.extend(["-c".to_owned(), size.to_string()]);
     }
     let created = config["descriptor"]["created"].as_str().and_then(seconds);
-    Ok(Planned {
-        files: named.into_iter().map(|(path, layer)| (path, layer.clone())).collect(),
+    let planned = Planned {
         command,
         arguments,
         labels: labels.unwrap_or_default(),
         created: created.unwrap_or_default(),
         ..Planned::default()
-    })
+    };
+    Ok((named.into_iter().map(|(path, layer)| (path, layer.clone())).collect(), planned))
 }
 
 /// The layers that are taken, and their paths; of those that we made, the command says which is the projector.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use reqwest::Method;
 use reqwest::header::LINK;
 
-use super::{Planned, Session, command};
+use super::{Parts, Planned, Session, command};
 use crate::Error;
 use crate::hub::{Answer, Hub, Listed};
 use crate::registry::ask::Ask;
@@ -20,7 +20,7 @@ const PREFERRED: [&str; 3] = ["Q4_K_M", "Q4_0", "Q8_0"];
 /// Bytes of a page.
 const PAGE: u64 = 16 << 20;
 
-pub(in crate::registry) fn plan(session: Session<'_>) -> Result<Planned, Error> {
+pub(in crate::registry) fn plan(session: Session<'_>) -> Result<Parts<Wanted>, Error> {
     let settings = &session.client.http.settings;
     let repository = session.name.repository();
     if repository.split('/').count() > 2 {
@@ -48,12 +48,9 @@ pub(in crate::registry) fn plan(session: Session<'_>) -> Result<Planned, Error> 
     });
     let files = wanted.collect::<Result<Vec<_>, Error>>()?;
     let created = revision.last_modified.as_deref().and_then(seconds).unwrap_or_default();
-    Ok(Planned {
-        files,
-        labels: vec![("gguf.model.url".to_owned(), format!("https://huggingface.co/{repository}"))],
-        created,
-        ..Planned::default()
-    })
+    let url = format!("https://huggingface.co/{repository}");
+    let labels = vec![("gguf.model.url".to_owned(), url)];
+    Ok((files, Planned { labels, created, ..Planned::default() }))
 }
 
 /// A page of the interface, and where the next one is.

@@ -18,7 +18,7 @@ pub(in crate::registry) fn without_command(
 ) -> Result<Option<Digest>, Error> {
     let has = |key: &str| config["config"][key].as_array().is_some_and(|words| !words.is_empty());
     if has("Entrypoint")
-        || has("Cmd") && options::has_model(&words(config))
+        || has("Cmd") && options::has_model(&options::of_config(config))
         || config["config"]["Model"].is_object()
     {
         return Ok(None);
@@ -47,22 +47,8 @@ pub(in crate::registry) fn without_command(
         store,
         std::slice::from_ref(session.name),
         &described,
-        &[platform(config)],
+        &[Platform::of(config).unwrap_or_else(Platform::here)],
         layers.to_vec(),
     )
     .map(Some)
-}
-
-fn platform(config: &Value) -> Platform {
-    let text = |key: &str| config[key].as_str().map(str::to_owned);
-    Platform {
-        architecture: text("architecture").unwrap_or_else(|| Platform::here().architecture),
-        os: text("os").unwrap_or_else(|| "linux".to_owned()),
-        variant: text("variant"),
-    }
-}
-
-fn words(config: &Value) -> Vec<String> {
-    let words = config["config"]["Cmd"].as_array().into_iter().flatten();
-    words.filter_map(|word| word.as_str().map(str::to_owned)).collect()
 }

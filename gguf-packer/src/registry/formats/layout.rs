@@ -1,18 +1,16 @@
 //! Models of other formats in a layout: its files stand for the registry's.
 
-use std::io::{self, Read as _};
+use std::io;
 
 use super::{Read, compose, unpacked};
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::layout::Content;
+use crate::image::manifest::Descriptor;
 use crate::reference::Name;
-use crate::registry::manifest::{Descriptor, Manifest};
+use crate::registry::manifest::Manifest;
 use crate::store::{Compression, Store};
 use crate::tree::Entry;
-
-/// Bytes that are read at once.
-const PIECE: usize = 256 << 10;
 
 /// Opens a content of the layout.
 type Open<'a> = &'a dyn Fn(&Digest) -> Result<Content, Error>;
@@ -37,12 +35,13 @@ pub(crate) fn load(
         return Err(Error::new(format!("{text}, which can only be pulled from a registry"))
             .hint("gguf-packer pull NAME"));
     };
-    let planned = read(&what, config, &manifest)?;
-    planned.files.iter().try_for_each(|(_, layer)| file(store, layer, open))?;
+    let (files, planned) = read(&what, config, &manifest)?;
+    files.iter().try_for_each(|(_, layer)| file(store, layer, open))?;
     let archives = planned.archives.iter().map(|(layer, how)| archive(store, layer, *how, open));
     let archives = archives.collect::<Result<Vec<_>, _>>()?;
-    let planned = planned.map(|_, layer| (layer.digest, layer.size));
-    compose::store(store, (&what, names), &planned, &unpacked(archives)).map(Some)
+    let files = files.into_iter().map(|(path, layer)| (path, layer.digest, layer.size));
+    let files: Vec<_> = files.chain(unpacked(archives)).collect();
+    compose::store(store, (&what, names), &planned, &files).map(Some)
 }
 
 /// Takes a file, unless the store has it.
@@ -63,17 +62,9 @@ fn archive(
     compression: Compression,
     open: Open<'_>,
 ) -> Result<Vec<Entry>, Error> {
-    let unread = |e| Error::new(format!("cannot read the layer {}: {e}", layer.digest));
-    let (mut content, _) = open(&layer.digest)?;
+    let (content, _) = open(&layer.digest)?;
     let mut receiver = store.receive_layer(&layer.digest, compression)?;
-    io::copy(&mut content.by_ref().take(receiver.received()), &mut io::sink()).map_err(unread)?;
-    let mut piece = vec![0; PIECE];
-    loop {
-        match content.read(&mut piece).map_err(unread)? {
-            0 => break,
-            read => receiver.write(&piece[..read])?,
-        }
-    }
+    receiver.read_from(content, &format!("the layer {}", layer.digest))?;
     store.layer_entries(&receiver.finish(None)?.diff_id)
 }
 

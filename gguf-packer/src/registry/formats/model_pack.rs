@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 
-use super::{Described, Planned};
+use super::{Parts, Planned};
 use crate::Error;
 use crate::artifact;
-use crate::registry::manifest::{Descriptor, Manifest};
+use crate::image::manifest::Descriptor;
+use crate::registry::manifest::Manifest;
 use crate::store::seconds;
 use crate::tree::check_path;
 
@@ -33,7 +34,11 @@ struct Told {
 }
 
 /// Reads how the model `name` is made.
-pub(super) fn read(name: &str, config: &[u8], manifest: &Manifest) -> Result<Described, Error> {
+pub(super) fn read(
+    name: &str,
+    config: &[u8],
+    manifest: &Manifest,
+) -> Result<Parts<Descriptor>, Error> {
     // What it says is told in labels; a model does without.
     let told = serde_json::from_slice::<Config>(config).unwrap_or_default().descriptor;
     let created = told.created_at.as_deref().and_then(seconds).unwrap_or_default();
@@ -41,16 +46,17 @@ pub(super) fn read(name: &str, config: &[u8], manifest: &Manifest) -> Result<Des
     if let Some((command, labels)) = artifact::ours(manifest.annotations.as_ref()) {
         (planned.command, planned.labels) = (Some(command), labels);
     }
+    let mut files = Vec::new();
     for layer in &manifest.layers {
         if !KINDS.iter().any(|kind| layer.media_type.contains(kind)) {
             continue;
         }
         match layer.compression() {
             Some(compression) => planned.archives.push((layer.clone(), compression)),
-            None => planned.files.push((path(name, layer, "model.gguf")?, layer.clone())),
+            None => files.push((path(name, layer, "model.gguf")?, layer.clone())),
         }
     }
-    Ok(planned)
+    Ok((files, planned))
 }
 
 /// The path that a layer says, which stays below the model's folder.

@@ -3,9 +3,11 @@
 
 use serde_json::Value;
 
-use super::{Planned, Session};
+use super::{Parts, Planned, Session};
 use crate::Error;
-use crate::registry::manifest::{Descriptor, Manifest};
+use crate::image::manifest::Descriptor;
+use crate::registry::layers::Wanted;
+use crate::registry::manifest::Manifest;
 
 /// Parameters and the server's options for them.
 const OPTIONS: [(&str, &str); 14] = [
@@ -25,7 +27,7 @@ const OPTIONS: [(&str, &str); 14] = [
     ("frequency_penalty", "--frequency-penalty"),
 ];
 
-pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned, Error> {
+pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Parts<Wanted>, Error> {
     let (mut named, mut arguments): (Vec<(String, &Descriptor)>, Vec<String>) = Default::default();
     for layer in &manifest.layers {
         let all = manifest.layers.iter().filter(|known| known.media_type == layer.media_type);
@@ -54,8 +56,8 @@ pub(super) fn plan(session: Session<'_>, manifest: &Manifest) -> Result<Planned,
         let wanted = session.blob(layer, &path);
         (path, wanted)
     };
-    let files = named.into_iter().map(file).collect();
-    Ok(Planned { files, arguments, ..Planned::default() })
+    let planned = Planned { arguments, ..Planned::default() };
+    Ok((named.into_iter().map(file).collect(), planned))
 }
 
 fn kind(layer: &Descriptor) -> &str {

@@ -5,10 +5,11 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
 use crate::Error;
+use crate::executor::process::stopped;
 
 /// `work` on each of `items` by up to `threads` threads; the results in the order of the items. After a
 /// failure nothing new is begun; all failures are told.
-pub(super) fn map<T: Sync, R: Send>(
+pub(crate) fn map<T: Sync, R: Send>(
     items: &[T],
     threads: usize,
     work: impl Fn(&T) -> Result<R, Error> + Sync,
@@ -40,8 +41,8 @@ pub(super) fn map<T: Sync, R: Send>(
 }
 
 /// Several errors as one; those of what was ended because of another are not told.
-pub(super) fn joined(mut errors: Vec<Error>) -> Error {
-    let stopped = super::process::stopped();
+pub(crate) fn joined(mut errors: Vec<Error>) -> Error {
+    let stopped = stopped();
     if errors.iter().any(|error| *error != stopped) {
         errors.retain(|error| *error != stopped);
     }
@@ -67,8 +68,18 @@ mod tests {
         let barrier = std::sync::Barrier::new(2);
         let failed = map(&[1, 2], 2, |n| -> Result<(), Error> {
             barrier.wait();
-            Err(if *n == 1 { Error::new("one") } else { super::super::process::stopped() })
+            Err(if *n == 1 { Error::new("one") } else { stopped() })
         });
         assert_eq!(failed.expect_err("two errors"), Error::new("one"));
+    }
+
+    #[test]
+    fn nothing_is_begun_after_a_failure() {
+        let begun = AtomicUsize::new(0);
+        let error = map(&[1, 2, 3], 1, |n| {
+            begun.fetch_add(1, Ordering::SeqCst);
+            Err::<(), _>(Error::new(format!("no {n}")))
+        });
+        assert_eq!((error.unwrap_err().to_string(), begun.into_inner()), ("no 1".to_owned(), 1));
     }
 }
