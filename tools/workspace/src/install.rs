@@ -63,7 +63,14 @@ fn settle(yes: bool, look: impl Fn() -> Vec<Finding>) -> Result<()> {
     if !yes && !agreed(&install)? {
         bail!(error.hint("or let this command do it: add --yes"));
     }
-    apt(&packages)?;
+    let installed = apt(&packages);
+    if required(&missing).is_empty() {
+        if let Err(error) = installed {
+            eprintln!("going on without {}: {error:#}", names.join(", "));
+        }
+        return Ok(());
+    }
+    installed?;
     let findings = look();
     let missing: Vec<&Finding> = findings.iter().filter(|found| found.result.is_err()).collect();
     let missing = required(&missing);
