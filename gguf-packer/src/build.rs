@@ -240,8 +240,8 @@ impl<'a> Job<'a> {
 
 /// The image of an OCI layout: the one with this tag, else the only one.
 fn layout(store: &Store, folder: &str, tag: Option<&str>) -> Result<Digest, Error> {
-    let images = image::layout::load(store, folder.as_ref())?;
-    let has = |image: &&image::layout::Loaded| {
+    let images = crate::layout::load(store, folder.as_ref())?;
+    let has = |image: &&crate::layout::Loaded| {
         tag.is_none() || image.names.iter().any(|name| name.tag() == tag)
     };
     match images.iter().filter(has).collect::<Vec<_>>()[..] {

@@ -12,18 +12,17 @@ mod limits;
 mod options;
 pub mod package;
 pub mod planner;
-mod prompt_cache;
 mod report;
 mod speed;
 mod table;
 
 pub use cards::{Card, Cards};
 pub use package::Package;
-pub use prompt_cache::PromptCache;
 pub use report::{Estimate, Row, Share};
 pub use speed::Metric;
 
 use crate::Error;
+use crate::image::command::PromptCache;
 use planner::{Answer, Request};
 
 /// What is asked about a package.

@@ -25,7 +25,6 @@ mod native;
 pub(crate) mod node;
 pub(crate) mod output;
 mod place;
-pub mod process;
 pub mod quantize;
 mod result;
 pub(crate) mod run;
@@ -36,6 +35,7 @@ pub(crate) mod source;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod unpack;
+mod web;
 
 use backend::Build;
 

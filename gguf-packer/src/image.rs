@@ -5,7 +5,6 @@ pub mod command;
 pub mod config;
 mod described;
 mod labels;
-pub mod layout;
 pub mod manifest;
 mod ordered;
 pub mod path;

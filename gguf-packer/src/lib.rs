@@ -24,6 +24,7 @@ pub const COMPARER: &str = "__compare";
 pub const STEP: &str = "__step";
 
 pub mod artifact;
+pub mod attached;
 pub mod build;
 pub mod cli;
 pub mod compare;
@@ -37,11 +38,13 @@ pub mod gguf;
 mod hub;
 pub mod image;
 pub mod language;
+pub mod layout;
 #[cfg(test)]
 mod mutation;
 mod parallel;
 mod part;
 pub mod plan;
+pub mod process;
 pub mod progress;
 pub mod provenance;
 pub mod reference;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
 use crate::Error;
-use crate::executor::process::stopped;
+use crate::process::stopped;
 
 /// `work` on each of `items` by up to `threads` threads; the results in the order of the items. After a
 /// failure nothing new is begun; all failures are told.

@@ -3,9 +3,9 @@
 //!
 //! They name no user, no password, no query of an address, no value of a build argument, and no path of this machine.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::attached::Kind;
 use crate::digest::Digest;
 use crate::executor::Material;
 use crate::image::Platform;
@@ -45,65 +45,6 @@ pub struct Build<'a> {
     pub has_base: bool,
     /// The image's index and manifests: what each is for, and its digest.
     pub subjects: Vec<(String, Digest)>,
-}
-
-/// Which document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// An in-toto statement with an SLSA provenance.
-    Provenance,
-    /// A bill of materials of CycloneDX.
-    Sbom,
-}
-
-impl Kind {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Provenance, Self::Sbom];
-
-    /// Media type of the document, and the artifact type of the manifest that has it.
-    #[must_use]
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Provenance => statement::MEDIA_TYPE,
-            Self::Sbom => "application/vnd.cyclonedx+json",
-        }
-    }
-
-    /// The type of the predicate, when the document is signed as an attestation.
-    #[must_use]
-    pub fn predicate_type(self) -> &'static str {
-        match self {
-            Self::Provenance => "https://slsa.dev/provenance/v1",
-            Self::Sbom => "https://cyclonedx.org/bom",
-        }
-    }
-
-    /// The document that a media type names.
-    #[must_use]
-    pub fn of_media_type(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.media_type() == text)
-    }
-
-    /// What it is called in a sentence.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Provenance => "provenance",
-            Self::Sbom => "bill of materials",
-        }
-    }
-}
-
-/// A document of an image whose content the store has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Attached {
-    /// Which one.
-    pub kind: Kind,
-    /// Digest of its content.
-    pub digest: Digest,
-    /// Bytes.
-    pub size: u64,
 }
 
 /// The documents of a build.

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use crate::Error;
 use crate::artifact::Artifact;
+use crate::attached::Kind;
 use crate::digest::Digest;
 use crate::image::Platform;
 use crate::progress::{Event, Report};
-use crate::provenance::Kind;
 use crate::reference::Name;
 use crate::signing::{PrivateKey, PublicKey};
 use crate::store::{Store, StoredImage};
@@ -44,7 +44,7 @@ mod tests;
 mod tls_tests;
 mod upload;
 
-pub(crate) use formats::{is_of_other_format, load as load_model};
+pub(crate) use formats::{Opened, is_of_other_format, load as load_model};
 pub use login::Kept;
 pub use peek::Peeked;
 pub use pull::Inspected;

@@ -58,8 +58,8 @@ pub(crate) use hashing::Lane;
 pub(crate) use image::seconds;
 pub use image::{ListedImage, NewImage, StoredImage, Summary};
 pub use layer::Layer;
-pub use partial::BlobReceiver;
-pub use receive::{LayerReceiver, Receiver};
+pub use partial::{BlobReceiver, Receiver};
+pub use receive::LayerReceiver;
 pub use recipe::LayerReader;
 pub use sweep::{Pruned, Removed};
 

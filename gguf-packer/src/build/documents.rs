@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::{Request, json};
 use crate::Error;
+use crate::attached::Attached;
 use crate::digest::Digest;
 use crate::executor::{BuiltStage, Material};
 use crate::image::{Described, Platform};
-use crate::provenance::{self, Attached, Build};
+use crate::provenance::{self, Build};
 use crate::store::{NewImage, Store};
 
 /// Writes and stores the documents of `image`, which was built as `images`.

@@ -9,23 +9,9 @@ pub(super) use super::quantize_args::{Compare, Quantize};
 mod convert;
 mod formats;
 
+pub(super) use super::progress::Progress;
 pub(super) use convert::{Class, Convert};
 pub(super) use formats::Formats;
-
-/// How progress is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Progress {
-    /// Bars on a terminal, lines elsewhere.
-    Auto,
-    /// Lines.
-    Plain,
-    /// Bars, if there is a terminal.
-    Tty,
-    /// One JSON object per line, on standard error.
-    Json,
-    /// Nothing.
-    Quiet,
-}
 
 /// How a command shows what goes on, and how it reaches registries.
 #[derive(Debug, Args)]

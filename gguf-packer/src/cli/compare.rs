@@ -11,10 +11,10 @@ use super::quantize_args::MOST_THREADS;
 use super::{args, output, table};
 use crate::Error;
 use crate::compare::{CHUNK, Estimate, News, Outcome, Task};
-use crate::executor::process::crashed;
 use crate::executor::quantize::DAMAGED;
 use crate::executor::{Event, ToolRun, Unit};
 use crate::gguf::bytes;
+use crate::process::crashed;
 
 /// What else to do when llama.cpp crashed.
 pub(super) const FEWER: &str = "or use fewer threads, which need less memory: --threads 1";

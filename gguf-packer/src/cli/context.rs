@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use llama_src::sh::Cmd;
 
 use crate::convert::{self, By, Means, Request, Watch};
-use crate::executor::{ToolRun, process};
+use crate::executor::ToolRun;
 use crate::part::check_file;
+use crate::process;
 use crate::store::Store;
 use crate::{COMPARER, Error, QUANTIZER};
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{args, output};
 use crate::Error;
 use crate::artifact::{Artifact, Format};
-use crate::image::layout::{self, Item, Saved};
+use crate::layout::{self, Item, Saved};
 use crate::reference::{Name, Version};
 use crate::store::{Store, StoredImage};
 

@@ -8,7 +8,7 @@ use console::Term;
 use super::{Context, args, output, remote, table};
 use crate::Error;
 use crate::artifact::Artifact;
-use crate::provenance::Kind;
+use crate::attached::Kind;
 use crate::store::{Store, StoredImage};
 
 pub(super) fn list(args: &args::List, context: &Context) -> Result<(), Error> {

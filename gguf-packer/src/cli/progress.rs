@@ -5,11 +5,11 @@ use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use serde_json::json;
 
-use super::args;
 use super::output::{say, shown};
 use crate::executor::{Event, Unit};
 use crate::gguf::bytes as size;
@@ -19,6 +19,21 @@ use crate::progress;
 const PAUSE: Duration = Duration::from_secs(5);
 /// The same for a program that reads them.
 const PAUSE_OF_JSON: Duration = Duration::from_secs(1);
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Progress {
+    /// Bars on a terminal, lines elsewhere.
+    Auto,
+    /// Lines.
+    Plain,
+    /// Bars, if there is a terminal.
+    Tty,
+    /// One JSON object per line, on standard error.
+    Json,
+    /// Nothing.
+    Quiet,
+}
 
 /// Where news go.
 pub(super) struct Screen {
@@ -42,16 +57,14 @@ struct Task {
 }
 
 impl Screen {
-    pub(super) fn new(wanted: args::Progress) -> Self {
+    pub(super) fn new(wanted: Progress) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let kind = match wanted {
-            args::Progress::Quiet => Kind::Quiet,
-            args::Progress::Json => Kind::Json,
-            args::Progress::Auto | args::Progress::Tty if terminal => {
-                Kind::Bars(MultiProgress::new())
-            }
+            Progress::Quiet => Kind::Quiet,
+            Progress::Json => Kind::Json,
+            Progress::Auto | Progress::Tty if terminal => Kind::Bars(MultiProgress::new()),
             // Bars that nobody sees would hide the lines too.
-            args::Progress::Auto | args::Progress::Tty | args::Progress::Plain => Kind::Plain,
+            Progress::Auto | Progress::Tty | Progress::Plain => Kind::Plain,
         };
         Self { kind, tasks: Mutex::default() }
     }

@@ -10,13 +10,13 @@ use super::context::{quantizer, writable};
 use super::model::{headers, named};
 use super::progress::Screen;
 use crate::Error;
-use crate::executor::process::crashed;
 use crate::executor::quantize::{arguments, failed, no_matrix, progress};
 use crate::executor::{Event, ToolRun, Unit};
 use crate::gguf::bytes;
 use crate::language::instruction::QuantizeOptions;
 use crate::language::types;
 use crate::part::Part;
+use crate::process::crashed;
 
 /// Lines of the quantizer that an error shows.
 const TAIL: usize = 20;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::Progress;
+use super::progress::Progress;
 
 /// Pieces of a text that are measured unless it is said.
 const CHUNKS: u32 = 8;

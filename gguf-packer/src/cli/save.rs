@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::formats::Formats;
 use super::{Context, args, output};
 use crate::Error;
-use crate::image::layout::{self, Format, Saved};
+use crate::layout::{self, Format, Saved};
 use crate::part;
 use crate::reference::Name;
 use crate::store::Store;

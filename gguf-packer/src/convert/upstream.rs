@@ -6,7 +6,7 @@ use llama_src::sh::Cmd;
 
 use super::{Means, Request, Watch};
 use crate::Error;
-use crate::executor::process;
+use crate::process;
 
 mod news;
 mod python;

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::planner::Run;
-use super::prompt_cache::PromptCache;
 use super::report::{Estimate, Row, Share};
+use crate::image::command::PromptCache;
 
 impl Estimate {
     /// As JSON.

@@ -5,7 +5,7 @@
 use llama_src::sh::Cmd;
 use serde::{Deserialize, Serialize};
 
-use crate::executor::process;
+use crate::process;
 use crate::{Error, PLANNER};
 
 /// What stands before the answer, among the lines of llama.cpp's log.

@@ -3,9 +3,9 @@
 
 use super::Question;
 use super::planner::{Answer, Device, Fit, Part, Role, Run};
-use super::prompt_cache::PromptCache;
 use super::speed::{Active, Work, most};
 use crate::gguf::Model;
+use crate::image::command::PromptCache;
 
 /// What a package takes.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,9 +10,9 @@ use crate::tree::Tree;
 
 use super::backend::Build;
 use super::output::Output;
-use super::process::stopped;
 use super::run::Run;
 use super::{BaseImage, WORKING_FOLDER, convert, copy, material, place, quantize, source};
+use crate::process::stopped;
 
 /// What is wrong before anything is done: missing files, permissions that are none.
 pub(super) fn check(Build { run, backend }: Build<'_>) -> Result<(), Error> {

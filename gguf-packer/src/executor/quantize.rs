@@ -14,9 +14,9 @@ use super::copy::path;
 use super::copy::select::select;
 use super::made::{Made, lay};
 use super::output::Output;
-use super::process::{crashed, stopped};
 use super::run::{Run, Teller, key};
 use super::{Content, Material, ToolRun, Unit, place};
+use crate::process::{crashed, stopped};
 
 pub mod dry_run;
 

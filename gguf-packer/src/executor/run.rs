@@ -14,10 +14,11 @@ use crate::digest::Digest;
 use crate::language::instruction::Position;
 use crate::plan::{Node, Plan};
 use crate::store::Store;
+use crate::tree::{Entry, Kind};
 
-use super::process::stopped;
-use super::source::web::Web;
+use super::web::Web;
 use super::{Event, Material, Settings, Unit};
+use crate::process::stopped;
 
 /// Least time between two steps that are told, in milliseconds.
 const TICK: u128 = 50;
@@ -43,6 +44,14 @@ impl<'a> Run<'a> {
         let (materials, pins) = (Mutex::default(), Mutex::default());
         let (failed, web) = (AtomicBool::new(false), OnceLock::new());
         Self { plan, settings, failed, web, materials, pins, now }
+    }
+
+    /// Whether the store has the content of an entry that was remembered.
+    pub(crate) fn has_content(&self, entry: &Entry) -> bool {
+        match &entry.kind {
+            Kind::File { digest, size } => self.store().blob_size(digest) == Some(*size),
+            _ => true,
+        }
     }
 
     pub(crate) fn store(&self) -> &'a Store {

@@ -103,7 +103,7 @@ struct End<'a> {
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        let result = std::mem::replace(&mut self.result, Err(super::process::stopped()));
+        let result = std::mem::replace(&mut self.result, Err(crate::process::stopped()));
         // It is received unless another node's thread panicked.
         let _ = self.sender.send((self.index, result));
     }

@@ -14,7 +14,6 @@ pub(crate) mod http;
 pub(crate) mod hugging_face;
 pub(crate) mod local;
 mod proof;
-pub(super) mod web;
 
 /// Texts of an instruction as files.
 pub(super) fn inline(run: &Run<'_>, files: &[(String, String)]) -> Result<Output, Error> {
@@ -24,14 +23,6 @@ pub(super) fn inline(run: &Run<'_>, files: &[(String, String)]) -> Result<Output
         entries.push(file_entry(name, digest, text.len() as u64));
     }
     Ok(Output::files(tree(&entries), true))
-}
-
-/// Whether the store has the content of an entry that was remembered.
-pub(super) fn has_content(run: &Run<'_>, entry: &Entry) -> bool {
-    match &entry.kind {
-        Kind::File { digest, size } => run.store().blob_size(digest) == Some(*size),
-        _ => true,
-    }
 }
 
 /// The token for Hugging Face, when `url` is one of the server that it is for.

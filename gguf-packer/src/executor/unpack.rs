@@ -14,7 +14,6 @@ use crate::tree::{Entry, Kind, MOST_PATH, Tree, check_path};
 
 use super::copy::path;
 use super::run::{Run, key};
-use super::source::has_content;
 
 /// Most entries of an archive.
 const MOST: usize = 1_000_000;
@@ -45,7 +44,7 @@ pub(super) fn unpacked(
     }
     let key = key("unpack", digest);
     if let Some(known) = run.remembered::<Vec<Entry>>(&key) {
-        if known.iter().all(|entry| has_content(run, entry)) {
+        if known.iter().all(|entry| run.has_content(entry)) {
             return Ok(Some(named(known)));
         }
     }

@@ -3,6 +3,9 @@
 
 pub(crate) mod numbers;
 pub(crate) mod options;
+mod prompt_cache;
+
+pub use prompt_cache::PromptCache;
 
 use serde_json::Value;
 

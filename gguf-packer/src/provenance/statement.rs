@@ -7,9 +7,6 @@ use super::{Build, Kind, address};
 use crate::digest::Digest;
 use crate::executor::{Content, Material};
 
-/// Media type of a statement.
-pub(super) const MEDIA_TYPE: &str = "application/vnd.in-toto+json";
-
 /// Says how the parameters of a build are to be read; docs/models-signing.md tells.
 const BUILD_TYPE: &str = "urn:gguf-packer:build:v1";
 

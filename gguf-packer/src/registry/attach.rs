@@ -10,9 +10,9 @@ use super::Session;
 use super::ask::Ask;
 use super::manifest::Document;
 use crate::Error;
+use crate::attached::{Attached, Kind};
 use crate::digest::Digest;
 use crate::image::manifest::{self as media, Descriptor};
-use crate::provenance::{Attached, Kind};
 use crate::store::{Store, StoredImage};
 
 /// Media type of a config that says nothing, and that config.

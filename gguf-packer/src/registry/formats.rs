@@ -13,7 +13,7 @@ use crate::store::{Compression, Store};
 use crate::tree::{Entry, Kind};
 
 pub(crate) use compose::is_of_other_format;
-pub(crate) use layout::load;
+pub(crate) use layout::{Opened, load};
 
 pub(super) mod command;
 mod compose;

@@ -9,10 +9,10 @@ use super::index::{self, Choice};
 use super::manifest::{Document, Index, Manifest};
 use super::{Session, formats};
 use crate::Error;
+use crate::attached::Kind;
 use crate::digest::Digest;
 use crate::image::Platform;
 use crate::image::manifest::{self as media, Descriptor};
-use crate::provenance::Kind;
 use crate::store::{Compression, Layer, NewImage, Store};
 
 /// What a name is in a registry.

@@ -9,9 +9,10 @@ use super::Session;
 use super::attach::EMPTY;
 use super::manifest::{Document, Manifest};
 use crate::Error;
+use crate::attached::Attached;
 use crate::digest::Digest;
 use crate::image::manifest::{self as media, Descriptor};
-use crate::provenance::{self, Attached};
+use crate::provenance;
 use crate::signing::{self, PrivateKey, PublicKey};
 use crate::store::Store;
 

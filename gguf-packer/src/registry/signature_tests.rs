@@ -7,7 +7,7 @@ use super::super::attach::subjects;
 use super::super::fake::{Fault, Registry};
 use super::super::tests::{Bench, bytes};
 use super::*;
-use crate::provenance::{Attached, Kind};
+use crate::attached::{Attached, Kind};
 use crate::reference::Name;
 use crate::store::{NewImage, StoredImage};
 

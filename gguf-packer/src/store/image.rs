@@ -13,8 +13,8 @@ use record::Record;
 
 use super::{Layer, Store, disk};
 use crate::Error;
+use crate::attached::Attached;
 use crate::digest::Digest;
-use crate::provenance::Attached;
 use crate::reference::Name;
 
 /// An image to store. All of its layers are there already.

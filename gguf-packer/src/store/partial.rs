@@ -8,10 +8,21 @@ use std::path::PathBuf;
 use fs4::FileExt;
 
 use super::hashing::{self, Lane};
-use super::receive::Receiver;
 use super::{Store, disk, gate, lock_file};
 use crate::Error;
 use crate::digest::Digest;
+
+/// Takes bytes that arrive in pieces.
+pub trait Receiver {
+    /// How many bytes are here: the next one to write is the one after them.
+    fn received(&self) -> u64;
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When they cannot be right, or the store cannot be written.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Error>;
+}
 
 /// The folder of one download.
 pub(crate) struct Partial {

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 
 use super::compression::Compression;
-use super::partial::Partial;
+use super::partial::{Partial, Receiver};
 use super::unpack::{self, Failure, Pieces, Place, Unpacked};
 use super::{Layer, Store, disk, layer};
 use crate::Error;
@@ -19,18 +19,6 @@ const QUEUE: usize = 8;
 
 /// Bytes that are read at once.
 const PIECE: usize = 256 << 10;
-
-/// Takes bytes that arrive in pieces.
-pub trait Receiver {
-    /// How many bytes are here: the next one to write is the one after them.
-    fn received(&self) -> u64;
-
-    /// Takes the next bytes.
-    ///
-    /// # Errors
-    /// When they cannot be right, or the store cannot be written.
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error>;
-}
 
 /// Takes a layer.
 pub struct LayerReceiver {

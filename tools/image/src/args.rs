@@ -36,7 +36,7 @@ pub struct Build {
     pub(super) push: bool,
     /// oci:FILE: write an archive, not to the engine
     /// dir:FOLDER: write only the distribution, into a folder
-    #[arg(long, value_name = "oci:FILE|dir:FOLDER", value_parser = output, verbatim_doc_comment)]
+    #[arg(long, value_name = "oci:FILE|dir:FOLDER", verbatim_doc_comment)]
     pub(super) output: Option<Output>,
     /// Attach the provenance
     #[arg(long)]
@@ -138,17 +138,6 @@ impl Build {
                 Error::usage("--cache registry does not know where").hint("--registry HOST/OWNER")
             ),
         }
-    }
-}
-
-/// Where an image goes that is neither loaded nor pushed: `oci:FILE`, or `dir:FOLDER` for its distribution alone.
-pub(super) fn output(text: &str) -> Result<Output> {
-    match text.split_once(':').filter(|(_, path)| !path.is_empty()) {
-        Some(("oci", file)) => Ok(Output::Archive(std::path::absolute(file)?)),
-        Some(("dir", dir)) => Ok(Output::Folder(std::path::absolute(dir)?)),
-        _ => bail!(
-            Error::usage("no place").hint("--output oci:image.tar").hint("--output dir:folder")
-        ),
     }
 }
 

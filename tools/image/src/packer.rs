@@ -7,10 +7,10 @@ use anyhow::{Result, ensure};
 use clap::Subcommand;
 use llama_src::sh::Cmd;
 
+use super::base;
 use super::engine::Engine;
 use super::labels::{self, Facts};
 use super::plan::{self, Output};
-use super::{args, base};
 use product::args::path;
 use product::manifest::Manifest;
 use product::variant::PACKER as NAME;
@@ -56,7 +56,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", default_value = LOCAL)]
     tag: String,
     /// oci:FILE: write an archive, not to the engine
-    #[arg(long, value_name = "oci:FILE", value_parser = args::output)]
+    #[arg(long, value_name = "oci:FILE")]
     output: Option<Output>,
     /// Attach the provenance
     #[arg(long)]
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     fn parsed(words: &str) -> Args {
-        let build = args::tests::build(words).unwrap();
+        let build = crate::args::tests::build(words).unwrap();
         let Some(Build::Packer(args)) = build.packer else { panic!("{words}") };
         args
     }
@@ -169,10 +169,10 @@ mod tests {
     #[test]
     fn it_is_made_of_a_distribution() {
         for words in ["gguf-packer --no-cache", "gguf-packer --from-dist /d --arch 90"] {
-            assert!(args::tests::build(words).is_err(), "{words}");
+            assert!(crate::args::tests::build(words).is_err(), "{words}");
         }
         for words in ["--from-dist /d gguf-packer", "cpu gguf-packer", ""] {
-            assert!(args::tests::build(words).is_err(), "{words}");
+            assert!(crate::args::tests::build(words).is_err(), "{words}");
         }
     }
 

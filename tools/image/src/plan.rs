@@ -3,7 +3,10 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
+use anyhow::{Result, bail};
+use llama_src::Error;
 use llama_src::sh::Cmd;
 
 use super::labels::{self, Facts};
@@ -24,6 +27,21 @@ pub(super) enum Output {
     Archive(PathBuf),
     /// Only the distribution in it, as files in a folder.
     Folder(PathBuf),
+}
+
+impl FromStr for Output {
+    type Err = anyhow::Error;
+
+    /// One that is neither loaded nor pushed: `oci:FILE`, or `dir:FOLDER` for its distribution alone.
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once(':').filter(|(_, path)| !path.is_empty()) {
+            Some(("oci", file)) => Ok(Self::Archive(std::path::absolute(file)?)),
+            Some(("dir", dir)) => Ok(Self::Folder(std::path::absolute(dir)?)),
+            _ => bail!(
+                Error::usage("no place").hint("--output oci:image.tar").hint("--output dir:folder")
+            ),
+        }
+    }
 }
 
 /// Where layers are kept from one build to the next.

@@ -20,7 +20,7 @@ use crate::store::disk;
 use crate::web::begins_at;
 
 use super::proof::{Hashes, Proof};
-use super::web::{Answer, Ask, Patience, TRIES, Web};
+use crate::executor::web::{Answer, Ask, Patience, TRIES, Web};
 
 /// What is wanted.
 pub(super) struct Wanted<'a> {

@@ -11,9 +11,9 @@ use crate::executor::Folder;
 use crate::executor::copy::files::{Files, is_folder};
 use crate::executor::copy::path;
 use crate::executor::output::Output;
-use crate::executor::process::{self, stopped};
 use crate::executor::run::{Run, Teller, key};
 use crate::plan::Git;
+use crate::process::{self, stopped};
 use crate::tree::{Entry, Kind};
 
 use super::local::Disk;
@@ -34,7 +34,7 @@ pub(in crate::executor) fn load(
     teller.took(&commit);
     let key = key("git", &(wanted, &commit));
     if let Some(entries) = run.remembered::<Vec<Entry>>(&key) {
-        if entries.iter().all(|entry| super::has_content(run, entry)) {
+        if entries.iter().all(|entry| run.has_content(entry)) {
             return Ok(Output { workdir: String::new(), ..Output::files(tree(&entries), true) });
         }
     }

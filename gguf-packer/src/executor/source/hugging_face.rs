@@ -19,8 +19,8 @@ use crate::tree::Entry;
 
 use super::download::{Got, Wanted, download};
 use super::proof::Proof;
-use super::web::{Ask, Patience};
 use super::{file_entry, tree};
+use crate::executor::web::{Ask, Patience};
 
 /// Files of a repository at the same time.
 const FILES: usize = 4;
@@ -66,7 +66,7 @@ fn at(
     teller.took(&commit);
     let key = key("hugging-face", &(&wanted.repository, &commit, &wanted.folder, &wanted.exclude));
     if let Some(entries) = run.remembered::<Vec<Entry>>(&key) {
-        if entries.iter().all(|entry| super::has_content(run, entry)) {
+        if entries.iter().all(|entry| run.has_content(entry)) {
             return Ok(output(&entries, true));
         }
     }

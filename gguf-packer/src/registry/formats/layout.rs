@@ -5,15 +5,17 @@ use std::io;
 use super::{Read, compose, unpacked};
 use crate::Error;
 use crate::digest::Digest;
-use crate::image::layout::Content;
 use crate::image::manifest::Descriptor;
 use crate::reference::Name;
 use crate::registry::manifest::Manifest;
 use crate::store::{Compression, Store};
 use crate::tree::Entry;
 
+/// The content of a file, and how many bytes it has.
+pub(crate) type Opened = (Box<dyn io::Read>, u64);
+
 /// Opens a content of the layout.
-type Open<'a> = &'a dyn Fn(&Digest) -> Result<Content, Error>;
+type Open<'a> = &'a dyn Fn(&Digest) -> Result<Opened, Error>;
 
 /// Stores the model with this manifest and config under `names`. Says which image it is; none when it is an image
 /// already.

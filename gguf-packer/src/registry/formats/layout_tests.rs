@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::artifact_tests::{files, store};
 use crate::artifact::{Artifact, Format};
 use crate::digest::Digest;
-use crate::image::layout::{self, Format as Kind, Item, Saved};
+use crate::layout::{self, Format as Kind, Item, Saved};
 use crate::reference::Name;
 use crate::registry::tests::{Bench, model};
 use crate::store::StoredImage;

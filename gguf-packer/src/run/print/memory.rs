@@ -2,7 +2,7 @@
 //! for one, and llama-server's prompt cache.
 
 use crate::Error;
-use crate::estimate::PromptCache;
+use crate::image::command::PromptCache;
 
 const GIB: u64 = 1 << 30;
 

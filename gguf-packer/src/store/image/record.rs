@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::NewImage;
 use crate::Error;
+use crate::attached::Attached;
 use crate::digest::Digest;
-use crate::provenance::Attached;
 use crate::reference::Name;
 use crate::store::Layer;
 

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use llama_src::Error;
 
-use super::{archive, packer};
+use super::archive;
 use product::manifest::{self, Manifest};
+use product::variant::PACKER;
 
 /// What the archive of a distribution is called, without its ending, and the folder in it.
 pub fn stem(version: &str, folder: &str) -> String {
-    match folder.strip_prefix(packer::NAME) {
-        Some(target) => format!("{}-{version}{target}", packer::NAME),
+    match folder.strip_prefix(PACKER) {
+        Some(target) => format!("{}-{version}{target}", PACKER),
         None => format!("llama-server-{version}-{folder}"),
     }
 }

@@ -1,7 +1,7 @@
 //! llama-server's cache of prompts in the memory of the host. It fills while the server works, so no plan of a start
 //! counts it.
 
-use crate::image::command::last_value;
+use super::last_value;
 
 /// Its options.
 const NAMES: [&str; 2] = ["-cram", "--cache-ram"];
@@ -33,7 +33,7 @@ impl PromptCache {
     }
 
     /// The line below the table.
-    pub(super) fn line(self) -> String {
+    pub(crate) fn line(self) -> String {
         match self {
             Self::UpTo(0) => "PROMPT CACHE: none".to_owned(),
             Self::UpTo(mib) => {

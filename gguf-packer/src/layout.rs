@@ -9,7 +9,6 @@ mod source;
 mod write;
 
 pub use read::{Loaded, load};
-pub(crate) use source::Content;
 pub(crate) use write::images_alone;
 pub use write::{Item, Saved, save, write_archive};
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::Error;
 use crate::digest::Digest;
 use crate::image::path;
+use crate::registry::Opened;
 use crate::store::{Compression, Store, TempFolder};
 
 /// Bytes of a document; an index of a registry has at most 4 MiB.
@@ -35,9 +36,6 @@ pub(super) enum Source {
         _unpacked: Option<TempFolder>,
     },
 }
-
-/// The content of a file, and how many bytes it has.
-pub(crate) type Content = (Box<dyn Read>, u64);
 
 /// Where an entry's content lies.
 #[derive(Debug, Clone)]
@@ -89,7 +87,7 @@ impl Source {
     }
 
     /// The content of a file with its size, when it is there.
-    pub(super) fn content(&self, name: &str) -> Result<Option<Content>, Error> {
+    pub(super) fn content(&self, name: &str) -> Result<Option<Opened>, Error> {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(name);
