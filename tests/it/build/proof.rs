@@ -63,7 +63,7 @@ fn an_old_node_is_told_before_anything_is_compiled(clone: &Path, target: &Path) 
     let said = run(&["xtask", "doctor", "--features", "native"]).output();
     let said = String::from_utf8(said.stdout).unwrap();
     assert!(
-        said.contains("node is 18.19.1, but 20.19 is required\n    in a clone of this"),
+        said.contains("node is 18.19.1, but 20.19 or 22.12 is required\n    in a clone of this"),
         "{said}"
     );
 }
