@@ -1,22 +1,45 @@
 //! The features of `llama-sys` and `llama-server-bin` are those of `llama-build/src/feature.rs`: names, what each
 //! switches on, defaults and comments. `check --fix` writes them between two marks in each `Cargo.toml`.
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use llama_build::Feature;
 use llama_build::feature::{DefaultIn, FeatureRow};
 
 use super::written::{self, Written};
 
+const SYS: &str = "llama-sys/Cargo.toml";
+const SERVER_BIN: &str = "llama-server-bin/Cargo.toml";
+
 /// A feature of `Cargo.toml`: its name, what it switches on, and what stands above it.
 type Entry = (&'static str, Vec<String>, Option<String>);
+
+/// Fails when a `Cargo.toml` has other features than the table.
+pub(super) fn check() -> Result<()> {
+    written::check(&files()?)?;
+    let mut wrong = strays(SYS, &written::read(SYS)?, &of_sys(), &[])?;
+    wrong.extend(strays(SERVER_BIN, &written::read(SERVER_BIN)?, &of_server_bin(), &["build"])?);
+    if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+}
 
 /// Both files, with the features of the table between their marks.
 pub(super) fn files() -> Result<Vec<Written>> {
     let of = |file: &str, entries: &[Entry]| {
         written::between(file, ["# <features>", "# </features>"], &lines(entries))
     };
-    let sys = of("llama-sys/Cargo.toml", &of_sys());
-    [sys, of("llama-server-bin/Cargo.toml", &of_server_bin())].into_iter().collect()
+    [of(SYS, &of_sys()), of(SERVER_BIN, &of_server_bin())].into_iter().collect()
+}
+
+/// Features that stand beside the marks in `text`, but those that are the crate's `own`.
+fn strays(file: &str, text: &str, entries: &[Entry], own: &[&str]) -> Result<Vec<String>> {
+    let manifest: toml::Table = text.parse().with_context(|| format!("{file} is not TOML"))?;
+    let features = manifest.get("features").and_then(toml::Value::as_table);
+    let features = features.with_context(|| format!("no features in {file}"))?;
+    let known = |name: &str| entries.iter().any(|entry| entry.0 == name) || own.contains(&name);
+    let more = features.keys().filter(|name| !known(name));
+    let told = |name: &String| {
+        format!("{file} has the feature `{name}`, llama-build/src/feature.rs has not")
+    };
+    Ok(more.map(told).collect())
 }
 
 /// The table of features in the documentation.
@@ -90,6 +113,16 @@ mod tests {
         assert_eq!(
             lines(&entries),
             "default = [\"a\"]\n\n# --- parts ---\n# First.\na = []\n# Second.\nb = [\"a\", \"y/z\"]\n"
+        );
+    }
+
+    #[test]
+    fn a_feature_beside_the_marks_is_told() {
+        let text = "[features]\ndefault = []\nown = []\nc = []\n";
+        let entries = [("default", Vec::new(), None)];
+        assert_eq!(
+            strays("x/Cargo.toml", text, &entries, &["own"]).unwrap(),
+            ["x/Cargo.toml has the feature `c`, llama-build/src/feature.rs has not"]
         );
     }
 
