@@ -1,5 +1,4 @@
-//! `cargo xtask`: one word, one function or one tool. Read before adding a dependency: `cargo xtask serve` is the first
-//! thing that a new user waits for, and it compiles this.
+//! `cargo xtask`: one word, one function or one tool.
 
 mod args;
 mod doctor;
@@ -13,8 +12,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use llama_src::Error;
 use llama_src::sh::Cmd;
-use workspace::screen;
-use workspace::tools;
+use workspace::{screen, tools};
 
 fn main() -> ExitCode {
     tools::main(|| {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use llama_build::packages::Manager;
 use llama_build::requirement::Requirement;
 use llama_build::toolchain::{self, Finding};
@@ -70,7 +70,7 @@ fn settle(yes: bool, look: impl Fn() -> Vec<Finding>) -> Result<()> {
         }
         return Ok(());
     }
-    installed?;
+    installed.context(error)?;
     let findings = look();
     let missing: Vec<&Finding> = findings.iter().filter(|found| found.result.is_err()).collect();
     let missing = required(&missing);
