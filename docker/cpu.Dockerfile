@@ -17,10 +17,9 @@ RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/
 # Behind a proxy with certificates of its own: --secret id=ca,src=FILE
 FROM toolchain AS build
 ARG TARGETARCH BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
-WORKDIR /checkout
 RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
-    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --variant cpu \
+    cd /checkout && CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --variant cpu \
     --out /out
 
 FROM scratch AS dist
@@ -29,12 +28,10 @@ COPY --from=build /out/cpu-*/ /
 FROM ${BASE_IMAGE} AS system
 # What else the image shall have, such as curl; `minimal` gets the programs and libraries of these packages only.
 ARG EXTRA_PACKAGES=
-RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
-    --mount=type=tmpfs,target=/var/log \
+RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists --mount=type=tmpfs,target=/var/log \
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
     ca-certificates libgomp1 libssl3t64 libstdc++6 $EXTRA_PACKAGES \
-    && groupadd --gid 10001 llama \
-    && SOURCE_DATE_EPOCH=86400 useradd --uid 10001 --gid llama --home-dir /data --no-log-init --shell /bin/bash llama \
+    && SOURCE_DATE_EPOCH=86400 useradd --uid 10001 --user-group --home-dir /data --no-log-init --shell /bin/bash llama \
     && install -d /app /models && install -d -o llama -g 0 -m 1777 /data /data/cache
 
 # Debian's files that the programs open, with what scanners read about their packages, and their licences.
@@ -54,15 +51,12 @@ COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
 ARG BUILD_VERSION BUILD_COMMIT
 LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
     llama-server.variant=cpu
-ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
-    LLAMA_SERVER_NEEDS_MODEL=1 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+ENV HOME=/data PATH=$PATH:/app/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+    LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 LLAMA_CACHE=/data/cache LLAMA_SERVER_NEEDS_MODEL=1 LLAMA_SERVER_SANDBOX=1
 EXPOSE 8080
-ENV LLAMA_SERVER_SANDBOX=1 PATH=$PATH:/app/bin
-STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
 ENTRYPOINT ["/app/bin/llama-server"]
-CMD []
 
 FROM system AS runtime
 COPY --from=dist /llama-server /llama-healthcheck /ggml-rpc-server /libllama*.so /libmtmd.so /libggml.so /libggml-base.so /libggml-cpu-*.so /libggml-rpc.so /app/
@@ -72,12 +66,10 @@ COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
 ARG BUILD_VERSION BUILD_COMMIT
 LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
     llama-server.variant=cpu
-ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
-    LLAMA_SERVER_COMMANDS=1 LLAMA_SERVER_NEEDS_MODEL=1
+ENV HOME=/data PATH=$PATH:/app/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+    LLAMA_SERVER_COMMANDS=1 \
+    LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 LLAMA_CACHE=/data/cache LLAMA_SERVER_NEEDS_MODEL=1 LLAMA_SERVER_SANDBOX=1
 EXPOSE 8080
-ENV LLAMA_SERVER_SANDBOX=1 PATH=$PATH:/app/bin
-STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
 ENTRYPOINT ["/app/bin/llama-server"]
-CMD []

@@ -28,11 +28,10 @@ FROM toolchain AS build
 # Architectures as CMake takes them; upstream's list when empty.
 ARG TOOLKIT ARCHITECTURES
 ARG TARGETARCH BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
-WORKDIR /checkout
 RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     --mount=type=bind,from=toolkit,source=/usr/local/cuda,target=/usr/local/cuda \
-    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --variant cuda \
+    cd /checkout && CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --variant cuda \
     --toolkit "$TOOLKIT" ${ARCHITECTURES:+--arch "$ARCHITECTURES"} \
     --out /out
 
@@ -42,12 +41,10 @@ COPY --from=build /out/cuda-*/ /
 FROM ${BASE_IMAGE} AS system
 # What else the image shall have, such as curl; `minimal` gets the programs and libraries of these packages only.
 ARG EXTRA_PACKAGES=
-RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
-    --mount=type=tmpfs,target=/var/log \
+RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists --mount=type=tmpfs,target=/var/log \
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
     ca-certificates libgomp1 libssl3t64 libstdc++6 $EXTRA_PACKAGES \
-    && groupadd --gid 10001 llama \
-    && SOURCE_DATE_EPOCH=86400 useradd --uid 10001 --gid llama --home-dir /data --no-log-init --shell /bin/bash llama \
+    && SOURCE_DATE_EPOCH=86400 useradd --uid 10001 --user-group --home-dir /data --no-log-init --shell /bin/bash llama \
     && install -d /app /models && install -d -o llama -g 0 -m 1777 /data /data/cache
 
 # Debian's files that the programs open, with what scanners read about their packages, and their licences.
@@ -69,18 +66,14 @@ COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
 ARG BUILD_VERSION BUILD_COMMIT
 LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
     llama-server.variant=cuda
-ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
-    LLAMA_SERVER_NEEDS_MODEL=1 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 # The first CUDA whose driver can read the code in the backend: 12.4 for toolkit 12.8.
 ARG MINIMUM_CUDA=13.0
-ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility NVIDIA_REQUIRE_CUDA="cuda>=$MINIMUM_CUDA"
+ENV HOME=/data PATH=$PATH:/app/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+    LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 LLAMA_CACHE=/data/cache LLAMA_SERVER_NEEDS_MODEL=1 LLAMA_SERVER_SANDBOX=1 NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility NVIDIA_REQUIRE_CUDA="cuda>=$MINIMUM_CUDA"
 EXPOSE 8080
-ENV LLAMA_SERVER_SANDBOX=1 PATH=$PATH:/app/bin
-STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
 ENTRYPOINT ["/app/bin/llama-server"]
-CMD []
 
 FROM system AS runtime
 COPY --from=dist /lib*.so.* /app/
@@ -92,15 +85,12 @@ COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
 ARG BUILD_VERSION BUILD_COMMIT
 LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
     llama-server.variant=cuda
-ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
-    LLAMA_SERVER_COMMANDS=1 LLAMA_SERVER_NEEDS_MODEL=1
 # The first CUDA whose driver can read the code in the backend: 12.4 for toolkit 12.8.
 ARG MINIMUM_CUDA=13.0
-ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility NVIDIA_REQUIRE_CUDA="cuda>=$MINIMUM_CUDA"
+ENV HOME=/data PATH=$PATH:/app/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+    LLAMA_SERVER_COMMANDS=1 \
+    LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 LLAMA_CACHE=/data/cache LLAMA_SERVER_NEEDS_MODEL=1 LLAMA_SERVER_SANDBOX=1 NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility NVIDIA_REQUIRE_CUDA="cuda>=$MINIMUM_CUDA"
 EXPOSE 8080
-ENV LLAMA_SERVER_SANDBOX=1 PATH=$PATH:/app/bin
-STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
 ENTRYPOINT ["/app/bin/llama-server"]
-CMD []

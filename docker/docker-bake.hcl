@@ -1,24 +1,18 @@
 # docker buildx bake -f docker/docker-bake.hcl [cpu|cpu-minimal|…|default|all|minimal|gguf-packer]
 # From a finished distribution: --set cpu.contexts.dist=dist/cpu-x86_64-unknown-linux-gnu
+# On another base: --set '*.args.BASE_IMAGE=NAME'
 # `cargo xtask image build` passes more: labels, caches, outputs. Values come from the environment.
 variable "REGISTRY" { default = "" }
 variable "BUILD_VERSION" { default = "" }
 variable "BUILD_COMMIT" { default = "" }
 variable "BUILD_TIMESTAMP" { default = "" }
 variable "BUILD_BRANCH" { default = "" }
-variable "BASE_IMAGE" { default = "" }
-variable "RUST_IMAGE" { default = "" }
 
 function "tags" {
   params = [name, suffix]
   result = [for version in BUILD_VERSION == "" ? ["local"] : ["latest", BUILD_VERSION] :
     "${REGISTRY == "" ? "" : "${REGISTRY}/"}${name}:${version}${suffix}"]
 }
-# An argument that is null is the Dockerfile's own.
-target "bases" {
-  args = { BASE_IMAGE = BASE_IMAGE == "" ? null : BASE_IMAGE, RUST_IMAGE = RUST_IMAGE == "" ? null : RUST_IMAGE }
-}
-
 # From tools/product/src/variant/rows.rs: `cargo xtask check --fix` writes it.
 # <variants>
 function "variants" {
@@ -42,7 +36,6 @@ group "minimal" { targets = formatlist("%s-minimal", variants()) }
 target "image" {
   matrix     = { variant = variants(), suffix = ["", "-minimal"] }
   name       = "${variant}${suffix}"
-  inherits   = ["bases"]
   dockerfile = "docker/${variant}.Dockerfile"
   target     = suffix == "" ? "runtime" : "minimal"
   platforms  = lookup(platforms_of(), variant, [])
@@ -52,7 +45,6 @@ target "image" {
 
 # The frontend of `docker build` for models. A finished program: --set gguf-packer.contexts.packer=target/release
 target "gguf-packer" {
-  inherits   = ["bases"]
   dockerfile = "docker/gguf-packer.Dockerfile"
   platforms  = platforms()
   tags       = tags("gguf-packer", "")

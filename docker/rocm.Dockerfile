@@ -27,12 +27,11 @@ FROM toolchain AS build
 # Architectures as CMake takes them; upstream's list when empty.
 ARG TOOLKIT ARCHITECTURES
 ARG TARGETARCH BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
-WORKDIR /checkout
 RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     --mount=type=bind,from=toolkit,source=/opt/rocm,target=/opt/rocm \
     --mount=type=bind,from=toolkit,source=/var/lib/dpkg,target=/var/lib/dpkg \
-    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --variant rocm \
+    cd /checkout && CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --variant rocm \
     --toolkit "$TOOLKIT" ${ARCHITECTURES:+--arch "$ARCHITECTURES"} \
     --out /out
 
@@ -42,12 +41,10 @@ COPY --from=build /out/rocm-*/ /
 FROM ${BASE_IMAGE} AS system
 # What else the image shall have, such as curl; `minimal` gets the programs and libraries of these packages only.
 ARG EXTRA_PACKAGES=
-RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists \
-    --mount=type=tmpfs,target=/var/log \
+RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/lists --mount=type=tmpfs,target=/var/log \
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
     ca-certificates libgomp1 libssl3t64 libstdc++6 $EXTRA_PACKAGES \
-    && groupadd --gid 10001 llama \
-    && SOURCE_DATE_EPOCH=86400 useradd --uid 10001 --gid llama --home-dir /data --no-log-init --shell /bin/bash llama \
+    && SOURCE_DATE_EPOCH=86400 useradd --uid 10001 --user-group --home-dir /data --no-log-init --shell /bin/bash llama \
     && install -d /app /models && install -d -o llama -g 0 -m 1777 /data /data/cache
 
 # Debian's files that the programs open, with what scanners read about their packages, and their licences.
@@ -71,15 +68,12 @@ COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
 ARG BUILD_VERSION BUILD_COMMIT
 LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
     llama-server.variant=rocm
-ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
-    LLAMA_SERVER_NEEDS_MODEL=1 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+ENV HOME=/data PATH=$PATH:/app/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+    LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 LLAMA_CACHE=/data/cache LLAMA_SERVER_NEEDS_MODEL=1 LLAMA_SERVER_SANDBOX=1
 EXPOSE 8080
-ENV LLAMA_SERVER_SANDBOX=1 PATH=$PATH:/app/bin
-STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
 ENTRYPOINT ["/app/bin/llama-server"]
-CMD []
 
 FROM system AS runtime
 COPY --from=dist /lib*.so.* /app/
@@ -93,12 +87,10 @@ COPY --from=dist /sbom.spdx.json /version.json /vex.openvex.json /app/
 ARG BUILD_VERSION BUILD_COMMIT
 LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image.revision="$BUILD_COMMIT" \
     llama-server.variant=rocm
-ENV HOME=/data LLAMA_CACHE=/data/cache LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 \
-    LLAMA_SERVER_COMMANDS=1 LLAMA_SERVER_NEEDS_MODEL=1
+ENV HOME=/data PATH=$PATH:/app/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+    LLAMA_SERVER_COMMANDS=1 \
+    LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 LLAMA_CACHE=/data/cache LLAMA_SERVER_NEEDS_MODEL=1 LLAMA_SERVER_SANDBOX=1
 EXPOSE 8080
-ENV LLAMA_SERVER_SANDBOX=1 PATH=$PATH:/app/bin
-STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
 ENTRYPOINT ["/app/bin/llama-server"]
-CMD []

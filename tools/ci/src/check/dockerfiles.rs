@@ -76,10 +76,9 @@ fn environment(image: &Image) -> String {
     let variables = image.environment.iter().map(|(name, value)| {
         let quote = if value.contains('>') { "\"" } else { "" };
         let value = value.replace("{minimum_cuda}", "$MINIMUM_CUDA");
-        format!(" {name}={quote}{value}{quote}")
+        format!("{name}={quote}{value}{quote}")
     });
-    let variables: String = variables.collect();
-    if variables.is_empty() { variables } else { format!("ENV{variables}") }
+    variables.collect::<Vec<String>>().join(" ")
 }
 
 /// The Dockerfile of `variant`.
@@ -187,8 +186,7 @@ RUN apt-get install npm {toolchain_packages} /usr/{bin,lib} -I{} \\
 [minimal] FROM scratch AS minimal
 [runtime] FROM system AS runtime
 [rocm vulkan] COPY /lib{backend}.so /app/
-{environment}
-CMD [\"serve\"]
+ENV HOME=/data {environment}
 ";
 
     #[test]
@@ -200,10 +198,10 @@ RUN apt-get install npm /usr/{bin,lib} -I{} \\
     --variant cpu
 
 FROM scratch AS minimal
-CMD [\"serve\"]
+ENV HOME=/data
 
 FROM system AS runtime
-CMD [\"serve\"]
+ENV HOME=/data
 ";
         assert_eq!(write(SMALL, Variant::Cpu).unwrap(), cpu);
         let rocm = "\
@@ -217,11 +215,11 @@ RUN apt-get install npm patchelf /usr/{bin,lib} -I{} \\
 
 FROM scratch AS minimal
 COPY /libggml-hip.so /app/
-CMD [\"serve\"]
+ENV HOME=/data
 
 FROM system AS runtime
 COPY /libggml-hip.so /app/
-CMD [\"serve\"]
+ENV HOME=/data
 ";
         assert_eq!(write(SMALL, Variant::Rocm).unwrap(), rocm);
     }
