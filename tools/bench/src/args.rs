@@ -35,6 +35,8 @@ impl Cli {
 pub struct Args {
     /// build: time, CPU time and memory of builds, next to those of
     ///   upstream's Dockerfile
+    /// images: time of the images from a clone, without caches; needs a
+    ///   Docker engine
     /// size: bytes of the server and its libraries
     /// start: time from the start of the server until it is ready
     /// run: tokens each second: prompts, generation, many streams
@@ -58,11 +60,8 @@ pub struct Args {
     json: Option<PathBuf>,
     /// The variant
     #[arg(long, value_name = "NAME", default_value = "cpu", value_parser = variant(|_| true),
-          help_heading = "With build")]
+          help_heading = "With build and images")]
     pub(crate) variant: Variant,
-    /// Build both images too; needs a Docker engine
-    #[arg(long, help_heading = "With build")]
-    pub(crate) images: bool,
     /// Our image, or its archive
     #[arg(long, value_name = "NAME", help_heading = "With size")]
     pub(crate) image: Option<String>,
@@ -93,6 +92,7 @@ pub struct Args {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Word {
     Build,
+    Images,
     Size,
     Start,
     Run,
@@ -141,7 +141,7 @@ pub(crate) mod tests {
     fn words_that_mean_nothing_are_refused() {
         for (words, message) in [
             ("", "<WORD>..."),
-            ("speed", "[possible values: build, size, start, run]"),
+            ("speed", "[possible values: build, images, size, start, run]"),
             ("run report", "invalid value 'report'"),
             ("run --check", "unexpected argument '--check'"),
             ("report --quick", "unexpected argument '--quick'"),

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use llama_src::sh::Cmd;
@@ -86,7 +87,30 @@ pub(crate) fn run(args: &Args, journal: &mut Journal, screen: &mut Screen) -> Re
     if args.variant == Variant::Cpu {
         measure("one line changed", 1, &sides, &|way| builder.build_changed(way))?;
     }
-    if args.images { images(args, &builder, journal, screen) } else { Ok(()) }
+    Ok(())
+}
+
+/// Both images from their clones, without what the engine has kept, also by `--mount=type=cache`.
+pub(crate) fn images(args: &Args, journal: &mut Journal, screen: &mut Screen) -> Result<()> {
+    let builder = Builder::prepare(args.variant, screen)?;
+    let base = cargo::cargo("xtask").args(["image", "base"]).read()?;
+    screen.step("building images");
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let build = |dir: &Path, file: String| {
+        let cmd = Cmd::new("docker").args(["buildx", "build", "--no-cache", "--file", &file]);
+        let empty = format!("BUILDKIT_CACHE_MOUNT_NS=bench-{seconds}");
+        cmd.arg("--build-arg").arg(empty).dir(dir)
+    };
+    let ours = build(&cargo::root(), format!("docker/{}.Dockerfile", args.variant));
+    let ours = ours.arg("--build-arg").arg(format!("BASE_IMAGE={base}")).arg(".");
+    let theirs = build(&builder.tree, format!(".devops/{}.Dockerfile", args.variant));
+    let theirs = theirs.args(["--target", "server", "."]);
+    let cases = vec![(format!("{} image, time", args.variant), Unit::Seconds)];
+    let series = Series { part: Part::Build, cases, rounds: 1 };
+    let sides = [("ours, image".to_owned(), ours), (UPSTREAM.to_owned(), theirs)];
+    journal.measure(&series, &sides, |cmd| {
+        Ok(vec![usage::measure(cmd, &builder.folder.join("image.log"), |_| ())?.wall])
+    })
 }
 
 /// Upstream's build for the other words, made where there is no whole one of the pinned release.
@@ -197,29 +221,6 @@ impl Builder {
         fs::write(&path, original).with_context(failed)?;
         result
     }
-}
-
-/// Both images from their clones, without the engine's cache.
-fn images(
-    args: &Args,
-    builder: &Builder,
-    journal: &mut Journal,
-    screen: &mut Screen,
-) -> Result<()> {
-    screen.step("building images");
-    let build = |dir: &Path, file: String| {
-        let cmd = Cmd::new("docker").args(["buildx", "build", "--no-cache", "--file", &file]);
-        cmd.dir(dir)
-    };
-    let ours = build(&cargo::root(), format!("docker/{}.Dockerfile", args.variant)).arg(".");
-    let theirs = build(&builder.tree, format!(".devops/{}.Dockerfile", args.variant));
-    let theirs = theirs.args(["--target", "server", "."]);
-    let cases = vec![(format!("{} image, time", args.variant), Unit::Seconds)];
-    let series = Series { part: Part::Build, cases, rounds: 1 };
-    let sides = [("ours, image".to_owned(), ours), (UPSTREAM.to_owned(), theirs)];
-    journal.measure(&series, &sides, |cmd| {
-        Ok(vec![usage::measure(cmd, &builder.folder.join("image.log"), |_| ())?.wall])
-    })
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

@@ -46,13 +46,14 @@ fn folder() -> PathBuf {
 fn run(args: &Args) -> Result<()> {
     std::fs::create_dir_all(folder())?;
     let mut screen = Screen::new();
-    // What `build` measures it makes itself: a finished distribution has no part in it.
-    let only_builds = args.words.iter().all(|word| *word == Word::Build);
-    if args.words.first() != Some(&Word::Build) && !args.names_official() {
+    let first = args.words.iter().find(|word| **word != Word::Images);
+    if first.is_some_and(|word| *word != Word::Build) && !args.names_official() {
         build::keep_official(&mut screen)?;
     }
     let mut sides = compared(args, &mut screen)?;
     let (ours, others) = sides.split_at(1);
+    // What these measure they make themselves: a finished distribution has no part in it.
+    let only_builds = args.words.iter().all(|word| matches!(word, Word::Build | Word::Images));
     let told = [if only_builds { &[] } else { ours }, others].concat();
     let results = Results::new(machine::read(), &told, args.quick)?;
     let mut journal = Journal::new(args.json(), results);
@@ -63,6 +64,7 @@ fn run(args: &Args) -> Result<()> {
                 // The words after it measure what it has made.
                 sides = compared(args, &mut screen)?;
             }
+            Word::Images => build::images(args, &mut journal, &mut screen)?,
             Word::Size => size::run(args, &mut journal, &mut screen)?,
             Word::Start => start::run(args, &sides, &mut journal, &mut screen)?,
             Word::Run => speed::run(args, &sides, &mut journal, &mut screen)?,

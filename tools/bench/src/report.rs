@@ -27,6 +27,7 @@ in one run. `cargo xtask bench report` makes this page of `bench/results` and `d
 
 ```
 cargo xtask bench build                        # hours; --quick: each build once
+cargo xtask bench images                       # from a clone, without caches; needs a Docker engine
 cargo xtask bench start size run               # after `cargo xtask dist`; builds upstream's too
 cargo xtask bench start size run --quick       # drafts, in minutes
 cargo xtask bench run --with xllamacpp         # other engines too
@@ -41,6 +42,8 @@ if samples of the two sides overlap. A side that fails says so and leaves the ot
 * `build` runs the commands of upstream's Dockerfile, which build every program, without a compiler cache. `ours, dist`
   is `cargo xtask dist`: the server with every CPU variant. `ours, cargo` is `cargo build --release`: the server for AVX2.
   CPU time is that of all processes, memory the most that they had at one time.
+* `images` builds our image and upstream's with all that they need: packages, web page, server. The engine keeps what our
+  Dockerfile caches until `docker builder prune --filter type=exec.cachemount`.
 * `--cpu NAME` measures both sides with that CPU variant. On processors with AMX, GCC 12 compiles upstream's best variant
   to code that ends with SIGILL; ours has a patch (`0005`).
 * `size` counts the programs and libraries that the image of the server has.
