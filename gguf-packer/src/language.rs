@@ -16,6 +16,7 @@ mod keyword;
 mod lexer;
 pub mod lint;
 mod list;
+pub(crate) mod mode;
 mod model;
 pub mod outline;
 mod redacted;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::Error;
 use crate::digest::Digest;
 use crate::language::ignore::Ignore;
+use crate::language::mode::Mode;
 use crate::plan::{self, Part, Placed};
 use crate::tree::{Entry, Kind, Tree};
 
 use super::backend::Build;
 use super::copy::files::{Files, folder_entry};
-use super::copy::mode::Mode;
 use super::copy::place::{Item, Place};
 use super::copy::select::{Match, select, walk};
 use super::copy::{owner, path};

@@ -2,6 +2,7 @@
 
 use super::call::{Call, Notes, Value};
 use super::instruction::{Add, AddSource, Cat, Copy, Instruction, Origin, Placing};
+use super::mode::Mode;
 
 pub(super) fn add(call: &Call<'_>, notes: &mut Notes<'_>) -> Instruction {
     let sources: Vec<AddSource> =
@@ -133,7 +134,7 @@ fn check_sum(value: &Value, sources: &[AddSource], notes: &mut Notes<'_>) {
 }
 
 fn placing(call: &Call<'_>, notes: &mut Notes<'_>) -> Placing {
-    if let Some(value) = call.flag("chmod").filter(|value| !is_mode(&value.text)) {
+    if let Some(value) = call.flag("chmod").filter(|value| Mode::parse(&value.text).is_err()) {
         let what = format!("invalid mode `{}`", value.text);
         notes.problem(value.at, what, "--chmod=644 or --chmod=u=rw,go=r");
     }
@@ -152,21 +153,6 @@ fn placing(call: &Call<'_>, notes: &mut Notes<'_>) -> Placing {
         link: call.switch("link", notes),
         exclude: call.all("exclude").map(|value| value.text.clone()).collect(),
     }
-}
-
-/// Octal digits, or `[ugoa][+-=][rwxXst]` with commas.
-fn is_mode(text: &str) -> bool {
-    let octal =
-        !text.is_empty() && text.len() <= 5 && text.bytes().all(|b| matches!(b, b'0'..=b'7'));
-    octal
-        || text.split(',').all(|part| {
-            let rest = part.trim_start_matches(['u', 'g', 'o', 'a']);
-            let rest = rest.strip_prefix(['+', '-', '=']);
-            rest.is_some_and(|rest| {
-                // More than one operation for the same people: `u+r-w`.
-                rest.chars().all(|c| "rwxXstugo+-=".contains(c)) && !rest.ends_with(['+', '-'])
-            })
-        })
 }
 
 fn is_owner(text: &str) -> bool {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::Error;
+use crate::language::mode::Mode;
 use crate::tree::{Entry, Kind, Tree};
 
 use super::files::{Files, folder_entry, follow};
-use super::mode::Mode;
 use super::path;
 
 /// One match with what is in it, or an unpacked archive.
