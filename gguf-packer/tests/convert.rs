@@ -82,6 +82,12 @@ families! {
     phi_3_of_long_contexts "Phi-3-mini-128k-instruct"
     phi_4 "phi-4"
     phi_2 "phi-2"
+    qwen2_of_transformers_5 "Qwen2-7B-Yarn-5"
+    qwen3_of_transformers_5 "Qwen3-4B-5"
+    llama_3_of_transformers_5 "Llama-3.2-1B-Instruct-5"
+    gemma_3_of_transformers_5 "gemma-3-1b-it-5"
+    phi_3_of_transformers_5 "Phi-3-mini-128k-instruct-5"
+    phi_2_of_transformers_5 "phi-2-5"
     adapter_of_qwen2 "Qwen2-0.5B-MAC-lora"
     adapter_of_llama "llama-2-7b-lora"
 }

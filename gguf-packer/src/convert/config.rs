@@ -42,6 +42,12 @@ fn merged(mut raw: Map<String, Value>) -> Map<String, Value> {
     complete(raw)
 }
 
+/// The key of a config that has the scaling of the rope: transformers 5 writes another one than 4.
+pub(super) fn rope_key(config: &Value) -> &'static str {
+    let new = "rope_parameters";
+    if config.get(new).is_some() { new } else { "rope_scaling" }
+}
+
 /// Fills in what the class of the config does.
 fn complete(raw: Map<String, Value>) -> Map<String, Value> {
     let model_type = raw.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -120,6 +126,11 @@ impl<'a> Config<'a> {
     pub(super) fn find(&self, names: &[&str]) -> Option<&'a Value> {
         let found = names.iter().find_map(|name| self.value.get(name));
         found.filter(|value| !value.is_null())
+    }
+
+    /// What it says of the scaling of the rope.
+    pub(super) fn rope(&self) -> Self {
+        self.inside(rope_key(self.value))
     }
 
     /// The file that they are from.

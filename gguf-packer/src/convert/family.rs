@@ -1,11 +1,14 @@
 //! The families of models that are converted here, and what of them is left to upstream's converter.
 
+mod rope;
+
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::checkpoint::{Checkpoint, Dtype, Tensor};
+use super::config::rope_key;
 use super::kept::kept;
 use super::why::{self, Why, left};
 
@@ -92,9 +95,6 @@ const FILES: &[&str] = &[
 pub(super) const TOKENIZER: &str =
     "its tokenizer is of a kind that only llama.cpp's converter reads";
 
-/// Types of rope scaling that are written here.
-const ROPES: &[&str] = &["default", "linear", "yarn", "llama3", "longrope"];
-
 impl Family {
     /// The family of a checkpoint, when what is written of it here is what upstream's converter writes.
     ///
@@ -152,8 +152,6 @@ impl Family {
 /// The key of a config that makes upstream's converter write something that is not written here.
 fn special(config: &Value, row: &(&str, &str, Family)) -> Option<&'static str> {
     let said = |key: &str| config.get(key).is_some_and(|value| !value.is_null());
-    let rope_key =
-        if config.get("rope_parameters").is_some() { "rope_parameters" } else { "rope_scaling" };
     let first = (config["model_type"] != row.1).then_some("model_type");
     first
         .or_else(|| KEYS.iter().copied().find(|key| said(key)))
@@ -163,7 +161,7 @@ fn special(config: &Value, row: &(&str, &str, Family)) -> Option<&'static str> {
             (config[key] == true).then_some(key)
         })
         .or_else(|| (!layers(config)).then_some("layer_types"))
-        .or_else(|| (!rope(config, row.2)).then_some(rope_key))
+        .or_else(|| (!rope::is_written(config, row.2)).then(|| rope_key(config)))
 }
 
 /// Why a tensor cannot be read, or is none that is written.
@@ -208,53 +206,6 @@ fn layers(config: &Value) -> bool {
         }
         _ => false,
     }
-}
-
-/// Whether the rope's scaling is one that transformers takes and that is written here.
-fn rope(config: &Value, family: Family) -> bool {
-    // As transformers 5 writes it; 4, which upstream's converter requires, sees only some of it.
-    if config.get("rope_parameters").is_some() {
-        return false;
-    }
-    let scaling = &config["rope_scaling"];
-    let Value::Object(keys) = scaling else { return scaling.is_null() };
-    let kind = keys.get("type").or_else(|| keys.get("rope_type")).and_then(Value::as_str);
-    let both = keys.get("type").is_some() && keys.get("rope_type").is_some();
-    let same = !both || scaling["type"] == scaling["rope_type"];
-    let Some(kind) = kind else { return false };
-    if family == Family::Phi3 {
-        return long_rope(config, keys.len(), kind);
-    }
-    let needs: &[&str] = match kind {
-        "linear" => &["factor"],
-        "yarn" => &["factor", "original_max_position_embeddings"],
-        "llama3" => {
-            &["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"]
-        }
-        "longrope" => &["short_factor", "long_factor"],
-        _ => &[],
-    };
-    let has = |name: &&str| scaling[*name].is_number() || scaling[*name].is_array();
-    let plain = !["full_attention", "sliding_attention", "mrope_section"]
-        .iter()
-        .any(|name| keys.contains_key(*name));
-    same && plain && ROPES.contains(&kind) && needs.iter().all(has)
-}
-
-/// Whether Phi-3's class takes its scaling. Where it does not, upstream's converter goes on with other keys.
-fn long_rope(config: &Value, keys: usize, kind: &str) -> bool {
-    let scaling = &config["rope_scaling"];
-    let number = |name: &str| config[name].as_f64().unwrap_or_default();
-    let head = (number("hidden_size") / number("num_attention_heads")).floor();
-    let half = (head * number("partial_rotary_factor")).floor() / 2.0;
-    let fits = |name: &str| {
-        let values = scaling[name].as_array();
-        values.is_some_and(|values| {
-            values.len() as f64 == half.floor() && values.iter().all(Value::is_number)
-        })
-    };
-    let known = scaling["type"] == kind && ["su", "yarn", "longrope"].contains(&kind);
-    keys == 3 && known && fits("short_factor") && fits("long_factor")
 }
 
 #[cfg(test)]
@@ -302,6 +253,9 @@ mod tests {
             ("layer_types", json!(["odd"])),
             ("layer_types", json!([])),
             ("rope_parameters", json!({"rope_theta": 1.0})),
+            ("rope_parameters", json!({"rope_type": "default", "rope_theta": "1"})),
+            ("rope_parameters", json!({"rope_type": "default", "mrope_section": [1, 1, 2]})),
+            ("rope_parameters", json!({"full_attention": {"rope_type": "default"}})),
             ("rope_scaling", json!({"type": "dynamic", "factor": 2.0})),
             ("rope_scaling", json!({"type": "linear"})),
             ("rope_scaling", json!({"factor": 2.0})),
@@ -310,6 +264,10 @@ mod tests {
         ] {
             assert_eq!(with(key, value.clone()), None, "{key} {value}");
         }
+        let parameters = json!({"rope_type": "default", "rope_theta": 5e5});
+        assert_eq!(with("rope_parameters", parameters.clone()), Some(Family::Llama));
+        let by_layer = json!({"full_attention": parameters, "sliding_attention": parameters});
+        assert_eq!(with("rope_parameters", by_layer), Some(Family::Llama));
         let linear = json!({"type": "linear", "factor": 2.0});
         assert_eq!(with("rope_scaling", linear), Some(Family::Llama));
         assert_eq!(with("num_local_experts", Value::Null), Some(Family::Llama));

@@ -39,6 +39,13 @@ def look():
     say(version=".".join(map(str, sys.version_info[:3])), missing=missing)
 
 
+def release_of_transformers():
+    try:
+        return importlib.metadata.version("transformers")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def tell_other_release(folder):
     """Another release of transformers than upstream's requirements name may give other keys, and so another file."""
     wanted, requirements = None, os.path.join(folder, "requirements")
@@ -47,11 +54,8 @@ def tell_other_release(folder):
             for line in lines:
                 if line.startswith("transformers=="):
                     wanted = line.split("==")[1].strip()
-    try:
-        found = importlib.metadata.version("transformers")
-    except importlib.metadata.PackageNotFoundError:
-        return
-    if wanted and found != wanted:
+    found = release_of_transformers()
+    if wanted and found and found != wanted:
         say(note=f"this Python has transformers {found}, but llama.cpp's converter requires {wanted}: the file may differ")
 
 
@@ -84,6 +88,27 @@ def refuse_foreign_code():
     dynamic.resolve_trust_remote_code = resolve
     dynamic.get_class_from_dynamic_module = refuse
     dynamic.get_class_in_module = refuse
+
+
+def read_what_transformers_5_wrote():
+    """The release that upstream requires knows neither the class nor the list that 5 writes. What matters of both is in
+    tokenizer.json."""
+    if not (release_of_transformers() or "").startswith("4."):
+        return
+    import transformers
+    from transformers.models.auto import tokenization_auto as auto
+
+    base, named = transformers.PreTrainedTokenizerBase, auto.tokenizer_class_from_name
+    name_tokens = base._set_model_specific_special_tokens
+
+    def class_of(name):
+        return transformers.PreTrainedTokenizerFast if name.startswith("TokenizersBackend") else named(name)
+
+    def set_tokens(self, special_tokens):
+        if isinstance(special_tokens, dict):
+            name_tokens(self, special_tokens)
+
+    auto.tokenizer_class_from_name, base._set_model_specific_special_tokens = class_of, set_tokens
 
 
 def tell_progress():
@@ -144,6 +169,7 @@ def main():
     try:
         tell_other_release(os.path.dirname(script))
         refuse_foreign_code()
+        read_what_transformers_5_wrote()
         tell_progress()
         runpy.run_path(script, run_name="__main__")
     except NoForeignCode:

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::family::Family;
 use super::key::{Key, Keys};
 use crate::Error;
-use files::{Files, TokenizerConfig};
+use files::Files;
 use special::Special;
 
 /// `SentencePieceTokenTypes`, which are `gguf.TokenType`'s too.
@@ -48,9 +48,8 @@ pub fn keys(dir: &Path, config: &Value, family: Family) -> Result<Option<Keys>, 
         Family::Llama | Family::Mistral => llama(&mut keys, dir, config, &files)?,
         Family::Gemma => gemma(&mut keys, dir, config, &files)?,
         Family::Gemma2 | Family::Gemma3 => {
-            let pieces = dir.join("tokenizer.model").is_file();
+            let pieces = sentencepiece(&mut keys, dir, config, &files)?;
             if pieces {
-                sentencepiece(&mut keys, dir, config, &files)?;
                 keys.set("tokenizer.ggml.add_space_prefix", Key::Bool(false));
             }
             pieces || family == Family::Gemma3 && byte_pairs(&mut keys, dir, config, &files)?
@@ -76,9 +75,7 @@ fn llama(keys: &mut Keys, dir: &Path, config: &Value, files: &Files) -> Result<b
     if files.config.class() == Some("HybridDNATokenizer") {
         return Ok(false);
     }
-    if dir.join("tokenizer.model").is_file() {
-        sentencepiece(keys, dir, config, files)?;
-    } else if !byte_pairs(keys, dir, config, files)? {
+    if !sentencepiece(keys, dir, config, files)? && !byte_pairs(keys, dir, config, files)? {
         return Ok(false);
     }
     let size = config["vocab_size"].as_u64().unwrap_or(32_000);
@@ -93,7 +90,9 @@ fn llama(keys: &mut Keys, dir: &Path, config: &Value, files: &Files) -> Result<b
 }
 
 fn gemma(keys: &mut Keys, dir: &Path, config: &Value, files: &Files) -> Result<bool, Error> {
-    sentencepiece(keys, dir, config, files)?;
+    if !sentencepiece(keys, dir, config, files)? {
+        return Ok(false);
+    }
     let ids = [("prefix", 67), ("suffix", 69), ("middle", 68), ("fsep", 70), ("eot", 107)];
     infill(keys, dir, files, &ids, false)?;
     keys.set("tokenizer.ggml.add_space_prefix", Key::Bool(false));
@@ -118,16 +117,31 @@ fn infill(
     Ok(())
 }
 
-fn sentencepiece(keys: &mut Keys, dir: &Path, config: &Value, files: &Files) -> Result<(), Error> {
-    let mut vocabulary = pieces::read(&dir.join("tokenizer.model"), config)?;
+/// The vocabulary of pieces, if that is what the tokenizer has.
+fn pieces(dir: &Path, config: &Value, files: &Files) -> Result<Option<Pieces>, Error> {
+    let path = dir.join("tokenizer.model");
+    match &files.tokenizer {
+        Some(tokenizer) if !path.is_file() => pieces::of_merges(tokenizer, config),
+        _ => pieces::read(&path, config).map(Some),
+    }
+}
+
+fn sentencepiece(
+    keys: &mut Keys,
+    dir: &Path,
+    config: &Value,
+    files: &Files,
+) -> Result<bool, Error> {
+    let Some(mut vocabulary) = pieces(dir, config, files)? else { return Ok(false) };
     vocabulary.add_file(dir)?;
-    vocabulary.add_configured(&files.config);
-    vocabulary.write(keys, dir, files)
+    vocabulary.add_configured(files);
+    vocabulary.write(keys, dir, files)?;
+    Ok(true)
 }
 
 /// Phi 3: what is added stays as it is written, and what `tokenizer.json` adds counts too.
 fn phi3(keys: &mut Keys, dir: &Path, config: &Value, files: &Files) -> Result<bool, Error> {
-    let mut vocabulary = pieces::read(&dir.join("tokenizer.model"), config)?;
+    let Some(mut vocabulary) = pieces(dir, config, files)? else { return Ok(false) };
     vocabulary.add_file(dir)?;
     let configured = files.config.added();
     let written = files.tokenizer.iter().flat_map(|tokenizer| &tokenizer.added_tokens);
@@ -175,8 +189,8 @@ impl Pieces {
         Ok(())
     }
 
-    fn add_configured(&mut self, config: &TokenizerConfig) {
-        for (id, token) in config.added() {
+    fn add_configured(&mut self, files: &Files) {
+        for (id, token) in files.added() {
             if token.special || looks_special(&token.content) {
                 self.set(id, token.content, -1000.0, Type::Control);
             } else {
@@ -192,7 +206,13 @@ impl Pieces {
         keys.set("tokenizer.ggml.tokens", Key::Strings(self.texts));
         keys.set("tokenizer.ggml.scores", Key::F32s(self.scores));
         keys.set("tokenizer.ggml.token_type", numbers(&self.types));
-        Special::read(dir, files, special::KINDS.to_vec(), Some(count), false)?.write(keys);
+        let kinds = special::KINDS.to_vec();
+        let mut special = Special::read(dir, files, kinds, Some(count), false)?;
+        // llama.cpp puts one before pieces unless it is told otherwise. This tokenizer says all that it does.
+        if !dir.join("tokenizer.model").is_file() {
+            special.begin_with_nothing();
+        }
+        special.write(keys);
         Ok(())
     }
 }
@@ -204,4 +224,64 @@ fn looks_special(text: &str) -> bool {
         || between("<|", "|>")
         || between("<\u{ff5c}", "\u{ff5c}>")
         || between("<unused", ">")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// A tokenizer that was made of `▁a ab ▁ab`, and has a token for conversations behind them.
+    fn of_pieces() -> Value {
+        let pieces = ["<unk>", "<s>", "<0x0A>", "▁", "a", "b", "▁a", "ab", "▁ab"];
+        let ids = pieces.iter().enumerate().map(|(id, text)| ((*text).to_owned(), json!(id)));
+        let added =
+            |id, text: &str, special| json!({"id": id, "content": text, "special": special});
+        json!({
+            "added_tokens": [
+                added(0, "<unk>", true), added(1, "<s>", true), added(9, "<|im_end|>", true), added(10, "word", false)
+            ],
+            "decoder": {"type": "Sequence"},
+            "model": {
+                "type": "BPE", "unk_token": "<unk>", "byte_fallback": true,
+                "vocab": ids.collect::<serde_json::Map<_, _>>(),
+                "merges": [["▁", "a"], ["a", "b"], ["▁", "ab"], ["▁a", "b"]],
+            },
+        })
+    }
+
+    fn written(tokenizer: &Value, family: Family) -> Option<Keys> {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &Value| {
+            fs::write(dir.path().join(name), text.to_string()).unwrap();
+        };
+        write("tokenizer.json", tokenizer);
+        write("tokenizer_config.json", &json!({"backend": "tokenizers", "bos_token": "<s>"}));
+        keys(dir.path(), &json!({"vocab_size": 12}), family).unwrap()
+    }
+
+    #[test]
+    fn pieces_have_the_order_of_the_merges_where_sentencepiece_s_file_is_missing() {
+        let keys = written(&of_pieces(), Family::Llama).unwrap();
+        let scores = [-1000.0, -1000.0, 0.0, -3.0, -3.0, -3.0, 0.0, -1.0, -2.0, -1000.0, -1000.0];
+        let scores = [&scores[..], &[-10_000.0]].concat();
+        assert_eq!(keys.get("tokenizer.ggml.scores"), Some(&Key::F32s(scores)));
+        let types = Key::I32s(vec![3, 3, 6, 1, 1, 1, 1, 1, 1, 3, 4, 5]);
+        assert_eq!(keys.get("tokenizer.ggml.token_type"), Some(&types));
+        let Some(Key::Strings(texts)) = keys.get("tokenizer.ggml.tokens") else { panic!("texts") };
+        assert_eq!(texts[8..], ["▁ab", "<|im_end|>", "word", "[PAD11]"]);
+        // Nothing in the tokenizer puts a token before a text.
+        assert_eq!(keys.get("tokenizer.ggml.add_bos_token"), Some(&Key::Bool(false)));
+    }
+
+    #[test]
+    fn byte_pairs_are_no_pieces() {
+        let mut tokenizer = of_pieces();
+        tokenizer["model"]["byte_fallback"] = json!(false);
+        assert!(written(&tokenizer, Family::Gemma).is_none());
+        assert!(written(&tokenizer, Family::Phi3).is_none());
+    }
 }

@@ -184,7 +184,7 @@ fn phi3(to: &mut To<'_>, kind: Kind) -> Result<(), Error> {
 
 /// How many elements of a head are turned.
 fn rotary(config: &Config<'_>) -> Result<u32, Error> {
-    let part = config.number(&["partial_rotary_factor"])?.unwrap_or(1.0);
+    let part = rope::part(config)?;
     let size = f64::from(config.must("hidden_size")?);
     Ok((part * size) as u32 / config.must("num_attention_heads")?.max(1))
 }

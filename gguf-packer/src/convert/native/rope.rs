@@ -40,7 +40,8 @@ pub(super) fn set(keys: &mut Keys, arch: &str, config: &Config<'_>) -> Result<()
     if let Some(theta) = theta(config)? {
         number(keys, "freq_base", theta);
     }
-    if let Some(theta) = config.number(&["rope_local_base_freq"])? {
+    let windows = config.rope().inside("sliding_attention");
+    if let Some(theta) = either(windows, config, &["rope_theta"], &["rope_local_base_freq"])? {
         number(keys, "freq_base_swa", theta);
     }
     Ok(())
@@ -48,8 +49,23 @@ pub(super) fn set(keys: &mut Keys, arch: &str, config: &Config<'_>) -> Result<()
 
 /// The base of the frequencies.
 pub(super) fn theta(config: &Config<'_>) -> Result<Option<f64>, Error> {
-    let own = Scaling::of(config).0.number(&["rope_theta"])?;
-    Ok(own.or(config.number(&["rope_theta", "rotary_emb_base"])?))
+    either(Scaling::of(config).0, config, &["rope_theta"], &["rope_theta", "rotary_emb_base"])
+}
+
+/// Which part of a head is turned.
+pub(super) fn part(config: &Config<'_>) -> Result<f64, Error> {
+    let name = &["partial_rotary_factor"];
+    Ok(either(Scaling::of(config).0, config, name, name)?.unwrap_or(1.0))
+}
+
+/// What the rope itself says under `own`, or else the config under `names`.
+fn either(
+    rope: Config<'_>,
+    config: &Config<'_>,
+    own: &[&str],
+    names: &[&str],
+) -> Result<Option<f64>, Error> {
+    Ok(rope.number(own)?.or(config.number(names)?))
 }
 
 /// The length of the context before it was made longer, of a Phi-3.
@@ -120,13 +136,14 @@ fn frequencies(config: &Config<'_>, scaling: Scaling<'_>) -> Result<Vec<f32>, Er
     Ok(powers(base, &exponents).into_iter().map(value).collect())
 }
 
-/// The `rope_scaling` of a config.
+/// The scaling of the rope; where layers differ, of those that look at everything.
 #[derive(Debug, Clone, Copy)]
 struct Scaling<'a>(Config<'a>);
 
 impl<'a> Scaling<'a> {
     fn of(config: &Config<'a>) -> Self {
-        Self(config.inside("rope_scaling"))
+        let (all, layers) = (config.rope(), "full_attention");
+        Self(if all.find(&[layers]).is_some() { all.inside(layers) } else { all })
     }
 
     fn kind(&self) -> Option<&'a str> {

@@ -24,9 +24,7 @@ const SPECIAL: [&str; 7] =
 pub(super) fn read(dir: &Path, config: &Value, files: &Files) -> Result<Option<BytePairs>, Error> {
     let Some(tokenizer) = &files.tokenizer else { return Ok(None) };
     let Vocab::Numbers(vocab) = &tokenizer.model.vocab else { return Ok(None) };
-    let pieces = tokenizer.model.byte_fallback
-        && tokenizer.decoder.as_ref().is_some_and(|decoder| decoder["type"] == "Sequence");
-    if tokenizer.model.kind.as_deref() != Some("BPE") || pieces {
+    if tokenizer.model.kind.as_deref() != Some("BPE") || tokenizer.is_of_pieces() {
         return Ok(None);
     }
     let Some(added) = added(files, vocab) else { return Ok(None) };

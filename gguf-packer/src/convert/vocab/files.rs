@@ -42,6 +42,7 @@ pub(super) struct Model {
     pub(super) merges: Merges,
     #[serde(default)]
     pub(super) byte_fallback: bool,
+    pub(super) unk_token: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -101,6 +102,27 @@ impl Files {
                 .hint("download the whole repository, with its tokenizer"));
         }
         Ok(Self { tokenizer, config: TokenizerConfig(config) })
+    }
+
+    /// The tokens that are added, by their numbers: transformers 5 lists them in `tokenizer.json` alone.
+    pub(super) fn added(&self) -> BTreeMap<u64, Added> {
+        let is_new = self.config.has("backend") && !self.config.has("added_tokens_decoder");
+        match self.tokenizer.as_ref().filter(|_| is_new) {
+            Some(tokenizer) => {
+                tokenizer.added_tokens.iter().map(|token| (token.id, token.clone())).collect()
+            }
+            None => self.config.added(),
+        }
+    }
+}
+
+impl Tokenizer {
+    /// Whether it was made of a SentencePiece model.
+    pub(super) fn is_of_pieces(&self) -> bool {
+        let decoder = self.decoder.as_ref();
+        self.model.kind.as_deref() == Some("BPE")
+            && self.model.byte_fallback
+            && decoder.is_some_and(|decoder| decoder["type"] == "Sequence")
     }
 }
 

@@ -1,11 +1,13 @@
-//! SentencePiece's `tokenizer.model`: a protobuf whose first field is the pieces.
+//! SentencePiece's `tokenizer.model`: a protobuf whose first field is the pieces. Or what Transformers made of one.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
 use prost::Message;
 use serde_json::Value;
 
+use super::files::{Merges, Tokenizer, Vocab};
 use super::{Pieces, Type};
 use crate::Error;
 
@@ -35,17 +37,7 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<Pieces, Error> {
         Error::new(format!("{} is not a SentencePiece model", path.display()))
             .hint("get the file again")
     })?;
-    let size = config["vocab_size"].as_u64().and_then(|size| usize::try_from(size).ok());
-    let size = size.filter(|size| *size > 0).unwrap_or(model.pieces.len());
-    if size > model.pieces.len().saturating_mul(16).max(1 << 24) {
-        let what = format!("{size} tokens, but the tokenizer has {} pieces", model.pieces.len());
-        return Err(Error::new(format!("config.json declares {what}")));
-    }
-    let mut pieces = Pieces {
-        texts: (0..size).map(|id| format!("[PAD{id}]")).collect(),
-        scores: vec![-10_000.0; size],
-        types: vec![Type::Unused; size],
-    };
+    let mut pieces = unused(model.pieces.len(), config)?;
     for (id, piece) in model.pieces.into_iter().enumerate() {
         // A piece that users defined is as any other.
         let kind = match piece.kind {
@@ -59,4 +51,61 @@ pub(super) fn read(path: &Path, config: &Value) -> Result<Pieces, Error> {
         pieces.set(id as u64, text, piece.score.unwrap_or_default(), kind);
     }
     Ok(pieces)
+}
+
+/// The pieces of a `tokenizer.json` that was made of a SentencePiece model; none where it was not.
+///
+/// Its merges stand in the order of the scores, which it does not have. llama.cpp compares scores, and nothing else, so
+/// a piece's score is the place of the first merge that gives it.
+pub(super) fn of_merges(tokenizer: &Tokenizer, config: &Value) -> Result<Option<Pieces>, Error> {
+    let Vocab::Numbers(vocab) = &tokenizer.model.vocab else { return Ok(None) };
+    let Some(scores) = scores(&tokenizer.model.merges).filter(|_| tokenizer.is_of_pieces()) else {
+        return Ok(None);
+    };
+    let mut pieces = unused(vocab.len(), config)?;
+    let last = scores.len() as f32;
+    for (text, id) in vocab {
+        let kind = match text.strip_prefix("<0x").and_then(|text| text.strip_suffix('>')) {
+            Some(byte) if byte.len() == 2 => Type::Byte,
+            _ if Some(text) == tokenizer.model.unk_token.as_ref() => Type::Unknown,
+            _ => Type::Normal,
+        };
+        let score = if kind == Type::Normal {
+            -scores.get(text).map_or(last, |place| *place as f32)
+        } else {
+            0.0
+        };
+        pieces.set(*id, text.clone(), score, kind);
+    }
+    Ok(Some(pieces))
+}
+
+/// Where the first merge is that gives a text.
+fn scores(merges: &Merges) -> Option<HashMap<String, usize>> {
+    let texts: Vec<String> = match merges {
+        Merges::Pairs(pairs) => pairs.iter().map(|(a, b)| format!("{a}{b}")).collect(),
+        Merges::Texts(texts) => texts.iter().map(|text| text.replacen(' ', "", 1)).collect(),
+        Merges::Other(_) => return None,
+    };
+    let mut scores = HashMap::with_capacity(texts.len());
+    for text in texts {
+        let next = scores.len();
+        scores.entry(text).or_insert(next);
+    }
+    Some(scores)
+}
+
+/// As many tokens as the config says, none of which has a text yet.
+fn unused(known: usize, config: &Value) -> Result<Pieces, Error> {
+    let size = config["vocab_size"].as_u64().and_then(|size| usize::try_from(size).ok());
+    let size = size.filter(|size| *size > 0).unwrap_or(known);
+    if size > known.saturating_mul(16).max(1 << 24) {
+        let what = format!("{size} tokens, but the tokenizer has {known} pieces");
+        return Err(Error::new(format!("config.json declares {what}")));
+    }
+    Ok(Pieces {
+        texts: (0..size).map(|id| format!("[PAD{id}]")).collect(),
+        scores: vec![-10_000.0; size],
+        types: vec![Type::Unused; size],
+    })
 }

@@ -127,6 +127,13 @@ impl Special {
         self.adds.iter().any(|(known, _)| *known == kind)
     }
 
+    /// Says that no token is put before a text, unless the files say that one is.
+    pub(super) fn begin_with_nothing(&mut self) {
+        if !self.adds("bos") {
+            self.add("bos", false);
+        }
+    }
+
     /// Which special tokens the post-processor puts before and behind a text.
     fn processors(&mut self, tokenizer: &Tokenizer, config: &mut TokenizerConfig) {
         for (token, like) in [("bos_token", "cls_token"), ("eos_token", "sep_token")] {

@@ -36,7 +36,7 @@ struct Made {
 }
 
 /// Every one, bases before their adapters.
-pub const ALL: [Checkpoint; 16] = [
+pub const ALL: [Checkpoint; 22] = [
     model("Qwen2-0.5B-Instruct", qwen2),
     model("Qwen2-7B-Yarn", qwen2_sharded),
     model("Qwen3-4B", qwen3),
@@ -51,6 +51,12 @@ pub const ALL: [Checkpoint; 16] = [
     model("Phi-3-mini-128k-instruct", phi3_long),
     model("phi-4", phi4),
     model("phi-2", phi2),
+    model("Qwen2-7B-Yarn-5", |dir, it| of_transformers_5(qwen2_sharded(dir, it))),
+    model("Qwen3-4B-5", |dir, it| of_transformers_5(qwen3(dir, it))),
+    model("Llama-3.2-1B-Instruct-5", |dir, it| of_transformers_5(llama3(dir, it))),
+    model("gemma-3-1b-it-5", |dir, it| of_transformers_5(gemma3(dir, it))),
+    model("Phi-3-mini-128k-instruct-5", |dir, it| of_transformers_5(phi3_long(dir, it))),
+    model("phi-2-5", |dir, it| of_transformers_5(phi2(dir, it))),
     adapter("Qwen2-0.5B-MAC-lora", "Qwen2-0.5B-Instruct", |_, _| lora(&[8, 32, 96], 41)),
     adapter("llama-2-7b-lora", "Llama-2-7b-chat-hf", |_, _| lora(&[16, 32, 96], 42)),
 ];
@@ -287,6 +293,29 @@ fn phi2(dir: &Path, tokenizers: &Tokenizers) -> Made {
     let mut config = config("PhiForCausalLM", "phi", 50257, &more);
     config.as_object_mut().expect("an object").remove("rms_norm_eps");
     Made { tensors: shapes::phi2(&config, Dtype::F16, 14), config, shards: 2 }
+}
+
+/// With the config that transformers 5 writes.
+fn of_transformers_5(mut made: Made) -> Made {
+    let config = made.config.as_object_mut().expect("an object");
+    let dtype = config.remove("torch_dtype");
+    config.extend(dtype.map(|dtype| ("dtype".to_owned(), dtype)));
+    let old = config.remove("rope_scaling").filter(Value::is_object);
+    let mut rope = old.unwrap_or_else(|| json!({ "rope_type": "default" }));
+    if let Some(kind) = rope.get("type").cloned() {
+        rope["rope_type"] = kind;
+    }
+    for name in ["rope_theta", "partial_rotary_factor"] {
+        if let Some(value) = config.remove(name) {
+            rope[name] = value;
+        }
+    }
+    if let Some(windows) = config.remove("rope_local_base_freq") {
+        let windows = json!({ "rope_type": "default", "rope_theta": windows });
+        rope = json!({ "full_attention": rope, "sliding_attention": windows });
+    }
+    config.insert("rope_parameters".to_owned(), rope);
+    made
 }
 
 /// An adapter of PEFT's: rank, width of keys, and width inside the MLP.
