@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::estimate_args::{Estimate as Args, Switch};
+use super::estimate_args::{Estimate as Args, Switch, footprint};
 use super::progress::Screen;
 use super::run::checked;
 use super::{Context, list, output, remote};
@@ -10,8 +10,6 @@ use crate::Error;
 use crate::estimate::planner::Fit;
 use crate::estimate::{Cards, Metric, Package, Question, estimate};
 use crate::run::Target;
-
-const MIB: u64 = 1 << 20;
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<(), Error> {
     let fit = args.fit == Some(Switch::On);
@@ -73,20 +71,6 @@ fn package(args: &Args, context: &Context) -> Result<Package, Error> {
     }
 }
 
-/// `150,250`: of the processor's memory, and of each card.
-pub(super) fn footprint(text: &str) -> Result<(u64, u64), Error> {
-    let parts: Option<Vec<u64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
-    let bytes = |mib: &u64| mib.checked_mul(MIB);
-    match parts.unwrap_or_default().iter().map(bytes).collect::<Option<Vec<u64>>>().as_deref() {
-        Some(&[ram, card]) => Ok((ram, card)),
-        _ => Err(Error::usage(format!(
-            "invalid --platform-footprint `{text}`: it takes two numbers \
-                of MiB, for the host and for each GPU"
-        ))
-        .hint("--platform-footprint 150,250")),
-    }
-}
-
 /// What to type.
 fn advice(model: &str, cards: &Cards, fit: &Fit) -> String {
     if fit.arguments.is_empty() {
@@ -137,15 +121,5 @@ mod tests {
         let error = checked(&fit("cannot", "")).unwrap_err().to_string();
         assert!(error.starts_with("the model does not fit, "), "{error}");
         assert!(checked(&fit("error", "")).is_err());
-    }
-
-    #[test]
-    fn a_footprint_is_two_numbers() {
-        assert_eq!(footprint("150,250").unwrap(), (150 * MIB, 250 * MIB));
-        for wrong in ["", "150", "1,2,3", "a,b", "99999999999999999999,1", "18446744073709551615,1"]
-        {
-            let error = footprint(wrong).unwrap_err().to_string();
-            assert!(error.ends_with("hint: --platform-footprint 150,250"), "{error}");
-        }
     }
 }

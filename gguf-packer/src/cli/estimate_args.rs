@@ -4,6 +4,9 @@
 use clap::{Args, ValueEnum};
 
 use super::args::Remote;
+use crate::Error;
+
+const MIB: u64 = 1 << 20;
 
 /// MiB that a server needs besides the model: of the host, and of each GPU.
 pub(super) const FOOTPRINT: &str = "150,250";
@@ -137,5 +140,34 @@ impl Estimate {
         }
         options.extend(self.args.iter().cloned());
         options
+    }
+}
+
+/// `150,250`: of the processor's memory, and of each card.
+pub(super) fn footprint(text: &str) -> Result<(u64, u64), Error> {
+    let parts: Option<Vec<u64>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+    let bytes = |mib: &u64| mib.checked_mul(MIB);
+    match parts.unwrap_or_default().iter().map(bytes).collect::<Option<Vec<u64>>>().as_deref() {
+        Some(&[ram, card]) => Ok((ram, card)),
+        _ => Err(Error::usage(format!(
+            "invalid --platform-footprint `{text}`: it takes two numbers \
+                of MiB, for the host and for each GPU"
+        ))
+        .hint("--platform-footprint 150,250")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_footprint_is_two_numbers() {
+        assert_eq!(footprint("150,250").unwrap(), (150 * MIB, 250 * MIB));
+        for wrong in ["", "150", "1,2,3", "a,b", "99999999999999999999,1", "18446744073709551615,1"]
+        {
+            let error = footprint(wrong).unwrap_err().to_string();
+            assert!(error.ends_with("hint: --platform-footprint 150,250"), "{error}");
+        }
     }
 }

@@ -3,8 +3,7 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use super::estimate::footprint;
-use super::estimate_args::FOOTPRINT;
+use super::estimate_args::{FOOTPRINT, footprint};
 use super::progress::Screen;
 use super::{Context, args, output, remote};
 use crate::Error;
