@@ -6,7 +6,7 @@ mod rows;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Toolkits};
+use crate::given::{Overrides, Toolkits};
 use crate::packages::Packages;
 use crate::target::Target;
 
@@ -64,8 +64,8 @@ pub struct BackendRow {
     pub default_on: fn(&Target) -> bool,
 }
 
-/// What a definition is set to in a configuration.
-pub type Value = fn(&Config) -> Option<String>;
+/// What a definition is set to.
+pub type Value = fn(&Target, &Overrides) -> Option<String>;
 
 /// A folder that the user may have named.
 pub type Folder = fn(&Toolkits) -> Option<&Path>;
@@ -81,8 +81,8 @@ pub struct Need {
     pub packages: Packages,
     /// What to do where no package has it.
     pub hint: Option<&'static str>,
-    /// Whether this configuration needs it.
-    pub applies: fn(&Config) -> bool,
+    /// Whether a build for this target with these toolkits needs it.
+    pub applies: fn(&Target, &Toolkits) -> bool,
 }
 
 /// How to find what a backend needs.

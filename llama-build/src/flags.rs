@@ -167,7 +167,7 @@ impl FlagSet {
         }
         for backend in config.features.backends() {
             for (name, value) in backend.row().definitions {
-                if let Some(value) = value(config) {
+                if let Some(value) = value(&config.target, &config.overrides) {
                     self.set(name, value);
                 }
             }

@@ -16,6 +16,7 @@ pub mod cpu;
 pub mod feature;
 mod file_api;
 pub mod flags;
+mod given;
 mod headers;
 pub mod jobs;
 pub mod layout;

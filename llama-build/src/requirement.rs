@@ -95,7 +95,8 @@ pub fn all(config: &Config) -> Vec<Requirement> {
         rows.extend(object_tools(config));
     }
     for backend in features.backends() {
-        let needs = backend.row().needs.iter().filter(|need| (need.applies)(config));
+        let applies = |need: &&Need| (need.applies)(&config.target, &config.toolkits);
+        let needs = backend.row().needs.iter().filter(applies);
         rows.extend(needs.map(|need| of_backend(need, backend, config)));
     }
     rows

@@ -18,7 +18,7 @@ pub const ROWS: [BackendRow; 8] = [
         registered: "BLAS",
         needs: &[Need {
             // Apple's Accelerate is part of the system.
-            applies: |config| !config.target.is_apple(),
+            applies: |target, _| !target.is_apple(),
             ..header(
                 "BLAS",
                 "cblas.h",
@@ -54,11 +54,11 @@ pub const ROWS: [BackendRow; 8] = [
             )
         }],
         definitions: &[
-            ("GGML_CUDA_NCCL", |_| Some("OFF".into())),
-            ("CMAKE_CUDA_ARCHITECTURES", |config| config.overrides.cuda_architectures.clone()),
+            ("GGML_CUDA_NCCL", |_, _| Some("OFF".into())),
+            ("CMAKE_CUDA_ARCHITECTURES", |_, given| given.cuda_architectures.clone()),
             // The driver's libcuda is there only where the program runs.
-            ("CMAKE_EXE_LINKER_FLAGS", |config| {
-                (config.target.os == Os::Linux).then(|| "-Wl,--allow-shlib-undefined".into())
+            ("CMAKE_EXE_LINKER_FLAGS", |target, _| {
+                (target.os == Os::Linux).then(|| "-Wl,--allow-shlib-undefined".into())
             }),
         ],
         environment: &[("CUDA_PATH", |toolkits| toolkits.cuda.as_deref())],
@@ -73,7 +73,7 @@ pub const ROWS: [BackendRow; 8] = [
         switch: "GGML_METAL",
         library: "ggml-metal",
         registered: "MTL",
-        definitions: &[("GGML_METAL_EMBED_LIBRARY", |_| Some("ON".into()))],
+        definitions: &[("GGML_METAL_EMBED_LIBRARY", |_, _| Some("ON".into()))],
         exists_on: Target::is_apple,
         default_on: |target| target.is_apple() && target.arch == "aarch64",
         ..plain(Backend::Metal)
@@ -130,8 +130,8 @@ pub const ROWS: [BackendRow; 8] = [
             ],
         )],
         definitions: &[
-            ("HIP_PLATFORM", |_| Some("amd".into())),
-            ("AMDGPU_TARGETS", |config| config.overrides.rocm_targets.clone()),
+            ("HIP_PLATFORM", |_, _| Some("amd".into())),
+            ("AMDGPU_TARGETS", |_, given| given.rocm_targets.clone()),
         ],
         // All of ROCm's user-space libraries are shipped, so there are no `drivers`.
         gpu_compiler: true,
@@ -145,7 +145,7 @@ pub const ROWS: [BackendRow; 8] = [
         library: "ggml-rpc",
         registered: "RPC",
         // A server that needs libibverbs, as upstream links one wherever the library is installed, runs on few machines.
-        definitions: &[("GGML_RPC_RDMA", |_| Some("OFF".into()))],
+        definitions: &[("GGML_RPC_RDMA", |_, _| Some("OFF".into()))],
         ..plain(Backend::Rpc)
     },
     BackendRow {
@@ -192,7 +192,7 @@ pub const ROWS: [BackendRow; 8] = [
             ),
             Need {
                 // SDKs have them in one of three places, all of which upstream looks in.
-                applies: |config| config.toolkits.vulkan.is_none(),
+                applies: |_, toolkits| toolkits.vulkan.is_none(),
                 ..header(
                     "SPIR-V headers",
                     "spirv/unified1/spirv.h",
@@ -236,7 +236,7 @@ const fn plain(backend: Backend) -> BackendRow {
 }
 
 const fn need(name: &'static str, probe: NeedProbe, packages: [&'static str; 5]) -> Need {
-    Need { name, probe, packages: Packages(packages), hint: None, applies: |_| true }
+    Need { name, probe, packages: Packages(packages), hint: None, applies: |_, _| true }
 }
 
 const fn header(name: &'static str, file: &'static str, packages: [&'static str; 5]) -> Need {
