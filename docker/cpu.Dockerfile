@@ -17,9 +17,10 @@ RUN --mount=type=tmpfs,target=/var/cache --mount=type=tmpfs,target=/var/lib/apt/
 # Behind a proxy with certificates of its own: --secret id=ca,src=FILE
 FROM toolchain AS build
 ARG TARGETARCH BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
+WORKDIR /checkout
 RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
-    cd /checkout && CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --variant cpu \
+    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --variant cpu \
     --out /out
 
 FROM scratch AS dist

@@ -28,10 +28,11 @@ FROM toolchain AS build
 # Architectures as CMake takes them; upstream's list when empty.
 ARG TOOLKIT ARCHITECTURES
 ARG TARGETARCH BUILD_VERSION BUILD_COMMIT BUILD_TIMESTAMP BUILD_BRANCH
+WORKDIR /checkout
 RUN --mount=type=bind,target=/checkout --mount=type=cache,id=llama-build,target=/cache,sharing=locked \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     --mount=type=bind,from=toolkit,source=/usr/local/cuda,target=/usr/local/cuda \
-    cd /checkout && CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --variant cuda \
+    CARGO_TARGET_DIR=/cache/target-$TARGETARCH cargo xtask dist --setup --variant cuda \
     --toolkit "$TOOLKIT" ${ARCHITECTURES:+--arch "$ARCHITECTURES"} \
     --out /out
 
