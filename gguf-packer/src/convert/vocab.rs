@@ -118,11 +118,11 @@ fn infill(
 }
 
 /// The vocabulary of pieces, if that is what the tokenizer has.
-fn pieces(dir: &Path, config: &Value, files: &Files) -> Result<Option<Pieces>, Error> {
-    let path = dir.join("tokenizer.model");
-    match &files.tokenizer {
-        Some(tokenizer) if !path.is_file() => pieces::of_merges(tokenizer, config),
-        _ => pieces::read(&path, config).map(Some),
+fn pieces(config: &Value, files: &Files) -> Result<Option<Pieces>, Error> {
+    match (&files.pieces, &files.tokenizer) {
+        (Some(path), _) => pieces::read(path, config).map(Some),
+        (None, Some(tokenizer)) => pieces::of_merges(tokenizer, config),
+        (None, None) => Ok(None),
     }
 }
 
@@ -132,7 +132,7 @@ fn sentencepiece(
     config: &Value,
     files: &Files,
 ) -> Result<bool, Error> {
-    let Some(mut vocabulary) = pieces(dir, config, files)? else { return Ok(false) };
+    let Some(mut vocabulary) = pieces(config, files)? else { return Ok(false) };
     vocabulary.add_file(dir)?;
     vocabulary.add_configured(files);
     vocabulary.write(keys, dir, files)?;
@@ -141,7 +141,7 @@ fn sentencepiece(
 
 /// Phi 3: what is added stays as it is written, and what `tokenizer.json` adds counts too.
 fn phi3(keys: &mut Keys, dir: &Path, config: &Value, files: &Files) -> Result<bool, Error> {
-    let Some(mut vocabulary) = pieces(dir, config, files)? else { return Ok(false) };
+    let Some(mut vocabulary) = pieces(config, files)? else { return Ok(false) };
     vocabulary.add_file(dir)?;
     let configured = files.config.added();
     let written = files.tokenizer.iter().flat_map(|tokenizer| &tokenizer.added_tokens);
@@ -209,7 +209,7 @@ impl Pieces {
         let kinds = special::KINDS.to_vec();
         let mut special = Special::read(dir, files, kinds, Some(count), false)?;
         // llama.cpp puts one before pieces unless it is told otherwise. This tokenizer says all that it does.
-        if !dir.join("tokenizer.model").is_file() {
+        if files.pieces.is_none() {
             special.begin_with_nothing();
         }
         special.write(keys);
@@ -253,19 +253,23 @@ mod tests {
         })
     }
 
-    fn written(tokenizer: &Value, family: Family) -> Option<Keys> {
+    /// What is written of it, with what a release of transformers writes beside it.
+    fn written(tokenizer: &Value, family: Family, beside: &Value) -> Option<Keys> {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &Value| {
             fs::write(dir.path().join(name), text.to_string()).unwrap();
         };
         write("tokenizer.json", tokenizer);
-        write("tokenizer_config.json", &json!({"backend": "tokenizers", "bos_token": "<s>"}));
+        write("tokenizer_config.json", beside);
         keys(dir.path(), &json!({"vocab_size": 12}), family).unwrap()
     }
 
     #[test]
     fn pieces_have_the_order_of_the_merges_where_sentencepiece_s_file_is_missing() {
-        let keys = written(&of_pieces(), Family::Llama).unwrap();
+        let keys = written(&of_pieces(), Family::Llama, &json!({"bos_token": "<s>"})).unwrap();
+        let new = json!({"backend": "tokenizers", "bos_token": "<s>"});
+        let new = written(&of_pieces(), Family::Llama, &new).unwrap();
+        assert!(keys.iter().eq(new.iter()), "transformers 4 and 5 differ");
         let scores = [-1000.0, -1000.0, 0.0, -3.0, -3.0, -3.0, 0.0, -1.0, -2.0, -1000.0, -1000.0];
         let scores = [&scores[..], &[-10_000.0]].concat();
         assert_eq!(keys.get("tokenizer.ggml.scores"), Some(&Key::F32s(scores)));
@@ -281,7 +285,8 @@ mod tests {
     fn byte_pairs_are_no_pieces() {
         let mut tokenizer = of_pieces();
         tokenizer["model"]["byte_fallback"] = json!(false);
-        assert!(written(&tokenizer, Family::Gemma).is_none());
-        assert!(written(&tokenizer, Family::Phi3).is_none());
+        for family in [Family::Gemma, Family::Phi3] {
+            assert!(written(&tokenizer, family, &json!({})).is_none(), "{family:?}");
+        }
     }
 }

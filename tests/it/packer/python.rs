@@ -102,6 +102,43 @@ fn code_of_the_checkpoint_is_not_run() {
     bench.is_clean();
 }
 
+/// `transformers` of that release, which knows no class of a tokenizer and takes extra tokens by their names.
+fn with_transformers(bench: &Bench, release: &str) {
+    let about = format!("Metadata-Version: 2.1\nName: transformers\nVersion: {release}\n");
+    bench.write(&format!("packages/transformers-{release}.dist-info/METADATA"), &about);
+    let classes = "class PreTrainedTokenizerBase:\n    \
+        def _set_model_specific_special_tokens(self, special_tokens):\n        \
+        self.tokens = list(special_tokens.keys())\n\
+        class PreTrainedTokenizerFast(PreTrainedTokenizerBase):\n    tokens = None\n";
+    bench.write("packages/transformers/__init__.py", classes);
+    bench.write("packages/transformers/models/__init__.py", "");
+    bench.write("packages/transformers/models/auto/__init__.py", "");
+    let auto = "def tokenizer_class_from_name(name):\n    return None\n";
+    bench.write("packages/transformers/models/auto/tokenization_auto.py", auto);
+}
+
+#[test]
+fn transformers_4_reads_what_5_wrote() {
+    let script = "import transformers\n\
+        from transformers.models.auto.tokenization_auto import tokenizer_class_from_name as named\n\
+        names = [named(name) for name in ('TokenizersBackend', 'TokenizersBackendFast', 'Odd')]\n\
+        one = transformers.PreTrainedTokenizerFast()\n\
+        one._set_model_specific_special_tokens(special_tokens=['<a>'])\n\
+        kept = one.tokens\n\
+        one._set_model_specific_special_tokens(special_tokens={'b': '<b>'})\n\
+        raise ValueError(f'{[it and it.__name__ for it in names]} {kept} {one.tokens}')\n";
+    let Some(bench) = Bench::new(script) else { return };
+    with_transformers(&bench, "4.57.6");
+    let read = "['PreTrainedTokenizerFast', 'PreTrainedTokenizerFast', None] None ['b']";
+    bench.convert().assert_refused("transformers 4", read);
+    // 5 is left as it is.
+    fs::remove_dir_all(bench.at("packages/transformers-4.57.6.dist-info")).unwrap();
+    with_transformers(&bench, "5.24.0");
+    let error = "AttributeError: 'list' object has no attribute 'keys'";
+    bench.convert().assert_refused("transformers 5", error);
+    bench.is_clean();
+}
+
 #[test]
 fn a_python_without_its_packages_says_which() {
     let Some(bench) = Bench::new("") else { return };

@@ -10,9 +10,10 @@ use serde_json::Value;
 
 use crate::Error;
 
-/// `tokenizer.json` and `tokenizer_config.json`.
+/// `tokenizer.json`, `tokenizer_config.json`, and where SentencePiece's file is.
 #[derive(Debug)]
 pub(super) struct Files {
+    pub(super) pieces: Option<PathBuf>,
     pub(super) tokenizer: Option<Tokenizer>,
     pub(super) config: TokenizerConfig,
 }
@@ -95,19 +96,22 @@ impl Files {
         let tokenizer: Option<Tokenizer> = json(&path)?;
         let config = json(&dir.join("tokenizer_config.json"))?;
         let tokenizer = tokenizer.map(|tokenizer| Tokenizer { path, ..tokenizer });
-        if tokenizer.is_none() && !dir.join("tokenizer.model").is_file() {
+        let pieces = Some(dir.join("tokenizer.model")).filter(|path| path.is_file());
+        if tokenizer.is_none() && pieces.is_none() {
             return Err(Error::new(format!("no tokenizer found in {}", dir.display()))
                 .looked_in(dir.join("tokenizer.json").display().to_string())
                 .looked_in(dir.join("tokenizer.model").display().to_string())
                 .hint("download the whole repository, with its tokenizer"));
         }
-        Ok(Self { tokenizer, config: TokenizerConfig(config) })
+        Ok(Self { pieces, tokenizer, config: TokenizerConfig(config) })
     }
 
-    /// The tokens that are added, by their numbers: transformers 5 lists them in `tokenizer.json` alone.
+    /// The tokens that are added, by their numbers. Without SentencePiece's file `tokenizer.json` alone lists them, and
+    /// so it does where transformers 5 wrote it.
     pub(super) fn added(&self) -> BTreeMap<u64, Added> {
-        let is_new = self.config.has("backend") && !self.config.has("added_tokens_decoder");
-        match self.tokenizer.as_ref().filter(|_| is_new) {
+        let is_alone = self.pieces.is_none() || self.config.has("backend");
+        let is_asked = is_alone && !self.config.has("added_tokens_decoder");
+        match self.tokenizer.as_ref().filter(|_| is_asked) {
             Some(tokenizer) => {
                 tokenizer.added_tokens.iter().map(|token| (token.id, token.clone())).collect()
             }
