@@ -24,6 +24,8 @@ use workspace::source::{self, WithoutPage};
 
 /// In upstream's build folder: the release that it is a whole build of.
 const WHOLE: &str = "whole";
+/// The certificates that Debian's programs trust.
+const CA: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// The file that gets a line.
 const CHANGED: &str = "src/llama-sampler.cpp";
 
@@ -102,7 +104,10 @@ pub(crate) fn images(args: &Args, journal: &mut Journal, screen: &mut Screen) ->
         cmd.arg("--build-arg").arg(empty).dir(dir)
     };
     let ours = build(&cargo::root(), format!("docker/{}.Dockerfile", args.variant));
-    let ours = ours.arg("--build-arg").arg(format!("BASE_IMAGE={base}")).arg(".");
+    let ours = ours.arg("--build-arg").arg(format!("BASE_IMAGE={}", base.trim_end()));
+    // The network of this machine may have certificates of its own.
+    let ca = Path::new(CA).is_file().then(|| format!("--secret=id=ca,src={CA}"));
+    let ours = ours.args(ca).arg(".");
     let theirs = build(&builder.tree, format!(".devops/{}.Dockerfile", args.variant));
     let theirs = theirs.args(["--target", "server", "."]);
     let cases = vec![(format!("{} image, time", args.variant), Unit::Seconds)];

@@ -56,7 +56,11 @@ impl Journal {
                             self.results.rows[first + case * sides.len() + at].samples.push(sample);
                         }
                     }
-                    Err(error) => failed[at] = Some(crate::first_line(&error)),
+                    Err(error) => {
+                        // The table has its first line only.
+                        eprintln!("{}: {error:#}", sides[at].0);
+                        failed[at] = Some(crate::first_line(&error));
+                    }
                 }
                 self.results.write(&self.path)?;
             }
