@@ -98,7 +98,7 @@ std::string planner::answer(const common_params & params, const fitted & found, 
     out += ",\"batch\":" + std::to_string(known.batch) + ",\"ubatch\":" + std::to_string(known.ubatch);
     out += ",\"parallel\":" + std::to_string(known.parallel) + ",\"layers\":" + std::to_string(known.layers);
     out += std::string(",\"flash_attention\":") + truth(known.flash_attention) + ",\"mmap\":" + truth(mapped);
-    out += std::string(",\"embedding\":") + truth(params.embedding);
+    out += std::string(",\"checkpoints\":") + truth(known.checkpoints) + ",\"embedding\":" + truth(params.embedding);
     out += std::string(",\"reranking\":") + truth(params.pooling_type == LLAMA_POOLING_TYPE_RANK);
     out += ",\"devices\":" + devices_text(params, plans) + ",\"runs\":[";
     for (size_t at = 0; at < plans.size(); at++) {

@@ -192,7 +192,13 @@ part draft(const common_params & params, const models & main) {
     return { "draft", on };
 }
 
-facts know(const models & main, const layout & on) {
+// As `server_context` decides it: the context is a window or a state, of which no end can be cut off.
+bool keeps_checkpoints(const common_params & params, const llama_model * model) {
+    const bool window = !params.swa_full && llama_model_n_swa(model) > 0;
+    return params.n_ctx_checkpoints > 0 && (window || llama_model_is_recurrent(model) || llama_model_is_hybrid(model));
+}
+
+facts know(const common_params & params, const models & main, const layout & on) {
     const llama_model * model = main.model.get();
     const llama_context * context = main.context.get();
     char architecture[64] = "";
@@ -206,6 +212,7 @@ facts know(const models & main, const layout & on) {
     known.parallel        = llama_n_seq_max(context);
     known.layers          = (uint32_t) llama_model_n_layer(model) + 1;
     known.flash_attention = context->get_cparams().flash_attn;
+    known.checkpoints     = keeps_checkpoints(params, model);
     for (const auto & [device, memory] : on) {
         if (device != nullptr) {
             known.on_cards += memory.layers + (memory.output ? 1 : 0);
@@ -218,7 +225,7 @@ plan measure(const common_params & params, llama_model_params mparams, llama_con
     const models main = load(params.model.path, mparams, cparams);
     plan made;
     made.parts.push_back({ "model", lay_out(main) });
-    made.known = know(main, made.parts.front().on);
+    made.known = know(params, main, made.parts.front().on);
     if (params.speculative.has_dft() || drafts_by_itself(params)) {
         made.parts.push_back(draft(params, main));
     }

@@ -37,6 +37,8 @@ struct facts {
     std::string architecture;
     uint32_t context = 0, trained = 0, batch = 0, ubatch = 0, parallel = 0, layers = 0, on_cards = 0;
     bool flash_attention = false;
+    // Whether the server keeps snapshots of the context, because the model cannot step back in it.
+    bool checkpoints = false;
 };
 
 struct plan {

@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<(), Error> {
         return output::json(&estimate.json());
     }
     output::print(&estimate.table(args.in_short, list::width()))?;
-    output::line(&estimate.prompt_cache_line())?;
+    output::print(&estimate.earlier_prompts())?;
     match estimate.fit() {
         Some(fit) => output::print(&advice(&args.model, &cards, checked(fit)?)),
         None => Ok(()),

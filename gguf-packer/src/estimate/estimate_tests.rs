@@ -38,7 +38,7 @@ fn answer(runs: &[u32], fit: &str) -> Answer {
     let runs = runs.join(",");
     let text = format!(
         r#"{{"architecture":"qwen2","context_size":8192,"context_trained":32768,"batch":2048,"ubatch":512,"parallel":1,
-        "layers":25,"flash_attention":true,"mmap":true,"embedding":false,"reranking":false,"devices":[
+        "layers":25,"flash_attention":true,"checkpoints":true,"mmap":true,"embedding":false,"reranking":false,"devices":[
         {{"name":"GPU0","kind":"gpu","total":1125899906842624,"free":1125899906842624}},
         {{"name":"Host","kind":"cpu","total":25276063744,"free":25276063744}}],"runs":[{runs}],"fit":{fit}}}"#
     );
@@ -137,6 +137,8 @@ fn json_has_the_original_s_keys_and_the_bytes() {
     assert_eq!(json["architecture"], "qwen2");
     assert_eq!(json["fit"]["arguments"][0], "--ctx-size");
     assert_eq!(json["promptCache"], 8192 * MIB);
+    assert_eq!(json["contextCheckpoints"], 4096 * MIB);
+    assert_eq!(estimate.earlier_prompts().matches(" MiB of RAM more").count(), 2);
     let item = &json["items"][0];
     assert_eq!((&item["offloadLayers"], &item["fullOffloaded"]), (&25.into(), &true.into()));
     assert_eq!(item["ram"]["uma"], 16_354_848);

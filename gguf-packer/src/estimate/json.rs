@@ -30,6 +30,7 @@ impl Estimate {
         estimate["parallel"] = json!(answer.parallel);
         estimate["layers"] = json!(answer.layers);
         estimate["promptCache"] = cache(self.prompt_cache);
+        estimate["contextCheckpoints"] = cache(self.checkpoints);
         if let Some(fit) = self.fit() {
             estimate["fit"] = json!(fit);
         }

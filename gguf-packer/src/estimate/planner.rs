@@ -60,6 +60,8 @@ pub struct Answer {
     pub parallel: u64,
     /// Whether flash attention is used.
     pub flash_attention: bool,
+    /// Whether the server keeps snapshots of the context, because the model cannot step back in it.
+    pub checkpoints: bool,
     /// Whether weights are mapped rather than read.
     pub mmap: bool,
     /// Whether the server gives embeddings only.

@@ -16,6 +16,8 @@ pub struct Estimate {
     pub rows: Vec<Row>,
     /// What the host's memory must have besides, once the server has worked; no row counts it.
     pub prompt_cache: PromptCache,
+    /// The same of snapshots of contexts.
+    pub checkpoints: PromptCache,
 }
 
 /// What one choice of layers takes.
@@ -73,8 +75,11 @@ pub(super) fn report(
     let rows = answer.runs.iter().map(row).collect();
     // Only completions use it.
     let is_used = !answer.embedding && !answer.reranking;
-    let prompt_cache = if is_used { prompt_cache } else { PromptCache::UpTo(0) };
-    Estimate { answer, rows, prompt_cache }
+    let of_completions = |bound| if is_used { bound } else { PromptCache::UpTo(0) };
+    let checkpoints = prompt_cache.of_checkpoints();
+    let checkpoints = if answer.checkpoints { checkpoints } else { PromptCache::UpTo(0) };
+    let [prompt_cache, checkpoints] = [prompt_cache, checkpoints].map(of_completions);
+    Estimate { answer, rows, prompt_cache, checkpoints }
 }
 
 fn row(answer: &Answer, run: &Run, question: &Question<'_>, active: Option<&Active>) -> Row {

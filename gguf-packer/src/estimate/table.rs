@@ -2,6 +2,7 @@
 
 use super::report::{Estimate, Row, Share};
 use crate::gguf::bytes;
+use crate::image::command::PromptCache;
 
 /// A group of columns under one title.
 struct Group {
@@ -26,10 +27,14 @@ impl Estimate {
         }
     }
 
-    /// The line below the table.
+    /// The lines below the table.
     #[must_use]
-    pub fn prompt_cache_line(&self) -> String {
-        self.prompt_cache.line()
+    pub fn earlier_prompts(&self) -> String {
+        let mut lines = format!("PROMPT CACHE: {}\n", self.prompt_cache.words());
+        if self.checkpoints != PromptCache::UpTo(0) {
+            lines += &format!("CONTEXT CHECKPOINTS: {}\n", self.checkpoints.words());
+        }
+        lines
     }
 
     /// Whether layers can be spread over machines: a model of one layer has nothing to spread.

@@ -9,6 +9,7 @@ use std::process::Stdio;
 use llama_tests::gguf::{Header, Value};
 use llama_tests::needs;
 use llama_tests::process::{Finished, KilledOnDrop, command, finish};
+use llama_tests::tiny::{self, Arch};
 use llama_tests::workspace::root;
 
 /// Models of full size, and what fits of them.
@@ -279,4 +280,25 @@ fn a_reranker_is_not_charged_for_what_it_does_not_allocate() {
     assert_eq!(answer["runs"][0]["gpu_layers"], 25, "{answer}");
     let card: f64 = sizes(&answer, "model", "GPU0").values().sum();
     assert!((580.0..926.0).contains(&card), "{card} MiB: {answer}");
+}
+
+#[test]
+fn the_planner_knows_which_contexts_cannot_step_back() {
+    let Some(packer) = needs::gguf_packer() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    for (arch, options, wanted) in [
+        (Arch::Llama, &[][..], false),
+        (Arch::Gemma2, &[], true),
+        (Arch::Gemma2, &["--swa-full"], false),
+        (Arch::Mamba, &[], true),
+        (Arch::Mamba, &["--ctx-checkpoints", "0"], false),
+    ] {
+        let model = dir.path().join(arch.name());
+        tiny::write(arch, 1, &model);
+        let options = [&["--model", model.to_str().unwrap()][..], options].concat();
+        assert_eq!(planned(&packer, &[], &options)["checkpoints"], wanted, "{options:?}");
+    }
+    let model = dir.path().join(Arch::Gemma2.name());
+    let Finished { output, .. } = finish(command(&packer).arg("estimate").arg(&model));
+    assert!(output.contains("\nCONTEXT CHECKPOINTS: up to 4096 MiB of RAM more"), "{output}");
 }

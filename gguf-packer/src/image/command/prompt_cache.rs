@@ -1,5 +1,5 @@
-//! llama-server's cache of prompts in the memory of the host. It fills while the server works, so no plan of a start
-//! counts it.
+//! What llama-server keeps of earlier prompts in the memory of the host: its cache of prompts, and checkpoints of
+//! contexts that cannot step back. Both fill while the server works, so no plan of a start counts them.
 
 use super::last_value;
 
@@ -32,16 +32,23 @@ impl PromptCache {
         Self::said(options).is_some()
     }
 
-    /// The line below the table.
-    pub(crate) fn line(self) -> String {
+    /// What checkpoints may take besides: half as much (`vendor/patches/0055`).
+    #[must_use]
+    pub fn of_checkpoints(self) -> Self {
         match self {
-            Self::UpTo(0) => "PROMPT CACHE: none".to_owned(),
-            Self::UpTo(mib) => {
-                format!("PROMPT CACHE: up to {mib} MiB of RAM more, as it fills (--cache-ram)")
-            }
-            Self::Unlimited => {
-                "PROMPT CACHE: without a limit, as it fills (--cache-ram -1)".to_owned()
-            }
+            // Without a cache of prompts, half of what it would take.
+            Self::UpTo(0) => Self::UpTo(DEFAULT.unsigned_abs() / 2),
+            Self::UpTo(mib) => Self::UpTo(mib / 2),
+            Self::Unlimited => Self::Unlimited,
+        }
+    }
+
+    /// It in words.
+    pub(crate) fn words(self) -> String {
+        match self {
+            Self::UpTo(0) => "none".to_owned(),
+            Self::UpTo(mib) => format!("up to {mib} MiB of RAM more, as it fills (--cache-ram)"),
+            Self::Unlimited => "without a limit, as it fills (--cache-ram -1)".to_owned(),
         }
     }
 
@@ -64,7 +71,16 @@ mod tests {
         assert_eq!(of("-cram 0"), PromptCache::UpTo(0));
         assert_eq!(of("--cache-ram -1"), PromptCache::Unlimited);
         assert_eq!(of("-m x"), PromptCache::UpTo(8192));
-        assert!(of("-m x").line().contains("up to 8192 MiB of RAM more"));
+        assert!(of("-m x").words().contains("up to 8192 MiB of RAM more"));
+    }
+
+    #[test]
+    fn checkpoints_may_take_half_as_much() {
+        let checkpoints = |line| of(line).of_checkpoints();
+        assert_eq!(checkpoints("-m x"), PromptCache::UpTo(4096));
+        assert_eq!(checkpoints("-cram 0"), PromptCache::UpTo(4096));
+        assert_eq!(checkpoints("-cram 512"), PromptCache::UpTo(256));
+        assert_eq!(checkpoints("-cram -1"), PromptCache::Unlimited);
     }
 
     #[test]
