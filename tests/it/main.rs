@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+/// What clients of OpenAI's and Anthropic's APIs read.
+mod apis;
 /// Static and loadable builds: same tokens, the best CPU library, nothing from the current directory.
 mod backends;
 /// How the build behaves: nothing twice, changes taken, kills survived, errors told.
@@ -62,6 +64,8 @@ mod rpc;
 mod sandbox;
 /// The server's life and its API, through a real client.
 mod server;
+/// Requests that share a server and its memory.
+mod sharing;
 /// The Vulkan distribution, on a GPU made of software.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod vulkan;

@@ -1,0 +1,135 @@
+//! What clients of OpenAI's and Anthropic's APIs read: Claude Code, SDKs, LangChain.
+
+use llama_server_bin::Server;
+use llama_tests::server::start;
+use llama_tests::workspace::root;
+use llama_tests::{http, needs};
+use serde_json::{Value, json};
+
+/// The demo model with a template of llama.cpp's collection.
+fn with_template(name: &str) -> Option<Server> {
+    let path = root().join("vendor/llama.cpp/models/templates").join(name);
+    let options = ["--chat-template-file", path.to_str().unwrap(), "-np", "1", "-c", "4096"];
+    Some(start(&needs::server()?, &needs::demo_model()?, &options))
+}
+
+fn post(server: &Server, path: &str, body: &Value) -> Value {
+    http::post(&format!("{}{path}", server.url()), body).ok()
+}
+
+/// The events of a stream, each with its data.
+fn events(server: &Server, path: &str, mut body: Value) -> Vec<(String, Value)> {
+    body["stream"] = json!(true);
+    let text = post(server, path, &body);
+    let (mut name, mut found) = (String::new(), Vec::new());
+    for line in text.as_str().unwrap_or_else(|| panic!("{text}")).lines() {
+        if let Some(event) = line.strip_prefix("event: ") {
+            event.clone_into(&mut name);
+        } else if let Some(data) = line.strip_prefix("data: ").filter(|data| *data != "[DONE]") {
+            found.push((std::mem::take(&mut name), serde_json::from_str(data).unwrap()));
+        }
+    }
+    found
+}
+
+/// Claude Code sends such conversations, and Codex two system messages at the beginning.
+#[test]
+fn a_template_that_wants_its_system_message_first_takes_later_ones() {
+    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let say = |role: &str, content: &str| json!({ "role": role, "content": content });
+    let messages = [say("user", "Hello"), say("system", "Be kind."), say("user", "Go on")];
+    let body = json!({ "max_tokens": 4, "system": "Be brief.", "messages": messages });
+    assert_eq!(post(&server, "/v1/messages", &body)["type"], "message");
+    let first = [say("system", "Be brief."), say("developer", "Be quick.")];
+    let both = [&first[..], &messages].concat();
+    let body = json!({ "messages": both });
+    let prompt = post(&server, "/apply-template", &body)["prompt"].clone();
+    let expected = "<|im_start|>system\nBe brief.\n\nBe quick.<|im_end|>\n\
+        <|im_start|>user\nHello<|im_end|>\n<|im_start|>user\nBe kind.<|im_end|>\n";
+    assert!(prompt.as_str().unwrap().starts_with(expected), "{prompt}");
+}
+
+#[test]
+fn thinking_that_is_disabled_is_not_begun() {
+    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let tokens = |thinking: &str| {
+        let messages = [json!({ "role": "user", "content": "Hello" })];
+        let body = json!({ "messages": messages, "thinking": { "type": thinking } });
+        post(&server, "/v1/messages/count_tokens", &body)["input_tokens"].as_u64().unwrap()
+    };
+    assert!(tokens("disabled") > tokens("adaptive"), "the template ends the thoughts at once");
+}
+
+#[test]
+fn a_stop_sequence_is_named() {
+    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let messages = [json!({ "role": "user", "content": "What is a tensor?" })];
+    let mut body = json!({ "max_tokens": 60, "temperature": 0, "messages": messages });
+    body["thinking"] = json!({ "type": "disabled" });
+    body["stop_sequences"] = json!(["e", "a", "o", "i"]);
+    let answer = post(&server, "/v1/messages", &body);
+    assert_eq!(answer["stop_reason"], "stop_sequence", "{answer}");
+    let events = events(&server, "/v1/messages", body);
+    let end = &events[events.len() - 2].1;
+    assert_eq!(end["delta"]["stop_reason"], "stop_sequence", "{end}");
+}
+
+/// The first token is a half of `é`.
+#[test]
+fn a_stream_of_the_responses_api_begins_once_and_is_numbered() {
+    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let body = json!({ "input": "Hello", "max_output_tokens": 9, "grammar": "root ::= \"é\" [a-z ]{60}",
+        "reasoning": { "effort": "none" } });
+    let events = events(&server, "/v1/responses", body);
+    let names: Vec<&str> = events.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names[..2], ["response.created", "response.in_progress"], "{names:?}");
+    assert_eq!(names.iter().filter(|name| **name == "response.created").count(), 1, "{names:?}");
+    assert_eq!(events[0].1["response"]["output"], json!([]));
+    for (number, (name, data)) in events.iter().enumerate() {
+        assert_eq!(data["sequence_number"], number, "{name}");
+        let of_item = name.contains("output") || name.contains("content_part");
+        assert_eq!(data["output_index"] == 0, of_item, "{name}: {data}");
+        let of_part = name.contains("_text.") || name.contains("content_part");
+        assert_eq!(data["content_index"] == 0, of_part, "{name}: {data}");
+    }
+    let (name, data) = events.last().unwrap();
+    let response = &data["response"];
+    assert_eq!((name.as_str(), &response["status"]), ("response.incomplete", &json!("incomplete")));
+    assert_eq!(response["incomplete_details"]["reason"], "max_output_tokens");
+    assert_eq!(response["usage"]["output_tokens_details"]["reasoning_tokens"], 0);
+}
+
+/// What might begin a stop word is held back, and the limit comes before the rest of the word.
+#[test]
+fn a_stream_ends_with_what_was_held_back() {
+    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let mut body = json!({ "prompt": "A tensor is", "n_predict": 8, "temperature": 0 });
+    let whole = post(&server, "/completion", &body)["content"].as_str().unwrap().to_owned();
+    let last = whole.chars().last().unwrap();
+    body["stop"] = json!([format!("{last}\u{1}")]);
+    let parts = events(&server, "/completion", body);
+    let text: String = parts.iter().filter_map(|(_, data)| data["content"].as_str()).collect();
+    assert_eq!(text, whole);
+}
+
+/// Llama 3 writes calls of tools without a marker, so that any brace might begin one.
+#[test]
+fn an_answer_with_a_brace_is_text_where_tools_are_offered() {
+    let Some(server) = with_template("meta-llama-Llama-3.1-8B-Instruct.jinja") else { return };
+    let tokens = post(&server, "/tokenize", &json!({ "content": "{" }))["tokens"].clone();
+    let brace = tokens.as_array().unwrap().last().unwrap().clone();
+    let function = json!({ "name": "f", "parameters": { "type": "object", "properties": {} } });
+    let body = json!({
+        "messages": [{ "role": "user", "content": "Hello" }],
+        "tools": [{ "type": "function", "function": function }],
+        "logit_bias": [[brace, 100]],
+        "max_tokens": 8,
+    });
+    let answer = post(&server, "/v1/chat/completions", &body);
+    let content = answer["choices"][0]["message"]["content"].as_str().unwrap_or_default();
+    assert!(content.contains("{{{"), "{answer}");
+    let deltas = events(&server, "/v1/chat/completions", body);
+    let deltas = deltas.iter().map(|(_, data)| data["choices"][0]["delta"]["content"].clone());
+    let text: String = deltas.filter_map(|delta| delta.as_str().map(str::to_owned)).collect();
+    assert_eq!(text, content);
+}
