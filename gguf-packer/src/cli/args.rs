@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::run::print::Gpus;
+
 pub(super) use super::quantize_args::{Compare, Quantize};
 
 mod convert;
@@ -281,6 +283,9 @@ pub(super) struct Run {
     /// Print a manifest that runs the model, and start nothing.
     #[arg(long, value_enum, value_name = "KIND", conflicts_with = "dry_run")]
     pub(super) print: Option<Manifest>,
+    /// The manifest asks for GPUs, for one unless there is a number: nvidia, amd, intel.
+    #[arg(long, value_name = "VENDOR[=N]", requires = "print")]
+    pub(super) gpu: Option<Gpus>,
     /// Find the largest context and the best split that fit this machine, and start with them.
     #[arg(long, conflicts_with = "print")]
     pub(super) fit: bool,

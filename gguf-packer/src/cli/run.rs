@@ -9,6 +9,8 @@ use super::{Context, args, output, remote};
 use crate::Error;
 use crate::estimate::planner::Fit;
 use crate::estimate::{Cards, Package, Question};
+use crate::image::command::PromptCache;
+use crate::run::print::{Gpus, Manifest, Planned};
 use crate::run::{By, Host, Target, plan, print};
 use crate::store::{Store, StoredImage};
 
@@ -74,8 +76,10 @@ fn start(args: &args::Run, target: &Target) -> Result<(), Error> {
             args::Manifest::Compose => print::Format::Compose,
             args::Manifest::Quadlet => print::Format::Quadlet,
         };
-        let server = args.by.as_deref().unwrap_or(SERVER);
-        let printed = print::print(target, server, &args.args, format, &|| planned(args, target))?;
+        let server = args.gpu.map_or(SERVER, Gpus::server);
+        let server = args.by.as_deref().unwrap_or(server);
+        let manifest = Manifest { format, server, gpus: args.gpu };
+        let printed = print::print(target, &manifest, &args.args, &|| planned(args, target))?;
         notes(&printed.notes);
         return output::print(&printed.text);
     }
@@ -92,18 +96,19 @@ fn start(args: &args::Run, target: &Target) -> Result<(), Error> {
     if args.dry_run { output::line(&start.to_string()) } else { start.run() }
 }
 
-/// Bytes that the server needs of a host without a GPU, by llama.cpp's planner.
-fn planned(args: &args::Run, target: &Target) -> Result<u64, Error> {
+/// What the server needs of a host's memory, by llama.cpp's planner. All of a model is on the GPUs that a manifest asks for.
+fn planned(args: &args::Run, target: &Target) -> Result<Planned, Error> {
     let question = Question {
         options: &args.args,
-        cards: &Cards::None,
+        cards: if args.gpu.is_some() { &Cards::Any } else { &Cards::None },
         fit: false,
         step: None,
         footprint: footprint(FOOTPRINT)?,
         metrics: &[],
     };
     let found = crate::estimate::estimate(&Package::here(target)?, &question)?;
-    Ok(found.rows.iter().map(|row| row.ram.nonuma).max().unwrap_or_default())
+    let bytes = found.rows.iter().map(|row| row.ram.nonuma).max().unwrap_or_default();
+    Ok(Planned { bytes, checkpoints: found.checkpoints != PromptCache::UpTo(0) })
 }
 
 /// The options with which the model fits this machine.

@@ -9,11 +9,17 @@ use super::target::{Seen, Target};
 use crate::Error;
 use crate::image::command::numbers;
 
+mod gpus;
 mod memory;
+
+pub use gpus::Gpus;
 
 /// Where a model image is mounted as a whole. containerd 2.1 mounts the whole image whatever folder of it is asked for
 /// (containerd/containerd#11580), podman's quadlets know no folders, so only Compose mounts one.
 const WHOLE: &str = "/model-image";
+
+/// With it a server whose model is on no GPU is unhealthy.
+const REQUIRE_GPU: &str = "LLAMA_REQUIRE_GPU";
 
 /// What to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +32,17 @@ pub enum Format {
     Quadlet,
 }
 
+/// How to print it.
+#[derive(Debug, Clone, Copy)]
+pub struct Manifest<'a> {
+    /// What it is for.
+    pub format: Format,
+    /// The image of the server.
+    pub server: &'a str,
+    /// What the server gets.
+    pub gpus: Option<Gpus>,
+}
+
 /// A manifest, and what a person should know about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Printed {
@@ -33,6 +50,15 @@ pub struct Printed {
     pub text: String,
     /// What was changed for today's llama-server.
     pub notes: Vec<String>,
+}
+
+/// What llama.cpp's planner says of a server: of one without a GPU, unless the manifest asks for some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planned {
+    /// Without what it keeps of earlier prompts.
+    pub bytes: u64,
+    /// Whether it keeps checkpoints of contexts.
+    pub checkpoints: bool,
 }
 
 /// What all manifests are made of.
@@ -43,21 +69,20 @@ struct Parts {
     server: String,
     args: Vec<String>,
     port: String,
+    gpus: Option<Gpus>,
     /// The folder of the image that is mounted, when it is not the whole of it.
     folder: Option<&'static str>,
 }
 
-/// The manifest that runs `target` by the image `server`, with more arguments for the server. `planned` says how many
-/// bytes the server needs without a GPU and without its prompt cache.
+/// The manifest that runs `target`, with more arguments for the server. `planned` says what memory the server needs.
 ///
 /// # Errors
 /// When `target` is a file and no image, an argument is missing, or a text that the command names cannot be read.
 pub fn print(
     target: &Target,
-    server: &str,
+    &Manifest { format, server, gpus }: &Manifest<'_>,
     extra: &[String],
-    format: Format,
-    planned: &dyn Fn() -> Result<u64, Error>,
+    planned: &dyn Fn() -> Result<Planned, Error>,
 ) -> Result<Printed, Error> {
     let Some(model) = &target.name else {
         return Err(Error::new("a manifest needs an image, not a file")
@@ -79,6 +104,7 @@ pub fn print(
         server: server.to_owned(),
         args,
         port,
+        gpus,
         folder: of_models.then_some("models"),
     };
     // A quadlet has no limit.
@@ -119,13 +145,17 @@ impl Parts {
     fn kube(&self, memory: &Memory) -> String {
         // `$(NAME)` would become the value of a variable, and `$$` one sign.
         let args = self.list("            ", |arg| arg.replace('$', "$$"));
-        let cache = memory.cache.map_or(String::new(), |mib| {
-            format!("            - {{name: LLAMA_ARG_CACHE_RAM, value: \"{mib}\"}}\n")
-        });
+        let env = |name: &str, value: &str| {
+            format!("            - {{name: {name}, value: \"{value}\"}}\n")
+        };
+        let gpus = self.gpus;
         let template = include_str!("print/kube.yaml")
             .replace("@MEMORY@", &format!("{}Gi", memory.request))
             .replace("@LIMIT@", &format!("{}Gi", memory.limit))
-            .replace("@CACHE@", &cache);
+            .replace("@GPUS@", &gpus.map(Gpus::kube_limit).unwrap_or_default())
+            .replace("@TOLERATIONS@", &gpus.map(Gpus::kube_pod).unwrap_or_default())
+            .replace("@GROUPS@", gpus.map(Gpus::kube_groups).unwrap_or_default())
+            .replace("@ENV@", &self.variables(memory, env));
         self.filled(&template, quoted, &args)
     }
 
@@ -135,19 +165,31 @@ impl Parts {
         let folder =
             self.folder.map_or(String::new(), |folder| format!(", image: {{subpath: {folder}}}"));
         let mount = format!("target: {target}, read_only: true{folder}");
-        let cache = memory
-            .cache
-            .map_or(String::new(), |mib| format!("      LLAMA_ARG_CACHE_RAM: \"{mib}\"\n"));
+        let env = |name: &str, value: &str| format!("      {name}: \"{value}\"\n");
+        let gpus = self.gpus;
         let template = include_str!("print/compose.yaml")
             .replace("@MOUNT@", &mount)
             .replace("@LIMIT@", &format!("{}G", memory.limit))
-            .replace("@CACHE@", &cache);
+            .replace("@GPUS@", &gpus.map(Gpus::compose_resources).unwrap_or_default())
+            .replace("@DEVICES@", &gpus.map(Gpus::compose_service).unwrap_or_default())
+            .replace("@ENV@", &self.variables(memory, env));
         self.filled(&template, quoted, &args)
     }
 
     fn quadlet(&self) -> String {
         let args: Vec<String> = self.args.iter().map(|arg| of_systemd(arg)).collect();
-        self.filled(include_str!("print/quadlet.container"), str::to_owned, &args.join(" "))
+        let gpus = self.gpus.map(Gpus::quadlet);
+        let gpus = gpus.map(|lines| format!("Environment={REQUIRE_GPU}=1\n{lines}"));
+        let template =
+            include_str!("print/quadlet.container").replace("@GPUS@", &gpus.unwrap_or_default());
+        self.filled(&template, str::to_owned, &args.join(" "))
+    }
+
+    /// Variables of the server, written by `env`.
+    fn variables(&self, memory: &Memory, env: impl Fn(&str, &str) -> String) -> String {
+        let cache = memory.cache.map(|mib| env("LLAMA_ARG_CACHE_RAM", &mib.to_string()));
+        let gpus = self.gpus.map(|_| env(REQUIRE_GPU, "1"));
+        cache.into_iter().chain(gpus).collect()
     }
 
     /// `template` with what every manifest has, written by `text`. The arguments are the last: they may contain the

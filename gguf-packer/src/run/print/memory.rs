@@ -1,6 +1,7 @@
 //! How much memory a manifest asks for: what llama.cpp's planner says of a host without a GPU, since no manifest asks
-//! for one, and llama-server's prompt cache.
+//! for one, and what llama-server keeps of earlier prompts.
 
+use super::Planned;
 use crate::Error;
 use crate::image::command::PromptCache;
 
@@ -26,9 +27,8 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// For a server with `args`, with `planned` bytes besides the prompt cache; if nobody can plan them, by the bytes
-    /// of the weights.
-    pub(super) fn of(planned: Result<u64, Error>, weights: u64, args: &[String]) -> Self {
+    /// For a server with `args` that needs what is `planned`; if nobody can plan it, by the bytes of the weights.
+    pub(super) fn of(planned: Result<Planned, Error>, weights: u64, args: &[String]) -> Self {
         let mut notes = Vec::new();
         let said = PromptCache::is_said(args).then(|| PromptCache::of(args));
         let cache = match said {
@@ -44,7 +44,7 @@ impl Memory {
             None => CACHE,
         };
         let (bytes, room) = match planned {
-            Ok(bytes) => (bytes, ROOM),
+            Ok(planned) => (planned.bytes + checkpoints(planned, cache), ROOM),
             Err(error) => {
                 notes.push(format!(
                     "the memory of the manifest follows the size of the weights only, so check it \
@@ -61,11 +61,25 @@ impl Memory {
     }
 }
 
+/// Bytes of checkpoints beside a prompt cache of `cache` MiB. Without one the server takes half of what it would take by
+/// default: an eighth of the limit.
+fn checkpoints(planned: Planned, cache: u64) -> u64 {
+    match (planned.checkpoints, cache) {
+        (false, _) => 0,
+        (true, 0) => planned.bytes / 16,
+        (true, mib) => (mib << 20) / 2,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(planned: Result<u64, Error>, line: &str) -> Memory {
+    fn of(bytes: Result<u64, Error>, line: &str) -> Memory {
+        memory(bytes.map(|bytes| Planned { bytes, checkpoints: false }), line)
+    }
+
+    fn memory(planned: Result<Planned, Error>, line: &str) -> Memory {
         let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         Memory::of(planned, 5 * GIB, &args)
     }
@@ -85,6 +99,14 @@ mod tests {
         assert_eq!((memory.request, memory.limit, memory.cache), (2, 3, None));
         let memory = of(Ok(GIB), "--cache-ram -1");
         assert_eq!((memory.limit, memory.notes.len()), (3, 1));
+    }
+
+    #[test]
+    fn checkpoints_are_in_the_limit_too() {
+        let of = |line| memory(Ok(Planned { bytes: 16 * GIB, checkpoints: true }), line);
+        assert_eq!((of("-m x").request, of("-m x").limit), (18, 19));
+        assert_eq!(of("-cram 8192").request, 28);
+        assert_eq!(of("-cram 0").request, 17);
     }
 
     #[test]
