@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// The demo model with a template of llama.cpp's collection.
 fn with_template(name: &str) -> Option<Server> {
     let path = root().join("vendor/llama.cpp/models/templates").join(name);
-    let options = ["--chat-template-file", path.to_str().unwrap(), "-np", "1", "-c", "4096"];
+    let options = ["--chat-template-file", path.to_str().unwrap(), "-np", "2", "-c", "4096"];
     Some(start(&needs::server()?, &needs::demo_model()?, &options))
 }
 
@@ -40,7 +40,8 @@ fn a_template_that_wants_its_system_message_first_takes_later_ones() {
     let messages = [say("user", "Hello"), say("system", "Be kind."), say("user", "Go on")];
     let body = json!({ "max_tokens": 4, "system": "Be brief.", "messages": messages });
     assert_eq!(post(&server, "/v1/messages", &body)["type"], "message");
-    let first = [say("system", "Be brief."), say("developer", "Be quick.")];
+    let parts = json!([{ "type": "text", "text": "Be quick." }]);
+    let first = [say("system", "Be brief."), json!({ "role": "developer", "content": parts })];
     let both = [&first[..], &messages].concat();
     let body = json!({ "messages": both });
     let prompt = post(&server, "/apply-template", &body)["prompt"].clone();
@@ -110,6 +111,55 @@ fn a_stream_ends_with_what_was_held_back() {
     let parts = events(&server, "/completion", body);
     let text: String = parts.iter().filter_map(|(_, data)| data["content"].as_str()).collect();
     assert_eq!(text, whole);
+}
+
+#[test]
+fn usage_counts_all_answers() {
+    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let body = json!({ "prompt": ["Hello", "What is a tensor?"], "max_tokens": 4, "n": 2,
+        "ignore_eos": true });
+    let usage = post(&server, "/v1/completions", &body)["usage"].clone();
+    let tokens = |text: &str| {
+        let answer = post(&server, "/tokenize", &json!({ "content": text, "add_special": true }));
+        answer["tokens"].as_array().unwrap().len()
+    };
+    let asked = tokens("Hello") + tokens("What is a tensor?");
+    assert_eq!(usage["completion_tokens"], 4 * 4, "{usage}");
+    assert_eq!(usage["prompt_tokens"], asked, "{usage}");
+    assert_eq!(usage["total_tokens"], 4 * 4 + asked, "{usage}");
+}
+
+#[test]
+fn a_schema_is_held_in_each_form_and_beside_tools() {
+    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let schema = json!({ "enum": ["yes"] });
+    let function = json!({ "name": "f", "parameters": { "type": "object", "properties": {} } });
+    let tools = json!([{ "type": "function", "function": function }]);
+    for (format, tools) in [
+        (json!({ "type": "json_schema", "schema": schema }), Value::Null),
+        (json!({ "type": "json_schema", "json_schema": { "schema": schema } }), Value::Null),
+        (json!({ "type": "json_schema", "json_schema": { "schema": schema } }), tools),
+    ] {
+        let messages = [json!({ "role": "user", "content": "Hello" })];
+        let body = json!({ "messages": messages, "response_format": format, "tools": tools,
+            "reasoning_effort": "none", "max_tokens": 40 });
+        let answer = post(&server, "/v1/chat/completions", &body);
+        assert_eq!(answer["choices"][0]["message"]["content"], "\"yes\"", "{format}: {answer}");
+    }
+}
+
+#[test]
+fn an_embedding_has_the_dimensions_that_are_asked_for() {
+    let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
+    let server = start(&program, &model, &["--embeddings", "--pooling", "mean"]);
+    let body = json!({ "input": "Hello", "dimensions": 8, "encoding_format": null });
+    let answer = post(&server, "/v1/embeddings", &body);
+    let numbers = answer["data"][0]["embedding"].as_array().unwrap();
+    let squares: f64 = numbers.iter().map(|number| number.as_f64().unwrap().powi(2)).sum();
+    assert!(numbers.len() == 8 && (squares - 1.0).abs() < 1e-3, "{answer}");
+    let body = json!({ "input": "Hello", "dimensions": 100_000 });
+    let answer = http::post(&format!("{}/v1/embeddings", server.url()), &body);
+    assert_eq!(answer.status, 400, "{}", answer.body);
 }
 
 /// Llama 3 writes calls of tools without a marker, so that any brace might begin one.

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use llama_server_bin::Server;
 use llama_tests::process::{Finished, KilledOnDrop, PATIENCE, command, finish, wait_for};
-use llama_tests::server::{free_port, launch, start};
+use llama_tests::server::{certificate, free_port, launch, start};
 use llama_tests::{http, needs};
 use serde_json::json;
 
@@ -102,20 +102,7 @@ fn tls_is_spoken_with_a_server_that_speaks_it() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let (key, certificate) = (folder.path().join("key.pem"), folder.path().join("cert.pem"));
-    let mut request = command(openssl);
-    request.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-    ]);
-    request.args(["-subj", "/CN=nobody.test", "-keyout"]).arg(&key).arg("-out").arg(&certificate);
-    let made = finish(&mut request);
-    assert!(made.status.success(), "{}", made.output);
+    let (key, certificate) = certificate(&openssl, folder.path());
     let (key, certificate) = (key.to_str().unwrap(), certificate.to_str().unwrap());
     let args = ["--ssl-key-file", key, "--ssl-cert-file", certificate];
     let server = start(&program, &model, &args);

@@ -9,9 +9,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use llama_server_bin::Server;
-use llama_tests::needs;
 use llama_tests::process::{PATIENCE, command, finish};
-use llama_tests::server::{free_port, launch, start};
+use llama_tests::server::{certificate, free_port, launch, start};
+use llama_tests::{http, needs};
+use serde_json::json;
 
 /// The answer to one request with these lines of a header; the connection is closed.
 fn ask(server: &Server, first: &str, lines: &[&str], body: &str) -> String {
@@ -142,6 +143,27 @@ fn a_key_is_not_in_the_command_line_of_a_routers_servers() {
         }
     }
     assert_eq!(children, 1);
+}
+
+/// It asks its servers by plain HTTP.
+#[test]
+fn a_routers_servers_speak_no_tls() {
+    let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
+    let Some(openssl) = needs::program_of("openssl", "openssl") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (key, certificate) = certificate(&openssl, folder.path());
+    let mut launch = launch(&program, &model, &[]);
+    let models = model.parent().unwrap().as_os_str().to_owned();
+    launch.args = vec!["--models-dir".into(), models, "--offline".into()];
+    launch.env = vec![
+        ("LLAMA_ARG_SSL_KEY_FILE".into(), Some(key.into())),
+        ("LLAMA_ARG_SSL_CERT_FILE".into(), Some(certificate.into())),
+    ];
+    let server = launch.start().unwrap();
+    assert!(server.url().starts_with("https://"), "{}", server.url());
+    let body = json!({ "model": "llama-demo", "content": "Hello" });
+    let answer = http::post_to_anybody(&format!("{}/tokenize", server.url()), &body);
+    assert!(!answer.ok()["tokens"].as_array().unwrap().is_empty());
 }
 
 #[test]

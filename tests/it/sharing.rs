@@ -94,13 +94,20 @@ fn a_prompt_without_room_waits() {
     let tokens = |answer: &Value| answer["tokens_evaluated"].as_u64().unwrap();
     let words = 60;
     assert!(tokens(&complete(&server, words, &json!({ "n_predict": 1 }))) > 512 / 2);
+    let refused = json!({ "prompt": "a", "grammar": "root ::= root" });
     thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                let answer = complete(&server, words, &json!({ "n_predict": 60 }));
+        for words in [words, words, 2, words, 2, 2, words, 2] {
+            let server = &server;
+            scope.spawn(move || {
+                let answer = complete(server, words, &json!({ "n_predict": 60 }));
                 let whole = answer["tokens_predicted"] == 60 && answer["truncated"] == false;
                 assert!(whole, "{answer}");
             });
+        }
+        // What is refused takes no slot, and those that wait behind it go on.
+        for _ in 0..4 {
+            let url = format!("{}/completion", server.url());
+            assert_eq!(http::post(&url, &refused).status, 400);
         }
     });
 }

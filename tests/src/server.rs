@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use llama_server_bin::{Error, Launch, Server};
 use serde_json::{Value, json};
 
 use crate::http;
-use crate::process::PATIENCE;
+use crate::process::{PATIENCE, command, finish};
 
 /// The build number of the pinned llama.cpp, which servers say in `--version` and `/props`.
 pub fn build_number() -> String {
@@ -33,6 +33,20 @@ pub fn launch(program: &Path, model: &Path, args: &[&str]) -> Launch {
 /// When it does not get ready.
 pub fn start(program: &Path, model: &Path, args: &[&str]) -> Server {
     launch(program, model, args).start().unwrap_or_else(|error: Error| panic!("{error}"))
+}
+
+/// A key and a certificate of nobody's in `folder`, made by `openssl`.
+///
+/// # Panics
+/// When it makes none.
+pub fn certificate(openssl: &Path, folder: &Path) -> (PathBuf, PathBuf) {
+    let (key, certificate) = (folder.join("key.pem"), folder.join("cert.pem"));
+    let kind = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    let mut request = command(openssl);
+    request.args(kind).args(["-subj", "/CN=nobody.test", "-keyout"]).arg(&key);
+    let made = finish(request.arg("-out").arg(&certificate));
+    assert!(made.status.success(), "{}", made.output);
+    (key, certificate)
 }
 
 /// The token numbers of a greedy completion of `prompt`, computed anew.
