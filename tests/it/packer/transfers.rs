@@ -28,12 +28,12 @@ fn after_a_hundred_killed_pushes_each_image_is_there() {
         ["push".to_owned(), name]
     };
     let words = push(&mut bench, 0);
-    let whole = bench.time(&words.each_ref().map(String::as_str));
+    let mut whole = bench.time(&words.each_ref().map(String::as_str));
     bench.does(&["remove", &words[1]]);
     for round in 1..=KILLS {
         let words = push(&mut bench, round);
         let words = words.each_ref().map(String::as_str);
-        bench.kill(&words, whole);
+        bench.kill(&words, &mut whole);
         bench.does(&words);
         bench.is_clean("push");
         // What another repository has would be mounted.
@@ -56,10 +56,10 @@ fn after_a_hundred_killed_pulls_the_store_is_whole() {
     bench.does(&["push", &name]);
     let id = bench.packer.list()[0]["id"].clone();
     bench.packer = Packer::new().unwrap();
-    let whole = bench.time(&["pull", &name]);
+    let mut whole = bench.time(&["pull", &name]);
     for round in 0..KILLS {
         bench.does(&["remove", &name]);
-        bench.kill(&["pull", &name], whole);
+        bench.kill(&["pull", &name], &mut whole);
         // Some are gone on with, others not.
         if round % 4 == 0 {
             bench.does(&["prune"]);
