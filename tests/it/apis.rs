@@ -7,10 +7,10 @@ use llama_tests::{http, needs};
 use serde_json::{Value, json};
 
 /// The demo model with a template of llama.cpp's collection.
-fn with_template(name: &str) -> Option<Server> {
+fn with_template(name: &str, more: &[&str]) -> Option<Server> {
     let path = root().join("vendor/llama.cpp/models/templates").join(name);
     let options = ["--chat-template-file", path.to_str().unwrap(), "-np", "2", "-c", "4096"];
-    Some(start(&needs::server()?, &needs::demo_model()?, &options))
+    Some(start(&needs::server()?, &needs::demo_model()?, &[&options[..], more].concat()))
 }
 
 fn post(server: &Server, path: &str, body: &Value) -> Value {
@@ -35,7 +35,7 @@ fn events(server: &Server, path: &str, mut body: Value) -> Vec<(String, Value)> 
 /// Claude Code sends such conversations, and Codex two system messages at the beginning.
 #[test]
 fn a_template_that_wants_its_system_message_first_takes_later_ones() {
-    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let Some(server) = with_template("Qwen3.5-4B.jinja", &[]) else { return };
     let say = |role: &str, content: &str| json!({ "role": role, "content": content });
     let messages = [say("user", "Hello"), say("system", "Be kind."), say("user", "Go on")];
     let body = json!({ "max_tokens": 4, "system": "Be brief.", "messages": messages });
@@ -52,7 +52,7 @@ fn a_template_that_wants_its_system_message_first_takes_later_ones() {
 
 #[test]
 fn thinking_that_is_disabled_is_not_begun() {
-    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let Some(server) = with_template("Qwen3.5-4B.jinja", &[]) else { return };
     let tokens = |thinking: &str| {
         let messages = [json!({ "role": "user", "content": "Hello" })];
         let body = json!({ "messages": messages, "thinking": { "type": thinking } });
@@ -63,7 +63,7 @@ fn thinking_that_is_disabled_is_not_begun() {
 
 #[test]
 fn a_stop_sequence_is_named() {
-    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let Some(server) = with_template("Qwen3.5-4B.jinja", &[]) else { return };
     let messages = [json!({ "role": "user", "content": "What is a tensor?" })];
     let mut body = json!({ "max_tokens": 60, "temperature": 0, "messages": messages });
     body["thinking"] = json!({ "type": "disabled" });
@@ -75,10 +75,31 @@ fn a_stop_sequence_is_named() {
     assert_eq!(end["delta"]["stop_reason"], "stop_sequence", "{end}");
 }
 
+/// A grammar writes the same call into each answer, and the request says whether it is one.
+#[test]
+fn a_call_in_a_stream_has_an_input_and_none_is_read_where_none_is_wanted() {
+    let grammar = r#"root ::= "{\"name\": \"f\", \"parameters\": {}}""#;
+    let name = "meta-llama-Llama-3.1-8B-Instruct.jinja";
+    let Some(server) = with_template(name, &["--grammar", grammar]) else { return };
+    let calls = |choice: &str| {
+        let tool = json!({ "name": "f", "input_schema": { "type": "object", "properties": {} } });
+        let messages = [json!({ "role": "user", "content": "Hello" })];
+        let body = json!({ "max_tokens": 60, "messages": messages, "tools": [tool],
+            "tool_choice": { "type": choice } });
+        let events = events(&server, "/v1/messages", body);
+        let begun = events.into_iter().filter(|(name, _)| name == "content_block_start");
+        let blocks = begun.map(|(_, mut data)| data["content_block"].take());
+        blocks.filter(|block| block["type"] == "tool_use").collect::<Vec<_>>()
+    };
+    let wanted = calls("auto");
+    assert!(wanted.len() == 1 && wanted[0]["input"] == json!({}), "{wanted:?}");
+    assert!(calls("none").is_empty());
+}
+
 /// The first token is a half of `é`.
 #[test]
 fn a_stream_of_the_responses_api_begins_once_and_is_numbered() {
-    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let Some(server) = with_template("Qwen3.5-4B.jinja", &[]) else { return };
     let body = json!({ "input": "Hello", "max_output_tokens": 9, "grammar": "root ::= \"é\" [a-z ]{60}",
         "reasoning": { "effort": "none" } });
     let events = events(&server, "/v1/responses", body);
@@ -103,7 +124,7 @@ fn a_stream_of_the_responses_api_begins_once_and_is_numbered() {
 /// What might begin a stop word is held back, and the limit comes before the rest of the word.
 #[test]
 fn a_stream_ends_with_what_was_held_back() {
-    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let Some(server) = with_template("Qwen3.5-4B.jinja", &[]) else { return };
     let mut body = json!({ "prompt": "A tensor is", "n_predict": 8, "temperature": 0 });
     let whole = post(&server, "/completion", &body)["content"].as_str().unwrap().to_owned();
     let last = whole.chars().last().unwrap();
@@ -115,7 +136,7 @@ fn a_stream_ends_with_what_was_held_back() {
 
 #[test]
 fn usage_counts_all_answers() {
-    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let Some(server) = with_template("Qwen3.5-4B.jinja", &[]) else { return };
     let body = json!({ "prompt": ["Hello", "What is a tensor?"], "max_tokens": 4, "n": 2,
         "ignore_eos": true });
     let usage = post(&server, "/v1/completions", &body)["usage"].clone();
@@ -131,7 +152,7 @@ fn usage_counts_all_answers() {
 
 #[test]
 fn a_schema_is_held_in_each_form_and_beside_tools() {
-    let Some(server) = with_template("Qwen3.5-4B.jinja") else { return };
+    let Some(server) = with_template("Qwen3.5-4B.jinja", &[]) else { return };
     let schema = json!({ "enum": ["yes"] });
     let function = json!({ "name": "f", "parameters": { "type": "object", "properties": {} } });
     let tools = json!([{ "type": "function", "function": function }]);
@@ -165,7 +186,7 @@ fn an_embedding_has_the_dimensions_that_are_asked_for() {
 /// Llama 3 writes calls of tools without a marker, so that any brace might begin one.
 #[test]
 fn an_answer_with_a_brace_is_text_where_tools_are_offered() {
-    let Some(server) = with_template("meta-llama-Llama-3.1-8B-Instruct.jinja") else { return };
+    let Some(server) = with_template("meta-llama-Llama-3.1-8B-Instruct.jinja", &[]) else { return };
     let tokens = post(&server, "/tokenize", &json!({ "content": "{" }))["tokens"].clone();
     let brace = tokens.as_array().unwrap().last().unwrap().clone();
     let function = json!({ "name": "f", "parameters": { "type": "object", "properties": {} } });

@@ -5,7 +5,7 @@ mod compose;
 mod contract;
 mod health;
 mod inherit;
-mod kubernetes;
+pub(crate) mod kubernetes;
 mod lint;
 mod operators;
 mod quadlet;

@@ -18,6 +18,9 @@ mod killed;
 /// Models in pods.
 #[cfg(target_os = "linux")]
 mod kubernetes;
+/// Manifests for GPUs.
+#[cfg(target_os = "linux")]
+mod manifests;
 /// llama.cpp's planner of memory.
 #[cfg(target_os = "linux")]
 mod planner;

@@ -96,7 +96,8 @@ fn start(args: &args::Run, target: &Target) -> Result<(), Error> {
     if args.dry_run { output::line(&start.to_string()) } else { start.run() }
 }
 
-/// What the server needs of a host's memory, by llama.cpp's planner. All of a model is on the GPUs that a manifest asks for.
+/// What the server needs of a host's memory, by llama.cpp's planner. All of a model is on the GPUs that a manifest
+/// asks for.
 fn planned(args: &args::Run, target: &Target) -> Result<Planned, Error> {
     let question = Question {
         options: &args.args,

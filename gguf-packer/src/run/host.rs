@@ -52,8 +52,8 @@ fn of_podman(exists: &dyn Fn(&str) -> bool, groups: &[String]) -> Vec<String> {
     devices(exists, groups)
 }
 
-/// The devices, and the groups that may open them: no server of ours is root. The original takes `--privileged` here: all
-/// devices, and all rights of the machine.
+/// The devices, and the groups that may open them: no server of ours is root. The original takes `--privileged` here:
+/// all devices, and all rights of the machine.
 fn devices(exists: &dyn Fn(&str) -> bool, groups: &[String]) -> Vec<String> {
     let found = ["/dev/dri", "/dev/kfd"].into_iter().filter(|path| exists(path));
     let devices: Vec<_> = found.map(|path| ["--device".to_owned(), path.to_owned()]).collect();

@@ -95,9 +95,9 @@ fn a_pod_without_its_gpu_does_not_start() {
 }
 
 /// Those that have image volumes without a gate, which the components use.
-pub(super) const VERSIONS: [&str; 3] = ["1.35", "1.36", "1.37"];
+pub(crate) const VERSIONS: [&str; 3] = ["1.35", "1.36", "1.37"];
 /// The package of PyPI's that has their schemas.
-pub(super) const VALIDATE: (&str, &str) = ("kubernetes-validate", "1.37.0");
+pub(crate) const VALIDATE: (&str, &str) = ("kubernetes-validate", "1.37.0");
 
 #[test]
 fn kubernetes_knows_every_field_of_the_manifests() {

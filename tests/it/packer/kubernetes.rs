@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// A folder with the demo model as `model.gguf`, and a file that packs it.
-fn context(dir: &Path) {
+pub(super) fn context(dir: &Path) {
     std::fs::copy(needs::demo_model().unwrap(), dir.join("model.gguf")).unwrap();
     let file = "FROM scratch\nCOPY model.gguf .\nCMD [\"-m\", \"model.gguf\", \"-c\", \"256\"]\n";
     std::fs::write(dir.join("GGUFPackerfile"), file).unwrap();

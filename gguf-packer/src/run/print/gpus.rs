@@ -141,6 +141,15 @@ mod tests {
         let gpus = |text: &str| text.parse::<Gpus>().unwrap();
         assert_eq!(gpus("amd=2").kube_limit(), ", amd.com/gpu: \"2\"");
         assert_eq!(gpus("nvidia").kube_limit(), ", nvidia.com/gpu: \"1\"");
+        // As the overlays for those who download a model say it.
+        let overlays = concat!(env!("CARGO_MANIFEST_DIR"), "/../docker/k8s/overlays/");
+        for vendor in &VENDORS {
+            let variant = vendor.server.trim_start_matches("llama-cpp-").trim_end_matches(":local");
+            let path = format!("{overlays}{variant}/kustomization.yaml");
+            let overlay = std::fs::read_to_string(path).unwrap();
+            let resource = vendor.resource.replace('/', "~1");
+            assert!(overlay.contains(&format!("/limits/{resource}, value: \"1\"")), "{overlay}");
+        }
         for text in ["", "nvidia=", "nvidia=0", "cuda", "all"] {
             let error = text.parse::<Gpus>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("invalid GPUs `{text}`\n")), "{error}");

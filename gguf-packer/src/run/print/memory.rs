@@ -61,8 +61,8 @@ impl Memory {
     }
 }
 
-/// Bytes of checkpoints beside a prompt cache of `cache` MiB. Without one the server takes half of what it would take by
-/// default: an eighth of the limit.
+/// Bytes of checkpoints beside a prompt cache of `cache` MiB. Without one the server takes half of what it would take
+/// by default: an eighth of the limit.
 fn checkpoints(planned: Planned, cache: u64) -> u64 {
     match (planned.checkpoints, cache) {
         (false, _) => 0,
