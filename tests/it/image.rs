@@ -3,6 +3,7 @@
 mod cargo_stage;
 mod compose;
 mod contract;
+mod engine;
 mod health;
 mod inherit;
 pub(crate) mod kubernetes;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
@@ -56,7 +57,20 @@ pub fn read(args: &[&str]) -> String {
 /// # Panics
 /// With all that it says when it fails.
 pub fn build(args: &[&str]) {
-    read(&[&["buildx", "build", "--progress=plain", "--provenance=false"], args].concat());
+    let own = ["buildx", "build", "--progress=plain", "--provenance=false"];
+    build_with(&mut docker(&[&own, args].concat()));
+}
+
+/// The same with a command of the caller's.
+///
+/// # Panics
+/// With all that it says when it fails.
+pub fn build_with(command: &mut Command) {
+    let mut output = command.output().expect("docker can be started");
+    if String::from_utf8_lossy(&output.stderr).contains(COLLECTED) {
+        output = command.output().expect("docker can be started");
+    }
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The image of `variant` (as in `cpu`, `cpu-minimal`, `vulkan`), from the distribution that was built for the
@@ -79,12 +93,7 @@ pub fn image(variant: &str) -> Option<String> {
         let dist = dist.to_str().expect("the tests' paths are text");
         let mut args = vec!["image", "build", name, "--from-dist", dist, "--tag", &image];
         args.extend(minimal.then_some("--minimal"));
-        let first = xtask(&args).output();
-        if !first.status.success() {
-            let error = String::from_utf8_lossy(&first.stderr);
-            assert!(error.contains(COLLECTED), "{error}");
-            xtask(&args).succeed();
-        }
+        xtask(&args).succeed();
         built.insert(image.clone());
     }
     Some(image)

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use llama_tests::docker::{Container, REGISTRY, base, docker, read};
+use llama_tests::docker::{Container, REGISTRY, base, build_with, docker, read};
 use llama_tests::needs;
 use llama_tests::process::{Finished, command, finish};
 use llama_tests::server::greedy_tokens_of;
@@ -57,8 +57,7 @@ fn built(dockerfile: &str, image: &str) -> String {
     // The network of this machine may have certificates of its own.
     build.args(["--secret", "id=ca,src=/etc/ssl/certs/ca-certificates.crt", "--build-arg", &base]);
     build.args(["--load", "--tag", image, "."]).current_dir(&clone);
-    let output = build.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    build_with(&mut build);
     commit.trim().to_owned()
 }
 

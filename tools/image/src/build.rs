@@ -9,7 +9,7 @@ use llama_build::Pin;
 use super::args;
 use super::base;
 use super::dist::{self, Dist};
-use super::engine::{Engine, Wish};
+use super::engine::{self, Engine, Wish};
 use super::images::Scheme;
 use super::labels::Facts;
 use super::packer;
@@ -48,7 +48,8 @@ pub(super) fn run(args: &args::Build) -> Result<()> {
         if let Some(dir) = &args.from_dist {
             dist::renew(dir, *epoch)?;
         }
-        plan.cmd().dir(cargo::root()).run()?;
+        let tags = world.tags(subject);
+        engine::build(&plan.cmd().dir(cargo::root()), tags.first().map(String::as_str))?;
         eprintln!("==> {}", world.built(subject, started.elapsed().as_secs()));
     }
     Ok(())

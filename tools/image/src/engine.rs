@@ -59,6 +59,29 @@ pub(super) fn docker<const N: usize>(words: [&str; N]) -> Cmd {
     Cmd::new("docker").args(words)
 }
 
+/// Runs a build that names an image `tag`; twice where it failed after the engine had the image.
+///
+/// An engine with containerd's store may lose layers under an image that it unpacks, Docker 26 to 29 alike
+/// (<https://github.com/moby/buildkit/issues/6521>). The second build finds all steps in the cache.
+///
+/// # Errors
+/// When the build fails.
+pub(super) fn build(cmd: &Cmd, tag: Option<&str>) -> Result<(), llama_src::Error> {
+    let before = tag.and_then(id);
+    let Err(error) = cmd.run() else { return Ok(()) };
+    let after = tag.and_then(id);
+    if after.is_none() || after == before {
+        return Err(error);
+    }
+    eprintln!("{error}\nthe engine has the image and failed after that: trying once more");
+    cmd.run()
+}
+
+/// What an image is, if the engine has it.
+fn id(tag: &str) -> Option<String> {
+    docker(["image", "inspect", "--format", "{{.Id}}", tag]).read().ok()
+}
+
 impl Engine {
     /// Looks for all of it.
     pub(super) fn find() -> Self {

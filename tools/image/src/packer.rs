@@ -8,7 +8,7 @@ use clap::Subcommand;
 use llama_src::sh::Cmd;
 
 use super::base;
-use super::engine::Engine;
+use super::engine::{self, Engine};
 use super::labels::{self, Facts};
 use super::plan::{self, Output};
 use product::args::path;
@@ -94,7 +94,7 @@ pub(super) fn build(args: &Args) -> Result<()> {
         screen::print(format!("{cmd}\n"));
         return Ok(());
     }
-    Ok(cmd.dir(cargo::root()).run()?)
+    Ok(engine::build(&cmd.dir(cargo::root()), Some(&args.tag))?)
 }
 
 fn command(
