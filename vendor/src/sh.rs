@@ -5,7 +5,7 @@ mod group;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -16,6 +16,9 @@ use crate::{Error, place};
 
 /// Lines of a failed tool's log that an error shows; under `CI` all of them.
 const TAIL: usize = 100;
+
+/// Times that a program is started anew whose file is being written.
+const BUSY: u32 = 50;
 
 /// A program with its arguments, environment changes and directory.
 #[derive(Debug, Clone)]
@@ -117,7 +120,7 @@ impl Cmd {
     /// # Errors
     /// When the program cannot be started or fails; its output is in the error.
     pub fn read(&self) -> Result<String, Error> {
-        let output = self.command().stdin(Stdio::null()).output().map_err(|e| self.no_start(&e))?;
+        let output = self.started(|| self.command().stdin(Stdio::null()).output())?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
@@ -131,8 +134,7 @@ impl Cmd {
     /// # Errors
     /// When the program cannot be started or fails.
     pub fn read_shown(&self) -> Result<String, Error> {
-        let mut command = self.command();
-        let output = command.stderr(Stdio::inherit()).output().map_err(|e| self.no_start(&e))?;
+        let output = self.started(|| self.command().stderr(Stdio::inherit()).output())?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
@@ -144,7 +146,7 @@ impl Cmd {
     /// # Errors
     /// When the program cannot be started or fails.
     pub fn run(&self) -> Result<(), Error> {
-        let status = self.command().status().map_err(|e| self.no_start(&e))?;
+        let status = self.started(|| self.command().status())?;
         if status.success() { Ok(()) } else { Err(self.failed(status, Vec::new())) }
     }
 
@@ -154,10 +156,11 @@ impl Cmd {
     /// When the program cannot be started or fails; the error shows the end of the log.
     pub fn run_logged(&self, log: &Path, mut on_line: impl FnMut(&str)) -> Result<(), Error> {
         let mut file = place::append(log).map_err(|e| Error::io("write the log", log, &e))?;
-        let mut command = self.command();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut group =
-            Group::spawn(command, self.limit.is_some()).map_err(|e| self.no_start(&e))?;
+        let mut group = self.started(|| {
+            let mut command = self.command();
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            Group::spawn(command, self.limit.is_some())
+        })?;
         let mut lines = vec![];
         let (output, deadline) =
             (merged_output(&mut group.leader), self.limit.map(|limit| Instant::now() + limit));
@@ -204,6 +207,20 @@ impl Cmd {
             command.current_dir(dir);
         }
         command
+    }
+
+    /// What `start` gives. A program that this process has just written may be open still, in a child that another thread
+    /// starts at the same moment: then it is tried again.
+    fn started<T>(&self, start: impl Fn() -> std::io::Result<T>) -> Result<T, Error> {
+        let mut tries = 0..BUSY;
+        loop {
+            match start() {
+                Err(e) if e.kind() == ErrorKind::ExecutableFileBusy && tries.next().is_some() => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                started => return started.map_err(|e| self.no_start(&e)),
+            }
+        }
     }
 
     fn no_start(&self, error: &std::io::Error) -> Error {

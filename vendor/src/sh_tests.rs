@@ -121,3 +121,21 @@ fn a_log_does_not_follow_a_link() {
     Cmd::new("echo").arg("x").run_logged(&log, |_| ()).unwrap_err();
     assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine");
 }
+
+/// As where one thread writes a program while another one starts a child, which has the file open until it is another program.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_is_still_being_written_is_waited_for() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("program");
+    std::fs::write(&path, "#!/bin/sh\necho run\n").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let open = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    let closes = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(200));
+        drop(open);
+    });
+    assert_eq!(Cmd::new(&path).read().unwrap(), "run\n");
+    closes.join().unwrap();
+}
