@@ -1,6 +1,9 @@
 //! What Hugging Face's interface says of a repository: its commit, its files with their hashes, and the
 //! addresses of both. Who asks brings the client, with its token, its waits and its errors.
 
+use std::fmt;
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use crate::Error;
@@ -12,6 +15,15 @@ const PAGES: usize = 1000;
 
 /// An answer and its header `Link`.
 pub(crate) type Answer = (Vec<u8>, Option<String>);
+
+/// A token for Hugging Face.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    /// What is sent.
+    pub secret: String,
+    /// Where it was found.
+    pub from: String,
+}
 
 /// A repository on its server.
 #[derive(Clone, Copy)]
@@ -55,6 +67,54 @@ pub(crate) struct Listed {
 struct Lfs {
     oid: String,
     size: u64,
+}
+
+impl Token {
+    /// The one of this process: that in `HF_TOKEN`, else what `hf auth login` keeps, in `HF_TOKEN_PATH` or in the folder
+    /// `HF_HOME`.
+    ///
+    /// # Errors
+    /// When it is none that a request can have.
+    pub fn find(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, Error> {
+        let found = match variable("HF_TOKEN") {
+            Some(text) => Some((text, "HF_TOKEN".to_owned())),
+            None => kept(&variable).and_then(|path| {
+                Some((std::fs::read_to_string(&path).ok()?, path.display().to_string()))
+            }),
+        };
+        // From a file that an editor wrote, as Kubernetes' secrets are made, it ends with a line break.
+        let found = found.map(|(text, from)| (text.trim().to_owned(), from));
+        let Some((secret, from)) = found.filter(|(text, _)| !text.is_empty()) else {
+            return Ok(None);
+        };
+        if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::usage(format!(
+                "the token in {from} has characters that no token has"
+            ))
+            .hint("HF_TOKEN=hf_…"));
+        }
+        Ok(Some(Self { secret, from }))
+    }
+}
+
+/// The file in which `hf auth login` keeps a token.
+fn kept(variable: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    if let Some(path) = variable("HF_TOKEN_PATH") {
+        return Some(path.into());
+    }
+    let home = || variable(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from);
+    let cache = || {
+        let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
+        Some(cache.or_else(|| Some(home()?.join(".cache")))?.join("huggingface"))
+    };
+    Some(variable("HF_HOME").map(PathBuf::from).or_else(cache)?.join("token"))
+}
+
+/// Without the secret.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("from", &self.from).finish_non_exhaustive()
+    }
 }
 
 impl Listed {
@@ -212,6 +272,38 @@ mod tests {
             let error = hub.files("c", "").unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
+    }
+
+    #[test]
+    fn a_token_is_looked_for_where_hugging_faces_own_tools_keep_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let cache = file("cache/huggingface/token", "cache\n");
+        let home = file("home/token", "home");
+        let own = file("own", " own\n");
+        let find = |known: &[(&str, &str)]| {
+            let found = Token::find(|name| {
+                let value = known.iter().find(|(known, _)| *known == name)?.1;
+                Some(value.to_owned())
+            });
+            found.map(|found| found.map(|token| (token.secret, token.from)))
+        };
+        let at = |secret: &str, from: &str| Ok(Some((secret.to_owned(), from.to_owned())));
+        let folders = |rest: &str| format!("{}/{rest}", folder.path().display());
+        let cached = ("XDG_CACHE_HOME", &*folders("cache"));
+        let in_home = ("HF_HOME", &*folders("home"));
+        assert_eq!(find(&[]).unwrap(), None);
+        assert_eq!(find(&[cached]), at("cache", &cache));
+        assert_eq!(find(&[cached, in_home]), at("home", &home));
+        assert_eq!(find(&[in_home, ("HF_TOKEN_PATH", &own)]), at("own", &own));
+        assert_eq!(find(&[in_home, ("HF_TOKEN", "hf_x\n")]), at("hf_x", "HF_TOKEN"));
+        let error = find(&[("HF_TOKEN", "hf_x\nhf_y")]).unwrap_err().to_string();
+        assert!(error.starts_with("the token in HF_TOKEN has characters that no token has"));
     }
 
     #[test]

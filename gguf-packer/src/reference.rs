@@ -160,7 +160,9 @@ impl FromStr for Name {
         };
         if registry == HUGGING_FACE {
             check_hugging_face(&repository, &version).map_err(refused)?;
-        } else if repository.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return Ok(Self { registry: registry.to_owned(), repository, version });
+        }
+        if repository.bytes().any(|byte| byte.is_ascii_uppercase()) {
             // More may be wrong with it.
             check(registry, &repository.to_lowercase()).map_err(refused)?;
             let lower = text.replacen(path, &path.to_lowercase(), 1);
@@ -239,10 +241,23 @@ fn check_hugging_face(repository: &str, version: &Version) -> Result<(), &'stati
         parts.last().is_some_and(|file| file.to_ascii_lowercase().ends_with(".gguf"))
     };
     let is_one = parts.len() == 2 || parts.len() > 2 && is_file(&parts);
-    if is_one && parts.iter().all(|part| is_component(part)) && matches!(version, Version::Tag(_)) {
+    if is_one
+        && parts.iter().all(|part| is_hugging_faces(part))
+        && matches!(version, Version::Tag(_))
+    {
         return Ok(());
     }
     Err("a model of Hugging Face is `hf://ORG/REPO[:QUANT]`")
+}
+
+/// What Hugging Face allows in a name, such as `a_-_b`.
+fn is_hugging_faces(text: &str) -> bool {
+    let ends = ['-', '.'];
+    (1..=96).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && !text.starts_with(ends)
+        && !text.ends_with(ends)
+        && !["--", ".."].iter().any(|two| text.contains(two))
 }
 
 fn is_component(text: &str) -> bool {
@@ -276,6 +291,7 @@ mod tests {
                 "hf.co/Qwen/Qwen2-GGUF:Q8_0",
             ),
             ("huggingface.co/a/B", "hf.co/a/B:latest", "hf.co/a/B:latest"),
+            ("hf.co/_a/b_-_c.d:Q5", "hf.co/_a/b_-_c.d:Q5", "hf.co/_a/b_-_c.d:Q5"),
         ] {
             let name: Name = text.parse().expect(text);
             assert_eq!((name.full().as_str(), name.to_string().as_str()), (full, short), "{text}");

@@ -44,6 +44,7 @@ mod tests;
 mod tls_tests;
 mod upload;
 
+pub use crate::hub::Token;
 pub(crate) use formats::{Opened, is_of_other_format, load as load_model};
 pub use login::Kept;
 pub use peek::Peeked;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub certificates: Vec<PathBuf>,
     /// Docker's folder of certificates: those in `HOST[:PORT]/*.crt` are for that registry.
     pub certificates_folder: Option<PathBuf>,
+    /// The file of credentials that `REGISTRY_AUTH_FILE` names, which goes before all others.
+    pub auth_file: Option<PathBuf>,
     /// Docker's own `config.json`.
     pub docker_config: Option<PathBuf>,
     /// Podman's own `auth.json`s, in which credentials are looked for after Docker's.
@@ -68,7 +71,7 @@ pub struct Settings {
     /// Server of Hugging Face.
     pub hugging_face: String,
     /// Token for it.
-    pub hugging_face_token: Option<String>,
+    pub hugging_face_token: Option<Token>,
     /// How often something is tried that fails for a while.
     pub tries: u32,
     /// The first wait between two tries; it doubles each time.
@@ -77,6 +80,8 @@ pub struct Settings {
     pub longest: Duration,
     /// How long a connection may be silent.
     pub stall: Duration,
+    /// How long a registry may take to check what it was sent, and to get what it is asked for.
+    pub answer: Duration,
 }
 
 impl Default for Settings {
@@ -86,6 +91,7 @@ impl Default for Settings {
             insecure_registries: Vec::new(),
             certificates: Vec::new(),
             certificates_folder: Some("/etc/docker/certs.d".into()),
+            auth_file: None,
             docker_config: None,
             podman_auth: Vec::new(),
             hugging_face: "https://huggingface.co".to_owned(),
@@ -94,38 +100,45 @@ impl Default for Settings {
             pause: Duration::from_secs(1),
             longest: Duration::from_secs(15 * 60),
             stall: Duration::from_secs(60),
+            answer: Duration::from_secs(15 * 60),
         }
     }
 }
 
 impl Settings {
-    /// Those of this process: `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`, `XDG_RUNTIME_DIR`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_HOME`. `SSL_CERT_FILE` and the
-    /// proxies' variables are read where certificates and proxies are.
-    #[must_use]
-    pub fn from_environment() -> Self {
+    /// Those of this process: `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`, `XDG_RUNTIME_DIR`, `HF_ENDPOINT`, and those of
+    /// [`Token::find`]. `SSL_CERT_FILE` and the proxies' variables are read where certificates and proxies are.
+    ///
+    /// # Errors
+    /// When the token for Hugging Face cannot be one.
+    pub fn from_environment() -> Result<Self, Error> {
         #[expect(clippy::disallowed_methods, reason = "the registry's one place that reads it")]
         let value = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let home = value(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from);
         let docker = value("DOCKER_CONFIG").map(PathBuf::from);
         let docker = docker.or_else(|| home.as_ref().map(|home| home.join(".docker")));
-        let podman = [
-            value("REGISTRY_AUTH_FILE").map(PathBuf::from),
-            value("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("containers/auth.json")),
-            home.as_ref().map(|home| home.join(".config/containers/auth.json")),
-        ];
-        let cache = home.map(|home| home.join(".cache/huggingface"));
-        let kept = value("HF_HOME").map(PathBuf::from).or(cache).map(|folder| folder.join("token"));
-        let kept = kept.and_then(|path| std::fs::read_to_string(path).ok());
-        let kept = kept.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+        let session = value("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("containers"));
+        let podman =
+            [session.or_else(without_session), home.map(|home| home.join(".config/containers"))];
+        let podman = podman.into_iter().flatten().map(|folder| folder.join("auth.json"));
         let default = Self::default();
-        Self {
+        Ok(Self {
+            auth_file: value("REGISTRY_AUTH_FILE").map(PathBuf::from),
             docker_config: docker.map(|folder| folder.join("config.json")),
-            podman_auth: podman.into_iter().flatten().collect(),
+            podman_auth: podman.collect(),
             hugging_face: value("HF_ENDPOINT").unwrap_or(default.hugging_face.clone()),
-            hugging_face_token: value("HF_TOKEN").or(kept),
+            hugging_face_token: Token::find(value)?,
             ..default
-        }
+        })
     }
+}
+
+/// Where podman keeps what lasts until the next start, for who has no folder of a session: root above all.
+fn without_session() -> Option<PathBuf> {
+    #[cfg(target_os = "linux")]
+    return Some(format!("/run/containers/{}", rustix::process::getuid()).into());
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 /// Talks to registries.

@@ -3,12 +3,15 @@
 use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_RANGE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use rustls::RootCertStore;
 
 /// Most addresses that lead to another one.
 const REDIRECTS: usize = 10;
+
+/// What is left of a limit (draft-ietf-httpapi-ratelimit-headers).
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// The system's certificates (a company's proxy is only known there; `SSL_CERT_FILE` names others) and
 /// Mozilla's (a bare container has none).
@@ -49,9 +52,18 @@ pub(crate) fn is_passing(status: StatusCode) -> bool {
 
 /// How long a busy server asks a client to wait.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let Some(text) = text(RETRY_AFTER) else { return window_of(text(RATE_LIMIT)?) };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    wait_of(text.trim(), now)
+    wait_of(text, now)
+}
+
+/// How long until more may be asked, of `"api";r=0;t=55`; Hugging Face says nothing else.
+fn window_of(limit: &str) -> Option<Duration> {
+    let value = |name: &str| limit.split(';').find_map(|part| part.trim().strip_prefix(name));
+    let spent = value("r=")? == "0";
+    let seconds = value("t=")?.parse().ok()?;
+    spent.then_some(Duration::from_secs(seconds))
 }
 
 /// Seconds; a date of HTTP, which is none that is past; or, from some registries, a time in seconds since 1970.
@@ -103,6 +115,12 @@ mod tests {
         assert_eq!(wait("Sun, 06 Nov 1994 08:49:07 GMT"), Some(0), "it is past");
         for text in ["", "soon", "Sun, 06 anF 1994 08:50:07 GMT", "Sun, 06 Nov 1994 08:50:07 CET"] {
             assert_eq!(wait(text), None, "{text}");
+        }
+        let window = |text| window_of(text).map(|wait| wait.as_secs());
+        assert_eq!(window("\"api\";r=0;t=55"), Some(55));
+        assert_eq!(window("\"resolvers\"; r=0; t=7"), Some(7));
+        for text in ["\"api\";r=3;t=55", "\"api\";r=0", "", "r=0;t=x"] {
+            assert_eq!(window(text), None, "{text}");
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::language::find::{self, Found};
 use crate::language::{self, Warning};
 use crate::plan;
 use crate::reference::Name;
+use crate::registry::Token;
 
 pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Error> {
     let found = file(&args.wanted, &args.context)?;
@@ -51,7 +52,7 @@ pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Err
         no_cache: args.no_cache,
         provenance: !args.no_provenance,
         source_date: source_date(&build_args)?,
-        token: variable("HF_TOKEN"),
+        token: Token::find(variable)?.map(|token| token.secret),
         endpoint: endpoint(&build_args),
     };
     let outputs =

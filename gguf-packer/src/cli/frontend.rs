@@ -18,6 +18,7 @@ use crate::image::Platform;
 use crate::language;
 use crate::language::find::{self, Found};
 use crate::plan;
+use crate::registry::Token;
 
 /// Our image, unless the file names another one.
 const IMAGE: &str = "gpustack/gguf-packer:latest";
@@ -78,7 +79,7 @@ pub(super) fn dump(args: &args::LlbDump, context: &Context) -> Result<(), Error>
         no_cache: false,
         provenance: false,
         source_date: None,
-        token: variable("HF_TOKEN"),
+        token: Token::find(variable)?.map(|token| token.secret),
         endpoint: endpoint(&build_args),
     };
     let form = match (args.json, args.protobuf) {

@@ -20,7 +20,7 @@ use crate::signing::PrivateKey;
 use crate::store::{Store, StoredImage};
 
 pub(super) fn client(insecure: bool) -> Result<Client, Error> {
-    Client::new(Settings { insecure, ..Settings::from_environment() })
+    Client::new(Settings { insecure, ..Settings::from_environment()? })
 }
 
 /// The name that `text` is, if it can be one of a registry: not where it can only be an ID.

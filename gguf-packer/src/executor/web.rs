@@ -17,8 +17,8 @@ const CONNECT: Duration = Duration::from_secs(20);
 const STALL: Duration = Duration::from_secs(60);
 /// Times that something is tried without getting further.
 pub(super) const TRIES: u32 = 5;
-/// The longest wait that a server may ask for.
-const LONGEST: Duration = Duration::from_secs(120);
+/// The longest wait that a server may ask for: Hugging Face counts requests in windows of five minutes.
+const LONGEST: Duration = Duration::from_secs(300);
 /// Most bytes of an answer that is read as a whole.
 const MOST_TEXT: usize = 16 << 20;
 

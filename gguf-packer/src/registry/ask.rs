@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
 
 use super::http::{Host, Silence};
@@ -23,6 +23,8 @@ pub(super) struct Ask {
     body: Vec<u8>,
     /// A further repository that it is about.
     from: Option<String>,
+    /// Whether the answer may take long.
+    patient: bool,
 }
 
 /// How often something was tried in vain, one after the other.
@@ -32,7 +34,8 @@ pub(super) struct Tries(u32);
 impl Ask {
     /// A question to `url`, which begins with `/` when it is one of the registry itself.
     pub(super) fn new(method: Method, url: impl Into<String>) -> Self {
-        Self { method, url: url.into(), headers: Vec::new(), body: Vec::new(), from: None }
+        let (headers, body) = (Vec::new(), Vec::new());
+        Self { method, url: url.into(), headers, body, from: None, patient: false }
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
@@ -47,6 +50,13 @@ impl Ask {
 
     pub(super) fn from(mut self, repository: &str) -> Self {
         self.from = Some(repository.to_owned());
+        self
+    }
+
+    /// For what a registry may be busy with before it answers: a hash over gigabytes, or a content that it gets from
+    /// another registry first.
+    pub(super) fn patient(mut self) -> Self {
+        self.patient = true;
         self
     }
 }
@@ -90,12 +100,12 @@ impl Session<'_> {
         let host = self.host()?;
         if self.name.is_hugging_face() {
             let token = self.client.http.settings.hugging_face_token.as_ref();
-            let token = token.map(|token| format!("Bearer {token}"));
-            return Ok(self.client.http.send(self.request(&host, ask, token.as_deref())));
+            let token = token.map(|token| format!("Bearer {}", token.secret));
+            return Ok(self.send(&host, ask, token.as_deref()));
         }
         let scope = scope(self.name, self.push, ask.from.as_deref());
         let known = self.client.tokens.get(self.registry(), &scope);
-        let response = match self.client.http.send(self.request(&host, ask, known.as_deref())) {
+        let response = match self.send(&host, ask, known.as_deref()) {
             Ok(response) if response.status() == StatusCode::UNAUTHORIZED => response,
             other => return Ok(other),
         };
@@ -105,7 +115,27 @@ impl Session<'_> {
         let Some(token) = self.token(&host, &response, &scope, known.as_deref())? else {
             return Ok(Ok(response));
         };
-        Ok(self.client.http.send(self.request(&host, ask, Some(&token))))
+        Ok(self.send(&host, ask, Some(&token)))
+    }
+
+    fn send(&self, host: &Host, ask: &Ask, token: Option<&str>) -> Result<Response, Silence> {
+        let request = self.request(host, ask, token);
+        if ask.patient {
+            self.send_patiently(request, || 0, 0)
+        } else {
+            self.client.http.send(request)
+        }
+    }
+
+    /// Waits longer for the answer once all `total` bytes are on their way, and says so.
+    pub(super) fn send_patiently(
+        &self,
+        request: reqwest::RequestBuilder,
+        sent: impl Fn() -> u64,
+        total: u64,
+    ) -> Result<Response, Silence> {
+        let waits = || self.note(&format!("{} is slow to answer; still waiting", self.registry()));
+        self.client.http.send_patiently(request, sent, total, waits)
     }
 
     fn request(&self, host: &Host, ask: &Ask, token: Option<&str>) -> reqwest::RequestBuilder {
@@ -122,9 +152,11 @@ impl Session<'_> {
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
-        let has_body =
-            !ask.body.is_empty() || ask.method == Method::POST || ask.method == Method::PUT;
-        if has_body { request.body(ask.body.clone()) } else { request }
+        if ask.body.is_empty() && [Method::POST, Method::PUT].contains(&ask.method) {
+            // Google's servers answer 411 to one without; hyper leaves it out.
+            return request.header(CONTENT_LENGTH, 0);
+        }
+        if ask.body.is_empty() { request } else { request.body(ask.body.clone()) }
     }
 
     /// Waits as long as a busy registry asks for.

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +13,7 @@ use reqwest::Response;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use serde::Deserialize;
 
+use super::docker_config::DockerConfig;
 use super::http::{Host, is_of_the_web};
 use super::{Client, Session};
 use crate::Error;
@@ -22,7 +24,13 @@ const MOST: u64 = 1 << 20;
 
 /// Values of `Authorization`, by registry and scope.
 #[derive(Default)]
-pub(super) struct Tokens(Mutex<HashMap<(String, String), String>>);
+pub(super) struct Tokens {
+    values: Mutex<HashMap<(String, String), String>>,
+    /// What token servers said when they gave none, by registry.
+    refusals: Mutex<HashMap<String, Vec<String>>>,
+    /// Whether it was told that there are credentials that cannot be read.
+    told: AtomicBool,
+}
 
 /// What a registry wants.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,28 +47,38 @@ struct Answer {
 
 impl Tokens {
     pub(super) fn get(&self, registry: &str, scope: &str) -> Option<String> {
-        let tokens = self.0.lock().expect("no thread panics with it");
+        let tokens = self.values.lock().expect("no thread panics with it");
         tokens.get(&(registry.to_owned(), scope.to_owned())).cloned()
+    }
+
+    /// What the token server of a registry said when it gave no token.
+    pub(super) fn refusal(&self, registry: &str) -> Vec<String> {
+        let refusals = self.refusals.lock().expect("no thread panics with it");
+        refusals.get(registry).cloned().unwrap_or_default()
     }
 }
 
 impl Client {
-    /// What Docker keeps for the registry of `name`, else what podman keeps for it or for a part of it.
-    fn credentials(&self, name: &Name) -> Result<Option<DockerCredential>, Error> {
-        let registry = name.registry();
-        if let Some(credential) = self.docker_credentials(registry)? {
-            return Ok(Some(credential));
-        }
-        for path in &self.http.settings.podman_auth {
-            if let Some(credential) = kept(path, registry, &podman_servers(name))? {
-                return Ok(Some(credential));
+    /// What `REGISTRY_AUTH_FILE` has for the registry of `name`, else what Docker keeps, else what podman keeps for it or
+    /// for a part of it.
+    ///
+    /// # Errors
+    /// When there is none, and one of them cannot be read.
+    pub(super) fn credentials(&self, name: &Name) -> Result<Option<DockerCredential>, Error> {
+        let (settings, registry) = (&self.http.settings, name.registry());
+        let (docker, podman) = (servers(registry), podman_servers(name));
+        let files = settings.auth_file.iter().map(|path| (path, &podman));
+        let files = files.chain(settings.docker_config.iter().map(|path| (path, &docker)));
+        let files = files.chain(settings.podman_auth.iter().map(|path| (path, &podman)));
+        let mut broken = None;
+        for (path, servers) in files {
+            match kept(path, registry, servers) {
+                Ok(None) => {}
+                Ok(found) => return Ok(found),
+                Err(error) => broken = broken.or(Some(error)),
             }
         }
-        Ok(None)
-    }
-
-    pub(super) fn has_credentials(&self, name: &Name) -> bool {
-        self.credentials(name).is_ok_and(|credentials| credentials.is_some())
+        broken.map_or(Ok(None), Err)
     }
 
     /// What Docker keeps for the registry.
@@ -124,7 +142,10 @@ impl Client {
                 continue;
             }
             if !response.status().is_success() {
-                // The registry's own refusal says more.
+                // The registry may let everybody in.
+                let lines = super::refusal::reasons(session, response);
+                let mut refusals = self.tokens.refusals.lock().expect("no thread panics with it");
+                refusals.insert(session.registry().to_owned(), lines);
                 return Ok(None);
             }
             let body = self.http.body(response, MOST).map_err(|silence| Error::new(silence.why))?;
@@ -150,17 +171,28 @@ impl Session<'_> {
         let Some(challenge) = challenge(refused) else { return Ok(None) };
         let key = (self.registry().to_owned(), scope.to_owned());
         // Held while it is asked for: the other layers wait for the same one.
-        let mut tokens = self.client.tokens.0.lock().expect("no thread panics with it");
+        let mut tokens = self.client.tokens.values.lock().expect("no thread panics with it");
         if let Some(token) = tokens.get(&key).filter(|token| Some(token.as_str()) != known) {
             return Ok(Some(token.clone()));
         }
-        let credentials = self.client.credentials(self.name)?;
+        let credentials = self.client.credentials(self.name).unwrap_or_else(|error| {
+            self.goes_without(&error);
+            None
+        });
         let token = self.client.authorize(self, host, &challenge, scope, credentials)?;
         match &token {
             Some(token) => drop(tokens.insert(key, token.clone())),
             None => drop(tokens.remove(&key)),
         }
         Ok(token.filter(|token| Some(token.as_str()) != known))
+    }
+
+    /// What is public needs no credentials; of others the refusal says why there were none.
+    fn goes_without(&self, error: &Error) {
+        if !self.client.tokens.told.swap(true, Ordering::Relaxed) {
+            let text = error.to_string();
+            self.note(&format!("{}; going on without", text.lines().next().unwrap_or_default()));
+        }
     }
 }
 
@@ -229,15 +261,37 @@ fn kept(
             // What helpers say when they have none.
             Err(CredentialRetrievalError::HelperFailure { stdout, .. })
                 if stdout.contains("credentials not found") => {}
-            Err(error) => {
-                let text = format!("cannot read the credentials for {registry}: {error}");
-                return Err(Error::new(text.trim_end())
-                    .looked_in(path.display().to_string())
-                    .hint(format!("log in again: gguf-packer login {registry}")));
-            }
+            Err(error) => return Err(unreadable(path, registry, server, error)),
         }
     }
     Ok(None)
+}
+
+/// Credentials that a file names and that cannot be had.
+fn unreadable(path: &Path, registry: &str, server: &str, why: CredentialRetrievalError) -> Error {
+    let config = DockerConfig::read(path).ok();
+    let helper = config.and_then(|config| config.helper(registry, server));
+    let error = |why: &str| {
+        Error::new(format!("cannot read the credentials for {registry}: {why}"))
+            .looked_in(path.display().to_string())
+    };
+    let again = format!("log in again: gguf-packer login {registry}");
+    match (helper, why) {
+        (Some(helper), CredentialRetrievalError::HelperFailure { stdout, stderr, .. }) => {
+            let said = [stdout, stderr].concat();
+            error(&format!("docker-credential-{helper} failed")).log(lines(&said)).hint(again)
+        }
+        (Some(helper), CredentialRetrievalError::HelperCommunicationError) => {
+            error(&format!("cannot run docker-credential-{helper}"))
+                .hint("install it, or remove `credsStore` and `credHelpers` from that file")
+        }
+        (Some(helper), why) => error(&format!("docker-credential-{helper}: {why}")).hint(again),
+        (None, why) => error(&why.to_string()).hint(again),
+    }
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 /// The names under which podman may keep a repository's credentials: its own, those of the folders above it,

@@ -22,6 +22,10 @@ pub(super) enum Fault {
     CutUpload(usize),
     /// No answer.
     Close,
+    /// Does what is asked, and does not answer.
+    Mute,
+    /// Does what is asked, and answers with this status and without headers.
+    Bare(u16),
     /// Other bytes than were asked for.
     Lie(&'static [u8]),
     /// As if no range had been asked for.
@@ -52,6 +56,8 @@ struct State {
     account: Option<String>,
     /// Basic instead of tokens.
     basic: bool,
+    /// Gives tokens to everybody.
+    public: bool,
 }
 
 /// A registry.
@@ -96,7 +102,13 @@ impl Registry {
 
     pub(super) fn wants(&self, account: &str, basic: bool) {
         let mut state = self.state.lock().unwrap();
-        (state.account, state.basic) = (Some(account.to_owned()), basic);
+        (state.account, state.basic, state.public) = (Some(account.to_owned()), basic, false);
+    }
+
+    /// Everybody gets a token, who has to be asked for all the same.
+    pub(super) fn is_public(&self) {
+        self.wants("everybody:", false);
+        self.state.lock().unwrap().public = true;
     }
 
     pub(super) fn blob(&self, repository: &str, bytes: &[u8]) -> Digest {
@@ -151,7 +163,12 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, address: &str) -> std::io::Re
             state.lock().unwrap().uploads.entry(request.path).or_default().extend(part);
             return Ok(());
         }
-        request.body = vec![0; length];
+        // As Google's servers do.
+        if length.is_none() && ["POST", "PUT"].contains(&request.method.as_str()) {
+            write(stream, &request, 411, "", b"", None)?;
+            continue;
+        }
+        request.body = vec![0; length.unwrap_or(0)];
         reader.read_exact(&mut request.body)?;
         match fault {
             Some(Fault::Close) => return Ok(()),
@@ -168,7 +185,12 @@ fn serve(stream: &TcpStream, state: &Mutex<State>, address: &str) -> std::io::Re
             _ => {}
         }
         let cut = if let Some(Fault::Cut(n)) = fault { Some(n) } else { None };
-        let (status, headers, body) = answer(&request, &mut state.lock().unwrap(), address);
+        let (mut status, mut headers, body) = answer(&request, &mut state.lock().unwrap(), address);
+        match fault {
+            Some(Fault::Mute) => return Ok(()),
+            Some(Fault::Bare(other)) => (status, headers) = (other, String::new()),
+            _ => {}
+        }
         write(stream, &request, status, &headers, &body, cut)?;
         if cut.is_some() {
             return Ok(());
@@ -186,8 +208,8 @@ fn fault(request: &Request, state: &mut State) -> Option<Fault> {
     Some(rule.fault.clone())
 }
 
-/// The head of a request, and how long its body is.
-fn head(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<(Request, usize)>> {
+/// The head of a request, and how long its body is if that is said.
+fn head(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<(Request, Option<usize>)>> {
     // TLS, which begins with a byte that no word begins with, is hung up on.
     if reader.fill_buf()?.first().is_none_or(|byte| *byte == 0x16) {
         return Ok(None);
@@ -208,7 +230,7 @@ fn head(reader: &mut BufReader<TcpStream>) -> std::io::Result<Option<(Request, u
         let Some((key, value)) = line.trim_end().split_once(": ") else { break };
         headers.insert(key.to_ascii_lowercase(), value.to_owned());
     }
-    let length = headers.get("content-length").map_or(0, |length: &String| length.parse().unwrap());
+    let length = headers.get("content-length").map(|length: &String| length.parse().unwrap());
     Ok(Some((Request { method, path, query, headers, body: Vec::new() }, length)))
 }
 
@@ -284,7 +306,7 @@ fn token(request: &Request, state: &State) -> Answer {
     let body = String::from_utf8_lossy(&request.body);
     let identity =
         body.contains("grant_type=refresh_token") && body.contains("refresh_token=identity");
-    if request.headers.get("authorization") != Some(&basic) && !identity {
+    if request.headers.get("authorization") != Some(&basic) && !identity && !state.public {
         return error(401, "UNAUTHORIZED");
     }
     let user = account.split(':').next().unwrap();

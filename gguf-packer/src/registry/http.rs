@@ -180,21 +180,30 @@ impl Http {
         Ok(body)
     }
 
-    /// Waits for `work`, which gives signs of life by counting up `alive`.
-    pub(super) fn while_alive<T>(
+    /// The head of the answer, while more and more of `total` bytes are sent; when all are, it may take longer. `waits` is
+    /// called when it does.
+    pub(super) fn send_patiently(
         &self,
-        work: impl Future<Output = reqwest::Result<T>>,
-        alive: impl Fn() -> u64,
-    ) -> Result<T, Silence> {
-        let stall = self.settings.stall;
+        request: RequestBuilder,
+        sent: impl Fn() -> u64,
+        total: u64,
+        waits: impl Fn(),
+    ) -> Result<Response, Silence> {
+        let (stall, answer) = (self.settings.stall, self.settings.answer);
         self.runtime.block_on(async {
-            let mut work = std::pin::pin!(work);
-            let mut before = alive();
+            let mut work = std::pin::pin!(request.send());
+            let (mut before, mut silent) = (sent(), Duration::ZERO);
             loop {
                 match tokio::time::timeout(stall, &mut work).await {
                     Ok(done) => return done.map_err(|e| silence(&e)),
-                    Err(_) if alive() > before => before = alive(),
-                    Err(_) => return Err(stalled(stall)),
+                    Err(_) if sent() > before => (before, silent) = (sent(), Duration::ZERO),
+                    Err(_) => silent += stall,
+                }
+                if silent >= if before < total { stall } else { answer } {
+                    return Err(stalled(silent));
+                }
+                if silent == stall {
+                    waits();
                 }
             }
         })

@@ -135,7 +135,7 @@ impl Session<'_> {
         let mut tries = Tries::default();
         while sink.received() < wanted.size {
             let from = sink.received();
-            let mut ask = Ask::new(Method::GET, &wanted.url);
+            let mut ask = Ask::new(Method::GET, &wanted.url).patient();
             if from > 0 {
                 ask = ask.header(RANGE, format!("bytes={from}-"));
             }

@@ -5,6 +5,7 @@ use std::fs;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::super::Settings;
 use super::super::fake::Registry;
 use super::super::tests::Bench;
 use super::*;
@@ -148,6 +149,62 @@ fn a_helper_that_is_not_there_is_named() {
     let expected = "cannot run the credential helper docker-credential-of-no-such-name that Docker's \
         configuration names";
     assert!(error.starts_with(expected), "{error}");
+}
+
+/// As `"credsStore": "desktop"` is left behind in WSL and in containers.
+#[test]
+fn a_helper_that_is_not_there_keeps_nobody_from_what_is_public() {
+    let registry = Registry::start();
+    let (first, bench) = (Bench::new(), Bench::new());
+    let name = registry.name("q/m:1");
+    first.image(&name, &[first.layer("m", b"m")]);
+    first.push(&name).unwrap();
+    write_config(&bench, "{\"credsStore\":\"of-no-such-name\"}");
+    let cannot = format!(
+        "cannot read the credentials for {}: cannot run docker-credential-of-no-such-name",
+        registry.address
+    );
+    registry.is_public();
+    bench.pull(&name).unwrap();
+    assert_eq!(bench.notes(), [format!("{cannot}; going on without")]);
+    registry.wants("ann:secret", false);
+    let other = Bench::new();
+    write_config(&other, "{\"credsStore\":\"of-no-such-name\"}");
+    let error = other.refused(&name);
+    let hint = "hint: install it, or remove `credsStore` and `credHelpers` from that file";
+    assert!(error.contains(&cannot) && error.contains(hint), "{error}");
+    let auth = STANDARD.encode("ann:secret");
+    let text = format!("{{\"auths\":{{\"{}\":{{\"auth\":\"{auth}\"}}}}}}", registry.address);
+    fs::write(other.folder.path().join("auth.json"), text).unwrap();
+    other.pull(&name).expect("podman's file has them");
+}
+
+#[test]
+fn the_file_that_is_named_goes_before_dockers() {
+    let registry = Registry::start();
+    registry.wants("ann:secret", false);
+    let folder = tempfile::tempdir().unwrap();
+    let named = folder.path().join("named.json");
+    let auth = |account: &str| {
+        let auth = STANDARD.encode(account);
+        format!("{{\"auths\":{{\"{}\":{{\"auth\":\"{auth}\"}}}}}}", registry.address)
+    };
+    fs::write(&named, auth("ann:secret")).unwrap();
+    let bench = Bench::with(|settings| Settings { auth_file: Some(named), ..settings });
+    write_config(&bench, &auth("ann:old"));
+    works(&bench, &registry).unwrap();
+}
+
+/// Google's and GitHub's refuse there already, and say why; the registry itself only says 401.
+#[test]
+fn what_the_token_server_says_is_told() {
+    let registry = Registry::start();
+    registry.wants("ann:secret", false);
+    let reason = "Permission \"artifactregistry.repositories.downloadArtifacts\" denied";
+    let body = serde_json::json!({ "errors": [{ "code": "DENIED", "message": reason }] });
+    registry.page("/token", 403, "", body.to_string().as_bytes());
+    let error = Bench::new().refused(&registry.name("q/m:1"));
+    assert!(error.contains(&format!("| DENIED: {reason}")), "{error}");
 }
 
 /// A helper that keeps what it is given in a file beside it.

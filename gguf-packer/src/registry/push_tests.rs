@@ -71,21 +71,41 @@ fn an_upload_that_the_registry_lost_begins_anew() {
     assert!(registry.has_blob("q/m", &layer.diff_id));
 }
 
+/// Harbor's words.
+const QUOTA: &str = "{\"errors\":[{\"code\":\"DENIED\",\
+    \"message\":\"it will exceed the configured upper limit of 10 GiB\"}]}";
+const UNKNOWN: &str = "{\"errors\":[{\"code\":\"NAME_UNKNOWN\",\"message\":\"no\"}]}";
+
 #[test]
 fn what_fails_is_not_named() {
     for (fault, told) in [
         (Fault::Close, "does not answer"),
         (Fault::Answer(403, "", ""), "you may not push"),
-        (Fault::Answer(413, "", ""), "answered 413 Payload Too Large: cannot push"),
+        (
+            Fault::Answer(413, "", ""),
+            "or a proxy before it, limits the size of requests: cannot push",
+        ),
+        (
+            Fault::Answer(403, "", QUOTA),
+            "has no room for `N`\n  | DENIED: it will exceed the configured upper limit of 10 GiB\n  hint: \
+            remove images there",
+        ),
+        (
+            Fault::Answer(404, "", UNKNOWN),
+            "| NAME_UNKNOWN: no\n  hint: check the name\n  hint: or create the repository first",
+        ),
+        (Fault::Answer(400, "", "no tags here"), "| no tags here"),
+        (Fault::Answer(400, "", "<html>no"), "answered 400 Bad Request: cannot push `N`"),
         (Fault::Answer(503, "", ""), "repeatedly answered 503 Service Unavailable: cannot"),
     ] {
         let (registry, bench) = (Registry::start(), Bench::new());
         let layer = bench.layer("models/m.gguf", &bytes(5000));
         let name = registry.name("q/m:1");
         bench.image(&name, &[layer]);
-        registry.fault("PATCH", 99, fault);
+        registry.fault("POST", 99, fault);
         let error = bench.push(&name).unwrap_err().to_string();
-        assert!(error.contains(told) && error.contains(&format!("`{name}`")), "{told}: {error}");
+        let error = error.replace(&name.to_string(), "N");
+        assert!(error.contains(told) && error.contains("`N`"), "{told}: {error}");
         assert_eq!(registry.has("q/m", "1"), None);
     }
 }

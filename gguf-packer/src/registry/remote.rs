@@ -117,7 +117,7 @@ impl<'a> Remote<'a> {
     /// Asks for the next piece.
     fn begin(&mut self, tries: &mut Tries) -> Result<(), Error> {
         let to = self.next + self.piece - 1;
-        let ask = Ask::new(Method::GET, &self.url);
+        let ask = Ask::new(Method::GET, &self.url).patient();
         let ask = ask.header(RANGE, format!("bytes={}-{to}", self.next));
         let response = match self.session.ask_once(&ask)? {
             Err(silence) => return self.session.wait_out(silence, tries),

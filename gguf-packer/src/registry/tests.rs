@@ -36,6 +36,7 @@ impl Bench {
             pause: Duration::from_millis(1),
             longest: Duration::from_secs(1),
             stall: Duration::from_millis(500),
+            answer: Duration::from_millis(1500),
             ..Settings::default()
         };
         let client = Client::new(change(settings)).unwrap();

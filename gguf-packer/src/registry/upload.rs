@@ -16,6 +16,7 @@ use super::http::{Silence, is_of_the_web};
 use super::{Session, refusal};
 use crate::Error;
 use crate::digest::Digest;
+use crate::gguf::bytes;
 use crate::progress::Event;
 use crate::store::Store;
 use crate::web::{is_passing, is_same_host};
@@ -26,11 +27,23 @@ const PIECE: usize = 256 << 10;
 /// Pieces that may wait to be sent.
 const QUEUE: usize = 4;
 
+/// Bytes of a request where not all may come at once: Cloudflare lets 100 MB through, and Amazon ECR wants 5 MiB at least.
+const CHUNK: u64 = if cfg!(test) { 1 << 20 } else { 64 << 20 };
+
 /// What is uploaded.
 enum Content<'a> {
     Bytes(&'a [u8]),
     Layer(&'a Store),
     File(&'a Store),
+}
+
+/// A content on its way.
+struct Upload<'a> {
+    content: Content<'a>,
+    digest: &'a Digest,
+    size: u64,
+    /// Most bytes of one request, once a larger one was refused.
+    most: Option<u64>,
 }
 
 /// An upload that has begun: where it goes on, and from which byte.
@@ -73,7 +86,8 @@ impl Session<'_> {
         let id = digest.short();
         (self.report)(Event::Started { id: &id, text });
         let has = self.has(digest)?;
-        let how = if has { "already there" } else { self.upload(content, digest, size, known)? };
+        let upload = Upload { content, digest, size, most: None };
+        let how = if has { "already there" } else { self.upload(upload, known)? };
         (self.report)(Event::Done { id: &id, text: how });
         Ok(())
     }
@@ -84,7 +98,8 @@ impl Session<'_> {
         if self.has(&digest)? {
             return Ok(());
         }
-        self.upload(Content::Bytes(bytes), &digest, bytes.len() as u64, &[]).map(drop)
+        let (content, size) = (Content::Bytes(bytes), bytes.len() as u64);
+        self.upload(Upload { content, digest: &digest, size, most: None }, &[]).map(drop)
     }
 
     fn has(&self, digest: &Digest) -> Result<bool, Error> {
@@ -96,22 +111,30 @@ impl Session<'_> {
         }
     }
 
-    fn upload(
-        &self,
-        content: Content<'_>,
-        digest: &Digest,
-        size: u64,
-        known: &[String],
-    ) -> Result<&'static str, Error> {
+    fn upload(&self, mut upload: Upload<'_>, known: &[String]) -> Result<&'static str, Error> {
         let (mut tries, mut furthest) = (Tries::default(), 0);
-        let Some(mut begun) = self.begin_upload(digest, known)? else { return Ok("mounted") };
+        let begun = self.begin_upload(upload.digest, known)?;
+        let Some(mut begun) = begun else { return Ok("mounted") };
         loop {
-            let sent = self.send_rest(&content, digest, size, &mut begun)?;
+            let sent = self.send_rest(&upload, &mut begun)?;
             let status = sent.as_ref().map(Response::status).ok();
-            if status == Some(StatusCode::CREATED) {
+            if status.is_some_and(|status| status.is_success()) {
                 return Ok("pushed");
             }
+            if status == Some(StatusCode::PAYLOAD_TOO_LARGE) && upload.in_chunks() {
+                let chunk = bytes(CHUNK);
+                self.note(&format!(
+                    "{} limits requests; sending {chunk} at a time",
+                    self.registry()
+                ));
+                begun = self.fresh()?;
+                continue;
+            }
             self.trouble(sent, &mut tries)?;
+            // It may have all of it, and only the answer was lost.
+            if begun.at == upload.size && self.has(upload.digest)? {
+                return Ok("pushed");
+            }
             let lost = [StatusCode::NOT_FOUND, StatusCode::RANGE_NOT_SATISFIABLE];
             begun = match status {
                 Some(status) if lost.contains(&status) => self.fresh()?,
@@ -171,7 +194,8 @@ impl Session<'_> {
     /// Asks how far an upload came; begins anew when the registry does not know it.
     fn go_on(&self, begun: &Begun) -> Result<Begun, Error> {
         let response = self.ask(&Ask::new(Method::GET, begun.location.as_str()))?;
-        if !response.status().is_success() {
+        // Quay tells no address, and a range with a byte too many.
+        if !response.status().is_success() || !response.headers().contains_key(LOCATION) {
             return self.fresh();
         }
         let range = response.headers().get(RANGE).and_then(|value| value.to_str().ok());
@@ -184,62 +208,66 @@ impl Session<'_> {
     }
 
     fn begun(&self, response: &Response, at: u64) -> Result<Begun, Error> {
-        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let url = location.and_then(|location| response.url().join(location).ok());
-        let location = url.filter(is_of_the_web).ok_or_else(|| {
-            let said = location.map_or(String::new(), |location| format!(": `{location}`"));
+        let said = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let url = said.and_then(|location| response.url().join(location).ok());
+        let host = self.host()?;
+        let location =
+            url.filter(is_of_the_web).and_then(|url| secured(url, &host.base, host.insecure));
+        let location = location.ok_or_else(|| {
+            let said = said.map_or(String::new(), |location| format!(": `{location}`"));
             let (registry, name) = (self.registry(), self.name);
             Error::refused(format!("{registry} sent no usable upload URL for `{name}`{said}"))
         })?;
         Ok(Begun { location, at })
     }
 
-    /// Sends what is missing, then the digest: the answer to the last of it.
+    /// Sends what is missing, then the digest: the answer to the last of it, or a refusal before.
     fn send_rest(
         &self,
-        content: &Content<'_>,
-        digest: &Digest,
-        size: u64,
+        upload: &Upload<'_>,
         begun: &mut Begun,
     ) -> Result<Result<Response, Silence>, Error> {
-        if begun.at > size {
+        if begun.at > upload.size {
             // Not ours.
             *begun = self.fresh()?;
         }
-        if begun.at < size {
-            let sent = match self.patch(content, digest, size, begun)? {
+        while begun.at < upload.size {
+            let to = upload.most.map_or(upload.size, |most| upload.size.min(begun.at + most));
+            let sent = match self.patch(upload, begun, to)? {
                 Ok(response) => response,
                 Err(silence) => return Ok(Err(silence)),
             };
-            if sent.status() != StatusCode::ACCEPTED {
+            // 202, but Amazon ECR says 201 and others 204: none of them is the end of it.
+            if !sent.status().is_success() {
                 return Ok(Ok(sent));
             }
-            *begun = self.begun(&sent, size)?;
+            begun.at = to;
+            if sent.headers().contains_key(LOCATION) {
+                *begun = self.begun(&sent, to)?;
+            }
         }
         let mut url = begun.location.clone();
-        url.query_pairs_mut().append_pair("digest", &digest.to_string());
-        self.ask_once(&Ask::new(Method::PUT, url))
+        url.query_pairs_mut().append_pair("digest", &upload.digest.to_string());
+        self.ask_once(&Ask::new(Method::PUT, url).patient())
     }
 
     /// Streams the content from where the upload is.
     fn patch(
         &self,
-        content: &Content<'_>,
-        digest: &Digest,
-        size: u64,
+        upload: &Upload<'_>,
         begun: &Begun,
+        to: u64,
     ) -> Result<Result<Response, Silence>, Error> {
         let host = self.host()?;
         let sent = Arc::new(AtomicU64::new(begun.at));
-        let body = body(content, digest, begun.at, &sent)?;
         let mut request = host
             .client
             .patch(begun.location.clone())
             .header(CONTENT_TYPE, "application/octet-stream")
-            .header(CONTENT_LENGTH, size - begun.at)
-            .body(body);
-        if begun.at > 0 {
-            request = request.header(CONTENT_RANGE, format!("{}-{}", begun.at, size - 1));
+            .header(CONTENT_LENGTH, to - begun.at)
+            .body(upload.body(begun.at, to, &sent)?);
+        if begun.at > 0 || upload.most.is_some() {
+            request = request.header(CONTENT_RANGE, format!("{}-{}", begun.at, to - 1));
         }
         let scope = scope(self.name, true, None);
         // It may go to another host: the token is not for that one.
@@ -249,41 +277,60 @@ impl Session<'_> {
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
-        let id = digest.short();
+        let id = upload.digest.short();
         let alive = || {
             let done = sent.load(Ordering::Relaxed);
-            (self.report)(Event::Step { id: &id, done, total: size });
+            (self.report)(Event::Step { id: &id, done, total: upload.size });
             done
         };
-        Ok(self.client.http.while_alive(request.send(), alive))
+        Ok(self.send_patiently(request, alive, to))
     }
 }
 
-/// The content from a byte on.
-fn body(
-    content: &Content<'_>,
-    digest: &Digest,
-    from: u64,
-    sent: &Arc<AtomicU64>,
-) -> Result<Body, Error> {
-    match content {
-        Content::Bytes(bytes) => {
-            let from = usize::try_from(from).expect("it is less than their length");
-            Ok(Body::from(bytes[from..].to_vec()))
-        }
-        Content::Layer(store) => {
-            let mut reader = store.read_layer(digest)?;
-            let sought = reader.seek(SeekFrom::Start(from));
-            sought.map_err(|e| Error::new(format!("cannot read the layer {digest}: {e}")))?;
-            stream(reader, Arc::clone(sent))
-        }
-        Content::File(store) => {
-            let mut file = store.open_blob(digest)?;
-            let sought = file.seek(SeekFrom::Start(from));
-            sought.map_err(|e| Error::io("read", &store.blob_path(digest), &e))?;
-            stream(file, Arc::clone(sent))
+impl Upload<'_> {
+    /// Goes over to smaller requests; false where that cannot help.
+    fn in_chunks(&mut self) -> bool {
+        let helps = self.most.is_none() && self.size > CHUNK;
+        self.most = Some(CHUNK);
+        helps
+    }
+
+    /// The content between two bytes.
+    fn body(&self, from: u64, to: u64, sent: &Arc<AtomicU64>) -> Result<Body, Error> {
+        let digest = self.digest;
+        match &self.content {
+            Content::Bytes(bytes) => {
+                let at = |byte| usize::try_from(byte).expect("it is not more than their length");
+                Ok(Body::from(bytes[at(from)..at(to)].to_vec()))
+            }
+            Content::Layer(store) => {
+                let mut reader = store.read_layer(digest)?;
+                let sought = reader.seek(SeekFrom::Start(from));
+                sought.map_err(|e| Error::new(format!("cannot read the layer {digest}: {e}")))?;
+                stream(reader.take(to - from), Arc::clone(sent))
+            }
+            Content::File(store) => {
+                let mut file = store.open_blob(digest)?;
+                let sought = file.seek(SeekFrom::Start(from));
+                sought.map_err(|e| Error::io("read", &store.blob_path(digest), &e))?;
+                stream(file.take(to - from), Arc::clone(sent))
+            }
         }
     }
+}
+
+/// An upload's address, with TLS where the registry at `base` has it; none where that cannot be. A proxy that ends TLS may
+/// not tell the registry, which then names itself with `http`, and without its port.
+fn secured(mut url: url::Url, base: &str, insecure: bool) -> Option<url::Url> {
+    let base = url::Url::parse(base).ok()?;
+    if base.scheme() == "https" && url.scheme() == "http" {
+        if url.host() == base.host() {
+            url.set_scheme("https").and_then(|()| url.set_port(base.port())).ok()?;
+        } else if !insecure {
+            return None;
+        }
+    }
+    Some(url)
 }
 
 /// A body that a thread reads from the store, a little ahead.
@@ -307,3 +354,7 @@ fn stream(mut reader: impl Read + Send + 'static, sent: Arc<AtomicU64>) -> Resul
     let next = |mut queue: mpsc::Receiver<_>| async move { Some((queue.recv().await?, queue)) };
     Ok(Body::wrap_stream(futures_util::stream::unfold(queue, next)))
 }
+
+#[cfg(test)]
+#[path = "upload_tests.rs"]
+mod tests;

@@ -277,7 +277,12 @@ fn private_repositories_need_a_token() {
     assert!(error.contains("hint: it is private, gated or does not exist"), "{error}");
     bench.token = Some("other".to_owned());
     let error = built(&bench, &step).expect_err("a wrong token");
-    assert!(error.contains("hint: check that the token in HF_TOKEN may read it"), "{error}");
+    assert!(
+        error.contains(
+            "hint: check that the token (HF_TOKEN, or that of `hf auth login`) has not expired"
+        ),
+        "{error}"
+    );
     assert!(!error.contains("other"), "{error}");
     bench.token = Some("secret".to_owned());
     assert_eq!(built(&bench, &step).expect("it builds"), ["m/", "m/m.gguf = weights"]);

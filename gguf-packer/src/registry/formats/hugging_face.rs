@@ -56,24 +56,7 @@ pub(in crate::registry) fn plan(session: Session<'_>) -> Result<Parts<Wanted>, E
 /// A page of the interface, and where the next one is.
 fn get(session: Session<'_>, url: &str) -> Result<Answer, Error> {
     let response = session.ask(&Ask::new(Method::GET, url))?;
-    let status = response.status();
-    let name = session.name;
-    if status == reqwest::StatusCode::NOT_FOUND {
-        return Err(
-            Error::new(format!("Hugging Face does not have `{name}`")).hint("check the name")
-        );
-    }
-    if status == reqwest::StatusCode::UNAUTHORIZED || status == reqwest::StatusCode::FORBIDDEN {
-        return Err(Error::new(format!(
-            "access to `{name}` denied: it does not exist on Hugging Face, or you may not read it"
-        ))
-        .hint(format!(
-            "check the name, and accept its terms: https://huggingface.co/{}",
-            name.repository()
-        ))
-        .hint("set an access token: HF_TOKEN=hf_…"));
-    }
-    if !status.is_success() {
+    if !response.status().is_success() {
         return Err(refusal::of(&session, response));
     }
     let link =
@@ -145,7 +128,7 @@ fn quantization(path: &str) -> String {
     let stem =
         command::shard(path).map_or_else(|| path.trim_end_matches(".gguf"), |(name, _)| name);
     let name = stem.rsplit('/').next().unwrap_or(stem);
-    let kind = |word: &str| {
+    let whole = |word: &str| {
         let word = word.to_ascii_uppercase();
         let digits = |start: &str| {
             word.strip_prefix(start)
@@ -153,6 +136,11 @@ fn quantization(path: &str) -> String {
         };
         let known = digits("Q") || digits("IQ") || digits("TQ") || word.starts_with("MXFP4");
         (known || matches!(word.as_str(), "F16" | "F32" | "BF16" | "FP16" | "FP32")).then_some(word)
+    };
+    // As in `model_v2_Q4_K_M`: the longest end of a word that is one.
+    let kind = |word: &str| {
+        let ends = word.match_indices('_').map(|(at, _)| &word[at + 1..]);
+        std::iter::once(word).chain(ends).find_map(whole)
     };
     let last = name.rsplit(['-', '.']).find_map(kind);
     let dynamic = name.to_ascii_uppercase().contains("-UD-");
@@ -176,6 +164,8 @@ mod tests {
             ("Qwen3-UD-Q4_K_XL.gguf", "UD-Q4_K_XL"),
             ("m-IQ2_XXS.gguf", "IQ2_XXS"),
             ("gpt-oss-20b-mxfp4.gguf", "MXFP4"),
+            ("gemma-4-31B_q4_0-it.gguf", "Q4_0"),
+            ("some_model_v2_Q4_K_M.gguf", "Q4_K_M"),
             ("model.gguf", "MODEL"),
         ] {
             assert_eq!(quantization(path), kind, "{path}");

@@ -235,7 +235,10 @@ fn hugging_face() {
     let registry = Registry::start();
     let bench = Bench::with(|settings| super::super::Settings {
         hugging_face: format!("http://{}", registry.address),
-        hugging_face_token: Some("secret".to_owned()),
+        hugging_face_token: Some(crate::registry::Token {
+            secret: "secret".to_owned(),
+            from: "HF_TOKEN".to_owned(),
+        }),
         ..settings
     });
     let (model, projector) = (model(), projector());
@@ -269,7 +272,47 @@ fn hugging_face() {
     assert_eq!(error, expected);
     let error = bench.pull(&"hf://Org/Other".parse().unwrap()).unwrap_err().to_string();
     assert!(error.starts_with("Hugging Face does not have `hf.co/Org/Other:latest`"), "{error}");
-    registry.fault("revision/main", 1, Fault::Answer(401, "", ""));
-    let error = bench.pull(&"hf://Org/Repo".parse().unwrap()).unwrap_err().to_string();
-    assert!(error.contains("hint: set an access token: HF_TOKEN=hf_…"), "{error}");
+}
+
+/// What is gated lists its files to everybody, and refuses them.
+#[test]
+fn hugging_face_says_who_may_read_it() {
+    let registry = Registry::start();
+    let model = model();
+    hub(&registry, &[("m-Q4_0.gguf", &model)]);
+    let pull = |token: Option<&str>| {
+        let token = token.map(|secret| crate::registry::Token {
+            secret: secret.to_owned(),
+            from: "HF_TOKEN".to_owned(),
+        });
+        let bench = Bench::with(|settings| super::super::Settings {
+            hugging_face: format!("http://{}", registry.address),
+            hugging_face_token: token,
+            ..settings
+        });
+        bench.pull(&"hf://Org/Repo".parse().unwrap()).map_err(|error| error.to_string())
+    };
+    let gated = "{\"error\":\"Access to model Org/Repo is restricted.\"}";
+    for request in ["revision/main", "/Org/Repo/resolve/abc/"] {
+        for (token, hint) in [
+            (None, "set an access token: HF_TOKEN=hf_…"),
+            (Some("old"), "check the token in HF_TOKEN: it may have expired"),
+        ] {
+            registry.fault(request, 1, Fault::Answer(403, "", gated));
+            let error = pull(token).unwrap_err();
+            let expected = "access to `hf.co/Org/Repo:latest` denied: it does not exist on Hugging Face, or \
+                you may not read it\n";
+            let said = "  | Access to model Org/Repo is restricted.\n";
+            assert!(error.starts_with(expected) && error.contains(said), "{error}");
+            let page =
+                "hint: check the name, and accept its terms: https://huggingface.co/Org/Repo\n";
+            assert!(error.contains(&format!("{page}  hint: {hint}")), "{error}");
+        }
+    }
+    let limit = "ratelimit: \"api\";r=0;t=3600\r\n";
+    registry.fault("revision/main", 1, Fault::Answer(429, limit, ""));
+    let error = pull(None).unwrap_err();
+    assert!(error.contains("must wait 1h") && error.contains("HF_TOKEN=hf_…"), "{error}");
+    registry.fault("revision/main", 1, Fault::Answer(429, "ratelimit: \"api\";r=0;t=1\r\n", ""));
+    pull(None).unwrap();
 }
