@@ -70,7 +70,7 @@ LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image
 # The first CUDA whose driver can read the code in the backend: 12.4 for toolkit 12.8.
 ARG MINIMUM_CUDA=13.0
 ENV HOME=/data PATH=$PATH:/app/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
-    LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 LLAMA_CACHE=/data/cache LLAMA_SERVER_NEEDS_MODEL=1 LLAMA_SERVER_SANDBOX=1 NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility NVIDIA_REQUIRE_CUDA="cuda>=$MINIMUM_CUDA"
+    LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 LLAMA_CACHE=/data/cache LLAMA_SERVER_NEEDS_MODEL=1 LLAMA_SERVER_SANDBOX=1 NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility LD_LIBRARY_PATH=/usr/local/nvidia/lib:/usr/local/nvidia/lib64 NVIDIA_REQUIRE_CUDA="cuda>=$MINIMUM_CUDA"
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001
@@ -90,7 +90,7 @@ LABEL org.opencontainers.image.version="$BUILD_VERSION" org.opencontainers.image
 ARG MINIMUM_CUDA=13.0
 ENV HOME=/data PATH=$PATH:/app/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     LLAMA_SERVER_COMMANDS=1 \
-    LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 LLAMA_CACHE=/data/cache LLAMA_SERVER_NEEDS_MODEL=1 LLAMA_SERVER_SANDBOX=1 NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility NVIDIA_REQUIRE_CUDA="cuda>=$MINIMUM_CUDA"
+    LLAMA_ARG_HOST=:: LLAMA_ARG_PORT=8080 LLAMA_CACHE=/data/cache LLAMA_SERVER_NEEDS_MODEL=1 LLAMA_SERVER_SANDBOX=1 NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility LD_LIBRARY_PATH=/usr/local/nvidia/lib:/usr/local/nvidia/lib64 NVIDIA_REQUIRE_CUDA="cuda>=$MINIMUM_CUDA"
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10m --retries=3 CMD ["/app/bin/llama-healthcheck"]
 USER 10001:10001

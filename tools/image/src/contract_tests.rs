@@ -29,7 +29,8 @@ fn kept(variant: &str) -> Value {
         "Entrypoint": ["/app/bin/llama-server"],
         "Cmd": null,
         "Env": ["PATH=/bin:/app/bin", "LLAMA_ARG_HOST=::", "LLAMA_SERVER_NEEDS_MODEL=1", "LLAMA_SERVER_SANDBOX=1",
-            "NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=compute,utility", "NVIDIA_REQUIRE_CUDA=cuda>=13.0"],
+            "NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=compute,utility", "NVIDIA_REQUIRE_CUDA=cuda>=13.0",
+            "LD_LIBRARY_PATH=/usr/local/nvidia/lib:/usr/local/nvidia/lib64"],
         "Labels": labels_of(variant),
         "ExposedPorts": {"8080/tcp": {}},
         "Healthcheck": {"Test": ["CMD", "/app/bin/llama-healthcheck"]},
@@ -87,6 +88,7 @@ fn every_promise_about_the_configuration_is_held() {
             "the environment has no LLAMA_SERVER_SANDBOX=1",
             "the environment has no NVIDIA_VISIBLE_DEVICES=all",
             "the environment has no NVIDIA_DRIVER_CAPABILITIES=compute,utility",
+            "the environment has no LD_LIBRARY_PATH=/usr/local/nvidia/lib:/usr/local/nvidia/lib64",
             "the environment has no NVIDIA_REQUIRE_CUDA=cuda>=13.0",
         ]
     );

@@ -63,6 +63,8 @@ pub(super) const ROWS: [VariantRow; 4] = [
             environment: &[
                 ("NVIDIA_VISIBLE_DEVICES", "all"),
                 ("NVIDIA_DRIVER_CAPABILITIES", "compute,utility"),
+                // Where GKE mounts the driver; NVIDIA's container toolkit puts it into the system's own folders.
+                ("LD_LIBRARY_PATH", "/usr/local/nvidia/lib:/usr/local/nvidia/lib64"),
                 ("NVIDIA_REQUIRE_CUDA", "cuda>={minimum_cuda}"),
             ],
             budgets: &[
