@@ -1,5 +1,6 @@
 //! Runs a model: by our own llama-server, by an image, or by another program; or prints what would run it.
 
+mod alias;
 pub mod compat;
 mod container;
 mod host;

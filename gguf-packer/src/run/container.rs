@@ -71,6 +71,10 @@ pub(super) fn line(
         cmd = cmd.arg("--tty");
     }
     cmd = cmd.args(&host.gpu);
+    if host.labels {
+        // Files of the store are shared by images, so they cannot get the label of one container.
+        cmd = cmd.args(["--security-opt", "label=disable"]);
+    }
     cmd = cmd.args(["--publish", publish]);
     cmd = cmd.args(["--volume", &format!("{}:{root}:ro", target.folder.display())]);
     cmd = cmd.arg(image).args(args);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use llama_src::sh::Cmd;
+use serde_json::Value;
 
 /// What the machine has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Host {
     pub terminal: bool,
     /// What gives a container the GPUs.
     pub gpu: Vec<String>,
+    /// Whether SELinux may keep a container from the files of this machine, because they have no label of a container.
+    pub labels: bool,
 }
 
 impl Host {
@@ -23,21 +26,29 @@ impl Host {
             .into_iter()
             .find(|name| Cmd::new(name).arg("--version").read().is_ok());
         let engine = engine.unwrap_or("docker");
-        let info =
-            || Cmd::new("docker").args(["info", "--format", "json"]).read().unwrap_or_default();
         let exists = |path: &str| Path::new(path).exists();
-        let gpu = match engine {
-            "podman" if !is_root() => of_podman(&exists, &["keep-groups".to_owned()]),
-            "podman" => of_podman(&exists, &groups(Path::new("/dev"))),
-            _ => of_docker(&info(), &exists, &groups(Path::new("/dev"))),
+        let (gpu, labels) = if engine == "podman" {
+            let groups =
+                if is_root() { groups(Path::new("/dev")) } else { vec!["keep-groups".to_owned()] };
+            // Also elsewhere: podman's own machine is a Fedora.
+            (of_podman(&exists, &groups), true)
+        } else {
+            let info = Cmd::new("docker").args(["info", "--format", "json"]).read();
+            let info = serde_json::from_str(&info.unwrap_or_default()).unwrap_or_default();
+            (of_docker(&info, &exists, &groups(Path::new("/dev"))), has_labels(&info))
         };
-        Self { engine: engine.to_owned(), terminal, gpu }
+        Self { engine: engine.to_owned(), terminal, gpu, labels }
     }
 }
 
+/// Whether Docker labels its containers for SELinux.
+fn has_labels(info: &Value) -> bool {
+    let options = info["SecurityOptions"].as_array();
+    options.is_some_and(|options| options.iter().any(|option| option == "name=selinux"))
+}
+
 /// `--gpus all` where Docker knows NVIDIA's runtime, and the devices of other GPUs where they are.
-fn of_docker(info: &str, exists: &dyn Fn(&str) -> bool, groups: &[String]) -> Vec<String> {
-    let info: serde_json::Value = serde_json::from_str(info).unwrap_or_default();
+fn of_docker(info: &Value, exists: &dyn Fn(&str) -> bool, groups: &[String]) -> Vec<String> {
     if info["Runtimes"].get("nvidia").is_some() {
         return ["--gpus", "all"].map(str::to_owned).to_vec();
     }
@@ -99,22 +110,31 @@ fn is_root() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn docker_says_whether_it_labels_containers() {
+        assert!(has_labels(&json!({ "SecurityOptions": ["name=seccomp", "name=selinux"] })));
+        assert!(!has_labels(&json!({ "SecurityOptions": ["name=seccomp,profile=builtin"] })));
+        assert!(!has_labels(&Value::Null));
+    }
 
     #[test]
     fn gpus_are_given_as_the_machine_has_them() {
         let none = |_: &str| false;
-        let nvidia = r#"{"Runtimes": {"nvidia": {}, "runc": {}}}"#;
-        assert_eq!(of_docker(nvidia, &none, &[]), ["--gpus", "all"]);
-        assert!(of_docker(r#"{"Runtimes": {"runc": {}}}"#, &none, &[]).is_empty());
-        assert!(of_docker("no docker", &none, &[]).is_empty());
+        let nvidia = json!({ "Runtimes": { "nvidia": {}, "runc": {} } });
+        assert_eq!(of_docker(&nvidia, &none, &[]), ["--gpus", "all"]);
+        assert!(of_docker(&json!({ "Runtimes": { "runc": {} } }), &none, &[]).is_empty());
+        assert!(of_docker(&Value::Null, &none, &[]).is_empty());
         let amd = |path: &str| path == "/dev/dri" || path == "/dev/kfd";
         assert_eq!(
-            of_docker("", &amd, &["44", "992"].map(str::to_owned)).join(" "),
+            of_docker(&Value::Null, &amd, &["44", "992"].map(str::to_owned)).join(" "),
             "--device /dev/dri --device /dev/kfd --group-add 44 --group-add 992"
         );
         let groups = ["keep-groups".to_owned()];
-        assert_eq!(of_podman(&amd, &groups), of_docker("", &amd, &groups));
+        assert_eq!(of_podman(&amd, &groups), of_docker(&Value::Null, &amd, &groups));
         assert!(of_podman(&none, &groups).is_empty());
         let described = |path: &str| path == "/etc/cdi/nvidia.yaml";
         assert_eq!(of_podman(&described, &groups), ["--device", "nvidia.com/gpu=all"]);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use llama_src::sh::Cmd;
 
+use super::alias;
 use super::compat::{Today, today};
 use super::container;
 use super::host::Host;
@@ -82,11 +83,11 @@ pub fn plan(target: &Target, by: &By, extra: &[String], host: &Host) -> Result<S
         By::Image(_) => passed::in_container(&command),
         By::Server(_) | By::Program(_) => passed::here(&command, &extra, target)?,
     };
-    let all = [args, extra].concat();
     let Today { args, mut notes } = if by.is_of_today() {
-        today(&all, &Seen { target, root: &root })?
+        let name = alias::of(target, &[&*args, &*extra].concat());
+        today(&[args, name, extra].concat(), &Seen { target, root: &root })?
     } else {
-        Today { args: all, notes: Vec::new() }
+        Today { args: [args, extra].concat(), notes: Vec::new() }
     };
     notes.splice(..0, note);
     let command = match by {

@@ -39,7 +39,7 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 fn host(gpu: &[&str]) -> Host {
-    Host { engine: "docker".to_owned(), terminal: true, gpu: words(gpu) }
+    Host { engine: "docker".to_owned(), terminal: true, gpu: words(gpu), labels: false }
 }
 
 fn line(target: &Target, by: &str, extra: &[&str]) -> String {
@@ -54,7 +54,7 @@ fn the_line_of_the_document_is_the_line_of_today() {
     let expected = concat!(
         "docker run --rm --interactive --tty --publish 127.0.0.1:8080:8080 --volume STORE:/gp-849d4691:ro ",
         "ghcr.io/ggml-org/llama.cpp:server -m /gp-849d4691/models/Qwen2-0.5B-Instruct.Q5_K_M.gguf -c 8192 ",
-        "--flash-attn on --chat-template '{%- set messages = messages if messages and ",
+        "--alias qwen2 --flash-attn on --chat-template '{%- set messages = messages if messages and ",
         r"messages[0]['\''role'\''] in ['\''system'\'', '\''developer'\''] else [{'\''role'\'': ",
         r"'\''system'\'', '\''content'\'': '\''Be ",
         r#""kind".\nIt\'\''s short.'\''}] + messages -%}"#,
@@ -84,10 +84,10 @@ fn a_line_can_be_pasted_into_a_shell() {
     let script = format!("printf '%s\\0' {start}");
     let read = Cmd::new("sh").args(["-c", &script]).read().unwrap();
     let seen: Vec<_> = read.trim_end_matches('\0').split('\0').collect();
-    assert_eq!((seen[0], seen.len()), ("./llama-server", 7));
+    assert_eq!((seen[0], seen.len()), ("./llama-server", 9));
     let template =
         super::super::template::with_system_prompt(Some(CHATML), "Be \"kind\".\nIt's short.\n");
-    assert_eq!(seen[6], template);
+    assert_eq!(seen[8], template);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_port_is_published_to_this_machine_unless_a_host_is_named() {
     let target = Target { command: words(&["-hf", "org/repo"]), ..qwen(folder.path()) };
     let image = "llama-cpp-cpu:local";
     let expected = "docker run --rm --interactive --tty --publish 127.0.0.1:8888:8080 --volume STORE:/gp-849d4691:ro \
-                    llama-cpp-cpu:local -hf org/repo -np 4 --host 0.0.0.0";
+                    llama-cpp-cpu:local -hf org/repo --alias qwen2 -np 4 --host 0.0.0.0";
     assert_eq!(line(&target, image, &["--port", "8888", "-np", "4"]), expected);
     for (host, publish, inside) in [
         ("0.0.0.0", "0.0.0.0:8080:8080", "0.0.0.0"),
@@ -106,7 +106,7 @@ fn a_port_is_published_to_this_machine_unless_a_host_is_named() {
     ] {
         let line = line(&target, image, &["--host", host]);
         assert!(line.contains(&format!(" --publish {publish} ")), "{line}");
-        assert!(line.ends_with(&format!("-hf org/repo --host {inside}")), "{line}");
+        assert!(line.ends_with(&format!("-hf org/repo --alias qwen2 --host {inside}")), "{line}");
     }
     for (hosts, publish, inside) in [
         (["0.0.0.0", "127.0.0.1"], "127.0.0.1", "0.0.0.0"),
@@ -116,13 +116,16 @@ fn a_port_is_published_to_this_machine_unless_a_host_is_named() {
     ] {
         let line = line(&target, image, &["--host", hosts[0], "-np", "4", "--host", hosts[1]]);
         assert!(line.contains(&format!(" --publish {publish}:8080:8080 ")), "{line}");
-        assert!(line.ends_with(&format!("-hf org/repo -np 4 --host {inside}")), "{line}");
+        assert!(
+            line.ends_with(&format!("-hf org/repo --alias qwen2 -np 4 --host {inside}")),
+            "{line}"
+        );
     }
     let error = plan(&target, &By::named(image), &words(&["--host"]), &host(&[])).unwrap_err();
     assert_eq!(error.to_string(), "the option `--host` needs a value\n  hint: -- --host 0.0.0.0");
     // A program listens where it is told.
     let file = Target { command: words(&["-m", "/models/none.gguf"]), ..target.clone() };
-    let expected = "llama-server -m /models/none.gguf --port 8888";
+    let expected = "llama-server -m /models/none.gguf --alias qwen2 --port 8888";
     assert_eq!(line(&file, "llama-server", &["--port", "8888"]), expected);
     let error =
         plan(&target, &By::named(image), &words(&["--port"]), &host(&[])).unwrap_err().to_string();
@@ -138,7 +141,7 @@ fn paths_are_those_of_the_store_without_a_container() {
     let by = By::Server("/app/llama-server".into());
     let start = plan(&target, &by, &words(&["-c", "1"]), &host(&[])).unwrap();
     let line = start.to_string().replace(&target.folder.display().to_string(), "STORE");
-    let expected = "/app/llama-server -m STORE/models/Qwen2-0.5B-Instruct.Q5_K_M.gguf -c 8192 -c 1 --chat-template ";
+    let expected = "/app/llama-server -m STORE/models/Qwen2-0.5B-Instruct.Q5_K_M.gguf -c 8192 --alias qwen2 -c 1 --chat-template ";
     assert!(line.starts_with(expected), "{line}");
     assert_eq!(start.notes.len(), 1);
     let box_of_2024 = self::line(&target, "llama-box", &["-fa"]);
@@ -156,6 +159,17 @@ fn without_a_terminal_a_container_has_none() {
     let host = Host { terminal: false, ..host(&["--gpus", "all"]) };
     let start = plan(&target, &By::named("a:b"), &[], &host).unwrap().to_string();
     assert!(start.starts_with("docker run --rm --interactive --gpus all --publish"), "{start}");
+}
+
+/// Files of the store are hard links of several images: a label of one container's would be that of all.
+#[test]
+fn selinux_lets_a_container_read_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target { command: words(&["-hf", "x"]), ..qwen(folder.path()) };
+    let host = Host { engine: "podman".to_owned(), labels: true, ..host(&[]) };
+    let start = plan(&target, &By::named("a:b"), &[], &host).unwrap().to_string();
+    let options = "podman run --rm --interactive --tty --security-opt label=disable --publish";
+    assert!(start.starts_with(options), "{start}");
 }
 
 #[test]
@@ -183,14 +197,16 @@ fn an_image_decides_nothing_about_the_machine_that_runs_it() {
     let expected = "-m STORE/models/Qwen2-0.5B-Instruct.Q5_K_M.gguf --lora-init-without-apply -c 1";
     for program in ["llama-server", "./other", "llama-box"] {
         let line = line(&target, program, &[]);
-        assert_eq!(line, format!("{program} {expected}"));
+        // Only a server that is known to be of today gets an option of today's.
+        let alias = if program == "llama-server" { " --alias qwen2" } else { "" };
+        assert_eq!(line, format!("{program} {expected}{alias}"));
     }
     let start = plan(&target, &By::named("llama-server"), &[], &host(&[])).unwrap();
     let note = &start.notes[0];
     assert!(note.ends_with("-- --host … --log-file … --path … --port … --tools …"), "{note}");
     // The user may.
     let line = line(&target, "llama-server", &["--log-file", "x", "--port", "2"]);
-    assert!(line.ends_with(" -c 1 --log-file x --port 2"), "{line}");
+    assert!(line.ends_with(" -c 1 --alias qwen2 --log-file x --port 2"), "{line}");
 }
 
 #[test]
@@ -200,7 +216,10 @@ fn a_container_listens_where_its_port_is_published_whatever_its_image_says() {
     let target = Target { command, ..qwen(folder.path()) };
     let line = line(&target, "llama-cpp-cpu:local", &["--port", "8888"]);
     assert!(line.contains("--publish 127.0.0.1:8888:8080 "), "{line}");
-    assert!(line.ends_with(" llama-cpp-cpu:local -hf org/repo -c 1 --host 0.0.0.0"), "{line}");
+    assert!(
+        line.ends_with(" llama-cpp-cpu:local -hf org/repo -c 1 --alias qwen2 --host 0.0.0.0"),
+        "{line}"
+    );
 }
 
 #[test]
