@@ -283,7 +283,7 @@ pub(super) struct Run {
     /// Print a manifest that runs the model, and start nothing.
     #[arg(long, value_enum, value_name = "KIND", conflicts_with = "dry_run")]
     pub(super) print: Option<Manifest>,
-    /// The manifest asks for GPUs, for one unless there is a number: nvidia, amd, intel.
+    /// The manifest asks for GPUs, for one unless there is a number: nvidia, amd, intel, intel-xe.
     #[arg(long, value_name = "VENDOR[=N]", requires = "print")]
     pub(super) gpu: Option<Gpus>,
     /// Find the largest context and the best split that fit this machine, and start with them.

@@ -2,6 +2,7 @@
 //! probes, users and rights are those of this project's own manifests in `docker/`.
 
 use self::memory::Memory;
+use super::alias;
 use super::compat::{Today, today};
 use super::container;
 use super::passed::{self, Passed};
@@ -20,6 +21,10 @@ const WHOLE: &str = "/model-image";
 
 /// With it a server whose model is on no GPU is unhealthy.
 const REQUIRE_GPU: &str = "LLAMA_REQUIRE_GPU";
+
+/// With it a server that completes nothing for so many seconds while work waits is unhealthy: a driver hangs. No batch
+/// takes as long on a GPU.
+const STALL: (&str, &str) = ("LLAMA_HEALTHCHECK_STALL", "300");
 
 /// What to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +100,8 @@ pub fn print(
     let of_models = format == Format::Compose && target.is_below("/models/");
     let root = if of_models { "" } else { WHOLE };
     let Passed { args, note } = passed::in_container(&target.command_from(root));
-    let all = [args, extra].concat();
+    let name = alias::of(target, &[&*args, &*extra].concat());
+    let all = [args, name, extra].concat();
     let Today { args, mut notes } = today(&all, &Seen { target, root })?;
     notes.splice(..0, note);
     let parts = Parts {
@@ -179,7 +185,9 @@ impl Parts {
     fn quadlet(&self) -> String {
         let args: Vec<String> = self.args.iter().map(|arg| of_systemd(arg)).collect();
         let gpus = self.gpus.map(Gpus::quadlet);
-        let gpus = gpus.map(|lines| format!("Environment={REQUIRE_GPU}=1\n{lines}"));
+        let (stall, seconds) = STALL;
+        let gpus =
+            gpus.map(|lines| format!("Environment={REQUIRE_GPU}=1 {stall}={seconds}\n{lines}"));
         let template =
             include_str!("print/quadlet.container").replace("@GPUS@", &gpus.unwrap_or_default());
         self.filled(&template, str::to_owned, &args.join(" "))
@@ -188,7 +196,7 @@ impl Parts {
     /// Variables of the server, written by `env`.
     fn variables(&self, memory: &Memory, env: impl Fn(&str, &str) -> String) -> String {
         let cache = memory.cache.map(|mib| env("LLAMA_ARG_CACHE_RAM", &mib.to_string()));
-        let gpus = self.gpus.map(|_| env(REQUIRE_GPU, "1"));
+        let gpus = self.gpus.map(|_| env(REQUIRE_GPU, "1") + &env(STALL.0, STALL.1));
         cache.into_iter().chain(gpus).collect()
     }
 

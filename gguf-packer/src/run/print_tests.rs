@@ -12,7 +12,7 @@ fn target(folder: &Path) -> Target {
         command: words("-m /models/m.gguf -c 8192 --chat-template {{$x|100%}}$(y)"),
         folder: folder.to_owned(),
         mark: "849d4691".to_owned(),
-        name: Some("registry.example/team/Qwen2:0.5b".to_owned()),
+        name: Some("registry.example/team/qwen2:0.5b".to_owned()),
         size: 3_500_000_000,
     }
 }
@@ -92,12 +92,18 @@ fn a_manifest_asks_for_the_gpus_that_are_named() {
         ("nvidia=2", Format::Compose, &["{driver: nvidia, count: 2, capabilities: [gpu]}"]),
         ("amd", Format::Compose, &["devices: [/dev/kfd, /dev/dri]", "${RENDER_GID:-992}"]),
         ("nvidia", Format::Quadlet, &["AddDevice=nvidia.com/gpu=all"]),
-        ("intel", Format::Quadlet, &["AddDevice=/dev/dri", "GroupAdd=keep-groups"]),
+        ("intel-xe", Format::Kube, &["memory: 7Gi, gpu.intel.com/xe: \"1\"}"]),
+        (
+            "intel",
+            Format::Quadlet,
+            &["AddDevice=/dev/dri", "GroupAdd=keep-groups", "# `stat -c %g /dev/dri/renderD128`."],
+        ),
     ] {
         let gpus = Some(gpus.parse().unwrap());
         let manifest = Manifest { gpus, ..of("s:1", format) };
         let text = print(&target, &manifest, &[], &planned).unwrap().text;
         assert!(text.contains("LLAMA_REQUIRE_GPU"), "{text}");
+        assert!(text.contains("LLAMA_HEALTHCHECK_STALL"), "{text}");
         assert!(lines.iter().all(|line| text.contains(line)), "{text}");
     }
 }

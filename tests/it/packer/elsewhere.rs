@@ -133,6 +133,9 @@ fn the_printed_deployment_serves_the_model_of_an_image_volume() {
     let question = json!({ "prompt": "Hello", "max_tokens": 4 });
     let answer = http::post(&format!("{}/v1/completions", pod.url()), &question).ok();
     assert_eq!(answer["usage"]["completion_tokens"], 4, "{answer}");
+    // The name of the image, and not the path, which is the same for every image.
+    let (_, repository) = name.split_once('/').unwrap();
+    assert_eq!(answer["model"], repository.split(':').next().unwrap(), "{answer}");
     pod.end();
 }
 
@@ -156,6 +159,8 @@ fn a_model_runs_by_an_image() {
         let answer = http::try_get(&format!("http://127.0.0.1:{port}/health"), None);
         answer.filter(|answer| answer.status == 200)
     });
+    let models = http::get(&format!("http://127.0.0.1:{port}/v1/models")).ok();
+    assert_eq!(models["data"][0]["id"], "demo", "{models}");
     drop(container);
 }
 

@@ -11,7 +11,7 @@ use super::kubernetes::context;
 use crate::image::kubernetes::{VALIDATE, VERSIONS};
 
 /// What may follow `--gpu`, and who may have it.
-const GPUS: [&str; 4] = ["nvidia", "nvidia=2", "amd", "intel"];
+const GPUS: [&str; 5] = ["nvidia", "nvidia=2", "amd", "intel", "intel-xe"];
 
 /// A store with the image `demo:1`.
 fn packer(dir: &Path) -> Option<Packer> {
@@ -89,10 +89,12 @@ fn podman_reads_a_unit_for_gpus() {
         let line = docker::read(&["run", "--rm", "--volume", &mount, &tools, program, "-dryrun"]);
         let words: &[&str] = match gpus {
             "amd" => &["--device=/dev/kfd", "--device=/dev/dri", "--group-add keep-groups"],
-            "intel" => &["--device=/dev/dri", "--group-add keep-groups"],
+            "intel" | "intel-xe" => &["--device=/dev/dri", "--group-add keep-groups"],
             _ => &["--device=nvidia.com/gpu=all"],
         };
-        for words in [words, &["--env LLAMA_REQUIRE_GPU=1"]].concat() {
+        for words in
+            [words, &["--env LLAMA_REQUIRE_GPU=1", "--env LLAMA_HEALTHCHECK_STALL=300"]].concat()
+        {
             let plain = line.replace("--device ", "--device=");
             assert!(plain.contains(words), "{gpus}: no {words} in\n{line}");
         }

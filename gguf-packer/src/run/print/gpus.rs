@@ -23,7 +23,7 @@ struct Vendor {
     devices: &'static [&'static str],
 }
 
-const VENDORS: [Vendor; 3] = [
+const VENDORS: [Vendor; 4] = [
     Vendor {
         name: "nvidia",
         server: "llama-cpp-cuda:local",
@@ -42,6 +42,13 @@ const VENDORS: [Vendor; 3] = [
         resource: "gpu.intel.com/i915",
         devices: &["/dev/dri"],
     },
+    // Those whose kernel driver is xe; Intel's device plugin calls them otherwise.
+    Vendor {
+        name: "intel-xe",
+        server: "llama-cpp-vulkan:local",
+        resource: "gpu.intel.com/xe",
+        devices: &["/dev/dri"],
+    },
 ];
 
 impl FromStr for Gpus {
@@ -55,7 +62,7 @@ impl FromStr for Gpus {
         match (vendor, count) {
             (Some(vendor), Some(count)) => Ok(Self { vendor, count }),
             _ => Err(Error::usage(format!("invalid GPUs `{text}`"))
-                .hint("--gpu nvidia, --gpu amd or --gpu intel; two of them: --gpu nvidia=2")),
+                .hint("--gpu nvidia, --gpu amd, --gpu intel or --gpu intel-xe; two of them: --gpu nvidia=2")),
         }
     }
 }
@@ -126,8 +133,12 @@ impl Gpus {
         }
         let devices: String =
             self.vendor.devices.iter().map(|path| format!("AddDevice={path}\n")).collect();
+        let files = self.vendor.devices.join(" ").replace("/dev/dri", "/dev/dri/renderD128");
         format!(
-            "{devices}# Those of the user who starts it, render among them.\nGroupAdd=keep-groups\n"
+            "{devices}# The groups of the user who starts it, render among them. Root has no such group: in\n\
+             # /etc/containers/systemd write GroupAdd=GID instead, with each number of\n\
+             # `stat -c %g {files}`.\n\
+             GroupAdd=keep-groups\n"
         )
     }
 }
@@ -141,11 +152,15 @@ mod tests {
         let gpus = |text: &str| text.parse::<Gpus>().unwrap();
         assert_eq!(gpus("amd=2").kube_limit(), ", amd.com/gpu: \"2\"");
         assert_eq!(gpus("nvidia").kube_limit(), ", nvidia.com/gpu: \"1\"");
-        // As the overlays for those who download a model say it.
-        let overlays = concat!(env!("CARGO_MANIFEST_DIR"), "/../docker/k8s/overlays/");
+        // As the overlays for those who download a model say it, and the component that changes one.
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docker/k8s/");
         for vendor in &VENDORS {
             let variant = vendor.server.trim_start_matches("llama-cpp-").trim_end_matches(":local");
-            let path = format!("{overlays}{variant}/kustomization.yaml");
+            let path = match vendor.name {
+                "intel-xe" => "components/intel-xe".to_owned(),
+                _ => format!("overlays/{variant}"),
+            };
+            let path = format!("{folder}{path}/kustomization.yaml");
             let overlay = std::fs::read_to_string(path).unwrap();
             let resource = vendor.resource.replace('/', "~1");
             assert!(overlay.contains(&format!("/limits/{resource}, value: \"1\"")), "{overlay}");
