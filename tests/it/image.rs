@@ -1,6 +1,7 @@
 //! The images, built from the distributions under test and run in a real Docker engine.
 
 mod cargo_stage;
+mod components;
 mod compose;
 mod contract;
 mod engine;

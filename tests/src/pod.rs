@@ -60,10 +60,18 @@ impl Pod {
         Self::start_with(spec, cluster, &options)
     }
 
+    /// Starts it as `spec` says, which a test has changed as a cluster does.
+    ///
+    /// # Panics
+    /// As [`Pod::start`].
+    pub fn start_as(spec: PodSpec, cluster: &Cluster) -> Self {
+        Self::start_with(spec, cluster, &[])
+    }
+
     fn start_with(spec: PodSpec, cluster: &Cluster, options: &[String]) -> Self {
         let [container] = &spec.containers[..] else { panic!("one container, not {spec:?}") };
         let mut volumes = Vec::new();
-        let mut words = rights(&spec, container);
+        let mut words = rights(&spec, container, &cluster.image);
         words.extend(limits(container));
         words.extend_from_slice(options);
         for (name, value) in environment(&spec, container, cluster) {
@@ -172,11 +180,19 @@ impl Pod {
 }
 
 /// User, groups and rights.
-fn rights(spec: &PodSpec, container: &Container) -> Vec<String> {
+fn rights(spec: &PodSpec, container: &Container, image: &str) -> Vec<String> {
     let pod = &spec.security_context;
-    assert!(!pod.run_as_non_root || pod.run_as_user != 0, "{pod:?}");
-    let mut words = vec![format!("--user={}:{}", pod.run_as_user, pod.run_as_group)];
-    let groups = pod.supplemental_groups.iter().chain([&pod.fs_group]);
+    let mut words = Vec::new();
+    if let Some(user) = pod.run_as_user {
+        assert!(!pod.run_as_non_root || user != 0, "{pod:?}");
+        words.push(format!("--user={user}:{}", pod.run_as_group));
+    } else if pod.run_as_non_root {
+        // A kubelet reads the user of the image, and knows only of a number that it is not root's.
+        let user = read(&["image", "inspect", "--format", "{{.Config.User}}", image]);
+        let number = user.split(':').next().and_then(|user| user.parse::<u32>().ok());
+        assert!(number.is_some_and(|number| number != 0), "{image} runs as `{user}`");
+    }
+    let groups = pod.supplemental_groups.iter().chain(&pod.fs_group);
     words.extend(groups.map(|group| format!("--group-add={group}")));
     let own = &container.security_context;
     words.extend(own.capabilities.drop.iter().map(|name| format!("--cap-drop={name}")));
@@ -225,11 +241,12 @@ fn environment(
 }
 
 /// Docker's options for a mount of `volume` at `path`.
-fn mount(volume: &Volume, mount: &Mount, group: u32, cluster: &Cluster) -> Mounted {
+fn mount(volume: &Volume, mount: &Mount, group: Option<u32>, cluster: &Cluster) -> Mounted {
     let path = &mount.mount_path;
     let own = if mount.read_only { ",ro" } else { "" };
     if volume.empty_dir.is_some() {
-        return Mounted::only(["--tmpfs".into(), format!("{path}:exec,mode=2777,gid={group}")]);
+        let rights = group.map_or("mode=777".into(), |group| format!("mode=2777,gid={group}"));
+        return Mounted::only(["--tmpfs".into(), format!("{path}:exec,{rights}")]);
     }
     if volume.image.is_some() {
         return Mounted::only([
@@ -241,6 +258,8 @@ fn mount(volume: &Volume, mount: &Mount, group: u32, cluster: &Cluster) -> Mount
     let name = read(&["volume", "create"]);
     let to = format!("{name}:/to");
     let mut run = vec!["run".to_owned(), "--rm".into(), "--volume".into(), to];
+    // Without a group it stays root's.
+    let group = group.unwrap_or_default();
     let mut script = format!("chown 0:{group} /to && chmod 2775 /to");
     if let Some(secret) = &volume.secret {
         let folder = cluster.secrets.get(secret.secret_name.as_str());

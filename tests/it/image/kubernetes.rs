@@ -73,6 +73,9 @@ fn starts_serves_and_ends(name: &str, hub: &Hub, image: String) {
     assert_eq!(http::post(&url, &question).status, wanted, "{name}");
     let answer = http::post_with_key(&url, &question, Some("sesame")).ok();
     assert_eq!(answer["usage"]["completion_tokens"], 4, "{name}: {answer}");
+    // Clients tell one model from another.
+    let model = answer["model"].as_str().unwrap();
+    assert!(!model.is_empty() && !model.starts_with('/'), "{name}: {answer}");
     // The scrape and the autoscaler name no key.
     assert_eq!(http::get(&format!("{}/metrics", pod.url())).status, 200, "{name}");
     pod.end();

@@ -189,6 +189,8 @@ fn keda_takes_the_place_of_the_autoscaler() {
     let [trigger] = &scaled.spec.triggers[..] else { panic!("{scaled:?}") };
     assert_eq!(trigger.kind, "prometheus");
     assert!(trigger.metadata.threshold.parse::<u32>().is_ok(), "{trigger:?}");
+    // Numbers that are missing would be 0 for KEDA, which would end servers, and `fallback` would not count them.
+    assert_eq!(trigger.metadata.ignore_null_values, "false");
 }
 
 #[test]

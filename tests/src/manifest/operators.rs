@@ -109,6 +109,38 @@ pub struct Prometheus {
     pub query: String,
     /// KEDA takes text only.
     pub threshold: String,
+    pub ignore_null_values: String,
+}
+
+/// The fields and their meanings are those of the CRD of the Prometheus Operator 0.91, read on 2026-11-29.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PodMonitor {
+    pub api_version: String,
+    pub kind: String,
+    pub metadata: Metadata,
+    pub spec: Monitoring,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Monitoring {
+    pub selector: Selector,
+    pub pod_metrics_endpoints: Vec<MetricsEndpoint>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Selector {
+    pub match_labels: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsEndpoint {
+    /// The name of one of the pod's.
+    pub port: String,
+    pub path: String,
 }
 
 #[derive(Debug, Deserialize)]

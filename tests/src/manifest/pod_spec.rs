@@ -22,15 +22,20 @@ pub struct PodSpec {
     /// Where it runs: no matter here.
     #[serde(default)]
     pub tolerations: Value,
+    /// What gives it a GPU: no matter here.
+    pub runtime_class_name: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PodSecurity {
     pub run_as_non_root: bool,
-    pub run_as_user: u32,
+    /// Without one it is the image's.
+    pub run_as_user: Option<u32>,
+    #[serde(default)]
     pub run_as_group: u32,
-    pub fs_group: u32,
+    pub fs_group: Option<u32>,
+    #[serde(default)]
     pub fs_group_change_policy: Value,
     #[serde(default)]
     pub supplemental_groups: Vec<u32>,
