@@ -126,6 +126,40 @@ fn a_service_is_for_this_machine_alone_unless_it_is_told_otherwise() {
     }
 }
 
+/// On a GPU no batch takes as long; on a CPU nobody knows.
+#[test]
+fn a_driver_that_hangs_makes_a_server_unhealthy() {
+    if needs::docker().is_none() {
+        return;
+    }
+    let stall = |environment: &[(&'static str, String)], service: &str| {
+        configured(environment)[service]["environment"]["LLAMA_HEALTHCHECK_STALL"].take()
+    };
+    let chosen = [("LLAMA_HEALTHCHECK_STALL", "60".to_owned())];
+    for (service, default) in [
+        ("cpu", Value::Null),
+        ("cuda", "300".into()),
+        ("rocm", "300".into()),
+        ("vulkan", "300".into()),
+    ] {
+        assert_eq!(stall(&[], service), default, "{service}");
+        assert_eq!(stall(&chosen, service), "60", "{service}");
+    }
+}
+
+#[test]
+fn selinux_can_be_told_to_label_the_models() {
+    if needs::docker().is_none() {
+        return;
+    }
+    let chosen = [("MODELS_MODE", "ro,z".to_owned())];
+    for (environment, label) in [(&[][..], Value::Null), (&chosen[..], "z".into())] {
+        let mount = configured(environment)["cpu"]["volumes"][0].take();
+        assert_eq!((&mount["read_only"], &mount["target"]), (&json!(true), &json!("/models")));
+        assert_eq!(mount["bind"]["selinux"], label, "{mount}");
+    }
+}
+
 #[test]
 fn hubs_and_proxies_are_handed_on() {
     if needs::docker().is_none() {
