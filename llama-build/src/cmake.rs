@@ -78,7 +78,7 @@ pub fn build_object(
     object: &str,
     progress: &Progress,
 ) -> Result<PathBuf, Error> {
-    if toolchain.ninja.is_none() {
+    if !toolchain.generator.is_ninja() {
         return Err(Error::missing(format!("ninja not found (building {object} alone needs it)"))
             .hint("install it: apt-get install ninja-build"));
     }
@@ -125,15 +125,10 @@ fn configure(
         place::write_if_different(&layout.root.join(name), text.as_bytes())?;
     }
     let inject = layout.root.join(INJECTED[0].0);
-    let mut cmd =
-        Cmd::new(&toolchain.cmake).arg("-S").arg(&layout.source).arg("-B").arg(&layout.build);
-    if let Some(ninja) = &toolchain.ninja {
-        cmd = cmd
-            .args(["-G", "Ninja"])
-            .arg(define("CMAKE_MAKE_PROGRAM", &ninja.display().to_string()));
-    }
+    let cmd = Cmd::new(&toolchain.cmake).arg("-S").arg(&layout.source).arg("-B").arg(&layout.build);
     let inject = define("CMAKE_PROJECT_llama.cpp_INCLUDE", &inject.display().to_string());
-    cmd = cmd.arg(inject).args(flags.iter().map(|(name, value)| define(name, value)));
+    let cmd = cmd.args(toolchain.generator.arguments()).arg(inject);
+    let mut cmd = cmd.args(flags.iter().map(|(name, value)| define(name, value)));
     if let Some((_, root)) = &toolchain.hip {
         cmd = cmd.env("HIP_PATH", root);
     }
@@ -190,7 +185,7 @@ fn compile(
         .args(["--config", "Release", "--parallel", &jobs.to_string(), "--target"])
         .args(targets);
     // Make believes in the half of an object file that a killed compiler leaves; Ninja does not.
-    if unfinished.exists() && toolchain.ninja.is_none() {
+    if unfinished.exists() && !toolchain.generator.is_ninja() {
         cmd = cmd.arg("--clean-first");
     }
     if toolchain.launcher.is_some() {
@@ -250,6 +245,19 @@ fn explain(error: Error, full: bool) -> Error {
             cpu-all-variants,backend-dl",
         );
     }
+    if says(&["does not support platform specification"]) {
+        return error
+            .hint("install Visual Studio with C++: winget install Microsoft.VisualStudio.2022.BuildTools")
+            .hint("or unset CMAKE_GENERATOR, if it names another generator");
+    }
+    if says(&["No CUDA toolset found"]) {
+        return error
+            .hint(
+                "use Ninja: winget install Ninja-build.Ninja, and build in a Native Tools Command \
+             Prompt of Visual Studio",
+            )
+            .hint("or install CUDA's \"Visual Studio Integration\"");
+    }
     if says(&["Killed signal", "out of memory"]) {
         return error.full_memory("use less memory: LLAMA_SYS_JOBS=1 cargo build");
     }
@@ -284,6 +292,13 @@ mod tests {
                 Kind::Tool,
                 "--features cpu-all-variants,backend-dl",
             ),
+            (
+                "Generator NMake Makefiles does not support platform specification, but platform x64 was specified.",
+                false,
+                Kind::Tool,
+                "Microsoft.VisualStudio.2022.BuildTools",
+            ),
+            ("No CUDA toolset found.", false, Kind::Tool, "winget install Ninja-build.Ninja"),
         ] {
             let error = of(line, full);
             assert_eq!(error.kind(), kind, "{line}");

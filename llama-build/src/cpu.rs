@@ -50,7 +50,8 @@ pub(crate) fn needs(model: &Codemodel, config: &Config) -> Vec<String> {
         return Vec::new();
     }
     let ask = Cmd::new(&model.cxx).args(&backend.cxx_flags).args(["-dM", "-E", "-x", "c++"]);
-    ask.arg("/dev/null").read().map(|macros| in_macros(&macros)).unwrap_or_default()
+    // Its standard input is empty, and MinGW's compiler knows no `/dev/null`.
+    ask.arg("-").read().map(|macros| in_macros(&macros)).unwrap_or_default()
 }
 
 fn in_macros(text: &str) -> Vec<String> {

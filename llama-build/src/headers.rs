@@ -21,7 +21,8 @@ fn macros(name: &str, config: &Config) -> Result<String, Missing> {
     if config.target.is_msvc() {
         return Ok(String::new());
     }
-    let mut cmd = Cmd::new(&cc).args(["-E", "-dM", "-include", name, "-x", "c", "/dev/null"]);
+    // Its standard input is empty, and MinGW's compiler knows no `/dev/null`.
+    let mut cmd = Cmd::new(&cc).args(["-E", "-dM", "-include", name, "-x", "c", "-"]);
     if let Some(sdk) = &config.toolkits.vulkan {
         cmd = cmd.arg("-I").arg(sdk.join("include"));
     }

@@ -16,6 +16,7 @@ pub mod cpu;
 pub mod feature;
 mod file_api;
 pub mod flags;
+mod generator;
 mod given;
 mod headers;
 pub mod jobs;
@@ -37,6 +38,7 @@ pub use artifacts::Artifacts;
 pub use config::Config;
 pub use feature::{Feature, Features};
 pub use flags::FlagSet;
+pub use generator::Generator;
 pub use llama_src::{Error, Pin};
 pub use manifest::Manifest;
 

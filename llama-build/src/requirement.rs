@@ -8,6 +8,7 @@ use llama_src::node;
 use crate::backend::{Backend, Need, NeedProbe};
 use crate::config::Config;
 use crate::feature::Feature;
+use crate::generator;
 use crate::packages::Packages;
 use crate::target::{CrossTools, Os};
 
@@ -111,10 +112,13 @@ fn basics(config: &Config) -> Vec<Requirement> {
         rows.push(compiler("C compiler", names[0], compilers.cc.as_ref(), config));
         rows.push(compiler("C++ compiler", names[1], compilers.cxx.as_ref(), config));
     }
-    if config.host.os != Os::Windows {
-        rows.push(program("Ninja or make", BUILD_TOOLS, &[], "every build", NINJA));
-    }
-    let ninja = program("ninja", &["ninja", "ninja-build"], &[], "faster builds", NINJA);
+    rows.extend(build_tool(config));
+    // Elsewhere than in one of those prompts Ninja finds no compiler of Visual Studio's.
+    let faster = match generator::visual_studio(config) {
+        Some(_) => "faster builds in a Native Tools Command Prompt of Visual Studio",
+        None => "faster builds",
+    };
+    let ninja = program("ninja", &["ninja", "ninja-build"], &[], faster, NINJA);
     rows.push(Requirement { required: false, ..ninja });
     if config.overrides.compiler_launcher.is_none() {
         let launcher = program("ccache", &["ccache", "sccache"], &[], "faster rebuilds", CCACHE);
@@ -129,6 +133,18 @@ fn basics(config: &Config) -> Vec<Requirement> {
         });
     }
     rows
+}
+
+/// What CMake has do the work; Visual Studio does it itself, and CMake finds that.
+fn build_tool(config: &Config) -> Option<Requirement> {
+    let (name, names): (_, &[&str]) = if config.host.os != Os::Windows {
+        ("Ninja or make", BUILD_TOOLS)
+    } else if generator::is_mingw(config) {
+        ("Ninja or mingw32-make", &["ninja", "ninja-build", "mingw32-make"])
+    } else {
+        return None;
+    };
+    Some(program(name, names, &[], "every build", NINJA))
 }
 
 /// What `backend` needs, with the folders that the user named.
@@ -288,6 +304,25 @@ mod tests {
         );
         assert!(names(x86, "cpu-all-variants backend-dl").is_empty());
         assert!(names("aarch64-apple-darwin", "cpu-all-variants").is_empty());
+    }
+
+    #[test]
+    fn what_does_the_work_is_looked_for_where_cmake_has_none() {
+        let rows = |host: &str, triple: &str| {
+            let mut config = crate::tests::config(triple, "");
+            config.host = Target::parse(host);
+            let rows = basics(&config).into_iter().filter(|row| {
+                row.name.starts_with("Ninja or") || row.needed_for.starts_with("faster builds")
+            });
+            rows.map(|row| format!("{}: {}", row.name, row.needed_for)).collect::<Vec<_>>()
+        };
+        let (linux, windows) = ("x86_64-unknown-linux-gnu", "x86_64-pc-windows-msvc");
+        let (gnu, ninja) = ("x86_64-pc-windows-gnu", "ninja: faster builds");
+        assert_eq!(rows(linux, gnu), ["Ninja or make: every build", ninja]);
+        assert_eq!(rows(windows, gnu), ["Ninja or mingw32-make: every build", ninja]);
+        let prompt = format!("{ninja} in a Native Tools Command Prompt of Visual Studio");
+        assert_eq!(rows(windows, windows), [prompt]);
+        assert_eq!(rows(linux, windows), ["Ninja or make: every build", ninja]);
     }
 
     #[test]

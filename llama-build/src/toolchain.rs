@@ -10,6 +10,7 @@ use crate::Error;
 use crate::backend::Backend;
 use crate::cargo;
 use crate::config::Config;
+use crate::generator::Generator;
 use crate::headers;
 use crate::packages::{Manager, Packages};
 use crate::requirement::{self, Found, Missing, Probe, Requirement};
@@ -30,8 +31,8 @@ pub struct Toolchain {
     pub cmake: PathBuf,
     /// Its version.
     pub cmake_version: String,
-    /// Ninja, when it is there.
-    pub ninja: Option<PathBuf>,
+    /// What runs the compilers.
+    pub generator: Generator,
     /// Compiler cache, when it is there or named.
     pub launcher: Option<PathBuf>,
     /// CUDA compiler.
@@ -77,7 +78,11 @@ pub fn check(config: &Config) -> Result<Toolchain, Error> {
     Ok(Toolchain {
         cmake: cmake.path,
         cmake_version: cmake.version,
-        ninja: path("ninja").map(|found| found.path),
+        generator: Generator::choose(
+            config,
+            path("ninja").map(|found| found.path),
+            which::which("cl").ok().as_deref(),
+        ),
         launcher: launcher(config, path("ccache").map(|found| found.path))?,
         nvcc: path("CUDA compiler (nvcc)").map(|found| found.path),
         hip: path("ROCm (hipconfig)").map(|found| hip(&found.path)).transpose()?,
