@@ -41,6 +41,7 @@ fn run() -> Result<(), Error> {
         return declare(&[manifest.artifacts.include], &cargo::out_dir()?);
     }
     refusal::unnamed_sdk(&config)?;
+    refusal::compiler_for_arm(&config)?;
     let toolchain = toolchain::check(&config)?;
     let layout = Layout::new(&cargo::out_dir()?);
     let progress = Progress::new(cargo::progress_file());

@@ -9,10 +9,11 @@ use crate::Error;
 use crate::config::Config;
 use crate::cpu;
 use crate::feature::Feature;
-use crate::file_api::Codemodel;
+use crate::file_api::{CmakeTarget, Codemodel};
 use crate::layout::Layout;
 use crate::link_line::{self, Link};
-use crate::program::Program;
+use crate::program::{self, Program};
+use crate::target::Os;
 
 /// Files of a finished build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub struct Artifacts {
     pub cpu_needs: Vec<String>,
     /// What a program that uses the C API links, in order.
     pub link: Vec<Link>,
+    /// Folders of shared libraries in which such a program does not look by itself. Windows has no run path.
+    #[serde(default)]
+    pub run_path: Vec<PathBuf>,
 }
 
 impl Artifacts {
@@ -54,15 +58,15 @@ impl Artifacts {
         model: &Codemodel,
         config: &Config,
     ) -> Result<Self, Error> {
-        let shared = config.features.has(Feature::BackendDl);
-        let bin = layout.build.join("bin");
         let include = stage_headers(layout)?;
         let probe = model.target("llama-sys-link")?;
+        let bin = executables(probe, layout);
         let mut link = link_line::of(probe, model, &layout.build, config);
-        let lib = if shared { bin.clone() } else { layout.root.join("lib") };
-        if !shared {
-            stage_archives(&mut link, &lib)?;
+        let lib = libraries(layout, config, &bin);
+        if lib != bin {
+            stage_libraries(&mut link, layout, &lib)?;
         }
+        let run_path = run_path(&link, model, config, &lib);
         let program = |name| Program::of(name, model, layout, config);
         let server =
             config.features.has(Feature::Server).then(|| program("llama-server")).transpose()?;
@@ -87,6 +91,7 @@ impl Artifacts {
             cpu_variants,
             cpu_needs,
             link,
+            run_path,
         })
     }
 }
@@ -144,11 +149,34 @@ fn stage_headers(layout: &Layout) -> Result<PathBuf, Error> {
     Ok(include)
 }
 
-/// Puts every static library of ours in one folder, under the name that rustc looks for.
-fn stage_archives(link: &mut [Link], lib: &Path) -> Result<(), Error> {
+/// Where programs are, and shared libraries: a generator of several configurations has a folder for each.
+fn executables(probe: &CmakeTarget, layout: &Layout) -> PathBuf {
+    let folder = probe.artifacts.first().and_then(|file| file.parent());
+    folder.map_or_else(|| layout.build.join("bin"), Path::to_owned)
+}
+
+/// Where the libraries to link are. Windows links others than it loads, and CMake leaves those in many folders.
+fn libraries(layout: &Layout, config: &Config, bin: &Path) -> PathBuf {
+    let is_beside = config.features.has(Feature::BackendDl) && config.target.os != Os::Windows;
+    if is_beside { bin.to_owned() } else { layout.root.join("lib") }
+}
+
+fn run_path(link: &[Link], model: &Codemodel, config: &Config, lib: &Path) -> Vec<PathBuf> {
+    if config.target.os == Os::Windows {
+        return Vec::new();
+    }
+    let own = config.features.has(Feature::BackendDl).then(|| lib.to_owned());
+    own.into_iter().chain(program::foreign_folders(link, &model.implicit_folders)).collect()
+}
+
+/// Puts every library of ours that is linked in one folder, under the name that rustc looks for.
+fn stage_libraries(link: &mut [Link], layout: &Layout, lib: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(lib).map_err(|e| Error::io("create", lib, &e))?;
     for entry in link {
-        let Link::Static(path) = entry else { continue };
+        let (Link::Static(path) | Link::Shared(path)) = entry else { continue };
+        if !path.starts_with(&layout.root) {
+            continue;
+        }
         let file =
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let name = match file.strip_suffix(".a") {
@@ -157,7 +185,7 @@ fn stage_archives(link: &mut [Link], lib: &Path) -> Result<(), Error> {
         };
         let staged = lib.join(name);
         copy_if_changed(path, &staged)?;
-        *entry = Link::Static(staged);
+        *path = staged;
     }
     Ok(())
 }
@@ -175,4 +203,41 @@ fn copy_if_changed(from: &Path, to: &Path) -> Result<(), Error> {
     std::fs::hard_link(from, to)
         .or_else(|_| std::fs::copy(from, to).map(|_| ()))
         .map_err(|e| Error::io("write", to, &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn import_libraries_are_linked_from_one_folder_and_their_libraries_loaded_from_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path());
+        let probe = |file: &str| CmakeTarget {
+            name: "llama-sys-link".into(),
+            kind: "EXECUTABLE".into(),
+            artifacts: vec![layout.build.join(file)],
+            libraries: vec![],
+            cxx_flags: vec![],
+        };
+        let ninja = executables(&probe("bin/llama-sys-link"), &layout);
+        let visual_studio = executables(&probe("bin/Release/llama-sys-link.exe"), &layout);
+        assert_eq!(ninja, layout.build.join("bin"));
+        assert_eq!(visual_studio, layout.build.join("bin/Release"));
+        let lib = |triple: &str, features: &str| {
+            libraries(&layout, &crate::tests::config(triple, features), &visual_studio)
+        };
+        let staged = dir.path().join("lib");
+        assert_eq!(lib("x86_64-unknown-linux-gnu", ""), staged);
+        assert_eq!(lib("x86_64-unknown-linux-gnu", "backend-dl"), visual_studio);
+        assert_eq!(lib("x86_64-pc-windows-msvc", "backend-dl"), staged);
+        let source = layout.build.join("src");
+        std::fs::create_dir_all(&source).unwrap();
+        std::fs::write(source.join("libllama.dll.a"), "").unwrap();
+        let runtime = Link::Static("/usr/lib/libstdc++.a".into());
+        let mut link = [Link::Shared(source.join("libllama.dll.a")), runtime.clone()];
+        stage_libraries(&mut link, &layout, &staged).unwrap();
+        assert_eq!(link, [Link::Shared(staged.join("libllama.dll.a")), runtime]);
+        assert!(staged.join("libllama.dll.a").is_file() && !staged.join("libstdc++.a").exists());
+    }
 }

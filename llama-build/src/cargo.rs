@@ -346,9 +346,10 @@ pub fn link_search(kind: &str, dir: &Path) {
     println!("cargo::rustc-link-search={kind}={}", dir.display());
 }
 
-/// A library to link; `kind` is `static`, `dylib` or `framework`.
-pub fn link_lib(kind: &str, name: &str) {
-    println!("cargo::rustc-link-lib={kind}={name}");
+/// A library to link; `kind` is `static`, `dylib` or `framework`, or rustc's to choose.
+pub fn link_lib(kind: Option<&str>, name: &str) {
+    let kind = kind.map(|kind| format!("{kind}=")).unwrap_or_default();
+    println!("cargo::rustc-link-lib={kind}{name}");
 }
 
 /// A variable for `env!` in the crate.

@@ -45,6 +45,13 @@ impl Codemodel {
         let found = self.targets.iter().find(|target| target.name == name);
         found.ok_or_else(|| Error::missing(format!("llama.cpp's CMake has no target `{name}`")))
     }
+
+    /// Whether `path` is a shared library, or what is linked for one on Windows.
+    pub(crate) fn is_shared(&self, path: &Path) -> bool {
+        let text = |path: &Path| path.to_string_lossy().replace('\\', "/");
+        let shared = self.targets.iter().filter(|target| target.kind == "SHARED_LIBRARY");
+        shared.flat_map(|target| &target.artifacts).any(|file| text(file) == text(path))
+    }
 }
 
 /// Asks CMake, before it configures `build`, to write down what [`read`] needs.

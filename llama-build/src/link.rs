@@ -12,21 +12,38 @@ use crate::{Artifacts, Error, cargo};
 /// Directives for the crate itself.
 pub fn emit(manifest: &Manifest) {
     let artifacts = &manifest.artifacts;
-    cargo::link_search("native", &artifacts.lib);
+    folders(artifacts).into_iter().for_each(|folder| cargo::link_search("native", folder));
     for link in &artifacts.link {
-        match link {
-            Link::Static(path) => cargo::link_lib("static", &name(path)),
-            Link::Shared(path) => cargo::link_lib("dylib", &name(path)),
-            Link::System(dir, name) => {
-                if let Some(dir) = dir {
-                    cargo::link_search("native", dir);
-                }
-                cargo::link_lib("dylib", name);
-            }
-            Link::Framework(name) => cargo::link_lib("framework", name),
-        }
+        let (kind, name) = library(link);
+        cargo::link_lib(kind, &name);
     }
     metadata(manifest);
+}
+
+/// Where libraries are, each folder once; `cargo run` and `cargo test` look there for those that are loaded.
+fn folders(artifacts: &Artifacts) -> Vec<&Path> {
+    let mut all = vec![artifacts.lib.as_path()];
+    for link in &artifacts.link {
+        let folder = match link {
+            Link::Static(path) => path.parent(),
+            Link::Shared(_) => Some(artifacts.bin.as_path()),
+            Link::System(folder, _) => folder.as_deref(),
+            Link::Framework(_) => None,
+        };
+        all.extend(folder.filter(|folder| !all.contains(folder)));
+    }
+    all
+}
+
+/// Kind and name for rustc. A library of the system has no kind: rustc then takes the archive for a program that is
+/// static, as those for musl are, and the shared library for any other.
+fn library(link: &Link) -> (Option<&'static str>, String) {
+    match link {
+        Link::Static(path) => (Some("static"), name(path)),
+        Link::Shared(path) => (Some("dylib"), name(path)),
+        Link::System(_, name) => (None, name.clone()),
+        Link::Framework(name) => (Some("framework"), name.clone()),
+    }
 }
 
 /// For the build script of a package that depends on `llama-sys`: what it built, by `DEP_LLAMA_MANIFEST`. `None`
@@ -95,6 +112,14 @@ fn metadata(manifest: &Manifest) {
     if !artifacts.backends.is_empty() {
         cargo::metadata("backend_dir", artifacts.bin.display());
     }
+    if !artifacts.cpu_needs.is_empty() {
+        cargo::metadata("cpu_needs", artifacts.cpu_needs.join(" "));
+    }
+    // A path with the separator in it cannot be in a list.
+    let run_path = std::env::join_paths(&artifacts.run_path).unwrap_or_default();
+    if !run_path.is_empty() {
+        cargo::metadata("run_path", run_path.display());
+    }
     cargo::metadata("version", &manifest.version);
     cargo::metadata("build_number", manifest.build_number);
 }
@@ -117,8 +142,37 @@ mod tests {
             ("/b/libggml-base.so.4.5.6", "ggml-base"),
             ("/b/libggml-cpu.4.5.6.dylib", "ggml-cpu"),
             ("/b/llama.lib", "llama"),
+            ("/b/libllama.dll.a", "llama"),
         ] {
             assert_eq!(name(Path::new(file)), expected);
         }
+    }
+
+    #[test]
+    fn rustc_chooses_the_kind_of_a_library_of_the_system() {
+        let links = [
+            (Link::Static("/o/lib/libllama.a".into()), Some("static"), "llama"),
+            (Link::Shared("/o/lib/llama.lib".into()), Some("dylib"), "llama"),
+            (Link::System(Some("/cuda/lib".into()), "cudart".into()), None, "cudart"),
+            (Link::System(None, "stdc++".into()), None, "stdc++"),
+            (Link::Framework("Metal".into()), Some("framework"), "Metal"),
+        ];
+        for (link, kind, name) in &links {
+            assert_eq!(library(link), (*kind, (*name).to_owned()));
+        }
+        let artifacts = Artifacts {
+            root: "/o".into(),
+            include: "/o/include".into(),
+            lib: "/o/lib".into(),
+            bin: "/o/build/bin".into(),
+            server: None,
+            quantize: None,
+            backends: vec![],
+            cpu_variants: vec![],
+            cpu_needs: vec![],
+            link: links.map(|(link, ..)| link).into(),
+            run_path: vec![],
+        };
+        assert_eq!(folders(&artifacts), ["/o/lib", "/o/build/bin", "/cuda/lib"].map(Path::new));
     }
 }

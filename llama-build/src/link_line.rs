@@ -11,9 +11,9 @@ use crate::file_api::{CmakeTarget, Codemodel};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Link {
-    /// A static library of this build.
+    /// A static library of this build, or the archive of C++'s own library.
     Static(PathBuf),
-    /// A shared library of this build.
+    /// A shared library of this build; on Windows its import library.
     Shared(PathBuf),
     /// A library of the system or of a vendor's toolkit: its folder, when CMake names one, and name.
     System(Option<PathBuf>, String),
@@ -34,7 +34,7 @@ pub(crate) fn of(
         let link = if word == "-framework" {
             words.next().map(|name| Link::Framework(name.clone()))
         } else {
-            parse(word, build)
+            parse(word, model, build)
         };
         if let Some(link) = link {
             line.retain(|known| *known != link);
@@ -42,15 +42,29 @@ pub(crate) fn of(
         }
     }
     if !config.target.is_msvc() {
-        let runtimes = ["stdc++", "c++", "c++_shared", "c++_static", "c++abi"];
-        let own = model.implicit.iter().filter(|name| runtimes.contains(&name.as_str()));
-        line.extend(own.map(|name| Link::System(None, name.clone())));
+        line.extend(model.implicit.iter().filter_map(|word| runtime(word)));
     }
     line
 }
 
+/// C++'s own library, if `word` is it: its name or, with `-static-libstdc++`, the path of the archive.
+fn runtime(word: &str) -> Option<Link> {
+    const NAMES: [&str; 5] = ["stdc++", "c++", "c++_shared", "c++_static", "c++abi"];
+    if NAMES.contains(&word) {
+        return Some(Link::System(None, word.to_owned()));
+    }
+    let path = Path::new(word);
+    let file = path.file_name()?.to_string_lossy();
+    let is_own = word.contains('/') && NAMES.contains(&library_name(&file).as_str());
+    match path.extension() {
+        Some(extension) if is_own && extension == "a" => Some(Link::Static(path.to_owned())),
+        _ if is_own => Some(Link::System(path.parent().map(Path::to_owned), library_name(&file))),
+        _ => None,
+    }
+}
+
 /// One word of a link line; flags that name no library are not ours to pass on.
-fn parse(word: &str, build: &Path) -> Option<Link> {
+fn parse(word: &str, model: &Codemodel, build: &Path) -> Option<Link> {
     if let Some(name) = word.strip_prefix("-l") {
         return Some(Link::System(None, name.to_owned()));
     }
@@ -69,6 +83,8 @@ fn parse(word: &str, build: &Path) -> Option<Link> {
         Some("lib") if !word.contains(['/', '\\']) => {
             Some(Link::System(None, file.trim_end_matches(".lib").to_owned()))
         }
+        // Windows links an import library for each of them.
+        Some("a" | "lib") if ours && model.is_shared(&path) => Some(Link::Shared(path)),
         Some("a" | "lib") if ours => Some(Link::Static(path)),
         // Since glibc 2.34 an empty archive that is part of libc.
         Some("a") if file == "libpthread.a" || file == "libdl.a" => None,
@@ -101,26 +117,56 @@ pub(crate) fn arguments(link: &Link, msvc: bool) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn line(words: &[&str], triple: &str, implicit: &[&str]) -> Vec<String> {
-        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        let target = CmakeTarget {
+    fn target(kind: &str, words: &[&str], artifacts: &[&str]) -> CmakeTarget {
+        CmakeTarget {
             name: "x".into(),
-            kind: "EXECUTABLE".into(),
-            artifacts: vec![],
-            libraries: owned(words),
+            kind: kind.into(),
+            artifacts: artifacts.iter().map(PathBuf::from).collect(),
+            libraries: words.iter().map(|word| (*word).to_owned()).collect(),
             cxx_flags: vec![],
-        };
+        }
+    }
+
+    fn links(words: &[&str], triple: &str, implicit: &[&str]) -> Vec<Link> {
+        let shared = ["/b/bin/ggml.dll", "/b/ggml/src/ggml.lib", "/b/src/libllama.dll.a"];
         let model = Codemodel {
-            targets: vec![],
+            targets: vec![target("SHARED_LIBRARY", &[], &shared)],
             cxx: "c++".into(),
-            implicit: owned(implicit),
+            implicit: implicit.iter().map(|word| (*word).to_owned()).collect(),
             implicit_folders: vec![],
         };
         let config = crate::tests::config(triple, "");
-        of(&target, &model, Path::new("/b"), &config)
-            .iter()
-            .flat_map(|link| arguments(link, config.target.is_msvc()))
-            .collect()
+        of(&target("EXECUTABLE", words, &[]), &model, Path::new("/b"), &config)
+    }
+
+    fn line(words: &[&str], triple: &str, implicit: &[&str]) -> Vec<String> {
+        let msvc = triple.ends_with("msvc");
+        links(words, triple, implicit).iter().flat_map(|link| arguments(link, msvc)).collect()
+    }
+
+    #[test]
+    fn an_import_library_is_a_shared_one() {
+        let shared = |path: &str| Link::Shared(path.into());
+        assert_eq!(
+            links(&["ggml/src/ggml.lib", "common/common.lib"], "x86_64-pc-windows-msvc", &[]),
+            [shared("/b/ggml/src/ggml.lib"), Link::Static("/b/common/common.lib".into())]
+        );
+        assert_eq!(
+            links(&["src/libllama.dll.a"], "x86_64-pc-windows-gnu", &[]),
+            [shared("/b/src/libllama.dll.a")]
+        );
+    }
+
+    #[test]
+    fn the_runtime_of_cpp_is_linked_by_name_or_by_path() {
+        let of = |implicit: &[&str]| links(&[], "x86_64-unknown-linux-gnu", implicit);
+        let named = |name: &str| Link::System(None, name.into());
+        assert_eq!(of(&["stdc++", "m", "gcc_s"]), [named("stdc++")]);
+        assert_eq!(of(&["c++_static", "c++abi"]), [named("c++_static"), named("c++abi")]);
+        let archive = "/usr/lib/gcc/x86_64-linux-gnu/12/libstdc++.a";
+        assert_eq!(of(&["m", archive, "c"]), [Link::Static(archive.into())]);
+        let shared = Link::System(Some("/llvm/lib".into()), "c++".into());
+        assert_eq!(of(&["/llvm/lib/libc++.so.1", "/llvm/lib/libm.a"]), [shared]);
     }
 
     #[test]

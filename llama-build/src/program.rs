@@ -70,7 +70,7 @@ impl Program {
 
 /// Folders of shared libraries in which a program is not looking for them by itself, such as a vendor's
 /// toolkit.
-fn foreign_folders(line: &[Link], implicit: &[PathBuf]) -> Vec<PathBuf> {
+pub(crate) fn foreign_folders(line: &[Link], implicit: &[PathBuf]) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = Vec::new();
     for link in line {
         let Link::System(Some(folder), name) = link else { continue };

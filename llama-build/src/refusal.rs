@@ -79,10 +79,56 @@ pub fn unnamed_sdk(config: &Config) -> Result<(), Error> {
         .hint("or name a CMake toolchain file that has it: CMAKE_TOOLCHAIN_FILE=/path/to/file"))
 }
 
+/// Refuses Microsoft's compiler for ARM where it does not tune for this machine: [`ggml-cpu/CMakeLists.txt` of
+/// b11549](https://github.com/ggml-org/llama.cpp/blob/b11549/ggml/src/ggml-cpu/CMakeLists.txt) ends in an error then.
+///
+/// # Errors
+/// Names what to type instead.
+pub fn compiler_for_arm(config: &Config) -> Result<(), Error> {
+    let (target, compilers) = (&config.target, &config.compilers);
+    let settings = ["CMAKE_C_COMPILER", "CMAKE_TOOLCHAIN_FILE", "GGML_NATIVE"];
+    let by_hand = config.overrides.cmake_args.iter().any(|(name, _)| settings.contains(&&**name));
+    let is_named = by_hand || compilers.cc.is_some() || compilers.toolchain_file.is_some();
+    if !target.is_msvc()
+        || target.arch != "aarch64"
+        || is_named
+        || config.features.has(Feature::Native)
+    {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "llama.cpp does not compile with Microsoft's compiler for {target}, unless it is tuned for \
+        the build machine"
+    ))
+    .hint("use LLVM's compiler, with Ninja: CC=clang-cl CXX=clang-cl cargo build")
+    .hint("or add the feature `native`, if the program runs on this machine only"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Features;
+
+    #[test]
+    fn microsoft_s_compiler_for_arm_is_refused_before_cmake_does() {
+        let refused = |triple: &str, features: &str, cc: Option<&str>| {
+            let mut config = crate::tests::config(triple, features);
+            config.compilers.cc = cc.map(Into::into);
+            compiler_for_arm(&config).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let arm = "aarch64-pc-windows-msvc";
+        assert_eq!(
+            refused(arm, "", None),
+            "llama.cpp does not compile with Microsoft's compiler for aarch64-pc-windows-msvc, \
+            unless it is tuned for the build machine\n  hint: use LLVM's compiler, with Ninja: \
+            CC=clang-cl CXX=clang-cl cargo build\n  hint: or add the feature `native`, if the \
+            program runs on this machine only"
+        );
+        assert_eq!(refused(arm, "native", None) + &refused(arm, "", Some("clang-cl")), "");
+        for triple in ["x86_64-pc-windows-msvc", "aarch64-unknown-linux-gnu"] {
+            assert_eq!(refused(triple, "", None), "");
+        }
+    }
 
     #[test]
     fn another_system_is_not_built_for_with_this_machine_s_compiler() {

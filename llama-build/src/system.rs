@@ -40,7 +40,7 @@ pub fn link(
     }
     let mtmd = mtmd.then_some("mtmd");
     for name in mtmd.into_iter().chain(library.libs.iter().map(String::as_str)) {
-        cargo::link_lib("dylib", name);
+        cargo::link_lib(None, name);
     }
     if let Some(dir) = library.link_paths.first() {
         cargo::metadata("libdir", dir.display());
