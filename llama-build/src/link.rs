@@ -118,7 +118,7 @@ fn metadata(manifest: &Manifest) {
     // A path with the separator in it cannot be in a list.
     let run_path = std::env::join_paths(&artifacts.run_path).unwrap_or_default();
     if !run_path.is_empty() {
-        cargo::metadata("run_path", run_path.display());
+        cargo::metadata("run_path", Path::new(&run_path).display());
     }
     cargo::metadata("version", &manifest.version);
     cargo::metadata("build_number", manifest.build_number);

@@ -29,11 +29,17 @@ fn main() {
     if is_on("SERVER") {
         assert!(PathBuf::from(var("SERVER")).is_file());
     }
+    // One CPU backend needs what it was compiled for; several are chosen from. On arm64 the compiler may ask for nothing.
+    if cfg!(target_arch = "x86_64") && !is_on("SHARED") {
+        assert!(var("CPU_NEEDS").split(' ').any(|name| name == "avx2"), "{}", var("CPU_NEEDS"));
+    }
     if is_on("SHARED") {
         let is_backend = |name: &str| name.contains("ggml-cpu");
         let mut files = dir("BACKEND_DIR").read_dir().unwrap();
         assert!(files.any(|file| is_backend(&file.unwrap().file_name().to_string_lossy())));
         // As docs/crate.md says: a program that is started without Cargo finds the libraries this way.
-        println!("cargo::rustc-link-arg-bins=-Wl,-rpath,{}", var("LIBDIR"));
+        for folder in env::split_paths(&var("RUN_PATH")) {
+            println!("cargo::rustc-link-arg-bins=-Wl,-rpath,{}", folder.display());
+        }
     }
 }
