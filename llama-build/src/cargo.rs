@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::apple;
 use crate::compiler::{self, Named};
 use crate::config::{Compilers, Config, Overrides, Toolkits};
 use crate::feature::{Feature, Features};
@@ -141,6 +142,10 @@ fn config(
         },
         openssl_root: reader.first(&["OPENSSL_ROOT_DIR", "OPENSSL_DIR"]),
         android_ndk: reader.first(&["ANDROID_NDK_HOME", "ANDROID_NDK_ROOT", "ANDROID_NDK"]),
+        deployment_target: match apple::deployment(&target) {
+            Some((variable, _)) => reader.text(variable)?,
+            None => None,
+        },
         // Cargo's own; a change of `-j` is no reason to build again.
         cargo_jobs: std::env::var("NUM_JOBS")
             .ok()
@@ -306,6 +311,11 @@ pub fn progress_file() -> Option<PathBuf> {
 #[must_use]
 pub fn names_sccache_folders() -> bool {
     std::env::var_os("SCCACHE_BASEDIRS").is_some()
+}
+
+/// The rustc that Cargo uses; none outside of a build script.
+pub(crate) fn rustc() -> Option<PathBuf> {
+    std::env::var_os("RUSTC").map(PathBuf::from)
 }
 
 /// Reads `DEP_LLAMA_MANIFEST`, which Cargo gives to crates that depend on `llama-sys`.

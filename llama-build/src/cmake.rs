@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use llama_src::place;
 use llama_src::sh::Cmd;
 
+use crate::apple;
 use crate::artifacts::Artifacts;
 use crate::backend::Backend;
 use crate::cargo;
@@ -99,7 +100,9 @@ fn make(
     let all = with_tools(flags, toolchain, config);
     configure(layout, &all, toolchain, config, progress)?;
     compile(layout, toolchain, config, targets, progress)?;
-    file_api::read(&layout.build)
+    let mut model = file_api::read(&layout.build)?;
+    model.runtime = apple::runtime(config, &model.cxx);
+    Ok(model)
 }
 
 /// The flag set and what follows from this machine's tools; words of the user stay the last.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::apple;
 use crate::backend::Backend;
 use crate::feature::{DefaultIn, Feature, Features};
 pub use crate::given::{Compilers, Overrides, Toolkits};
@@ -28,6 +29,8 @@ pub struct Config {
     pub openssl_root: Option<PathBuf>,
     /// Folder of Android's NDK (`ANDROID_NDK_HOME`, `ANDROID_NDK_ROOT`, `ANDROID_NDK`).
     pub android_ndk: Option<PathBuf>,
+    /// The oldest of Apple's systems that the program is for (`MACOSX_DEPLOYMENT_TARGET`, `IPHONEOS_DEPLOYMENT_TARGET`).
+    pub deployment_target: Option<String>,
     /// Cargo's number of jobs (`NUM_JOBS`).
     pub cargo_jobs: usize,
 }
@@ -46,6 +49,7 @@ impl Config {
             crt_static: false,
             openssl_root: None,
             android_ndk: None,
+            deployment_target: None,
             cargo_jobs: 1,
         }
     }
@@ -54,7 +58,7 @@ impl Config {
     /// user's words.
     #[must_use]
     pub fn settle(mut self) -> (Self, Vec<String>) {
-        let mut said = Vec::new();
+        let mut said: Vec<String> = apple::too_old(&self).into_iter().collect();
         let target = self.target.clone();
         let features = &mut self.features;
         if features.has(Feature::System) {

@@ -34,6 +34,8 @@ pub(crate) struct Codemodel {
     pub(crate) implicit: Vec<String>,
     /// Folders in which it looks for libraries by itself.
     pub(crate) implicit_folders: Vec<PathBuf>,
+    /// A library of the compiler's that rustc does not link (`apple.rs`).
+    pub(crate) runtime: Option<PathBuf>,
 }
 
 impl Codemodel {
@@ -102,6 +104,7 @@ pub(crate) fn read(build: &Path) -> Result<Codemodel, Error> {
         cxx,
         implicit: implicit.link_libraries,
         implicit_folders: implicit.link_directories,
+        runtime: None,
     })
 }
 

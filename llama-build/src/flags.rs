@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::apple;
 use crate::backend;
 use crate::config::Config;
 use crate::feature::Feature;
@@ -27,10 +28,6 @@ pub const OURS: &[(&str, &str, &str)] = &[
 
 /// Android's first version with everything that the server uses, as in `release.yml`.
 const ANDROID_PLATFORM: &str = "android-28";
-/// As in `release.yml`.
-const MACOS_DEPLOYMENT_TARGET: &str = "13.3";
-/// As in `build-xcframework.sh`.
-const IOS_DEPLOYMENT_TARGET: &str = "16.4";
 
 /// What CMake links programs, shared libraries and loaded ones with.
 const LINKER_FLAGS: [&str; 3] =
@@ -181,7 +178,6 @@ impl FlagSet {
             Os::Android => self.android(config),
             Os::MacOs => {
                 self.set("CMAKE_OSX_ARCHITECTURES", target.cmake_processor());
-                self.set("CMAKE_OSX_DEPLOYMENT_TARGET", MACOS_DEPLOYMENT_TARGET);
             }
             Os::Ios => {
                 let simulator = target.env == "sim" || target.arch == "x86_64";
@@ -191,13 +187,15 @@ impl FlagSet {
                     "CMAKE_OSX_SYSROOT",
                     if simulator { "iphonesimulator" } else { "iphoneos" },
                 );
-                self.set("CMAKE_OSX_DEPLOYMENT_TARGET", IOS_DEPLOYMENT_TARGET);
             }
             _ if config.is_cross() && config.compilers.toolchain_file.is_none() => {
                 self.set("CMAKE_SYSTEM_NAME", target.cmake_system());
                 self.set("CMAKE_SYSTEM_PROCESSOR", target.cmake_processor());
             }
             _ => {}
+        }
+        if let Some(oldest) = apple::deployment_target(config) {
+            self.set("CMAKE_OSX_DEPLOYMENT_TARGET", oldest);
         }
         if target.is_msvc() {
             let dll = if config.crt_static { "" } else { "DLL" };

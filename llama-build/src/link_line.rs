@@ -44,6 +44,7 @@ pub(crate) fn of(
     if !config.target.is_msvc() {
         line.extend(model.implicit.iter().filter_map(|word| runtime(word)));
     }
+    line.extend(model.runtime.as_ref().and_then(|file| by_name(file)));
     line
 }
 
@@ -58,9 +59,15 @@ fn runtime(word: &str) -> Option<Link> {
     let is_own = word.contains('/') && NAMES.contains(&library_name(&file).as_str());
     match path.extension() {
         Some(extension) if is_own && extension == "a" => Some(Link::Static(path.to_owned())),
-        _ if is_own => Some(Link::System(path.parent().map(Path::to_owned), library_name(&file))),
+        _ if is_own => by_name(path),
         _ => None,
     }
+}
+
+/// A library that a linker finds by its folder and name.
+fn by_name(path: &Path) -> Option<Link> {
+    let file = path.file_name()?.to_string_lossy();
+    Some(Link::System(path.parent().map(Path::to_owned), library_name(&file)))
 }
 
 /// One word of a link line; flags that name no library are not ours to pass on.
@@ -89,7 +96,7 @@ fn parse(word: &str, model: &Codemodel, build: &Path) -> Option<Link> {
         // Since glibc 2.34 an empty archive that is part of libc.
         Some("a") if file == "libpthread.a" || file == "libdl.a" => None,
         _ if ours && (file.contains(".so") || file.ends_with(".dylib")) => Some(Link::Shared(path)),
-        _ => Some(Link::System(path.parent().map(Path::to_owned), library_name(&file))),
+        _ => by_name(&path),
     }
 }
 
@@ -134,6 +141,7 @@ mod tests {
             cxx: "c++".into(),
             implicit: implicit.iter().map(|word| (*word).to_owned()).collect(),
             implicit_folders: vec![],
+            runtime: triple.contains("apple").then(|| "/X/lib/libclang_rt.osx.a".into()),
         };
         let config = crate::tests::config(triple, "");
         of(&target("EXECUTABLE", words, &[]), &model, Path::new("/b"), &config)
@@ -212,7 +220,9 @@ mod tests {
                 "Metal",
                 "-framework",
                 "Accelerate",
-                "-lc++"
+                "-lc++",
+                "-L/X/lib",
+                "-lclang_rt.osx"
             ]
         );
         assert_eq!(

@@ -61,6 +61,7 @@ fn config(triple: &str, features: &str) -> Config {
         crt_static: target.is_musl(),
         openssl_root: None,
         android_ndk: (target.os == Os::Android).then(|| "/ndk".into()),
+        deployment_target: None,
         cargo_jobs: 2,
         target,
     }
