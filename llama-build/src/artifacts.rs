@@ -67,14 +67,12 @@ impl Artifacts {
             stage_libraries(&mut link, layout, &lib)?;
         }
         let run_path = run_path(&link, model, config, &lib);
-        let program = |name| Program::of(name, model, layout, config);
-        let server =
-            config.features.has(Feature::Server).then(|| program("llama-server")).transpose()?;
-        let quantize = config
-            .features
-            .has(Feature::Quantize)
-            .then(|| program("llama-quantize"))
-            .transpose()?;
+        let program = |feature, name| {
+            let is_on = config.features.has(feature);
+            is_on.then(|| Program::of(name, model, layout, config)).transpose()
+        };
+        let server = program(Feature::Server, "llama-server")?;
+        let quantize = program(Feature::Quantize, "llama-quantize")?;
         let modules = model.targets.iter().filter(|target| target.kind == "MODULE_LIBRARY");
         let backends = modules.map(|target| target.name.clone()).collect();
         let cpu_variants = cpu_variants(model);

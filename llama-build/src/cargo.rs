@@ -6,12 +6,12 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
-use crate::apple;
 use crate::compiler::{self, Named};
 use crate::config::{Compilers, Config, Overrides, Toolkits};
 use crate::feature::{Feature, Features};
 use crate::refusal;
 use crate::target::{Os, Target};
+use crate::{android, apple};
 
 /// Our own variables: name without the prefix `LLAMA_SYS_`, meaning. docs/build.md's table is made of it.
 pub const VARIABLES: &[(&str, &str)] = &[
@@ -131,9 +131,14 @@ fn config(
 ) -> Result<Config, Error> {
     let reader = Reader { triple: target.triple.clone(), announce };
     let jobs = || std::thread::available_parallelism().map_or(1, usize::from);
+    let overrides = overrides(&reader)?;
+    let mut compilers = compilers(&reader, &target, &host)?;
+    let (android_ndk, android_api) = ndk(&reader, &target, &mut compilers);
     Ok(Config {
-        overrides: overrides(&reader)?,
-        compilers: compilers(&reader, &target, &host)?,
+        overrides,
+        compilers,
+        android_ndk,
+        android_api,
         toolkits: Toolkits {
             cudacxx: reader.first(&["CUDACXX"]),
             cuda: reader.first(&["CUDA_PATH", "CUDA_HOME"]),
@@ -141,7 +146,6 @@ fn config(
             vulkan: reader.first(&["VULKAN_SDK"]),
         },
         openssl_root: reader.first(&["OPENSSL_ROOT_DIR", "OPENSSL_DIR"]),
-        android_ndk: reader.first(&["ANDROID_NDK_HOME", "ANDROID_NDK_ROOT", "ANDROID_NDK"]),
         deployment_target: match apple::deployment(&target) {
             Some((variable, _)) => reader.text(variable)?,
             None => None,
@@ -281,6 +285,22 @@ fn compilers(reader: &Reader, target: &Target, host: &Target) -> Result<Compiler
         compilers.cxx = compilers.cxx.or_else(|| tool(true));
     }
     Ok(compilers)
+}
+
+/// Android's NDK, and the API level that the compilers are for.
+fn ndk(
+    reader: &Reader,
+    target: &Target,
+    compilers: &mut Compilers,
+) -> (Option<PathBuf>, Option<u32>) {
+    let named = reader.first(&["ANDROID_NDK_HOME", "ANDROID_NDK_ROOT", "ANDROID_NDK"]);
+    if target.os != Os::Android || compilers.toolchain_file.is_some() {
+        return (named, None);
+    }
+    let cc = compilers.cc.clone().map(|cc| which::which(&cc).unwrap_or(cc));
+    let ndk = named.or_else(|| android::ndk_of(&cc?));
+    let api = ndk.as_ref().and_then(|_| android::take_api(compilers));
+    (ndk, api)
 }
 
 /// Where Cargo wants everything that this build script makes.

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::apple;
 use crate::backend::Backend;
 use crate::feature::{DefaultIn, Feature, Features};
 pub use crate::given::{Compilers, Overrides, Toolkits};
 use crate::target::{Os, Target};
+use crate::{android, apple};
 
 /// Everything that decides a build. Made once; nothing reads the environment after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +27,10 @@ pub struct Config {
     pub crt_static: bool,
     /// Folder of an OpenSSL that the user named (`OPENSSL_ROOT_DIR`, `OPENSSL_DIR`).
     pub openssl_root: Option<PathBuf>,
-    /// Folder of Android's NDK (`ANDROID_NDK_HOME`, `ANDROID_NDK_ROOT`, `ANDROID_NDK`).
+    /// Folder of Android's NDK (`ANDROID_NDK_HOME`, `ANDROID_NDK_ROOT`, `ANDROID_NDK`, or where `CC` is).
     pub android_ndk: Option<PathBuf>,
+    /// Android's API level, if the compiler's flags or name say one.
+    pub android_api: Option<u32>,
     /// The oldest of Apple's systems that the program is for (`MACOSX_DEPLOYMENT_TARGET`, `IPHONEOS_DEPLOYMENT_TARGET`).
     pub deployment_target: Option<String>,
     /// Cargo's number of jobs (`NUM_JOBS`).
@@ -49,6 +51,7 @@ impl Config {
             crt_static: false,
             openssl_root: None,
             android_ndk: None,
+            android_api: None,
             deployment_target: None,
             cargo_jobs: 1,
         }
@@ -80,15 +83,9 @@ impl Config {
         if target.is_apple() || target.os == Os::Android || target.is_musl() {
             features.remove(Feature::Openmp);
         }
-        if target.os != Os::Linux && self.openssl_root.is_none() {
-            if features.has(Feature::Tls) && features.has(Feature::Server) {
-                said.push(format!(
-                    "feature `tls` is not supported on {target} without OPENSSL_ROOT_DIR, so \
-                    `llama-server` cannot download models; set OPENSSL_ROOT_DIR to the folder of \
-                    an OpenSSL"
-                ));
-            }
-            features.remove(Feature::Tls);
+        settle_tls(features, &target, self.openssl_root.is_some(), &mut said);
+        if target.os == Os::Android {
+            said.extend(android::platform(&self).1);
         }
         if !self.compilers.left_out.is_empty() {
             let flags = self.compilers.left_out.join(" ");
@@ -117,6 +114,20 @@ fn settle_system(features: &mut Features, said: &mut Vec<String>) {
             said.push(format!("ignored feature `{}`: `system` builds nothing", row.name));
         }
     }
+}
+
+/// Leaves TLS out where only a named OpenSSL could give it.
+fn settle_tls(features: &mut Features, target: &Target, is_named: bool, said: &mut Vec<String>) {
+    if target.os == Os::Linux || is_named {
+        return;
+    }
+    if features.has(Feature::Tls) && features.has(Feature::Server) {
+        said.push(format!(
+            "feature `tls` is not supported on {target} without OPENSSL_ROOT_DIR, so \
+            `llama-server` cannot download models; set OPENSSL_ROOT_DIR to the folder of an OpenSSL"
+        ));
+    }
+    features.remove(Feature::Tls);
 }
 
 /// Leaves out backends that do not exist on the target, and adds those that upstream's builds for it have.

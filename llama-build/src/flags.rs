@@ -10,12 +10,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::apple;
 use crate::backend;
 use crate::config::Config;
 use crate::feature::Feature;
 use crate::refusal;
 use crate::target::Os;
+use crate::{android, apple};
 
 /// Definitions that neither a feature nor upstream's official sets ask for: name, value, reason.
 pub const OURS: &[(&str, &str, &str)] = &[
@@ -25,9 +25,6 @@ pub const OURS: &[(&str, &str, &str)] = &[
     ("LLAMA_BUILD_UI", "OFF", "we build the web UI once, next to the source"),
     ("LLAMA_USE_PREBUILT_UI", "OFF", "a build downloads nothing"),
 ];
-
-/// Android's first version with everything that the server uses, as in `release.yml`.
-const ANDROID_PLATFORM: &str = "android-28";
 
 /// What CMake links programs, shared libraries and loaded ones with.
 const LINKER_FLAGS: [&str; 3] =
@@ -210,11 +207,13 @@ impl FlagSet {
         if let Some(file) = &compilers.toolchain_file {
             self.set("CMAKE_TOOLCHAIN_FILE", path(file));
         }
-        if let Some(cc) = &compilers.cc {
-            self.set("CMAKE_C_COMPILER", path(cc));
-        }
-        if let Some(cxx) = &compilers.cxx {
-            self.set("CMAKE_CXX_COMPILER", path(cxx));
+        let programs =
+            [("CMAKE_C_COMPILER", &compilers.cc), ("CMAKE_CXX_COMPILER", &compilers.cxx)];
+        for (name, program) in programs {
+            if let Some(program) = program.as_ref().filter(|_| !android::chooses_compilers(config))
+            {
+                self.set(name, path(program));
+            }
         }
         if let Some(cflags) = &compilers.cflags {
             self.set("CMAKE_C_FLAGS", cflags);
@@ -247,7 +246,7 @@ impl FlagSet {
             self.set("CMAKE_TOOLCHAIN_FILE", file.display().to_string());
         }
         self.set("ANDROID_ABI", abi);
-        self.set("ANDROID_PLATFORM", ANDROID_PLATFORM);
+        self.set("ANDROID_PLATFORM", format!("android-{}", android::platform(config).0));
     }
 }
 

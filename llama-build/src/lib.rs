@@ -3,6 +3,7 @@
 //! A library, so that `llama-sys`' build script and `cargo xtask` use the same code and all that
 //! decides can be tested for every target from one machine.
 
+mod android;
 mod apple;
 pub mod artifacts;
 pub mod backend;

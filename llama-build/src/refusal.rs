@@ -55,7 +55,10 @@ pub fn unnamed_sdk(config: &Config) -> Result<(), Error> {
     let settings = ["CMAKE_TOOLCHAIN_FILE", "CMAKE_SYSTEM_NAME"];
     let by_hand = config.overrides.cmake_args.iter().any(|(name, _)| settings.contains(&&**name));
     let named = &config.compilers;
-    if by_hand || named.toolchain_file.is_some() || named.cc.is_some() && named.cxx.is_some() {
+    // CMake learns of Android from the NDK's file alone.
+    let compilers_do = target.os != Os::Android || host.os == Os::Android;
+    let both = compilers_do && named.cc.is_some() && named.cxx.is_some();
+    if by_hand || named.toolchain_file.is_some() || both {
         return Ok(());
     }
     let (what, hint) = match target.os {
@@ -137,6 +140,9 @@ mod tests {
         let text = "Android NDK not found (it builds for aarch64-linux-android)\n  looked in: \
             $ANDROID_NDK_HOME\n  hint: name Android's NDK: ANDROID_NDK_HOME=/path/to/ndk";
         assert_eq!(refused(&config).as_deref(), Some(text));
+        let mut named = config.clone();
+        (named.compilers.cc, named.compilers.cxx) = (Some("clang".into()), Some("clang++".into()));
+        assert_eq!(refused(&named).as_deref(), Some(text));
         let ndk = tempfile::tempdir().unwrap();
         config.android_ndk = Some(ndk.path().to_owned());
         assert!(refused(&config).is_some_and(|text| text.contains(NDK_TOOLCHAIN)));

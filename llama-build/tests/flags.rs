@@ -61,6 +61,7 @@ fn config(triple: &str, features: &str) -> Config {
         crt_static: target.is_musl(),
         openssl_root: None,
         android_ndk: (target.os == Os::Android).then(|| "/ndk".into()),
+        android_api: None,
         deployment_target: None,
         cargo_jobs: 2,
         target,
@@ -153,6 +154,24 @@ fn the_words_of_the_user_come_last() {
     assert_eq!(flags.value("GGML_AVX2"), Some("OFF"));
     assert_eq!(flags.value("CMAKE_CUDA_ARCHITECTURES"), Some("90"));
     assert_eq!(flags.iter().last(), Some(("GGML_LTO", "ON")));
+}
+
+#[test]
+fn the_ndk_chooses_the_compilers_that_cargo_ndk_names() {
+    let mut config = config("aarch64-linux-android", "");
+    let clang = "/ndk/toolchains/llvm/prebuilt/linux-x86_64/bin/clang";
+    (config.compilers.cc, config.compilers.cxx) = (Some(clang.into()), Some(clang.into()));
+    config.android_api = Some(30);
+    let flags = |config: &Config| FlagSet::new(&config.clone().settle().0, &Pin::example());
+    let set = flags(&config);
+    assert_eq!(set.value("CMAKE_TOOLCHAIN_FILE"), Some("/ndk/build/cmake/android.toolchain.cmake"));
+    assert_eq!(
+        [set.value("CMAKE_C_COMPILER"), set.value("ANDROID_PLATFORM")],
+        [None, Some("android-30")]
+    );
+    // A file of the user's does not know of it.
+    config.compilers.toolchain_file = Some("/my.cmake".into());
+    assert_eq!(flags(&config).value("CMAKE_C_COMPILER"), Some(clang));
 }
 
 #[test]
