@@ -1,17 +1,19 @@
 //! The one voice to Cargo: the only file that reads the environment and prints directives.
 #![expect(clippy::disallowed_methods, reason = "the place that the ban sends everybody to")]
 
+mod compilers;
+
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
-use crate::compiler::{self, Named};
-use crate::config::{Compilers, Config, Overrides, Toolkits};
+use crate::apple;
+use crate::backend::Backend;
+use crate::config::{Config, Overrides, Toolkits};
 use crate::feature::{Feature, Features};
 use crate::refusal;
-use crate::target::{Os, Target};
-use crate::{android, apple};
+use crate::target::Target;
 
 /// Our own variables: name without the prefix `LLAMA_SYS_`, meaning. docs/build.md's table is made of it.
 pub const VARIABLES: &[(&str, &str)] = &[
@@ -132,8 +134,11 @@ fn config(
     let reader = Reader { triple: target.triple.clone(), announce };
     let jobs = || std::thread::available_parallelism().map_or(1, usize::from);
     let overrides = overrides(&reader)?;
-    let mut compilers = compilers(&reader, &target, &host)?;
-    let (android_ndk, android_api) = ndk(&reader, &target, &mut compilers);
+    let mut compilers = compilers::read(&reader, &target, &host)?;
+    if features.has(Backend::Cuda) {
+        compilers.cuda = compilers::cuda(&reader)?;
+    }
+    let (android_ndk, android_api) = compilers::ndk(&reader, &target, &mut compilers);
     Ok(Config {
         overrides,
         compilers,
@@ -246,61 +251,6 @@ fn definitions(text: &str) -> Result<Vec<(String, String)>, Error> {
             Ok((name.to_owned(), value.to_owned()))
         })
         .collect()
-}
-
-fn compilers(reader: &Reader, target: &Target, host: &Target) -> Result<Compilers, Error> {
-    let named = |name: &str| {
-        reader.var(name).map_or_else(|| Ok(Named::default()), |value| Named::read(name, value))
-    };
-    let (cc, cxx) = (named("CC")?, named("CXX")?);
-    let (cflags, no_c) = compiler::flags(&cc.flags, reader.text("CFLAGS")?);
-    let (cxxflags, no_cxx) = compiler::flags(&cxx.flags, reader.text("CXXFLAGS")?);
-    let (ldflags, no_link) = compiler::flags(&[], reader.text("LDFLAGS")?);
-    let mut left_out = no_c;
-    for flag in no_cxx.into_iter().chain(no_link) {
-        if !left_out.contains(&flag) {
-            left_out.push(flag);
-        }
-    }
-    let mut compilers = Compilers {
-        launcher: cxx.launcher.or(cc.launcher),
-        cc: cc.program,
-        cxx: cxx.program,
-        cflags,
-        cxxflags,
-        ldflags,
-        left_out,
-        toolchain_file: reader.first(&["CMAKE_TOOLCHAIN_FILE"]),
-    };
-    let by_triple =
-        target.triple != host.triple && matches!(target.os, Os::Linux | Os::Windows | Os::Other);
-    if by_triple && !target.is_msvc() && compilers.toolchain_file.is_none() {
-        let tool = |cpp: bool| {
-            let mut build = cc::Build::new();
-            build.cpp(cpp).target(&target.triple).host(&host.triple).opt_level(3);
-            build.cargo_metadata(false).cargo_warnings(false);
-            build.try_get_compiler().ok().map(|tool| tool.path().to_owned())
-        };
-        compilers.cc = compilers.cc.or_else(|| tool(false));
-        compilers.cxx = compilers.cxx.or_else(|| tool(true));
-    }
-    Ok(compilers)
-}
-
-/// Android's NDK, and the API level that the compilers are for.
-fn ndk(
-    reader: &Reader,
-    target: &Target,
-    compilers: &mut Compilers,
-) -> (Option<PathBuf>, Option<u32>) {
-    let named = reader.first(&["ANDROID_NDK_HOME", "ANDROID_NDK_ROOT", "ANDROID_NDK"]);
-    if target.os != Os::Android || compilers.toolchain_file.is_some() {
-        return (named, None);
-    }
-    let cc = compilers.cc.clone().map(|cc| which::which(&cc).unwrap_or(cc));
-    let ndk = named.or_else(|| android::ndk_of(&cc?));
-    let api = ndk.as_ref().and_then(|_| android::take_api(compilers));
-    (ndk, api)
 }
 
 /// Where Cargo wants everything that this build script makes.

@@ -140,6 +140,7 @@ fn configure(
     for (name, folder) in flags::environment(config) {
         cmd = cmd.env(name, folder);
     }
+    cmd = with_cuda(cmd, config);
     // CMake reads the variable when a cache is new, with what is left out of it here.
     cmd = match &config.compilers.ldflags {
         Some(ldflags) => cmd.env("LDFLAGS", ldflags),
@@ -158,6 +159,11 @@ fn configure(
         .map_err(|e| explain(e, is_full(&layout.root)))?;
     cache::check(&layout.build, flags, config)?;
     std::fs::write(&stamp, asked).map_err(|e| Error::io("write", &stamp, &e))
+}
+
+/// With the variables of nvcc's that the user set for this target.
+fn with_cuda(cmd: Cmd, config: &Config) -> Cmd {
+    config.compilers.cuda.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value))
 }
 
 /// What `cmake --fresh` does, which came with CMake 3.24.
@@ -187,25 +193,34 @@ fn compile(
         .arg(&layout.build)
         .args(["--config", "Release", "--parallel", &jobs.to_string(), "--target"])
         .args(targets);
+    cmd = with_cuda(cmd, config);
+    let (nvcc, noted) =
+        (config.compilers.hidden_from_commands(), layout.build.join("llama-sys.nvcc"));
+    let is_other = std::fs::read_to_string(&noted).unwrap_or_default() != nvcc;
     // Make believes in the half of an object file that a killed compiler leaves; Ninja does not.
-    if unfinished.exists() && !toolchain.generator.is_ninja() {
+    if is_other || unfinished.exists() && !toolchain.generator.is_ninja() {
         cmd = cmd.arg("--clean-first");
     }
     if toolchain.launcher.is_some() {
-        // Two clones of one pin share what they compile.
-        let base = layout.source.parent().unwrap_or(&layout.root);
-        cmd = cmd.env("CCACHE_BASEDIR", base).env("CCACHE_NOHASHDIR", "1");
-        // Read by sccache's server when it starts, from 0.19 on; who knows of several clones names them all.
-        if !cargo::names_sccache_folders() {
-            cmd = cmd.env("SCCACHE_BASEDIRS", base);
-        }
+        cmd = with_launcher(cmd, layout);
     }
     std::fs::write(&unfinished, "").map_err(|e| Error::io("write", &unfinished, &e))?;
     let log = layout.root.join("build.log");
     let _ = std::fs::remove_file(&log);
     cmd.run_logged(&log, |line| progress.step("llama.cpp", line))
         .map_err(|e| explain(e, is_full(&layout.root)))?;
+    if is_other {
+        std::fs::write(&noted, nvcc).map_err(|e| Error::io("write", &noted, &e))?;
+    }
     std::fs::remove_file(&unfinished).map_err(|e| Error::io("remove", &unfinished, &e))
+}
+
+/// Two clones of one pin share what they compile.
+fn with_launcher(cmd: Cmd, layout: &Layout) -> Cmd {
+    let base = layout.source.parent().unwrap_or(&layout.root);
+    let cmd = cmd.env("CCACHE_BASEDIR", base).env("CCACHE_NOHASHDIR", "1");
+    // Read by sccache's server when it starts, from 0.19 on; who knows of several clones names them all.
+    if cargo::names_sccache_folders() { cmd } else { cmd.env("SCCACHE_BASEDIRS", base) }
 }
 
 /// What computes for the servers of other machines, upstream's program and target; built next to a server that loads
@@ -247,6 +262,10 @@ fn explain(error: Error, full: bool) -> Error {
             "without our patch, llama.cpp has CPU variants only as libraries: --features \
             cpu-all-variants,backend-dl",
         );
+    }
+    if says(&["unsupported GNU version", "unsupported clang version"]) {
+        return error
+            .hint("name a compiler that this CUDA takes: CUDAHOSTCXX=/usr/bin/g++-13 cargo build");
     }
     if says(&["does not support platform specification"]) {
         return error
@@ -300,6 +319,12 @@ mod tests {
                 false,
                 Kind::Tool,
                 "Microsoft.VisualStudio.2022.BuildTools",
+            ),
+            (
+                "#error -- unsupported GNU version! gcc versions later than 13 are not supported!",
+                false,
+                Kind::Tool,
+                "CUDAHOSTCXX=/usr/bin/g++-13",
             ),
             ("No CUDA toolset found.", false, Kind::Tool, "winget install Ninja-build.Ninja"),
         ] {

@@ -269,6 +269,10 @@ pub fn flags(toolchain: &Toolchain, config: &Config) -> Vec<(String, String)> {
     }
     if let Some(nvcc) = toolchain.nvcc.as_ref().filter(|_| features.has(Backend::Cuda)) {
         add("CMAKE_CUDA_COMPILER", nvcc);
+        if let Some(cxx) = config.compilers.beside_nvcc(&config.target) {
+            // A name is looked for by nvcc in other places than PATH.
+            add("CMAKE_CUDA_HOST_COMPILER", &which::which(cxx).unwrap_or_else(|_| cxx.to_owned()));
+        }
         if let Some(launcher) = &toolchain.launcher {
             add("CMAKE_CUDA_COMPILER_LAUNCHER", launcher);
         }
