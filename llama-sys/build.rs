@@ -7,7 +7,7 @@ use llama_build::layout::Layout;
 use llama_build::progress::Progress;
 use llama_build::source::Source;
 use llama_build::{
-    Error, Feature, FlagSet, Manifest, Pin, cargo, link, refusal, system, toolchain,
+    Error, Feature, FlagSet, Manifest, Pin, cargo, declared, link, refusal, system, toolchain,
 };
 
 fn main() -> ExitCode {
@@ -30,7 +30,7 @@ fn run() -> Result<(), Error> {
     refusal::lost_libraries(&config, &cargo::out_dir()?)?;
     check_declarations()?;
     if config.features.has(Feature::System) {
-        let include = system::link(&pin, cfg!(feature = "bindgen"), cfg!(feature = "mtmd"))?;
+        let include = system::link(&pin, checked_in(), cfg!(feature = "mtmd"))?;
         return declare(&include, &cargo::out_dir()?);
     }
     let flags = FlagSet::new(&config, &pin);
@@ -39,6 +39,9 @@ fn run() -> Result<(), Error> {
         manifest.watch();
         link::emit(&manifest);
         return declare(&[manifest.artifacts.include], &cargo::out_dir()?);
+    }
+    if let Some(declarations) = checked_in() {
+        declared::check_tree(&config, declarations)?;
     }
     refusal::unnamed_sdk(&config)?;
     refusal::compiler_for_arm(&config)?;
@@ -57,6 +60,12 @@ fn run() -> Result<(), Error> {
     declare(&[include], &layout.root)
 }
 
+/// The checked-in declarations, which the crate has unless the feature `bindgen` writes others.
+fn checked_in() -> Option<&'static [&'static str]> {
+    const TEXTS: &[&str] = &[include_str!("src/bindings.rs"), include_str!("src/bindings_mtmd.rs")];
+    (!cfg!(feature = "bindgen")).then_some(TEXTS)
+}
+
 /// With the feature `bindgen`, looks for what writes the declarations.
 #[cfg(feature = "bindgen")]
 fn check_declarations() -> Result<(), Error> {
@@ -72,7 +81,8 @@ fn declare(include: &[std::path::PathBuf], out: &std::path::Path) -> Result<(), 
     llama_build::bindings::UNITS.iter().try_for_each(|unit| {
         unit.headers(&include).for_each(|header| cargo::rerun_if_changed(&header));
         let path = out.join(format!("{}.rs", unit.name));
-        std::fs::write(&path, unit.generate(&include)?).map_err(|e| Error::io("write", &path, &e))
+        std::fs::write(&path, unit.generate(&include, None)?)
+            .map_err(|e| Error::io("write", &path, &e))
     })
 }
 

@@ -6,6 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::declared;
+
+/// The target of the checked-in text, which [`portable`] makes right for every 64-bit one.
+pub const CHECKED_IN: &str = "x86_64-unknown-linux-gnu";
 
 /// One generated file: its name under `llama-sys/src`, the headers it covers, whose names it takes.
 pub struct Unit {
@@ -63,15 +67,17 @@ impl Unit {
         all.filter(|path| path.is_file())
     }
 
-    /// Declarations for this unit's headers, which lie in `include` directories.
+    /// Declarations for this unit's headers, which lie in `include` directories, for `target`; in a build script bindgen knows
+    /// that itself.
     ///
     /// # Errors
     /// When libclang is missing ([`check`] tells first) or does not accept a header.
-    pub fn generate(&self, include: &[&Path]) -> Result<String, Error> {
+    pub fn generate(&self, include: &[&Path], target: Option<&str>) -> Result<String, Error> {
         let wrapper: String = self.headers.iter().map(|h| format!("#include \"{h}\"\n")).collect();
         let mut builder = bindgen::Builder::default()
             .header_contents("llama-sys.h", &wrapper)
-            .clang_args(["-xc", "-std=c11", "--target=x86_64-unknown-linux-gnu"])
+            .clang_args(["-xc", "-std=c11"])
+            .clang_args(target.map(|target| format!("--target={target}")))
             .clang_args(include.iter().map(|dir| format!("-I{}", dir.display())))
             .allowlist_item(self.names)
             .allowlist_item(self.names.to_uppercase())
@@ -96,16 +102,19 @@ impl Unit {
             .generate()
             .map_err(|e| Error::refused(format!("bindgen does not accept the headers: {e}")))?
             .to_string();
-        Ok(portable(&text, self.prelude))
+        let ids = declared::lines(self.headers(include))?;
+        Ok(portable(&text, &ids, self.prelude))
     }
 }
 
 /// Makes one text right for every 64-bit target: C enums without negative values are unsigned
 /// everywhere but in MSVC's ABI, and layouts are asserted where they were measured.
-fn portable(text: &str, prelude: &[&str]) -> String {
+fn portable(text: &str, ids: &str, prelude: &[&str]) -> String {
     let mut out = String::from(
-        "// Written by `cargo xtask bindings` from the pinned headers; do not edit.\n\n",
+        "// Written by `cargo xtask bindings` from the pinned headers; do not edit.\n",
     );
+    out.push_str(ids);
+    out.push('\n');
     for line in prelude {
         out.push_str(line);
         out.push('\n');

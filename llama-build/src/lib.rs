@@ -15,6 +15,7 @@ pub mod cmake;
 mod compiler;
 pub mod config;
 pub mod cpu;
+pub mod declared;
 pub mod feature;
 mod file_api;
 pub mod flags;

@@ -44,7 +44,7 @@ pub(crate) fn of(
     if !config.target.is_msvc() {
         line.extend(model.implicit.iter().filter_map(|word| runtime(word)));
     }
-    line.extend(model.runtime.as_ref().and_then(|file| by_name(file)));
+    line.extend(model.runtime.as_deref().and_then(by_name));
     line
 }
 

@@ -1,18 +1,17 @@
 //! Feature `system`: links an installed llama.cpp through pkg-config.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::{Error, cargo};
+use crate::{Error, cargo, declared};
 
 /// Links the installed llama.cpp, with `mtmd` its multimodal library too, and tells dependents where its headers are;
-/// the folders of those.
+/// the folders of those. `declarations` are the checked-in ones, if they are used.
 ///
 /// # Errors
-/// When pkg-config finds none, or one of another version and the declarations are the checked-in
-/// ones: they hold for the pinned version only.
+/// When pkg-config finds none, or one of another version or with other headers than those of the declarations.
 pub fn link(
     pin: &llama_src::Pin,
-    own_declarations: bool,
+    declarations: Option<&[&str]>,
     mtmd: bool,
 ) -> Result<Vec<PathBuf>, Error> {
     let library = pkg_config::Config::new().cargo_metadata(false).probe("llama").map_err(|e| {
@@ -27,13 +26,16 @@ pub fn link(
     }
     let release =
         |version: &str| version.split(['.', '-']).take(2).map(str::to_owned).collect::<Vec<_>>();
-    if !own_declarations && release(&library.version) != release(&pin.version) {
+    if declarations.is_some() && release(&library.version) != release(&pin.version) {
         return Err(Error::mismatch(format!(
             "version mismatch: the installed llama.cpp is {}, the declarations are for {}",
             library.version, pin.version
         ))
         .hint("generate the declarations from the installed headers: add the feature `bindgen`")
         .hint("or build without the feature `system`"));
+    }
+    if let Some(declarations) = declarations {
+        check_headers(declarations, &library)?;
     }
     for dir in &library.link_paths {
         cargo::link_search("native", dir);
@@ -50,4 +52,22 @@ pub fn link(
     }
     cargo::metadata("version", &library.version);
     Ok(library.include_paths)
+}
+
+/// Builds of one version have different headers.
+fn check_headers(declarations: &[&str], library: &pkg_config::Library) -> Result<(), Error> {
+    let mut include = library.include_paths.clone();
+    // pkg-config does not name the system's own folder.
+    include.extend(pkg_config::get_variable("llama", "includedir").map(PathBuf::from));
+    let include: Vec<&Path> = include.iter().map(PathBuf::as_path).collect();
+    let others = declared::others(declarations, &include)?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    Err(Error::mismatch(format!(
+        "the installed llama.cpp has other headers than those that the declarations are of: {}",
+        others.join(", ")
+    ))
+    .hint("generate the declarations from the installed headers: add the feature `bindgen`")
+    .hint("or build without the feature `system`"))
 }

@@ -1,4 +1,11 @@
 // Written by `cargo xtask bindings` from the pinned headers; do not edit.
+// header: llama.h cfc69cee26cd0c30243fedce2ecc0119fd094d3f
+// header: ggml.h 224bdef927ac90bfa07ee39db3247b7bac4f14ec
+// header: ggml-backend.h 38197285cfe31929737dd4f6f79074a88f2fbd39
+// header: ggml-cpu.h dc6453c6eaa16667f720f987659ad42d03a403a2
+// header: ggml-alloc.h 81cce2e2a60778f5fe6d923a74b38f7fa47d7dcc
+// header: gguf.h b3a1e1230a06110a0a5f04469d849ac2000b467c
+// header: ggml-opt.h 1c2ed79b77420e74fd3b81b83367109164380853
 
 use super::{CEnum, FILE};
 

@@ -1,4 +1,6 @@
 // Written by `cargo xtask bindings` from the pinned headers; do not edit.
+// header: mtmd.h bcd76a9d716a90dec03b937eaba5def9a63dca1e
+// header: mtmd-helper.h 7436230f0dca873c67c64045eed3da60cc69d02d
 
 use super::CEnum;
 use super::*;

@@ -130,6 +130,12 @@ pub fn file_id(path: &Path) -> Result<String, Error> {
     Ok(hex(&blob(path)?))
 }
 
+/// Git's id of a text, whatever ends its lines.
+#[must_use]
+pub fn text_id(text: &str) -> String {
+    hex(&blob_of(text.replace('\r', "").as_bytes()))
+}
+
 /// Git's id of a file with this content.
 pub(crate) fn blob_of(content: &[u8]) -> [u8; 20] {
     let mut hash = Sha1::new();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use bindings::Cli;
 use clap::Parser;
 use llama_build::Error;
-use llama_build::bindings::UNITS;
+use llama_build::bindings::{CHECKED_IN, UNITS};
 use llama_src::{Request, SourceTree};
 
 fn main() -> ExitCode {
@@ -27,7 +27,7 @@ fn run(check: bool) -> Result<(), Error> {
     let mut stale = Vec::new();
     for unit in UNITS {
         let path = llama_src::root().join(format!("../llama-sys/src/{}.rs", unit.name));
-        let text = unit.generate(&include)?;
+        let text = unit.generate(&include, Some(CHECKED_IN))?;
         if !check {
             std::fs::write(&path, text).map_err(|e| Error::io("write", &path, &e))?;
         } else if std::fs::read_to_string(&path).unwrap_or_default().replace('\r', "") != text {
