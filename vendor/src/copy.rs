@@ -7,8 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::patch::Patch;
-use crate::stamp::Stamp;
-use crate::{Error, SourceTree, Ui, place, subset, tree};
+use crate::{Error, SourceTree, Ui, place, stamp, subset, tree};
 
 /// What [`SourceTree::copy_patched`] did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,7 +78,7 @@ impl SourceTree {
             }
         }
         copied.removed = remove_others(to, "", &wanted)?;
-        let executables = Stamp::last(&self.dir).and_then(|stamp| stamp.executables);
+        let executables = stamp::executables(&self.dir, &self.executables);
         let part =
             tree::id_of(&entries, executables.as_ref(), &|entry| Ok(ids[entry.path.as_str()]))?;
         Ok((copied, part))
@@ -87,7 +86,7 @@ impl SourceTree {
 
     /// The git tree id of the part that is built.
     fn part(&self) -> Result<String, Error> {
-        let executables = Stamp::last(&self.dir).and_then(|stamp| stamp.executables);
+        let executables = stamp::executables(&self.dir, &self.executables);
         tree::id(&self.dir, &tree::walk(&self.dir, &subset::keeps)?, executables.as_ref())
     }
 

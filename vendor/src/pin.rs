@@ -19,6 +19,8 @@ pub struct Pin {
     pub tree: String,
     /// Git tree id of the part that a published crate carries (see [`crate::subset`]).
     pub packaged_tree: String,
+    /// Files of that part that are executable.
+    pub executables: Vec<String>,
     /// Git tree id of `tools/ui`, the source of the web UI.
     pub ui_tree: String,
     /// Git tree id of the page that npm builds of it: the same bytes with any Node.js that Vite takes.
@@ -92,6 +94,7 @@ impl Pin {
             ggml_version: "4.5.6".to_owned(),
             tree: id("1"),
             packaged_tree: id("2"),
+            executables: Vec::new(),
             ui_tree: id("3"),
             ui_page_tree: id("4"),
             mirrors: Vec::new(),

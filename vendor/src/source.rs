@@ -63,6 +63,7 @@ pub struct SourceTree {
     /// The release and the git tree id of the part of it that is built.
     pub(crate) tag: String,
     pub(crate) packaged_tree: String,
+    pub(crate) executables: Vec<String>,
 }
 
 /// Where a tree comes from, for logs and manifests.
@@ -139,8 +140,7 @@ impl SourceTree {
     /// # Errors
     /// When it is not the pinned one.
     pub fn check(&self, pin: &Pin) -> Result<(), Error> {
-        let executables = Stamp::last(&self.dir).and_then(|stamp| stamp.executables);
-        let stamp = Stamp::hash(&self.dir, executables)?;
+        let stamp = Stamp::hash(&self.dir, stamp::executables(&self.dir, &pin.executables))?;
         if pin.names(&stamp.tree) {
             return Ok(());
         }
@@ -150,7 +150,8 @@ impl SourceTree {
     fn new(request: &Request, dir: PathBuf, verified: bool, origin: Origin) -> Self {
         let (patches, pin) = (request.root.join("patches"), &request.pin);
         let (tag, packaged_tree) = (pin.tag.clone(), pin.packaged_tree.clone());
-        Self { dir, verified, origin, patches, tag, packaged_tree }
+        let executables = pin.executables.clone();
+        Self { dir, verified, origin, patches, tag, packaged_tree, executables }
     }
 
     /// The error for a tree whose packaged part is `found`.
@@ -225,7 +226,7 @@ fn from_archive(
 fn present(request: &Request, dir: &Path) -> Result<SourceTree, Error> {
     let stamp = match Stamp::read(dir)? {
         Some(stamp) => stamp,
-        None => Stamp::hash(dir, Stamp::last(dir).and_then(|stamp| stamp.executables))?,
+        None => Stamp::hash(dir, stamp::executables(dir, &request.pin.executables))?,
     };
     if !request.pin.names(&stamp.tree) {
         return Err(another(&request.pin, Some(&request.root), dir, &stamp.tree));

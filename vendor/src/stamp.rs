@@ -63,6 +63,20 @@ impl Stamp {
     }
 }
 
+/// Which files of the tree in `dir` are executable; `None` where the file system says so. Without a stamp, as in the folder
+/// of a registry, it can only be the packaged part, of which the pin knows `pinned`.
+pub(crate) fn executables(dir: &Path, pinned: &[String]) -> Option<BTreeSet<String>> {
+    choose(Stamp::last(dir).and_then(|stamp| stamp.executables), pinned, cfg!(unix))
+}
+
+fn choose(
+    stamp: Option<BTreeSet<String>>,
+    pinned: &[String],
+    has_modes: bool,
+) -> Option<BTreeSet<String>> {
+    stamp.or_else(|| (!has_modes).then(|| pinned.iter().cloned().collect()))
+}
+
 /// Where the stamp of the tree in `dir` is.
 pub(crate) fn path(dir: &Path) -> PathBuf {
     let name = dir.file_name().expect("a tree has a name").to_string_lossy();
@@ -81,6 +95,20 @@ fn listing(entries: &[Entry]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_pin_knows_what_is_executable_where_neither_a_stamp_nor_the_file_system_does() {
+        let of = |name: &str| BTreeSet::from([name.to_owned()]);
+        let pinned = ["pinned".to_owned()];
+        for (stamp, has_modes, expected) in [
+            (None, true, None),
+            (None, false, Some(of("pinned"))),
+            (Some(of("archive")), true, Some(of("archive"))),
+            (Some(of("archive")), false, Some(of("archive"))),
+        ] {
+            assert_eq!(choose(stamp, &pinned, has_modes), expected);
+        }
+    }
 
     #[test]
     fn a_stamp_lasts_until_a_file_changes() {

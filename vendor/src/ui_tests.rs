@@ -31,6 +31,7 @@ fn set_up(script: &str) -> (tempfile::TempDir, SourceTree, Request) {
         patches: at("patches"),
         tag: String::new(),
         packaged_tree: String::new(),
+        executables: Vec::new(),
     };
     let mut request =
         Request { root: at("vendor ü"), npm: at("npm").into(), ..Request::default() };

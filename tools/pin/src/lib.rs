@@ -123,6 +123,9 @@ fn check() -> Result<()> {
         let (is, should) = (&request.pin.packaged_tree, &ids.packaged);
         wrong.push(format!("the pin's packaged_tree is {is}, it should be {should}"));
     }
+    if cfg!(unix) && ids.executables != request.pin.executables {
+        wrong.push(format!("the pin's executables should be {:?}", ids.executables));
+    }
     wrong.extend(page::check(&source, &request)?);
     wrong.extend(patch_failures(&request.root, &source.dir)?);
     if wrong.is_empty() {

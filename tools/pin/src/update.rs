@@ -22,6 +22,8 @@ use workspace::source::request_for;
 pub(crate) struct Ids {
     pub(crate) tree: String,
     pub(crate) packaged: String,
+    /// Of the packaged part.
+    pub(crate) executables: Vec<String>,
     pub(crate) ui: String,
 }
 
@@ -34,6 +36,11 @@ impl Ids {
         Ok(Self {
             tree: id(dir, &|_| true)?,
             packaged: id(dir, &subset::keeps)?,
+            executables: tree::walk(dir, &subset::keeps)?
+                .into_iter()
+                .filter(|entry| entry.executable)
+                .map(|entry| entry.path)
+                .collect(),
             ui: id(&dir.join("tools/ui"), &|_| true)?,
         })
     }
@@ -79,6 +86,7 @@ fn moved(text: &str, (tag, build_number): (&str, u32), dir: &Path) -> Result<Str
         ("ggml_version", quoted(&version_of("ggml/CMakeLists.txt", "GGML_VERSION")?)),
         ("tree", quoted(&ids.tree)),
         ("packaged_tree", quoted(&ids.packaged)),
+        ("executables", format!("{:?}", ids.executables)),
         ("ui_tree", quoted(&ids.ui)),
         ("ui_page_tree", quoted("")),
     ] {
