@@ -18,6 +18,8 @@ use crate::{Error, Pin, Report, tree};
 /// The folder's name, in the vendor folder or a cache.
 const TREE: &str = "llama.cpp";
 
+const NO_FETCH: &str = "this build cannot download it (feature `fetch` is off)";
+
 /// Everything that decides which tree is used.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -31,6 +33,8 @@ pub struct Request {
     pub source_archive: Option<PathBuf>,
     /// Nothing may be reached.
     pub offline: bool,
+    /// The network may be used at all: the feature `fetch`.
+    pub fetches: bool,
     /// Used where the vendor folder cannot be written (`LLAMA_SYS_CACHE_DIR`).
     pub cache_dir: Option<PathBuf>,
     /// Where built web UIs are kept for the user's other clones.
@@ -87,6 +91,7 @@ impl Default for Request {
             source_dir: None,
             source_archive: None,
             offline: false,
+            fetches: cfg!(feature = "fetch"),
             cache_dir: None,
             ui_cache: None,
             ui_archive: None,
@@ -101,6 +106,15 @@ impl Default for Request {
 }
 
 impl Request {
+    /// Why nothing can be fetched, if nothing can.
+    pub(crate) fn no_network(&self) -> Option<&'static str> {
+        match self {
+            Self { offline: true, .. } => Some("offline mode is on"),
+            Self { fetches: false, .. } => Some(NO_FETCH),
+            _ => None,
+        }
+    }
+
     /// Folders that can hold what we fetch and build, best first.
     pub(crate) fn homes(&self) -> Vec<PathBuf> {
         let cache = self.cache_dir.as_ref().map(|dir| dir.join(&self.pin.tag));
@@ -278,8 +292,8 @@ fn absent(request: &Request, why: &str) -> Error {
 
 #[cfg(feature = "fetch")]
 fn fetched(request: &Request, again: bool, report: &mut Report<'_>) -> Result<SourceTree, Error> {
-    if request.offline {
-        return Err(absent(request, "offline mode is on"));
+    if let Some(why) = request.no_network() {
+        return Err(absent(request, why));
     }
     let lock = Lock::first(&request.homes(), report)?;
     let dest = lock.dir().join(TREE);
@@ -295,5 +309,5 @@ fn fetched(request: &Request, again: bool, report: &mut Report<'_>) -> Result<So
 
 #[cfg(not(feature = "fetch"))]
 fn fetched(request: &Request, _: bool, _: &mut Report<'_>) -> Result<SourceTree, Error> {
-    Err(absent(request, "this build cannot download it (feature `fetch` is off)"))
+    Err(absent(request, NO_FETCH))
 }

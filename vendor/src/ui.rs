@@ -60,7 +60,7 @@ impl Ui {
     pub fn is_for_npm(tree: &SourceTree, request: &Request) -> Result<bool, NoUi> {
         let (wanted, quiet) = (Wanted::new(tree, request)?, &mut |_: Progress<'_>| ());
         let is_here = wanted.kept(quiet).is_some() || wanted.shared(quiet).is_some();
-        if is_here || mirror::is_named(&wanted) || request.offline {
+        if is_here || mirror::is_named(&wanted) || request.no_network().is_some() {
             return Ok(false);
         }
         npm::check(request).map(|()| true)
@@ -191,9 +191,18 @@ impl<'a> Wanted<'a> {
         if mirror::is_named(self) && mirror::fetch(self, dist, report)? {
             return Ok(());
         }
-        if self.request.offline {
-            return Err(Error::missing("web UI not found, and offline mode is on")
-                .hint(format!("fetch it on a machine with a network: {}", again(self.request)))
+        // npm fetches hundreds of packages.
+        if let Some(why) = self.request.no_network() {
+            let again = again(self.request);
+            let hint = if self.request.fetches {
+                format!("fetch it on a machine with a network: {again}")
+            } else if crate::is_clone(&self.request.root) {
+                format!("fetch it: {again}")
+            } else {
+                "add the feature `fetch`: cargo build --features llama-sys/fetch".to_owned()
+            };
+            return Err(Error::missing(format!("web UI not found, and {why}"))
+                .hint(hint)
                 .hint("or use an archive of it: LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz")
                 .into());
         }

@@ -33,8 +33,12 @@ fn set_up(script: &str) -> (tempfile::TempDir, SourceTree, Request) {
         packaged_tree: String::new(),
         executables: Vec::new(),
     };
-    let mut request =
-        Request { root: at("vendor ü"), npm: at("npm").into(), ..Request::default() };
+    let mut request = Request {
+        root: at("vendor ü"),
+        npm: at("npm").into(),
+        fetches: true,
+        ..Request::default()
+    };
     request.pin.ui_mirrors.clear();
     (dir, tree, request)
 }
@@ -186,6 +190,28 @@ fn no_npm_is_told_apart_from_a_failed_build() {
         build again\n  hint: or use an archive of it: \
         LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz"
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn npm_is_not_called_without_the_feature_that_allows_a_network() {
+    let (dir, tree, mut request) =
+        set_up(&format!("mkdir -p dist/_app && cd dist && touch {FILES}"));
+    request.fetches = false;
+    assert_eq!(Ui::is_for_npm(&tree, &request), Ok(false));
+    let Err(NoUi::Failed(error)) = prepare(&tree, &request) else { panic!() };
+    assert_eq!(
+        error.to_string(),
+        "web UI not found, and this build cannot download it (feature `fetch` is off)\n  hint: add \
+        the feature `fetch`: cargo build --features llama-sys/fetch\n  hint: or use an archive of \
+        it: LLAMA_SYS_UI_ARCHIVE=/path/to/llama-ui.tar.gz"
+    );
+    assert!(!dir.path().join("calls").exists(), "npm was called");
+    // What is there is used.
+    request.fetches = true;
+    let built = prepare(&tree, &request).unwrap();
+    request.fetches = false;
+    assert_eq!(prepare(&tree, &request).unwrap(), built);
 }
 
 #[cfg(unix)]

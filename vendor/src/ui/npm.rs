@@ -21,8 +21,8 @@ pub(super) fn is_source(path: &str) -> bool {
 
 /// Fails where there is no npm, or a Node.js that is too old.
 pub(super) fn check(request: &Request) -> Result<(), NoUi> {
-    // Offline nothing is built, whatever there is.
-    if request.offline {
+    // Without a network nothing is built, whatever there is.
+    if request.no_network().is_some() {
         return Ok(());
     }
     let mut command = npm(request).arg("--version").command();
