@@ -7,7 +7,8 @@ use llama_build::layout::Layout;
 use llama_build::progress::Progress;
 use llama_build::source::Source;
 use llama_build::{
-    Error, Feature, FlagSet, Manifest, Pin, cargo, declared, link, refusal, system, toolchain,
+    Config, Error, Feature, FlagSet, Manifest, Pin, cargo, declared, link, refusal, system,
+    toolchain,
 };
 
 fn main() -> ExitCode {
@@ -25,9 +26,11 @@ fn run() -> Result<(), Error> {
         return declare_checked_in();
     }
     let pin = Pin::load();
-    let (config, settled) = cargo::read_config()?.settle();
+    let asked = cargo::read_config()?;
+    let (config, settled) = asked.clone().settle();
     settled.iter().for_each(|text| cargo::warning(text));
     refusal::lost_libraries(&config, &cargo::out_dir()?)?;
+    refusal::unasked_libraries(&asked.features, &config, &settled, cargo::shows_warnings())?;
     check_declarations()?;
     if config.features.has(Feature::System) {
         let include = system::link(&pin, checked_in(), cfg!(feature = "mtmd"))?;
@@ -40,11 +43,7 @@ fn run() -> Result<(), Error> {
         link::emit(&manifest);
         return declare(&[manifest.artifacts.include], &cargo::out_dir()?);
     }
-    if let Some(declarations) = checked_in() {
-        declared::check_tree(&config, declarations)?;
-    }
-    refusal::unnamed_sdk(&config)?;
-    refusal::compiler_for_arm(&config)?;
+    check_build(&config)?;
     let toolchain = toolchain::check(&config)?;
     let layout = Layout::new(&cargo::out_dir()?);
     let progress = Progress::new(cargo::progress_file());
@@ -58,6 +57,15 @@ fn run() -> Result<(), Error> {
     manifest.write()?;
     link::emit(&manifest);
     declare(&[include], &layout.root)
+}
+
+/// Ends what would end badly after minutes, or when it runs.
+fn check_build(config: &Config) -> Result<(), Error> {
+    if let Some(declarations) = checked_in() {
+        declared::check_tree(config, declarations)?;
+    }
+    refusal::unnamed_sdk(config)?;
+    refusal::compiler_for_arm(config)
 }
 
 /// The checked-in declarations, which the crate has unless the feature `bindgen` writes others.

@@ -304,6 +304,13 @@ pub fn rerun_if_changed(path: &Path) {
     println!("cargo::rerun-if-changed={}", path.display());
 }
 
+/// Whether Cargo shows what this build script warns of; with `-vv` it shows all.
+#[must_use]
+pub fn shows_warnings() -> bool {
+    let dir = std::env::var_os("CARGO_MANIFEST_DIR");
+    dir.is_none_or(|dir| refusal::is_path_package(Path::new(&dir)))
+}
+
 /// Something that the user should act on.
 pub fn warning(text: &str) {
     text.lines().for_each(|line| println!("cargo::warning={line}"));

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::Error;
 use crate::config::Config;
-use crate::feature::Feature;
+use crate::feature::{Feature, Features};
 use crate::target::{Os, Target};
 
 /// What CMake reads of Android's NDK.
@@ -43,6 +43,43 @@ pub fn lost_libraries(config: &Config, out: &Path) -> Result<(), Error> {
     .hint("to put the code of every CPU into one file: cargo install … --features cpu-all-variants")
     .hint("to get the program with its libraries, in a clone: cargo xtask dist")
     .hint("to keep the whole build: CARGO_TARGET_DIR=/a/folder/that/stays cargo install …"))
+}
+
+/// Refuses shared libraries that nobody asked for where nobody would read that there are any: Cargo shows what a build script
+/// warns of only for packages in folders of the user's.
+///
+/// # Errors
+/// Names the feature that asks for them.
+pub fn unasked_libraries(
+    asked: &Features,
+    config: &Config,
+    said: &[String],
+    are_shown: bool,
+) -> Result<(), Error> {
+    let unasked = config.features.has(Feature::BackendDl) && !asked.has(Feature::BackendDl);
+    if !unasked || are_shown {
+        return Ok(());
+    }
+    let why = said
+        .iter()
+        .filter(|text| text.contains("cpu-all-variants") || text.contains("`backend-dl`"));
+    Err(Error::usage(format!(
+        "for {} these features need the feature `backend-dl`, which is off: programs would need \
+        libraries at run time",
+        config.target
+    ))
+    .log(why.cloned())
+    .hint("add it to llama-sys' features, and ship the libraries with the program (docs/crate.md)"))
+}
+
+/// Whether the package in `dir` is in a folder of the user's: not out of a registry or git, nor put there by `cargo vendor`,
+/// which Cargo marks.
+#[must_use]
+pub fn is_path_package(dir: &Path) -> bool {
+    let marks = [".cargo-ok", ".cargo-checksum.json"];
+    // The mark of git is in the folder of the workspace.
+    let folders = dir.ancestors().take(2);
+    !folders.flat_map(|folder| marks.map(|mark| folder.join(mark))).any(|mark| mark.exists())
 }
 
 /// Refuses a build for another system of which nothing is named: CMake would take this machine's compiler, and give
@@ -110,7 +147,52 @@ pub fn compiler_for_arm(config: &Config) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Features;
+
+    #[test]
+    fn a_dependent_asks_for_the_libraries_that_it_ships() {
+        let refused = |triple: &str, features: &str, are_shown: bool| {
+            let asked = crate::tests::config(triple, features);
+            let (config, said) = asked.clone().settle();
+            let result = unasked_libraries(&asked.features, &config, &said, are_shown);
+            result.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let (linux, mac) = ("x86_64-unknown-linux-gnu", "aarch64-apple-darwin");
+        assert_eq!(
+            refused(mac, "cpu-all-variants", false),
+            "for aarch64-apple-darwin these features need the feature `backend-dl`, which is off: \
+            programs would need libraries at run time\n  | a single file for aarch64-apple-darwin \
+            cannot contain all CPU variants: enabled `backend-dl`\n  hint: add it to llama-sys' \
+            features, and ship the libraries with the program (docs/crate.md)"
+        );
+        assert!(refused(linux, "cuda rocm", false).contains("define the same symbols"));
+        for (triple, features, are_shown) in [
+            (mac, "cpu-all-variants", true),
+            (mac, "cpu-all-variants backend-dl", false),
+            (linux, "cpu-all-variants", false),
+            (linux, "cuda rocm backend-dl", false),
+            (linux, "cuda", false),
+            ("aarch64-apple-ios", "cpu-all-variants", false),
+        ] {
+            assert_eq!(refused(triple, features, are_shown), "", "{triple} {features}");
+        }
+    }
+
+    #[test]
+    fn cargo_marks_the_packages_whose_warnings_it_keeps() {
+        let dir = tempfile::tempdir().unwrap();
+        let package = |name: &str, mark: Option<&str>| {
+            let folder = dir.path().join(name).join("llama-sys");
+            std::fs::create_dir_all(&folder).unwrap();
+            if let Some(mark) = mark {
+                std::fs::write(folder.join(mark), "").unwrap();
+            }
+            is_path_package(&folder)
+        };
+        assert!(package("mine", None));
+        assert!(!package("registry", Some(".cargo-ok")));
+        assert!(!package("git", Some("../.cargo-ok")));
+        assert!(!package("vendor", Some(".cargo-checksum.json")));
+    }
 
     #[test]
     fn microsoft_s_compiler_for_arm_is_refused_before_cmake_does() {
