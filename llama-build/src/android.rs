@@ -18,8 +18,8 @@ pub(crate) fn ndk_of(cc: &Path) -> Option<PathBuf> {
     toolchain.parent()?.parent().map(Path::to_owned)
 }
 
-/// Takes the target out of the flags, because the NDK's own file for CMake says it and clang heeds the last one; the API
-/// level that they or the compiler's name say.
+/// Takes the target out of the flags, because the NDK's own file for CMake says it and clang heeds the last one; the
+/// API level that they or the compiler's name say.
 pub(crate) fn take_api(compilers: &mut Compilers) -> Option<u32> {
     let named = compilers.cc.as_deref().and_then(Path::file_name);
     let named = named.and_then(|name| level(&name.to_string_lossy()));

@@ -8,7 +8,8 @@ use crate::cargo;
 use crate::config::Config;
 use crate::target::{Os, Target};
 
-/// The variable that names the oldest system for `target`, which rustc reads too, and the oldest that llama.cpp runs on.
+/// The variable that names the oldest system for `target`, which rustc reads too, and the oldest that llama.cpp runs
+/// on.
 pub(crate) fn deployment(target: &Target) -> Option<(&'static str, &'static str)> {
     match target.os {
         // As in `release.yml`.
@@ -44,8 +45,8 @@ fn version(text: &str) -> Vec<u32> {
     numbers
 }
 
-/// Where clang has what its `@available` calls, `__isPlatformVersionAtLeast`. rustc links without clang's own libraries, and
-/// its standard library has the function [since 1.91](https://github.com/rust-lang/rust/pull/138944).
+/// Where clang has what its `@available` calls, `__isPlatformVersionAtLeast`. rustc links without clang's own
+/// libraries, and its standard library has the function [since 1.91](https://github.com/rust-lang/rust/pull/138944).
 pub(crate) fn runtime(config: &Config, clang: &Path) -> Option<PathBuf> {
     let name = runtime_name(&config.target)?;
     let rustc = Cmd::new(cargo::rustc()?).arg("--version").read().ok()?;

@@ -67,8 +67,8 @@ impl Unit {
         all.filter(|path| path.is_file())
     }
 
-    /// Declarations for this unit's headers, which lie in `include` directories, for `target`; in a build script bindgen knows
-    /// that itself.
+    /// Declarations for this unit's headers, which lie in `include` directories, for `target`; in a build script
+    /// bindgen knows that itself.
     ///
     /// # Errors
     /// When libclang is missing ([`check`] tells first) or does not accept a header.

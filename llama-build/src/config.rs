@@ -31,7 +31,8 @@ pub struct Config {
     pub android_ndk: Option<PathBuf>,
     /// Android's API level, if the compiler's flags or name say one.
     pub android_api: Option<u32>,
-    /// The oldest of Apple's systems that the program is for (`MACOSX_DEPLOYMENT_TARGET`, `IPHONEOS_DEPLOYMENT_TARGET`).
+    /// The oldest of Apple's systems that the program is for (`MACOSX_DEPLOYMENT_TARGET`,
+    /// `IPHONEOS_DEPLOYMENT_TARGET`).
     pub deployment_target: Option<String>,
     /// Cargo's number of jobs (`NUM_JOBS`).
     pub cargo_jobs: usize,

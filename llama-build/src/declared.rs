@@ -1,5 +1,5 @@
-//! The headers that the checked-in declarations are of, by git's ids in their first lines. A library with other headers may
-//! have other layouts under the same names, and a program that is linked with it computes nonsense.
+//! The headers that the checked-in declarations are of, by git's ids in their first lines. A library with other headers
+//! may have other layouts under the same names, and a program that is linked with it computes nonsense.
 
 use std::path::{Path, PathBuf};
 
@@ -26,8 +26,8 @@ fn id(path: &Path) -> Result<String, Error> {
     Ok(llama_src::tree::text_id(&text))
 }
 
-/// Names of headers in the folders `include` that are others than those that `declarations` are of. What is installed in
-/// part only has those that are there.
+/// Names of headers in the folders `include` that are others than those that `declarations` are of. What is installed
+/// in part only has those that are there.
 ///
 /// # Errors
 /// When a header cannot be read.
@@ -45,8 +45,8 @@ pub fn others(declarations: &[&str], include: &[&Path]) -> Result<Vec<String>, E
     Ok(others)
 }
 
-/// Looks at a tree of the user's before it is built. A library is built for its C API. A program of upstream's own does not
-/// use the declarations.
+/// Looks at a tree of the user's before it is built. A library is built for its C API. A program of upstream's own does
+/// not use the declarations.
 ///
 /// # Errors
 /// When its headers are others than those of `declarations`.

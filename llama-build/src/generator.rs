@@ -1,5 +1,5 @@
-//! Which of CMake's generators builds: Ninja where it is installed and finds a compiler, else the one that belongs to the
-//! target's compilers.
+//! Which of CMake's generators builds: Ninja where it is installed and finds a compiler, else the one that belongs to
+//! the target's compilers.
 
 use std::path::{Path, PathBuf};
 
@@ -93,8 +93,8 @@ pub(crate) fn visual_studio(
     PLATFORMS.iter().find(|(arch, ..)| *arch == target.arch)
 }
 
-/// Whether Microsoft's compiler at `cl` compiles for the architecture of `folder`: it is at `…\Hostx64\x64\cl.exe`, and a
-/// Developer Command Prompt has one of them in `PATH`.
+/// Whether Microsoft's compiler at `cl` compiles for the architecture of `folder`: it is at `…\Hostx64\x64\cl.exe`, and
+/// a Developer Command Prompt has one of them in `PATH`.
 fn compiles_for(cl: &Path, folder: &str) -> bool {
     // A path of Windows, wherever this runs.
     let cl = cl.to_string_lossy().to_lowercase();

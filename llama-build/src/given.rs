@@ -57,8 +57,8 @@ pub struct Compilers {
 }
 
 impl Compilers {
-    /// The compiler that nvcc needs besides itself: the named one if it is GNU's and no variable of nvcc's names one. nvcc's
-    /// own choice is `gcc`, which may be too new for it or of another target. Of clang nvcc takes few versions.
+    /// The compiler that nvcc needs besides itself: the named one if it is GNU's and no variable of nvcc's names one.
+    /// nvcc's own choice is `gcc`, which may be too new for it or of another target. Of clang nvcc takes few versions.
     pub(crate) fn beside_nvcc(&self, target: &Target) -> Option<&Path> {
         let cxx = self.cxx.as_deref().filter(|_| target.os == Os::Linux)?;
         let name = cxx.file_name()?.to_string_lossy();

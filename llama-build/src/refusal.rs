@@ -45,8 +45,8 @@ pub fn lost_libraries(config: &Config, out: &Path) -> Result<(), Error> {
     .hint("to keep the whole build: CARGO_TARGET_DIR=/a/folder/that/stays cargo install …"))
 }
 
-/// Refuses shared libraries that nobody asked for where nobody would read that there are any: Cargo shows what a build script
-/// warns of only for packages in folders of the user's.
+/// Refuses shared libraries that nobody asked for where nobody would read that there are any: Cargo shows what a build
+/// script warns of only for packages in folders of the user's.
 ///
 /// # Errors
 /// Names the feature that asks for them.
@@ -72,8 +72,8 @@ pub fn unasked_libraries(
     .hint("add it to llama-sys' features, and ship the libraries with the program (docs/crate.md)"))
 }
 
-/// Whether the package in `dir` is in a folder of the user's: not out of a registry or git, nor put there by `cargo vendor`,
-/// which Cargo marks.
+/// Whether the package in `dir` is in a folder of the user's: not out of a registry or git, nor put there by `cargo
+/// vendor`, which Cargo marks.
 #[must_use]
 pub fn is_path_package(dir: &Path) -> bool {
     let marks = [".cargo-ok", ".cargo-checksum.json"];

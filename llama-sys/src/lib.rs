@@ -8,7 +8,7 @@
 //! one finds the results in its build script: `DEP_LLAMA_ROOT`, `DEP_LLAMA_INCLUDE`,
 //! `DEP_LLAMA_LIBDIR`, `DEP_LLAMA_BINDIR`, `DEP_LLAMA_MANIFEST`, `DEP_LLAMA_VERSION`,
 //! `DEP_LLAMA_BUILD_NUMBER`, with the feature `server` `DEP_LLAMA_SERVER`, with `backend-dl`
-//! `DEP_LLAMA_BACKEND_DIR`.
+//! `DEP_LLAMA_BACKEND_DIR`. If they are not empty, `DEP_LLAMA_RUN_PATH` and `DEP_LLAMA_CPU_NEEDS`.
 #![no_std]
 #![allow(
     non_camel_case_types,

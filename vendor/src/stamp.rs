@@ -63,8 +63,8 @@ impl Stamp {
     }
 }
 
-/// Which files of the tree in `dir` are executable; `None` where the file system says so. Without a stamp, as in the folder
-/// of a registry, it can only be the packaged part, of which the pin knows `pinned`.
+/// Which files of the tree in `dir` are executable; `None` where the file system says so. Without a stamp, as in the
+/// folder of a registry, it can only be the packaged part, of which the pin knows `pinned`.
 pub(crate) fn executables(dir: &Path, pinned: &[String]) -> Option<BTreeSet<String>> {
     choose(Stamp::last(dir).and_then(|stamp| stamp.executables), pinned, cfg!(unix))
 }

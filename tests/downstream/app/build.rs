@@ -29,7 +29,8 @@ fn main() {
     if is_on("SERVER") {
         assert!(PathBuf::from(var("SERVER")).is_file());
     }
-    // One CPU backend needs what it was compiled for; several are chosen from. On arm64 the compiler may ask for nothing.
+    // One CPU backend needs what it was compiled for; several are chosen from. On arm64 the compiler may ask for
+    // nothing.
     if cfg!(target_arch = "x86_64") && !is_on("SHARED") {
         assert!(var("CPU_NEEDS").split(' ').any(|name| name == "avx2"), "{}", var("CPU_NEEDS"));
     }
