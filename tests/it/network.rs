@@ -4,6 +4,8 @@
 mod patience;
 /// Downloads through a proxy.
 mod proxy;
+/// A cached model, and a newer one that cannot be had.
+mod updates;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -4,15 +4,15 @@
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 use sha1::{Digest as _, Sha1};
 use sha2::{Digest as _, Sha256};
 
-/// Upstream asks for forty hexadecimal digits.
-const COMMIT: &str = "0123456789012345678901234567890123456789";
+/// The commit of every repository at first. Upstream asks for forty hexadecimal digits.
+pub const COMMIT: &str = "0123456789012345678901234567890123456789";
 /// Who may read repositories of the organization `private`.
 pub const TOKEN: &str = "hf_ofThisHub";
 /// What Git keeps as a pointer in a repository of the hub.
@@ -22,7 +22,16 @@ const LARGE: [&str; 2] = ["gguf", "safetensors"];
 #[derive(Debug)]
 pub struct Hub {
     port: u16,
-    downloads: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
+}
+
+/// What its answers depend on.
+#[derive(Debug)]
+struct Shared {
+    files: PathBuf,
+    downloads: AtomicUsize,
+    commit: Mutex<String>,
+    refused: Mutex<&'static [&'static str]>,
 }
 
 impl Hub {
@@ -34,16 +43,21 @@ impl Hub {
     pub fn start(files: PathBuf) -> Self {
         let listener = TcpListener::bind("0.0.0.0:0").expect("a port is free");
         let port = listener.local_addr().expect("it is bound").port();
-        let downloads = Arc::new(AtomicUsize::new(0));
-        let counted = downloads.clone();
+        let shared = Arc::new(Shared {
+            files,
+            downloads: AtomicUsize::new(0),
+            commit: Mutex::new(COMMIT.to_owned()),
+            refused: Mutex::default(),
+        });
+        let asked = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (files, counted) = (files.clone(), counted.clone());
+                let asked = Arc::clone(&asked);
                 // Who asks may go away in the middle of an answer.
-                std::thread::spawn(move || answer(&stream, &files, &counted).unwrap_or_default());
+                std::thread::spawn(move || answer(&stream, &asked).unwrap_or_default());
             }
         });
-        Self { port, downloads }
+        Self { port, shared }
     }
 
     /// What `HF_ENDPOINT` is for who reaches this machine at `host`.
@@ -53,11 +67,25 @@ impl Hub {
 
     /// How many files were sent so far.
     pub fn downloads(&self) -> usize {
-        self.downloads.load(Ordering::Relaxed)
+        self.shared.downloads.load(Ordering::Relaxed)
+    }
+
+    /// Names this commit as the newest of every repository.
+    pub fn commit(&self, commit: &str) {
+        commit.clone_into(&mut held(&self.shared.commit));
+    }
+
+    /// Answers 503 to requests for files with these methods, such as `GET`. It still lists them.
+    pub fn refuse(&self, methods: &'static [&'static str]) {
+        *held(&self.shared.refused) = methods;
     }
 }
 
-fn answer(mut stream: &TcpStream, files: &Path, downloads: &AtomicUsize) -> std::io::Result<()> {
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn answer(mut stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut head = BufReader::new(stream).lines().map_while(Result::ok);
     let line = head.next().unwrap_or_default();
     let head: Vec<String> = head.take_while(|line| !line.is_empty()).collect();
@@ -71,13 +99,18 @@ fn answer(mut stream: &TcpStream, files: &Path, downloads: &AtomicUsize) -> std:
         let head = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         return stream.write_all(head.as_bytes());
     }
-    if let Some(file) = resolved(path, files) {
+    if let Some(file) = resolved(path, &shared.files) {
+        if held(&shared.refused).contains(&method) {
+            let head = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            return stream.write_all(head.as_bytes());
+        }
         if method != "HEAD" {
-            downloads.fetch_add(1, Ordering::Relaxed);
+            shared.downloads.fetch_add(1, Ordering::Relaxed);
         }
         return send(stream, method, &file, range(&head));
     }
-    let (status, body) = match list(path, files)? {
+    let commit = held(&shared.commit).clone();
+    let (status, body) = match list(path, &shared.files, &commit)? {
         Some(list) => ("200 OK", list.to_string()),
         None => ("404 Not Found", "{\"error\":\"not found\"}".to_owned()),
     };
@@ -130,15 +163,15 @@ fn send(
 }
 
 /// The answers that are no files: of branches, a revision, and the files of one.
-fn list(path: &str, files: &Path) -> std::io::Result<Option<Value>> {
+fn list(path: &str, files: &Path, commit: &str) -> std::io::Result<Option<Value>> {
     if !path.starts_with("/api/models/") {
         return Ok(None);
     }
     if path.ends_with("/refs") {
-        return Ok(Some(json!({ "branches": [{ "name": "main", "targetCommit": COMMIT }] })));
+        return Ok(Some(json!({ "branches": [{ "name": "main", "targetCommit": commit }] })));
     }
     if path.contains("/revision/") {
-        return Ok(Some(json!({ "sha": COMMIT })));
+        return Ok(Some(json!({ "sha": commit })));
     }
     if !path.contains("/tree/") {
         return Ok(None);
