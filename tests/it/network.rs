@@ -1,5 +1,7 @@
 //! The server and the network that it is given: who may ask it, whom it asks, which addresses it has.
 
+/// Connections that wait for their next request.
+mod keep_alive;
 /// Clients that never finish what they begin.
 mod patience;
 /// Downloads through a proxy.

@@ -13,13 +13,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::{answer, ask, connect, status};
 
 /// More than the server has threads.
-const MANY: usize = 1_500;
+pub(super) const MANY: usize = 1_500;
 
 /// Files that all tests together may need.
 const FILES: u64 = 16_384;
 
 /// Connections that send this and nothing more.
-fn half_open(server: &Server, count: usize, sent: &str) -> Vec<TcpStream> {
+pub(super) fn half_open(server: &Server, count: usize, sent: &str) -> Vec<TcpStream> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let current = Some(maximum.map_or(FILES, |maximum| maximum.min(FILES)));
     setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
