@@ -19,6 +19,7 @@ LLAMA_SERVER_CACHE_RAM=MIB              bounds the default of --cache-ram (defau
 LLAMA_SERVER_OPEN_METRICS=1             GET /metrics needs no API key (default: 0)
 LLAMA_SERVER_KEEP_ALIVE=SECONDS         time that an idle connection waits for its next request (default: 150;
                                         0 closes each after its answer)
+LLAMA_SERVER_ACCESS_LOG=1               log a line for each request that is done (default: 0)
 LLAMA_SERVER_RPC_WAIT=SECONDS           time that the server waits for the workers of --rpc (default: 60)
 LLAMA_HEALTHCHECK_STALL=SECONDS         GET /health answers 503 if work waits and none was completed for longer
                                         (default: 0, never)

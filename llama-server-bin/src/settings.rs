@@ -1,5 +1,5 @@
 //! The variables of this build, checked before the server starts, while somebody looks: llama.cpp reads most of them where
-//! it needs them (`vendor/patches/0031`, `0040`, `0043`, `0050`, `0060`, `0082`).
+//! it needs them (`vendor/patches/0031`, `0040`, `0043`, `0050`, `0060`, `0082`, `0083`).
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -21,7 +21,7 @@ enum Kind {
 }
 
 /// Those that are no path. `LLAMA_SERVER_SANDBOX` is checked where it is read.
-const VARIABLES: [(&str, Kind); 10] = [
+const VARIABLES: [(&str, Kind); 11] = [
     (DRAIN, Kind::Seconds),
     ("LLAMA_SERVER_RPC_WAIT", Kind::Seconds),
     ("LLAMA_HEALTHCHECK_STALL", Kind::Seconds),
@@ -29,6 +29,7 @@ const VARIABLES: [(&str, Kind); 10] = [
     ("LLAMA_SERVER_CACHE_RAM", Kind::Number),
     ("LLAMA_SERVER_OPEN_METRICS", Kind::Switch),
     ("LLAMA_SERVER_KEEP_ALIVE", Kind::Seconds),
+    ("LLAMA_SERVER_ACCESS_LOG", Kind::Switch),
     ("LLAMA_SERVER_NEEDS_MODEL", Kind::Switch),
     ("LLAMA_SERVER_COMMANDS", Kind::Switch),
     ("LLAMA_REQUIRE_GPU", Kind::Switch),

@@ -1,5 +1,7 @@
 //! The server and the network that it is given: who may ask it, whom it asks, which addresses it has.
 
+/// Who asked for what, in the log.
+mod access_log;
 /// Connections that wait for their next request.
 mod keep_alive;
 /// Clients that never finish what they begin.
