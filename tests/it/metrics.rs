@@ -6,8 +6,9 @@ use std::path::Path;
 
 use llama_tests::http;
 use llama_tests::needs;
-use llama_tests::server::start;
+use llama_tests::server::{launch, start};
 use llama_tests::workspace::root;
+use serde_json::json;
 
 #[test]
 fn each_metric_that_is_named_is_printed() {
@@ -20,6 +21,44 @@ fn each_metric_that_is_named_is_printed() {
         in_files(&root().join(folder), &mut named);
     }
     assert!(named.len() > 1 && named.is_subset(&printed), "{named:?} of {printed:?}");
+}
+
+/// Of all models that are loaded, and none is loaded for it.
+#[test]
+fn a_router_has_the_metrics_of_the_models_that_are_loaded() {
+    let (Some(program), Some(model)) = (needs::server(), needs::demo_model()) else { return };
+    let models = tempfile::tempdir().unwrap();
+    for name in ["a.gguf", "b.gguf"] {
+        std::fs::copy(&model, models.path().join(name)).unwrap();
+    }
+    let mut launch = launch(&program, &model, &[]);
+    launch.args = vec!["--models-dir".into(), models.path().into()];
+    launch.args.extend(["--offline", "--metrics", "--api-key", "secret"].map(Into::into));
+    let server = launch.start().unwrap();
+    let get = |path: &str| {
+        http::try_get(&format!("{}/metrics{path}", server.url()), Some("secret")).unwrap()
+    };
+    assert_eq!((get("").status, get("").body.as_str()), (200, Some("")));
+    assert_eq!([get("?model=a").status, get("?model=none").status], [503, 404]);
+    assert_eq!(get("").body.as_str(), Some(""), "a model was loaded");
+    for name in ["a", "b"] {
+        let body = json!({ "model": name, "content": "Hello" });
+        http::post_with_key(&format!("{}/tokenize", server.url()), &body, Some("secret")).ok();
+    }
+    let all = get("").body;
+    let all = all.as_str().unwrap();
+    let count = |text: &str| all.lines().filter(|line| line.starts_with(text)).count();
+    for (text, times) in [
+        ("# TYPE llamacpp:prompt_tokens_total counter", 1),
+        ("# HELP llamacpp:prompt_tokens_total ", 1),
+        ("llamacpp:prompt_tokens_total{model=\"a\"} ", 1),
+        ("llamacpp:requests_deferred{model=\"b\"} ", 1),
+        ("llamacpp:prompt_tokens_total", 2),
+    ] {
+        assert_eq!(count(text), times, "{text}: {all}");
+    }
+    let one = get("?model=a").ok();
+    assert!(one.as_str().unwrap().contains("\nllamacpp:prompt_tokens_total "), "{one}");
 }
 
 fn in_files(folder: &Path, named: &mut BTreeSet<String>) {
