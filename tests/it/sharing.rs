@@ -1,10 +1,12 @@
 //! Requests that share a server and its memory do not harm each other.
 
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use llama_server_bin::Server;
-use llama_tests::process::PATIENCE;
+use llama_tests::process::wait_for;
 use llama_tests::server::start;
 use llama_tests::tiny::{self, Arch};
 use llama_tests::{http, needs};
@@ -22,22 +24,46 @@ fn serve(arch: Arch, options: &str) -> Option<Server> {
     Some(start(&program, &model, &options.collect::<Vec<_>>()))
 }
 
-/// A completion of `words` words with these fields.
-fn complete(server: &Server, words: usize, fields: &Value) -> Value {
+fn body(words: usize, fields: &Value) -> Value {
     let prompt = "word ".repeat(words);
     let mut body = json!({ "prompt": prompt, "temperature": 0, "ignore_eos": true });
     body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-    http::post(&format!("{}/completion", server.url()), &body).ok()
+    body
 }
 
-/// Waits until slot 0 works.
-fn await_work(server: &Server) {
-    let begin = Instant::now();
-    let slots = || http::get(&format!("{}/slots", server.url())).ok();
-    while slots()[0]["is_processing"] != true {
-        assert!(begin.elapsed() < PATIENCE, "it does not begin");
-        thread::sleep(Duration::from_millis(1));
-    }
+/// A completion of `words` words, of five tokens each, with these fields.
+fn complete(server: &Server, words: usize, fields: &Value) -> Value {
+    http::post(&format!("{}/completion", server.url()), &body(words, fields)).ok()
+}
+
+/// A request for one whose client goes away with the stream.
+fn begin(server: &Server, words: usize, fields: &Value) -> TcpStream {
+    let body = body(words, fields).to_string();
+    let mut stream = TcpStream::connect(server.url().strip_prefix("http://").unwrap()).unwrap();
+    let length = body.len();
+    let head = format!("POST /completion HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n");
+    write!(stream, "{head}Content-Type: application/json\r\n\r\n{body}").unwrap();
+    stream
+}
+
+/// The slots that work.
+fn working(server: &Server) -> Vec<u64> {
+    let slots = http::get(&format!("{}/slots", server.url())).ok();
+    let work = slots.as_array().unwrap().iter().filter(|slot| slot["is_processing"] == true);
+    work.map(|slot| slot["id"].as_u64().unwrap()).collect()
+}
+
+fn await_work(server: &Server, slots: &[u64]) {
+    wait_for("the work of slots", || (working(server) == slots).then_some(()));
+}
+
+/// Waits until so many requests wait.
+fn await_waiting(server: &Server, count: usize) {
+    let line = format!("llamacpp:requests_deferred {count}");
+    wait_for(&line, || {
+        let metrics = http::get(&format!("{}/metrics", server.url())).ok();
+        metrics.as_str().unwrap().lines().any(|found| found == line).then_some(())
+    });
 }
 
 /// A checkpoint of this model takes 0.02 MiB.
@@ -122,23 +148,130 @@ fn a_request_for_a_slot_that_works_waits_for_it() {
     complete(&server, 9, &short);
     let beside = thread::scope(|scope| {
         let asked = scope.spawn(|| complete(&server, 2, &long)["content"].clone());
-        await_work(&server);
+        await_work(&server, &[0]);
         complete(&server, 10, &short);
         asked.join().unwrap()
     });
     assert_eq!(beside, alone);
 }
 
+/// Nobody knows how long the answer of a request without a limit will be, and a short one needs little.
+#[test]
+fn a_short_request_begins_beside_one_that_takes_most_of_the_context() {
+    let Some(server) = serve(Arch::Llama, "-c 4096 -np 2 --kv-unified") else { return };
+    let long = begin(&server, 640, &json!({ "id_slot": 0 }));
+    await_work(&server, &[0]);
+    complete(&server, 1, &json!({ "n_predict": 8 }));
+    assert_eq!(working(&server), [0], "it waited");
+    drop(long);
+}
+
+/// Each has 256 of 1024 cells at most, and never ends.
+#[test]
+fn slots_that_always_fit_work_together() {
+    let options = "-c 1024 -np 4 --kv-unified --kv-unified-per-slot 256 --context-shift";
+    let Some(server) = serve(Arch::Llama, options) else { return };
+    let streams = [(); 4].map(|()| begin(&server, 40, &json!({})));
+    await_work(&server, &[0, 1, 2, 3]);
+    drop(streams);
+}
+
+/// Slot 1 has 2416 tokens of an earlier chat when its short request waits for the long prompt in slot 0. That one is as
+/// long as 53 batches, and half of the last one finds no cells.
+#[test]
+fn what_a_slot_had_before_gives_way_and_no_request() {
+    let Some(server) = serve(Arch::Llama, "-c 4096 -b 32 -ub 32 --cache-ram 0") else { return };
+    let earlier = json!({ "prompt": vec![65; 2416], "n_predict": 1, "id_slot": 1 });
+    complete(&server, 0, &earlier);
+    let long = json!({ "prompt": vec![65; 53 * 32], "n_predict": 4, "id_slot": 0, "n": 2 });
+    let short = json!({ "prompt": "Title?", "n_predict": 4, "id_slot": 1 });
+    thread::scope(|scope| {
+        let long = scope.spawn(|| complete(&server, 0, &long));
+        wait_for("slot 0", || working(&server).contains(&0).then_some(()));
+        complete(&server, 0, &short);
+        let answers = long.join().unwrap();
+        let whole = |answer: &Value| answer["tokens_predicted"] == 4;
+        assert!(answers.as_array().unwrap().iter().all(whole), "{answers}");
+    });
+}
+
+/// The second one has no room beside the first, which never ends; the third has.
+#[test]
+fn those_that_wait_go_on_when_the_one_before_them_goes_away() {
+    let options = "-c 1024 --kv-unified-per-slot 700 --context-shift --metrics";
+    let Some(server) = serve(Arch::Llama, options) else { return };
+    let first = begin(&server, 120, &json!({ "id_slot": 0, "n_keep": -1 }));
+    await_work(&server, &[0]);
+    // One that names a slot which rests is not overtaken either.
+    for slot in [-1, 2] {
+        let second = begin(&server, 96, &json!({ "id_slot": slot }));
+        await_waiting(&server, 1);
+        thread::scope(|scope| {
+            let third = scope.spawn(|| complete(&server, 1, &json!({ "n_predict": 4 })));
+            await_waiting(&server, 2);
+            drop(second);
+            third.join().unwrap();
+        });
+        assert_eq!(working(&server), [0]);
+    }
+    drop(first);
+}
+
+/// All slots share 512 cells, and four answers ask for 800.
+#[test]
+fn answers_to_one_prompt_end_one_by_one() {
+    let Some(server) = serve(Arch::Llama, "-c 512") else { return };
+    let answers: Vec<Value> = thread::scope(|scope| {
+        let several = scope.spawn(|| complete(&server, 1, &json!({ "n_predict": 200, "n": 3 })));
+        let one = complete(&server, 2, &json!({ "n_predict": 200 }));
+        [several.join().unwrap().as_array().unwrap(), &[one][..]].concat()
+    });
+    let cut = |answer: &&Value| answer["truncated"] == true && answer["stop_type"] == "limit";
+    let whole = |answer: &&Value| answer["tokens_predicted"] == 200;
+    let counts = [answers.iter().filter(cut).count(), answers.iter().filter(whole).count()];
+    assert!(counts == [2, 2] || counts == [1, 3], "{answers:?}");
+}
+
 /// Its state takes more than the MiB of the prompt cache.
 #[test]
-fn a_long_chat_is_not_forgotten_for_another_one() {
-    let Some(server) = serve(Arch::Llama, "-c 16384 --cache-ram 1") else { return };
+fn a_long_chat_is_not_forgotten_for_others() {
+    let options = "-c 16384 --cache-ram 1 --override-kv tokenizer.ggml.fim_pre_token_id=int:5 \
+        --override-kv tokenizer.ggml.fim_suf_token_id=int:6 --override-kv tokenizer.ggml.fim_mid_token_id=int:7";
+    let Some(server) = serve(Arch::Llama, options) else { return };
     let ask =
         |words: usize| complete(&server, words, &json!({ "n_predict": 1 }))["timings"].clone();
     let first = ask(1500);
     assert!(first["prompt_n"].as_u64().unwrap() > 5000, "{first}");
-    let body = json!({ "prompt": "Something else", "n_predict": 4 });
-    http::post(&format!("{}/completion", server.url()), &body).ok();
+    let infill = json!({ "input_prefix": "a", "input_suffix": "b", "n_predict": 4 });
+    for turn in 1..5 {
+        complete(&server, turn, &json!({ "prompt": "Something else", "n_predict": 4, "n": 2 }));
+        http::post(&format!("{}/infill", server.url()), &infill).ok();
+    }
     let again = ask(1501);
     assert!(again["prompt_n"].as_u64().unwrap() < 100, "{again}");
+}
+
+/// A chat of 5000 tokens, and its copy: there are 8192 cells.
+#[test]
+fn a_chat_stays_until_a_saved_one_needs_its_cells() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let options = format!("-c 8192 --cache-ram 1 --slot-save-path {path}");
+    let Some(server) = serve(Arch::Llama, &options) else { return };
+    let ask = |words: usize| {
+        let answer = complete(&server, words, &json!({ "n_predict": 1 }));
+        answer["timings"]["prompt_n"].as_u64().unwrap()
+    };
+    let act = |slot: usize, action: &str, name: &str| {
+        let url = format!("{}/slots/{slot}?action={action}", server.url());
+        http::post(&url, &json!({ "filename": name })).status
+    };
+    complete(&server, 1000, &json!({ "n_predict": 1, "id_slot": 0 }));
+    assert_eq!(act(0, "save", "chat"), 200);
+    assert_eq!(act(1, "restore", "none"), 400);
+    std::fs::write(Path::new(path).join("broken"), [7; 99]).unwrap();
+    assert_eq!(act(1, "restore", "broken"), 400);
+    assert!(ask(1001) < 100, "for a file that needs no cells it was forgotten");
+    assert_eq!(act(2, "restore", "chat"), 200);
+    assert!(ask(1001) < 100);
 }
