@@ -1,6 +1,10 @@
 //! What clients of OpenAI's and Anthropic's APIs read: Claude Code, SDKs, LangChain.
 
+use std::thread;
+
+use async_openai::types::responses::ResponseStreamEvent;
 use llama_server_bin::Server;
+use llama_tests::process::wait_for;
 use llama_tests::server::start;
 use llama_tests::workspace::root;
 use llama_tests::{http, needs};
@@ -20,7 +24,10 @@ fn post(server: &Server, path: &str, body: &Value) -> Value {
 /// The events of a stream, each with its data.
 fn events(server: &Server, path: &str, mut body: Value) -> Vec<(String, Value)> {
     body["stream"] = json!(true);
-    let text = post(server, path, &body);
+    read(&post(server, path, &body))
+}
+
+fn read(text: &Value) -> Vec<(String, Value)> {
     let (mut name, mut found) = (String::new(), Vec::new());
     for line in text.as_str().unwrap_or_else(|| panic!("{text}")).lines() {
         if let Some(event) = line.strip_prefix("event: ") {
@@ -75,6 +82,18 @@ fn a_stop_sequence_is_named() {
     assert_eq!(end["delta"]["stop_reason"], "stop_sequence", "{end}");
 }
 
+#[test]
+fn a_word_that_the_server_stops_at_is_not_the_clients() {
+    let options = ["-r", "e", "-r", "a", "-r", "o", "-r", "i"];
+    let Some(server) = with_template("Qwen3.5-4B.jinja", &options) else { return };
+    let messages = [json!({ "role": "user", "content": "What is a tensor?" })];
+    let body = json!({ "max_tokens": 60, "temperature": 0, "messages": messages,
+        "thinking": { "type": "disabled" } });
+    let answer = post(&server, "/v1/messages", &body);
+    let end = (&answer["stop_reason"], &answer["stop_sequence"]);
+    assert_eq!(end, (&json!("end_turn"), &Value::Null), "{answer}");
+}
+
 /// A grammar writes the same call into each answer, and the request says whether it is one.
 #[test]
 fn a_call_in_a_stream_has_an_input_and_none_is_read_where_none_is_wanted() {
@@ -114,11 +133,50 @@ fn a_stream_of_the_responses_api_begins_once_and_is_numbered() {
         let of_part = name.contains("_text.") || name.contains("content_part");
         assert_eq!(data["content_index"] == 0, of_part, "{name}: {data}");
     }
+    are_of_openai(&events);
     let (name, data) = events.last().unwrap();
     let response = &data["response"];
     assert_eq!((name.as_str(), &response["status"]), ("response.incomplete", &json!("incomplete")));
     assert_eq!(response["incomplete_details"]["reason"], "max_output_tokens");
     assert_eq!(response["usage"]["output_tokens_details"]["reasoning_tokens"], 0);
+}
+
+/// As OpenAI's Rust client reads them, which is strict.
+fn are_of_openai(events: &[(String, Value)]) {
+    for (name, data) in events {
+        let read = serde_json::from_value::<ResponseStreamEvent>(data.clone());
+        assert!(read.is_ok() && data["type"] == **name, "{read:?}: {data}");
+    }
+}
+
+/// The server ends in the middle of an answer.
+#[test]
+fn an_error_in_a_stream_has_the_form_of_its_api() {
+    let message = "the server is shutting down";
+    let error = json!({ "code": 503, "message": message, "type": "unavailable_error" });
+    for path in ["/v1/responses", "/v1/messages"] {
+        let endless = ["--context-shift", "--ignore-eos"];
+        let Some(server) = with_template("Qwen3.5-4B.jinja", &endless) else { return };
+        let url = format!("{}{path}", server.url());
+        let messages = json!([{ "role": "user", "content": "Hello" }]);
+        let body = json!({ "input": "Hello", "messages": messages, "stream": true,
+            "max_tokens": 1_000_000 });
+        let asked = thread::spawn(move || http::post(&url, &body).ok());
+        wait_for("an answer", || {
+            let slots = http::get(&format!("{}/slots", server.url())).ok();
+            let tokens = |slot: &Value| slot["next_token"][0]["n_decoded"].as_u64();
+            slots.as_array()?.iter().any(|slot| tokens(slot) > Some(9)).then_some(())
+        });
+        server.stop().unwrap();
+        let events = read(&asked.join().unwrap());
+        let (name, data) = events.last().unwrap();
+        let kind = (name.as_str(), &data["type"], &data["error"]);
+        assert_eq!(kind, ("error", &json!("error"), &error));
+        if path == "/v1/responses" {
+            are_of_openai(&events);
+            assert_eq!((&data["message"], &data["code"]), (&error["message"], &error["type"]));
+        }
+    }
 }
 
 /// What might begin a stop word is held back, and the limit comes before the rest of the word.
