@@ -206,6 +206,23 @@ fn usage_counts_all_answers() {
     assert_eq!(usage["completion_tokens"], 4 * 4, "{usage}");
     assert_eq!(usage["prompt_tokens"], asked, "{usage}");
     assert_eq!(usage["total_tokens"], 4 * 4 + asked, "{usage}");
+    // Now all but the last token of each prompt is there, and a stream counts once, at its end.
+    let again = post(&server, "/v1/completions", &body)["usage"].clone();
+    assert_eq!(again["prompt_tokens_details"]["cached_tokens"], asked - 2, "{again}");
+    let chunks = events(&server, "/v1/completions", body);
+    let counts: Vec<_> = chunks.iter().filter(|(_, data)| data["usage"].is_object()).collect();
+    assert!(counts.len() == 1 && counts[0].1["usage"] == again, "{counts:?} {again}");
+    assert_eq!(counts[0], chunks.last().unwrap());
+    let messages = [json!({ "role": "user", "content": "Hello" })];
+    let body = json!({ "messages": messages, "max_tokens": 4, "n": 2, "ignore_eos": true,
+        "stream_options": { "include_usage": true } });
+    let whole = post(&server, "/v1/chat/completions", &body)["usage"].clone();
+    let chunks = events(&server, "/v1/chat/completions", body);
+    let counts: Vec<_> = chunks.iter().filter(|(_, data)| data["usage"].is_object()).collect();
+    assert_eq!((counts.len(), counts[0]), (1, chunks.last().unwrap()), "{counts:?}");
+    let (of_stream, choices) = (&counts[0].1["usage"], &counts[0].1["choices"]);
+    assert_eq!((&of_stream["completion_tokens"], choices), (&json!(8), &json!([])));
+    assert_eq!(of_stream["total_tokens"], whole["total_tokens"]);
 }
 
 #[test]
