@@ -70,8 +70,9 @@ fn check_build(config: &Config) -> Result<(), Error> {
 
 /// The checked-in declarations, which the crate has unless the feature `bindgen` writes others.
 fn checked_in() -> Option<&'static [&'static str]> {
-    const TEXTS: &[&str] = &[include_str!("src/bindings.rs"), include_str!("src/bindings_mtmd.rs")];
-    (!cfg!(feature = "bindgen")).then_some(TEXTS)
+    const ALL: &[&str] = &[include_str!("src/bindings.rs"), include_str!("src/bindings_mtmd.rs")];
+    let compiled = if cfg!(feature = "mtmd") { ALL } else { &ALL[..1] };
+    (!cfg!(feature = "bindgen")).then_some(compiled)
 }
 
 /// With the feature `bindgen`, looks for what writes the declarations.

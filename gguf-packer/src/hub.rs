@@ -71,11 +71,17 @@ struct Lfs {
 
 impl Token {
     /// The one of this process: that in `HF_TOKEN`, else what `hf auth login` keeps, in `HF_TOKEN_PATH` or in the folder
-    /// `HF_HOME`.
-    ///
-    /// # Errors
-    /// When it is none that a request can have.
-    pub fn find(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, Error> {
+    /// `HF_HOME`, unless `HF_HUB_DISABLE_IMPLICIT_TOKEN` is 1.
+    #[must_use]
+    pub fn of_environment() -> Option<Self> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "read where Hugging Face's own tools read it"
+        )]
+        Self::find(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    fn find(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let found = match variable("HF_TOKEN") {
             Some(text) => Some((text, "HF_TOKEN".to_owned())),
             None => kept(&variable).and_then(|path| {
@@ -83,22 +89,29 @@ impl Token {
             }),
         };
         // From a file that an editor wrote, as Kubernetes' secrets are made, it ends with a line break.
-        let found = found.map(|(text, from)| (text.trim().to_owned(), from));
-        let Some((secret, from)) = found.filter(|(text, _)| !text.is_empty()) else {
-            return Ok(None);
-        };
-        if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::usage(format!(
-                "the token in {from} has characters that no token has"
-            ))
-            .hint("HF_TOKEN=hf_…"));
+        let found = found.map(|(text, from)| Self { secret: text.trim().to_owned(), from });
+        found.filter(|token| !token.secret.is_empty())
+    }
+
+    /// Refuses one that no request can have.
+    ///
+    /// # Errors
+    /// Names where it is from.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(());
         }
-        Ok(Some(Self { secret, from }))
+        let text = format!("the token in {} has characters that no token has", self.from);
+        Err(Error::usage(text).hint("HF_TOKEN=hf_…"))
     }
 }
 
 /// The file in which `hf auth login` keeps a token.
 fn kept(variable: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let switch = variable("HF_HUB_DISABLE_IMPLICIT_TOKEN").unwrap_or_default();
+    if ["1", "on", "yes", "true"].contains(&&*switch.to_ascii_lowercase()) {
+        return None;
+    }
     if let Some(path) = variable("HF_TOKEN_PATH") {
         return Some(path.into());
     }
@@ -291,18 +304,21 @@ mod tests {
                 let value = known.iter().find(|(known, _)| *known == name)?.1;
                 Some(value.to_owned())
             });
-            found.map(|found| found.map(|token| (token.secret, token.from)))
+            found.map(|token| (token.secret, token.from))
         };
-        let at = |secret: &str, from: &str| Ok(Some((secret.to_owned(), from.to_owned())));
+        let at = |secret: &str, from: &str| Some((secret.to_owned(), from.to_owned()));
         let folders = |rest: &str| format!("{}/{rest}", folder.path().display());
         let cached = ("XDG_CACHE_HOME", &*folders("cache"));
         let in_home = ("HF_HOME", &*folders("home"));
-        assert_eq!(find(&[]).unwrap(), None);
+        assert_eq!(find(&[]), None);
+        assert_eq!(find(&[cached, ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]), None);
         assert_eq!(find(&[cached]), at("cache", &cache));
         assert_eq!(find(&[cached, in_home]), at("home", &home));
         assert_eq!(find(&[in_home, ("HF_TOKEN_PATH", &own)]), at("own", &own));
         assert_eq!(find(&[in_home, ("HF_TOKEN", "hf_x\n")]), at("hf_x", "HF_TOKEN"));
-        let error = find(&[("HF_TOKEN", "hf_x\nhf_y")]).unwrap_err().to_string();
+        let token = |secret: &str| Token { secret: secret.to_owned(), from: "HF_TOKEN".to_owned() };
+        assert!(token("hf_x").check().is_ok());
+        let error = token("hf_x\nhf_y").check().unwrap_err().to_string();
         assert!(error.starts_with("the token in HF_TOKEN has characters that no token has"));
     }
 

@@ -201,6 +201,12 @@ fn is_host(text: &str) -> bool {
     text.contains(['.', ':']) || text == "localhost" || text.bytes().any(|b| b.is_ascii_uppercase())
 }
 
+/// Whether `text` can only be the ID of an image in the store.
+pub(crate) fn is_id(text: &str) -> bool {
+    let text = text.strip_prefix("sha256:").unwrap_or(text);
+    (12..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn is_tag(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     text.len() <= 128
@@ -242,7 +248,8 @@ fn check_hugging_face(repository: &str, version: &Version) -> Result<(), &'stati
     };
     let is_one = parts.len() == 2 || parts.len() > 2 && is_file(&parts);
     if is_one
-        && parts.iter().all(|part| is_hugging_faces(part))
+        && parts[..2].iter().all(|part| is_hugging_faces(part))
+        && parts[2..].iter().all(|part| is_of_a_path(part))
         && matches!(version, Version::Tag(_))
     {
         return Ok(());
@@ -258,6 +265,12 @@ fn is_hugging_faces(text: &str) -> bool {
         && !text.starts_with(ends)
         && !text.ends_with(ends)
         && !["--", ".."].iter().any(|two| text.contains(two))
+}
+
+/// A file of a repository, or a folder in it.
+fn is_of_a_path(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=255).contains(&text.len()) && text.bytes().all(plain) && !matches!(text, "." | "..")
 }
 
 fn is_component(text: &str) -> bool {
@@ -292,6 +305,7 @@ mod tests {
             ),
             ("huggingface.co/a/B", "hf.co/a/B:latest", "hf.co/a/B:latest"),
             ("hf.co/_a/b_-_c.d:Q5", "hf.co/_a/b_-_c.d:Q5", "hf.co/_a/b_-_c.d:Q5"),
+            ("hf://a/b/c--d.gguf:x", "hf.co/a/b/c--d.gguf:x", "hf.co/a/b/c--d.gguf:x"),
         ] {
             let name: Name = text.parse().expect(text);
             assert_eq!((name.full().as_str(), name.to_string().as_str()), (full, short), "{text}");

@@ -107,11 +107,9 @@ impl Default for Settings {
 
 impl Settings {
     /// Those of this process: `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`, `XDG_RUNTIME_DIR`, `HF_ENDPOINT`, and those of
-    /// [`Token::find`]. `SSL_CERT_FILE` and the proxies' variables are read where certificates and proxies are.
-    ///
-    /// # Errors
-    /// When the token for Hugging Face cannot be one.
-    pub fn from_environment() -> Result<Self, Error> {
+    /// [`Token::of_environment`]. `SSL_CERT_FILE` and the proxies' variables are read where certificates and proxies are.
+    #[must_use]
+    pub fn from_environment() -> Self {
         #[expect(clippy::disallowed_methods, reason = "the registry's one place that reads it")]
         let value = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let home = value(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from);
@@ -122,14 +120,14 @@ impl Settings {
             [session.or_else(without_session), home.map(|home| home.join(".config/containers"))];
         let podman = podman.into_iter().flatten().map(|folder| folder.join("auth.json"));
         let default = Self::default();
-        Ok(Self {
+        Self {
             auth_file: value("REGISTRY_AUTH_FILE").map(PathBuf::from),
             docker_config: docker.map(|folder| folder.join("config.json")),
             podman_auth: podman.collect(),
             hugging_face: value("HF_ENDPOINT").unwrap_or(default.hugging_face.clone()),
-            hugging_face_token: Token::find(value)?,
+            hugging_face_token: Token::of_environment(),
             ..default
-        })
+        }
     }
 }
 

@@ -197,21 +197,24 @@ fn compile(
     let (nvcc, noted) =
         (config.compilers.hidden_from_commands(), layout.build.join("llama-sys.nvcc"));
     let is_other = std::fs::read_to_string(&noted).unwrap_or_default() != nvcc;
+    let log = layout.root.join("build.log");
+    let _ = std::fs::remove_file(&log);
+    if is_other {
+        // Once: what is compiled after it is of these variables, also if it is interrupted.
+        let clean = Cmd::new(&toolchain.cmake).arg("--build").arg(&layout.build);
+        clean.args(["--config", "Release", "--target", "clean"]).run_logged(&log, |_| ())?;
+        std::fs::write(&noted, nvcc).map_err(|e| Error::io("write", &noted, &e))?;
+    }
     // Make believes in the half of an object file that a killed compiler leaves; Ninja does not.
-    if is_other || unfinished.exists() && !toolchain.generator.is_ninja() {
+    if unfinished.exists() && !toolchain.generator.is_ninja() {
         cmd = cmd.arg("--clean-first");
     }
     if toolchain.launcher.is_some() {
         cmd = with_launcher(cmd, layout);
     }
     std::fs::write(&unfinished, "").map_err(|e| Error::io("write", &unfinished, &e))?;
-    let log = layout.root.join("build.log");
-    let _ = std::fs::remove_file(&log);
     cmd.run_logged(&log, |line| progress.step("llama.cpp", line))
         .map_err(|e| explain(e, is_full(&layout.root)))?;
-    if is_other {
-        std::fs::write(&noted, nvcc).map_err(|e| Error::io("write", &noted, &e))?;
-    }
     std::fs::remove_file(&unfinished).map_err(|e| Error::io("remove", &unfinished, &e))
 }
 

@@ -52,7 +52,7 @@ pub(super) fn run(args: &args::Build, context: &Context) -> Result<ExitCode, Err
         no_cache: args.no_cache,
         provenance: !args.no_provenance,
         source_date: source_date(&build_args)?,
-        token: Token::find(variable)?.map(|token| token.secret),
+        token: Token::of_environment().map(|token| token.secret),
         endpoint: endpoint(&build_args),
     };
     let outputs =

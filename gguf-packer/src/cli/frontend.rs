@@ -79,7 +79,7 @@ pub(super) fn dump(args: &args::LlbDump, context: &Context) -> Result<(), Error>
         no_cache: false,
         provenance: false,
         source_date: None,
-        token: Token::find(variable)?.map(|token| token.secret),
+        token: Token::of_environment().map(|token| token.secret),
         endpoint: endpoint(&build_args),
     };
     let form = match (args.json, args.protobuf) {

@@ -14,23 +14,18 @@ use crate::digest::Digest;
 use crate::image::Platform;
 use crate::layout::{Item, Saved};
 use crate::progress::Event;
-use crate::reference::Name;
+use crate::reference::{Name, is_id};
 use crate::registry::{self, Client, Inspected, Kept, Settings};
 use crate::signing::PrivateKey;
 use crate::store::{Store, StoredImage};
 
 pub(super) fn client(insecure: bool) -> Result<Client, Error> {
-    Client::new(Settings { insecure, ..Settings::from_environment()? })
+    Client::new(Settings { insecure, ..Settings::from_environment() })
 }
 
 /// The name that `text` is, if it can be one of a registry: not where it can only be an ID.
 pub(super) fn pullable(text: &str) -> Option<Name> {
     if is_id(text) { None } else { text.parse().ok() }
-}
-
-fn is_id(text: &str) -> bool {
-    let text = text.strip_prefix("sha256:").unwrap_or(text);
-    (12..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// `error` that there is no image to push as `text`; an ID says no registry to push to.

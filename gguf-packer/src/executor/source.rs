@@ -35,10 +35,14 @@ fn token_for<'a>(run: &'a Run<'_>, url: &str) -> Option<&'a str> {
 /// Says what to do when a server lets nobody in.
 fn no_access(error: Error, token: Option<&str>) -> Error {
     match token {
-        Some(_) => error.hint(
-            "check that the token (HF_TOKEN, or that of `hf auth login`) has not expired and may \
-            read it, and that you accepted its terms",
-        ),
+        Some(_) => error
+            .hint(
+                "check that the token (HF_TOKEN, or that of `hf auth login`) has not expired and \
+                may read it, and that you accepted its terms",
+            )
+            .hint(
+                "or send none, for what is public: unset HF_TOKEN; HF_HUB_DISABLE_IMPLICIT_TOKEN=1",
+            ),
         None => error.hint(
             "it is private, gated or does not exist; on Hugging Face, set HF_TOKEN \
             to a token that may read it",

@@ -1,7 +1,7 @@
 //! Who asks: credentials of Docker's own configuration, and the tokens that a registry's token server gives
 //! for them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +22,7 @@ use crate::reference::Name;
 /// Bytes of a token server's answer.
 const MOST: u64 = 1 << 20;
 
-/// Values of `Authorization`, by registry and scope.
+/// Values of `Authorization`, by registry and scope, and what else is known of registries.
 #[derive(Default)]
 pub(super) struct Tokens {
     values: Mutex<HashMap<(String, String), String>>,
@@ -30,6 +30,8 @@ pub(super) struct Tokens {
     refusals: Mutex<HashMap<String, Vec<String>>>,
     /// Whether it was told that there are credentials that cannot be read.
     told: AtomicBool,
+    /// Registries that refused a request for its size.
+    limited: Mutex<HashSet<String>>,
 }
 
 /// What a registry wants.
@@ -49,6 +51,16 @@ impl Tokens {
     pub(super) fn get(&self, registry: &str, scope: &str) -> Option<String> {
         let tokens = self.values.lock().expect("no thread panics with it");
         tokens.get(&(registry.to_owned(), scope.to_owned())).cloned()
+    }
+
+    /// Remembers that a registry limits requests; false if that was known.
+    pub(super) fn limits(&self, registry: &str) -> bool {
+        let mut limited = self.limited.lock().expect("no thread panics with it");
+        limited.insert(registry.to_owned())
+    }
+
+    pub(super) fn is_limited(&self, registry: &str) -> bool {
+        self.limited.lock().expect("no thread panics with it").contains(registry)
     }
 
     /// What the token server of a registry said when it gave no token.
@@ -79,15 +91,6 @@ impl Client {
             }
         }
         broken.map_or(Ok(None), Err)
-    }
-
-    /// What Docker keeps for the registry.
-    pub(super) fn docker_credentials(
-        &self,
-        registry: &str,
-    ) -> Result<Option<DockerCredential>, Error> {
-        let path = self.http.settings.docker_config.as_ref();
-        path.map_or(Ok(None), |path| kept(path, registry, &servers(registry)))
     }
 
     /// The value of `Authorization` that answers a challenge; none when there is nothing to answer with.
@@ -247,7 +250,7 @@ fn token_request(
 }
 
 /// What the file `path` keeps under the first of `servers` that it has.
-fn kept(
+pub(super) fn kept(
     path: &Path,
     registry: &str,
     servers: &[String],

@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Runtime;
 
-use super::Settings;
+use super::{Settings, Token};
 use crate::Error;
 use crate::web::{self, root_cause};
 
@@ -73,6 +73,7 @@ impl Http {
 
     /// The server of Hugging Face, or the mirror that stands for it.
     pub(super) fn hugging_face(&self) -> Result<Arc<Host>, Error> {
+        self.settings.hugging_face_token.as_ref().map_or(Ok(()), Token::check)?;
         let base = self.settings.hugging_face.trim_end_matches('/');
         let mut hosts = self.hosts.lock().expect("no thread panics with it");
         if let Some(host) = hosts.get(base) {

@@ -1,4 +1,4 @@
-//! Logging in and out: credentials are tried with the registry, then kept where Docker keeps them.
+//! Logging in and out: credentials are tried with the registry, then kept where they are looked for first.
 
 use std::path::{Path, PathBuf};
 
@@ -37,8 +37,12 @@ impl Client {
         let session = self.session(&name, false, report);
         self.try_credentials(&session, user, password)?;
         let registry = name.registry();
-        let server = auth::servers(registry).remove(0);
-        let config = DockerConfig::read(self.docker_config()?)?;
+        let server = match &self.http.settings.auth_file {
+            // As podman names it.
+            Some(_) => registry.to_owned(),
+            None => auth::servers(registry).remove(0),
+        };
+        let config = DockerConfig::read(self.config()?)?;
         let Some(helper) = config.helper(registry, &server) else {
             let path = config.path().to_owned();
             config.keep(&server, user, password)?;
@@ -56,17 +60,23 @@ impl Client {
     pub fn logout(&self, registry: &str) -> Result<bool, Error> {
         let name = placeholder(registry)?;
         let registry = name.registry();
-        let had = self.docker_credentials(registry).is_ok_and(|kept| kept.is_some());
-        let servers = auth::servers(registry);
-        let config = DockerConfig::read(self.docker_config()?)?;
+        let mut servers = auth::servers(registry);
+        if !servers.iter().any(|server| server == registry) {
+            servers.push(registry.to_owned());
+        }
+        let path = self.config()?;
+        let had = auth::kept(path, registry, &servers).is_ok_and(|kept| kept.is_some());
+        let config = DockerConfig::read(path)?;
         if let Some(helper) = config.helper(registry, &servers[0]).filter(|_| had) {
             ask_helper(&helper, "erase", &servers[0])?;
         }
         Ok(config.forget(&servers)? || had)
     }
 
-    fn docker_config(&self) -> Result<&Path, Error> {
-        self.http.settings.docker_config.as_deref().ok_or_else(|| {
+    /// The file that is read first.
+    fn config(&self) -> Result<&Path, Error> {
+        let settings = &self.http.settings;
+        settings.auth_file.as_deref().or(settings.docker_config.as_deref()).ok_or_else(|| {
             Error::new("cannot store credentials: HOME and DOCKER_CONFIG are unset")
                 .hint("DOCKER_CONFIG=/path/to/a/folder")
         })

@@ -190,9 +190,21 @@ fn the_file_that_is_named_goes_before_dockers() {
         format!("{{\"auths\":{{\"{}\":{{\"auth\":\"{auth}\"}}}}}}", registry.address)
     };
     fs::write(&named, auth("ann:secret")).unwrap();
-    let bench = Bench::with(|settings| Settings { auth_file: Some(named), ..settings });
-    write_config(&bench, &auth("ann:old"));
-    works(&bench, &registry).unwrap();
+    // One that has no tokens yet.
+    let new = || {
+        let bench = Bench::with(|settings| Settings { auth_file: Some(named.clone()), ..settings });
+        write_config(&bench, &auth("ann:old"));
+        bench
+    };
+    works(&new(), &registry).unwrap();
+    fs::write(&named, auth("ann:older")).unwrap();
+    works(&new(), &registry).unwrap_err();
+    let bench = new();
+    assert_eq!(login(&bench, &registry, "secret").unwrap(), Kept::Plain(named.clone()));
+    works(&bench, &registry).expect("what a login keeps is used");
+    assert!(bench.client.logout(&registry.address).unwrap());
+    assert!(!fs::read_to_string(&named).unwrap().contains(&registry.address));
+    assert!(fs::read_to_string(docker_config(&bench)).unwrap().contains(&registry.address));
 }
 
 /// Google's and GitHub's refuse there already, and say why; the registry itself only says 401.

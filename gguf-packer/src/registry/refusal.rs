@@ -158,14 +158,16 @@ fn of_hugging_face(session: &Session<'_>, status: StatusCode, lines: Vec<String>
 pub(super) fn too_long(session: &Session<'_>, wait: Duration) -> Error {
     let (name, registry) = (session.name, session.registry());
     let wait = humantime::format_duration(Duration::from_secs(wait.as_secs()));
-    let raise = if name.is_hugging_face() {
-        SET_TOKEN.to_owned()
-    } else {
-        format!("log in, which may raise the limit: gguf-packer login {registry}")
-    };
-    Error::network(format!("{registry} limits the rate of requests: `{name}` must wait {wait}"))
-        .hint("wait, then run the same command again: it resumes where it stopped")
-        .hint(raise)
+    let error = Error::network(format!(
+        "{registry} limits the rate of requests: `{name}` must wait {wait}"
+    ))
+    .hint("wait, then run the same command again: it resumes where it stopped");
+    let has_token = session.client.http.settings.hugging_face_token.is_some();
+    match (name.is_hugging_face(), has_token) {
+        (true, true) => error,
+        (true, false) => error.hint(SET_TOKEN),
+        _ => error.hint(format!("log in, which may raise the limit: gguf-packer login {registry}")),
+    }
 }
 
 /// The registry went away.

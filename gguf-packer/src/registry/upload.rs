@@ -86,7 +86,7 @@ impl Session<'_> {
         let id = digest.short();
         (self.report)(Event::Started { id: &id, text });
         let has = self.has(digest)?;
-        let upload = Upload { content, digest, size, most: None };
+        let upload = Upload { content, digest, size, most: self.most() };
         let how = if has { "already there" } else { self.upload(upload, known)? };
         (self.report)(Event::Done { id: &id, text: how });
         Ok(())
@@ -99,7 +99,12 @@ impl Session<'_> {
             return Ok(());
         }
         let (content, size) = (Content::Bytes(bytes), bytes.len() as u64);
-        self.upload(Upload { content, digest: &digest, size, most: None }, &[]).map(drop)
+        self.upload(Upload { content, digest: &digest, size, most: self.most() }, &[]).map(drop)
+    }
+
+    /// Most bytes of a request that the registry is known to take.
+    fn most(&self) -> Option<u64> {
+        self.client.tokens.is_limited(self.registry()).then_some(CHUNK)
     }
 
     fn has(&self, digest: &Digest) -> Result<bool, Error> {
@@ -122,11 +127,10 @@ impl Session<'_> {
                 return Ok("pushed");
             }
             if status == Some(StatusCode::PAYLOAD_TOO_LARGE) && upload.in_chunks() {
-                let chunk = bytes(CHUNK);
-                self.note(&format!(
-                    "{} limits requests; sending {chunk} at a time",
-                    self.registry()
-                ));
+                if self.client.tokens.limits(self.registry()) {
+                    let (registry, chunk) = (self.registry(), bytes(CHUNK));
+                    self.note(&format!("{registry} limits requests; sending {chunk} at a time"));
+                }
                 begun = self.fresh()?;
                 continue;
             }
@@ -266,7 +270,7 @@ impl Session<'_> {
             .header(CONTENT_TYPE, "application/octet-stream")
             .header(CONTENT_LENGTH, to - begun.at)
             .body(upload.body(begun.at, to, &sent)?);
-        if begun.at > 0 || upload.most.is_some() {
+        if begun.at > 0 || to < upload.size {
             request = request.header(CONTENT_RANGE, format!("{}-{}", begun.at, to - 1));
         }
         let scope = scope(self.name, true, None);

@@ -54,6 +54,11 @@ fn where_a_request_may_not_have_all_of_it_pieces_are_sent() {
     assert_eq!(ranges, ["0-1048575", "1048576-2097151", &last], "{log:?}");
     let note = format!("{} limits requests; sending 1 MiB at a time", registry.address);
     assert_eq!(bench.notes(), [note]);
+    // It is asked once.
+    let other = registry.name("q/other:1");
+    bench.image(&other, &[bench.layer("models/n.gguf", &bytes(2_000_000))]);
+    bench.push(&other).unwrap();
+    assert!(registry.log().iter().any(|line| line.ends_with(" 0-1048575")));
 }
 
 /// It has to read all of it once more before it can say that it is the right one.

@@ -3,14 +3,14 @@
 
 use super::target::Target;
 use crate::image::command;
-use crate::reference::Name;
+use crate::reference::{Name, is_id};
 
 /// `--alias NAME` with the name of the image, without its registry and version. Nothing if `args` give a name
 /// themselves, or the model is a file.
 pub(super) fn of(target: &Target, args: &[String]) -> Vec<String> {
     let is_named = command::units(args).iter().any(|unit| matches!(&*unit.name, "-a" | "--alias"));
     let name = target.name.as_deref().filter(|_| !is_named);
-    let name = name.and_then(|name| name.parse::<Name>().ok());
+    let name = name.filter(|name| !is_id(name)).and_then(|name| name.parse::<Name>().ok());
     let alias = name.map(|name| {
         let repository = name.repository();
         repository.strip_prefix("library/").unwrap_or(repository).to_owned()
@@ -42,6 +42,7 @@ mod tests {
             ("localhost/library/demo:1", "--alias demo"),
             ("hf.co/org/Model-GGUF:Q4_K_M", "--alias org/Model-GGUF"),
             ("no name at all", ""),
+            ("sha256:849d47ebb4a9", ""),
         ] {
             assert_eq!(alias(Some(name), "-m /models/m.gguf"), expected);
         }

@@ -68,11 +68,10 @@ fn a_request_leaves_a_line_and_gets_its_id_back() {
 }
 
 #[test]
-fn a_stream_leaves_its_line_at_its_end() {
+fn an_answer_leaves_its_line_at_its_end() {
     let Some(server) = logging(&["--context-shift"]) else { return };
-    let stream = |id: &str, tokens: i32| {
-        let body =
-            json!({ "prompt": "Hello", "n_predict": tokens, "ignore_eos": true, "stream": true });
+    let request = |id: &str, tokens: i32, is_stream: bool| {
+        let body = json!({ "prompt": "Hello", "n_predict": tokens, "ignore_eos": true, "stream": is_stream });
         let body = body.to_string();
         let mut stream = connect(&server);
         let head = format!(
@@ -81,19 +80,26 @@ fn a_stream_leaves_its_line_at_its_end() {
         write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
         stream
     };
-    let whole = super::answer(&mut stream("whole", 20));
+    let whole = super::answer(&mut request("whole", 20, true));
     let done = line(&server, "id=whole");
     let events: usize = whole.lines().filter(|line| line.starts_with("data: ")).map(str::len).sum();
     assert!(field(&done, "bytes").parse::<usize>().unwrap() >= events, "{done}: {whole}");
     assert_eq!((field(&done, "status"), field(&done, "cut")), ("200", "false"), "{done}");
 
-    let mut reader = stream("gone", -1);
+    let mut reader = request("gone", -1, true);
     reader.read_exact(&mut [0; 1000]).unwrap();
     let has = |line: &String| line.contains("access: ") && line.contains("id=gone");
     assert!(!server.log().iter().any(has), "it is not done yet");
     drop(reader);
     let done = line(&server, "id=gone");
     assert_eq!(field(&done, "cut"), "true", "{done}");
+
+    // Who does not wait for a whole answer.
+    let waits = request("tired", -1, false);
+    let works = |server: &Server| server.log().iter().any(|line| line.contains("processing task"));
+    wait_for("its task", || works(&server).then_some(()));
+    drop(waits);
+    assert_eq!(field(&line(&server, "id=tired"), "status"), "499");
 }
 
 #[test]

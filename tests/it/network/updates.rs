@@ -81,6 +81,22 @@ fn an_update_that_fails_leaves_the_model_that_is_cached() {
     serve(NOBODY, &["--offline"]).unwrap().unwrap();
 }
 
+/// As in a cache of others: the newer commit cannot be written down, and has the same model.
+#[test]
+fn a_cache_that_takes_nothing_leaves_the_model_that_it_has() {
+    let (files, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let Some(hub) = hub(files.path()) else { return };
+    let endpoint = hub.endpoint("127.0.0.1");
+    let Some(first) = serve(cache.path(), &endpoint, &[]) else { return };
+    drop(first.unwrap());
+    hub.commit(NEW);
+    let snapshots = cache.path().join("models--someone--demo/snapshots");
+    std::fs::write(snapshots.join(NEW), "no folder").unwrap();
+    let server = serve(cache.path(), &endpoint, &[]).unwrap().unwrap();
+    let warning = said(&server, &format!("using commit {COMMIT}"));
+    assert!(warning.contains("cannot write "), "{warning}");
+}
+
 #[test]
 fn an_update_that_fails_leaves_the_file_of_a_url() {
     let (files, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
