@@ -157,6 +157,8 @@ impl Client {
             let token = token.ok_or_else(|| {
                 Error::new(format!("the token server of {} sent no token", session.registry()))
             })?;
+            let mut refusals = self.tokens.refusals.lock().expect("no thread panics with it");
+            refusals.remove(session.registry());
             return Ok(Some(format!("Bearer {token}")));
         }
     }

@@ -105,6 +105,7 @@ impl Client {
                 "{registry} denied the login of `{user}`: incorrect user name or password"
             ))
             .hint("check both; many registries need an access token instead of the password")
+            .log(self.tokens.refusal(registry))
         };
         let challenge = auth::challenge(&first).ok_or_else(|| {
             Error::new(format!("{registry} answered {}: is it a registry?", first.status()))

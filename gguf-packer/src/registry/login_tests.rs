@@ -215,8 +215,21 @@ fn what_the_token_server_says_is_told() {
     let reason = "Permission \"artifactregistry.repositories.downloadArtifacts\" denied";
     let body = serde_json::json!({ "errors": [{ "code": "DENIED", "message": reason }] });
     registry.page("/token", 403, "", body.to_string().as_bytes());
-    let error = Bench::new().refused(&registry.name("q/m:1"));
-    assert!(error.contains(&format!("| DENIED: {reason}")), "{error}");
+    let bench = Bench::new();
+    let said = format!("| DENIED: {reason}");
+    let error = bench.refused(&registry.name("q/m:1"));
+    assert!(error.contains(&said), "{error}");
+    let error = login(&bench, &registry, "secret").unwrap_err().to_string();
+    assert!(error.contains("denied the login of `ann`") && error.contains(&said), "{error}");
+    // Docker Hub's words are no list.
+    registry.page(
+        "/token",
+        401,
+        "",
+        br#"{"details":"email must be verified before using account"}"#,
+    );
+    let error = login(&bench, &registry, "secret").unwrap_err().to_string();
+    assert!(error.contains("| email must be verified before using account"), "{error}");
 }
 
 /// A helper that keeps what it is given in a file beside it.
